@@ -1,0 +1,1 @@
+"""Readers and figures for the results files of GaisNet."""

@@ -1,0 +1,214 @@
+"""Prints what a results file of GaisNet holds: python3 -m analysis.summary FILE
+
+Needs h5py and numpy only, and nothing of GaisNet: it finds its way by the names, units and descriptions in the file.
+Also works while the run that writes the file goes on.
+"""
+
+import argparse
+import math
+import os
+import sys
+
+try:
+    import h5py
+    import numpy
+except ImportError as missing:
+    sys.exit(f"{sys.executable} has no module '{missing.name}': use an interpreter that has h5py and numpy "
+             "(Debian: apt-get install python3-h5py, then /usr/bin/python3)")
+
+LINK_CLASSES = ("cs_up", "cs_down", "d2d", "backhaul")
+PREFIXES = {-3: "n", -2: "u", -1: "m", 0: "", 1: "k", 2: "M", 3: "G", 4: "T", 5: "P", 6: "E"}
+LATENCY_PARTS = ("delivery_s", "sensing_s", "compute_s", "d2d_s", "cs_smashed_s", "upload_s", "edge_s")
+ENERGY_PARTS = ("sense_j", "compute_j", "transmit_j", "receive_j", "idle_j", "total_j")
+
+
+class UnreadableFile(Exception):
+    """The file cannot be read; the message says why and what can be done."""
+
+
+def open_results(path):
+    """Opens a results file for reading, also one that a run is still writing.
+
+    Raises UnreadableFile with advice when that is not possible.
+    """
+    if not os.path.isfile(path):
+        raise UnreadableFile(f"'{path}': there is no such file")
+    if not h5py.is_hdf5(path):
+        raise UnreadableFile(f"'{path}': is not an HDF5 file")
+    reasons = []
+    for swmr in (False, True):
+        try:
+            return h5py.File(path, "r", swmr=swmr)
+        except OSError as failure:
+            reasons.append(str(failure))
+    raise UnreadableFile(f"'{path}': cannot be opened: {reasons[0]}\n"
+                         "If its writer was killed, the file was not closed properly. Once nothing writes to it, run\n"
+                         f"    h5clear -s {path}\n"
+                         "All rounds that had ended are then readable. 'gaisnet --resume' does this by itself.")
+
+
+def is_live(path):
+    """Whether another process holds the file as its writer does; None where that cannot be found out."""
+    try:
+        import fcntl
+        with open(path, "rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return False
+    except (ImportError, OSError):
+        return None
+
+
+def text(value):
+    """A string of the file, whichever way h5py gives it, as str."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def quantity(value, unit):
+    """The value with an SI prefix and four significant digits; seconds and pure numbers take no prefix above 1."""
+    value = float(value)
+    if math.isnan(value):
+        return "-"
+    if value == 0 or math.isinf(value):
+        return f"{value:g} {unit}"
+    power = 0
+    highest, lowest = (0 if unit == "s" else 6), (0 if unit == "B" else -3)
+    while abs(value) >= 999.95 and power < highest:
+        value, power = value / 1000, power + 1
+    while abs(value) < 0.99995 and power > lowest:
+        value, power = value * 1000, power - 1
+    size = abs(value)
+    digits = 3 if size < 9.9995 else 2 if size < 99.995 else 1 if size < 999.95 else 0
+    if unit == "B" and power == 0:
+        digits = 0
+    return f"{value:.{digits}f} {PREFIXES[power]}{unit}"
+
+
+def unit_of(table, column):
+    """The unit of a column as the file states it."""
+    return text(table.attrs.get(f"unit:{column}", ""))
+
+
+def print_table(head, rows, indent="  "):
+    """Prints rows of text under a head, every column as wide as its widest cell."""
+    cells = [list(map(str, row)) for row in [head, *rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    for row in cells:
+        print(indent + "  ".join(cell.rjust(width) for cell, width in zip(row, widths)))
+
+
+def print_header(file, path, was_killed):
+    attributes = file.attrs
+    version = attributes.get("schema_version", "?")
+    print(f"{path}: {text(attributes.get('schema', '?'))} results, schema version {version}")
+    status = text(attributes.get("status", "?"))
+    converged = "converged" if attributes.get("converged", False) else "not converged"
+    reason = text(attributes.get("stop_reason", ""))
+    if status == "running":
+        note = " (its writer is gone: killed, or the disk failed)" if was_killed else ""
+        print(f"  status      running{note}")
+    else:
+        print(f"  status      {status}, {reason or 'no reason given'}, {converged}")
+    for name in ("created", "finished", "software_version", "git_version", "clock", "time_scale", "seed", "command"):
+        if name in attributes and text(attributes[name]):
+            print(f"  {name.replace('_', ' '):17} {text(attributes[name])}")
+
+
+def print_rounds(table):
+    rows = table[:]
+    several = len(set(rows["edge"])) > 1
+    head = (["edge"] if several else []) + ["round", "accuracy", "loss", "latency", *[p[:-2] for p in LATENCY_PARTS],
+                                            "energy"]
+    lines = []
+    for row in rows:
+        accuracy = row["accuracy"]
+        line = [row["edge"]] if several else []
+        line += [row["round"], "-" if math.isnan(accuracy) else f"{100 * accuracy:.2f} %",
+                 "-" if math.isnan(row["loss"]) else f"{row['loss']:.4f}", quantity(row["latency_s"], "s")]
+        line += [quantity(row[part], unit_of(table, part)) for part in LATENCY_PARTS]
+        lines.append(line + [quantity(row["energy_j"], unit_of(table, "energy_j"))])
+    print(f"\nRounds ({len(rows)}); the columns after latency are its parts")
+    print_table(head, lines)
+
+
+def print_links(table):
+    rows = table[:]
+    print("\nCommunication by link class, all rounds")
+    lines = [(name, quantity(rows[f"bytes_{name}"].sum(), unit_of(table, f"bytes_{name}")),
+              quantity(rows[f"airtime_{name}_hz_s"].sum(), unit_of(table, f"airtime_{name}_hz_s")))
+             for name in LINK_CLASSES]
+    print_table(("link", "bytes", "spectrum"), lines)
+
+
+def print_roles(file):
+    clients, energy, memory = file["clients"][:], file["energy"][:], file["memory"][:]
+    print("\nBy role, all rounds: sums of time, FLOP and energy; largest peak of memory of one node")
+    causes = [cause[:-2] for cause in ENERGY_PARTS[:-1]]
+    lines = []
+    for role in numpy.unique(clients["role"]):
+        work, spent, held = (rows[rows["role"] == role] for rows in (clients, energy, memory))
+        lines.append([text(role), len(numpy.unique(work["node"])), quantity(work["busy_s"].sum(), "s"),
+                      quantity(work["flops"].sum(), unit_of(file["clients"], "flops")),
+                      *[quantity(spent[part].sum(), unit_of(file["energy"], part)) for part in ENERGY_PARTS],
+                      *[quantity(held[part].max(initial=0), "B") for part in ("temporary_bytes", "total_bytes")]])
+    print_table(("role", "nodes", "busy", "computed", *causes, "energy", "temporary", "total memory"), lines)
+
+
+def print_transport(table):
+    rows = table[:]
+    print("\nReally moved between nodes, all rounds")
+    print_table(("transport", "messages", "bytes"),
+                [(text(name), rows["messages"][rows["transport"] == name].sum(),
+                  quantity(rows["bytes"][rows["transport"] == name].sum(), "B"))
+                 for name in numpy.unique(rows["transport"])])
+
+
+def print_tables(file):
+    print("\nTables")
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset):
+            print(f"  /{name:24}{item.shape[0]:>10} rows  {text(item.attrs.get('description', ''))}")
+
+    file.visititems(visit)
+
+
+def summarise(path):
+    """Prints the summary of the file at `path`. Raises UnreadableFile."""
+    live = is_live(path) if os.path.isfile(path) else None
+    with open_results(path) as file:
+        if text(file.attrs.get("schema", "")) != "gaisnet":
+            raise UnreadableFile(f"'{path}': is an HDF5 file, but not one of GaisNet (no attribute schema = gaisnet)")
+        was_killed = text(file.attrs.get("status", "")) == "running" and live is False
+        print_header(file, path, was_killed)
+        if len(file["rounds"]):
+            print_rounds(file["rounds"])
+            print_links(file["rounds"])
+            print_roles(file)
+            print_transport(file["communication/transport"])
+        else:
+            print("\nNo round has ended yet.")
+        print_tables(file)
+        if was_killed:
+            print("\nThe file was not closed properly; it holds all rounds that had ended. Readers that do not use "
+                  f"swmr=True\nmay refuse it until 'h5clear -s {path}' was run; 'gaisnet --resume' goes on with it.")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python3 -m analysis.summary", description=__doc__.splitlines()[0])
+    parser.add_argument("file", help="results file of gaisnet (HDF5)")
+    arguments = parser.parse_args()
+    try:
+        summarise(arguments.file)
+    except UnreadableFile as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # The reader of our output (head, less) has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "config/options.hpp"
+#include "session.hpp"
+
+namespace gaisnet {
+
+/// Hybrid federated split fine-tuning: the edge-client half of the workflow. Every rank has to call it.
+exit_code finetune(const command_line&, session&);
+
+/// What finetune would cost, without training.
+exit_code plan(const command_line&, session&);
+
+/// Trains a small foundation model on procedural images and writes it as safetensors. Every rank has to call it.
+exit_code pretrain(const command_line&, session&);
+
+} // namespace gaisnet

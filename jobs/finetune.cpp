@@ -1,0 +1,446 @@
+#include "commands.hpp"
+
+#include "base/version.hpp"
+#include "base/bytes.hpp"
+#include "metrics/progress.hpp"
+#include "metrics/report.hpp"
+#include "model/safetensors.hpp"
+#include "model/torch_stage.hpp"
+#include "model/torch_support.hpp"
+#include "roles/checkpoint.hpp"
+#include "roles/ledger_run.hpp"
+#include "roles/stop_watch.hpp"
+#include "roles/tensor_run.hpp"
+#include "setup.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+
+namespace gaisnet {
+
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+
+double seconds_since(clock_type::time_point start) {
+    return std::chrono::duration<double>(clock_type::now() - start).count();
+}
+
+/// What rank 0 tells the others after a round.
+struct verdict {
+    bool stop = false;
+    bool requeue = false;
+    bool interrupted = false;
+    bool checkpoint = false;
+};
+
+class finetuning {
+public:
+    finetuning(const command_line& given, session& here)
+        : given_(given), here_(here), run_(prepare(given, here, true)), stop_(run_.scene->train.stop, run_.scene->train.rounds) {}
+
+    exit_code run() {
+        resume_from_ = find_checkpoint();
+        if (here_.root()) {
+            ledger_ = std::make_unique<ledger_run>(*run_.deploy);
+            spdlog::info("{} nodes in {} clusters on {} rank(s), {} training and {} validation samples an edge",
+                         run_.deploy->net.nodes.size(), run_.deploy->net.clusters.size(), here_.ranks(),
+                         run_.deploy->total_weight(0), run_.deploy->validation_samples);
+        }
+        // The first ledger pass finds a stuck role network before anything is written or trained.
+        make_players();
+        replay();
+        open_output();
+        while (!stop_.stopped()) {
+            play_round();
+            const auto said = decide();
+            if (said.checkpoint) {
+                save_checkpoint();
+            }
+            if (said.interrupted) {
+                close(run_status::aborted, "interrupted");
+                return exit_code::interrupted;
+            }
+            if (said.requeue && !said.stop) {
+                close(run_status::aborted, fmt::format("stopped by a signal after round {}; resumable", rounds_.size()));
+                return exit_code::requeue;
+            }
+            if (said.stop) {
+                break;
+            }
+        }
+        finish();
+        return exit_code::ok;
+    }
+
+private:
+    /// A round's numbers at rank 0.
+    struct round_record {
+        round_forecast forecast;
+        std::vector<round_result> results;
+    };
+
+    std::optional<checkpoint> find_checkpoint() const {
+        const auto& scene = *run_.scene;
+        if (scene.resume.empty()) {
+            return std::nullopt;
+        }
+        std::filesystem::path directory = scene.resume;
+        if (scene.resume == "auto") {
+            const auto newest = newest_checkpoint(checkpoint_folder(scene.output));
+            if (!newest) {
+                if (here_.root()) {
+                    spdlog::info("resume = auto: no checkpoint in {}, starting from the beginning",
+                                 checkpoint_folder(scene.output).string());
+                }
+                return std::nullopt;
+            }
+            directory = *newest;
+        }
+        auto state = read_checkpoint(directory);
+        const auto now = identity(given_.values);
+        if (state.identity != now) {
+            throw usage_error("checkpoint " + directory.string() + " belongs to another scenario: " +
+                              difference(state.identity, now));
+        }
+        if (here_.root()) {
+            spdlog::info("resuming after round {} from {}", state.rounds.size(), directory.string());
+        }
+        return state;
+    }
+
+    void make_players() {
+        const auto& scene = *run_.scene;
+        const auto& deploy = *run_.deploy;
+        const auto backbone = load_backbone(scene, here_);
+        const optimizer_settings optimiser{scene.train.optimizer, scene.train.momentum, scene.train.weight_decay};
+        const auto make = [&](const stage_seat& seat) {
+            std::shared_ptr<sample_source> source;
+            const auto start_point = deploy.chains[static_cast<std::size_t>(seat.cluster)].front().node;
+            if (seat.node == start_point) {
+                auto& shared = sources_[seat.cluster]; // U-shaped training has two stages at the start point
+                if (!shared) {
+                    shared = run_.data->source_of(seat.cluster, deploy.net.nodes[seat.node].name);
+                }
+                source = shared;
+            }
+            return std::make_unique<torch_stage>(seat.spec, backbone, optimiser, std::move(source));
+        };
+        const auto values = initial_values(deploy.tunables, scene.seed);
+        auto initial = tensor_view::allocate({deploy.tunable_elements});
+        std::copy(values.begin(), values.end(), initial.as<float>());
+        tensor_run::hooks hooks;
+        hooks.note = [this](std::uint32_t node, const char* what) {
+            here_.note(fmt::format("round {}: {} of {}", rounds_done() + 1, what, run_.deploy->net.nodes[node].name));
+            show_progress(work_done_ + 1);
+        };
+        count_work();
+        hooks.idle = [] {
+            if (session::interrupted()) {
+                throw error(exit_code::interrupted, "interrupted");
+            }
+        };
+        tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of, make, initial, std::move(hooks));
+        evaluated_ = std::make_unique<tuned_vit>(backbone, deploy.method, deploy.classes);
+        if (resume_from_) {
+            tensors_->restore(resume_from_->stages);
+            for (std::uint32_t edge = 0; edge < resume_from_->models.size(); ++edge) {
+                tensors_->set_model(edge, resume_from_->models[edge]);
+            }
+        }
+    }
+
+    /// Computations of this rank in each round, so that progress moves within rounds.
+    void count_work() {
+        for (std::size_t c = 0; c < run_.deploy->chains.size(); ++c) {
+            const auto& plan = run_.deploy->plans[c];
+            std::uint64_t micros = 0;
+            for (std::int64_t i = 0; i < plan.batches_a_round; ++i) {
+                micros += split_batch(plan.batch_at(i), run_.scene->train.micro_batches).size();
+            }
+            for (const auto& seat : run_.deploy->chains[c]) {
+                if (run_.rank_of[seat.node] == here_.rank()) {
+                    work_a_round_ += micros * (seat.spec.runs_backward() ? 2 : 1) +
+                                     (seat.spec.trainable() ? static_cast<std::uint64_t>(plan.batches_a_round) : 0);
+                }
+            }
+        }
+    }
+
+    void show_progress(std::uint64_t work_done) {
+        work_done_ = work_done;
+        if (here_.root() && work_a_round_ > 0) {
+            std::string text = fmt::format("round {}/{}", rounds_done() + 1, run_.scene->train.rounds);
+            if (!rounds_.empty()) {
+                const auto& last = rounds_.back().results.front();
+                text += fmt::format(", accuracy {:.4f}, loss {:.4f}", last.accuracy, last.loss);
+            }
+            progress_.update(work_done_, work_a_round_ * static_cast<std::uint64_t>(run_.scene->train.rounds), text);
+        }
+    }
+
+    /// The rounds before a checkpoint: the ledger plays them again, the rest is known.
+    void replay() {
+        if (!resume_from_) {
+            return;
+        }
+        for (const auto& results : resume_from_->rounds) {
+            round_record record;
+            record.results = results;
+            if (ledger_) {
+                record.forecast = ledger_->play(static_cast<int>(rounds_.size()) + 1);
+                fill(record);
+                record.forecast.events.clear();
+            }
+            tell_stop_watch(record.results, static_cast<int>(rounds_.size()) + 1);
+            rounds_.push_back(std::move(record));
+        }
+        work_done_ = work_a_round_ * rounds_.size();
+    }
+
+    void open_output() {
+        if (!here_.root()) {
+            return;
+        }
+        const auto& scene = *run_.scene;
+        const auto nodes = describe_nodes(*run_.deploy, run_.rank_of);
+        const auto links = describe_links(*run_.deploy);
+        if (resume_from_) {
+            recorder_.emplace(recorder::resume(scene.output, resume_from_->row_counts, resume_from_->identity, nodes,
+                                               {scene.overwrite, scene.events}));
+            return;
+        }
+        run_header header;
+        header.software_version = software_version;
+        header.git_version = git_version;
+        header.libraries = library_versions(here_);
+        header.config = print_config(given_.values);
+        header.identity = identity(given_.values);
+        header.seed = scene.seed;
+        header.clock = "virtual";
+        header.time_scale = scene.time_scale;
+        header.command = given_.command;
+        recorder_.emplace(recorder::create(scene.output, header, nodes, links, {scene.overwrite, scene.events}));
+        if (!scene.resume.empty() || scene.overwrite) {
+            std::error_code ignored; // checkpoints of the run that is replaced
+            std::filesystem::remove_all(checkpoint_folder(scene.output), ignored);
+        }
+    }
+
+    int rounds_done() const { return static_cast<int>(rounds_.size()); }
+
+    void play_round() {
+        const auto start = clock_type::now();
+        const int round = rounds_done() + 1;
+        round_record record;
+        here_.note(fmt::format("round {}: ledger pass", round));
+        byte_writer out;
+        if (ledger_) {
+            record.forecast = ledger_->play(round);
+            ledger_s_ += seconds_since(start);
+            out.put(record.forecast.decisions.averages);
+        }
+        auto bytes = out.take();
+        here_.network().broadcast(bytes, 0);
+        round_decisions decisions;
+        byte_reader in(bytes);
+        decisions.averages = in.get_list<std::uint32_t>();
+
+        tensors_->play(round, decisions);
+
+        here_.note(fmt::format("round {}: evaluation", round));
+        std::vector<batch_result> batches;
+        for (const auto edge : decisions.averages) {
+            if (tensors_->in_group(edge)) {
+                evaluated_->load(tensors_->model(edge));
+                const auto& group = tensors_->group_of(edge);
+                const auto member = std::find(group.begin(), group.end(), here_.rank()) - group.begin();
+                const auto mine = run_.data->evaluate(edge, *evaluated_, static_cast<std::size_t>(member), group.size());
+                batches.insert(batches.end(), mine.begin(), mine.end());
+            }
+        }
+        record.results = collect_results(here_.network(), *run_.deploy, tensors_->take_totals(), batches);
+        const auto carried = collect_counters(here_.network());
+        for (auto& result : record.results) {
+            result.wall_s = seconds_since(start);
+        }
+        if (here_.root()) {
+            record_round(record, carried);
+        }
+        rounds_.push_back(std::move(record));
+    }
+
+    static void fill(round_record& record) {
+        for (std::size_t edge = 0; edge < record.results.size(); ++edge) {
+            auto& row = record.forecast.rounds[edge];
+            const auto& result = record.results[edge];
+            row.accuracy = result.accuracy;
+            row.loss = result.loss;
+            row.train_accuracy = result.train_accuracy;
+            row.train_loss = result.train_loss;
+            row.wall_s = result.wall_s;
+        }
+    }
+
+    void record_round(round_record& record, const std::vector<transport_counters>& carried) {
+        fill(record);
+        std::vector<transport_row> transports;
+        for (const auto& now : carried) {
+            auto& before = carried_before_[now.transport];
+            transports.push_back({record.forecast.rounds.front().round, now.transport, now.messages - before.messages,
+                                  now.bytes - before.bytes});
+            before = now;
+        }
+        recorder_->write_round({record.forecast.rounds, record.forecast.nodes, record.forecast.events, transports});
+        record.forecast.events.clear();
+        record.forecast.events.shrink_to_fit();
+    }
+
+    bool tell_stop_watch(const std::vector<round_result>& results, int round) {
+        double accuracy = 0, loss = 0;
+        for (const auto& result : results) {
+            accuracy += result.accuracy / static_cast<double>(results.size());
+            loss += result.loss / static_cast<double>(results.size());
+        }
+        return stop_.round_ended(round, accuracy, loss);
+    }
+
+    verdict decide() {
+        byte_writer mine;
+        mine.put(session::requeue_requested());
+        mine.put(session::interrupted());
+        verdict said;
+        for (const auto& part : here_.network().gather(mine.take(), 0)) {
+            byte_reader in(part);
+            said.requeue = in.get<bool>() || said.requeue;
+            said.interrupted = in.get<bool>() || said.interrupted;
+        }
+        if (here_.root()) {
+            const int round = rounds_done();
+            said.stop = tell_stop_watch(rounds_.back().results, round);
+            const auto every = run_.scene->checkpoint.every;
+            said.checkpoint = said.requeue || said.stop || (every > 0 && round % every == 0);
+        }
+        byte_writer out;
+        out.put(said);
+        auto bytes = out.take();
+        here_.network().broadcast(bytes, 0);
+        said = byte_reader(bytes).get<verdict>();
+        return said;
+    }
+
+    void save_checkpoint() {
+        here_.note("checkpoint");
+        auto stages = collect_stages(here_.network(), tensors_->save());
+        auto models = collect_models(here_.network(), *tensors_, run_.deploy->net.edges);
+        if (!here_.root()) {
+            return;
+        }
+        checkpoint state;
+        state.identity = identity(given_.values);
+        for (const auto& record : rounds_) {
+            state.rounds.push_back(record.results);
+        }
+        state.row_counts = recorder_->row_counts();
+        state.models = models;
+        state.stages = std::move(stages);
+        write_checkpoint(checkpoint_folder(run_.scene->output), state, run_.scene->checkpoint.keep);
+        models_ = std::move(models);
+    }
+
+    void close(run_status status, const std::string& reason) {
+        if (recorder_) {
+            recorder_->finish(status, reason, stop_.converged());
+        }
+        if (here_.root()) {
+            spdlog::warn("{}; go on with --resume auto", reason);
+        }
+    }
+
+    /// Tuned modules as safetensors with their names: what a PyTorch user loads.
+    std::string write_tuned_modules(std::uint32_t edge) const {
+        auto path = std::filesystem::path(run_.scene->output);
+        path.replace_extension(run_.deploy->net.edges > 1 ? fmt::format(".edge{}.safetensors", edge) : ".safetensors");
+        std::vector<tensor_to_write> tensors;
+        const auto* values = models_[edge].as<float>();
+        for (const auto& tunable : run_.deploy->tunables) {
+            const auto elements = static_cast<std::size_t>(tunable.tensor.elements());
+            tensors.emplace_back(tunable.tensor.name, tunable.tensor.shape, std::span<const float>(values, elements));
+            values += elements;
+        }
+        std::string names;
+        for (const auto& name : run_.data->class_names()) {
+            names += (names.empty() ? "" : ",") + name;
+        }
+        write_safetensors(path, tensors,
+                          {{"method", run_.scene->tuning.method},
+                           {"prompts", std::to_string(run_.scene->tuning.prompts)},
+                           {"classes", names},
+                           {"weights", std::filesystem::path(run_.scene->model.weights).filename().string()}});
+        return path.string();
+    }
+
+    void finish() {
+        if (!here_.root()) {
+            return;
+        }
+        std::string tuned;
+        if (models_.empty() && resume_from_) {
+            models_ = resume_from_->models;
+        }
+        for (std::uint32_t edge = 0; edge < models_.size(); ++edge) {
+            tuned += (tuned.empty() ? "" : ", ") + write_tuned_modules(edge);
+        }
+        recorder_->finish(run_status::complete, stop_.reason(), stop_.converged());
+        std::vector<round_row> rows;
+        std::vector<node_row> nodes;
+        for (const auto& record : rounds_) {
+            rows.insert(rows.end(), record.forecast.rounds.begin(), record.forecast.rounds.end());
+            nodes.insert(nodes.end(), record.forecast.nodes.begin(), record.forecast.nodes.end());
+        }
+        auto summary = summarise(rows, nodes, describe_nodes(*run_.deploy, run_.rank_of));
+        summary.stop_reason = stop_.reason();
+        summary.converged = stop_.converged();
+        summary.clock = "virtual";
+        summary.output = run_.scene->output;
+        progress_.finish();
+        fmt::print("{}", report(summary));
+        fmt::print("tuned modules: {}\n", tuned);
+        spdlog::info("ledger: {} events, {:.3f} s in all ({:.2f} % of the rounds' wall time)", ledger_->events_fired(),
+                     ledger_s_, summary.wall_s > 0 ? 100.0 * ledger_s_ / summary.wall_s : 0.0);
+        std::fflush(stdout);
+    }
+
+    const command_line& given_;
+    session& here_;
+    prepared_run run_;
+    stop_watch stop_;
+    std::optional<checkpoint> resume_from_;
+    std::unique_ptr<ledger_run> ledger_; ///< Rank 0
+    std::map<int, std::shared_ptr<sample_source>> sources_;
+    std::unique_ptr<tensor_run> tensors_;
+    std::unique_ptr<tuned_vit> evaluated_;
+    std::optional<recorder> recorder_;   ///< Rank 0
+    std::vector<round_record> rounds_;
+    std::map<std::string, transport_counters> carried_before_;
+    std::vector<tensor_view> models_;    ///< Rank 0, of the last checkpoint: the last round's at the end.
+    double ledger_s_ = 0;
+    std::uint64_t work_a_round_ = 0, work_done_ = 0;
+    progress progress_{given_.progress};
+};
+
+} // namespace
+
+exit_code finetune(const command_line& given, session& here) {
+    if (given.dry_run) {
+        return plan(given, here);
+    }
+    return finetuning(given, here).run();
+}
+
+} // namespace gaisnet

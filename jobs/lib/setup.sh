@@ -1,0 +1,211 @@
+# shellcheck shell=bash
+# Set-up shared by jobs/quickstart.sh, tests/run.sh and .ci/run. To be sourced by a script under `set -euo pipefail`.
+#
+#   setup_packages PACKAGE...       installs the Debian packages that are missing, and selects the BLAS that torch needs
+#   build_preset NAME [TARGET...]   configures the CMake preset once and builds it
+#   build_release                   build_preset release
+#   find_python                     sets and exports PYTHON, an interpreter with h5py and numpy
+#
+# Everything says what it does, and does nothing that is done already. Only missing packages need root or sudo.
+
+project_root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+
+# What the build, the runs and the tests need. ccache and mold are used where they are found.
+# shellcheck disable=SC2034 # used by the scripts that source this file
+project_packages=(
+    g++ cmake ninja-build ccache mold git pkg-config
+    libtorch-dev libopenblas0-openmp
+    libopenmpi-dev openmpi-bin
+    libhdf5-dev hdf5-tools
+    libboost-program-options-dev
+    libgtest-dev libgmock-dev libbenchmark-dev
+    libjpeg62-turbo-dev libpng-dev
+    nlohmann-json3-dev libspdlog-dev libfmt-dev
+    python3-h5py python3-numpy
+)
+
+say() { printf '== %s\n' "$*"; }
+warn() { printf 'warning: %s\n' "$*" >&2; }
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# The command that gives root's rights, as words: empty for root, `sudo` where it works. Fails where nothing does.
+# sudo may ask for a password only when somebody is there to type it.
+find_privilege() {
+    privilege=()
+    if [[ $(id -u) -eq 0 ]]; then
+        return 0
+    fi
+    if command -v sudo >/dev/null; then
+        if sudo -n true 2>/dev/null; then
+            privilege=(sudo -n)
+            return 0
+        fi
+        if [[ -t 0 ]]; then
+            privilege=(sudo)
+            return 0
+        fi
+    fi
+    return 1
+}
+
+is_debian() {
+    command -v apt-get >/dev/null && command -v dpkg-query >/dev/null &&
+        grep -qx 'ID=debian' /etc/os-release 2>/dev/null
+}
+
+is_installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+
+# True when the user brings a LibTorch along; Debian's is not needed then.
+has_own_torch() {
+    local prefix
+    local -a prefixes
+    [[ -n ${Torch_DIR:-} ]] && return 0
+    IFS=: read -r -a prefixes <<<"${CMAKE_PREFIX_PATH:-}"
+    for prefix in "${prefixes[@]}"; do
+        [[ -e $prefix/share/cmake/Torch/TorchConfig.cmake ]] && return 0
+    done
+    return 1
+}
+
+install_packages() {
+    local -a apt=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=580 -o Acquire::Retries=3)
+    local package
+    local -a missing=()
+    for package in "$@"; do
+        if [[ $package == libtorch-dev ]] && has_own_torch; then
+            say "packages: libtorch-dev is left out, because CMAKE_PREFIX_PATH or Torch_DIR names another LibTorch"
+        elif ! is_installed "$package"; then
+            missing+=("$package")
+        fi
+    done
+    if [[ ${#missing[@]} -eq 0 ]]; then
+        say "packages: all $# are installed"
+        return 0
+    fi
+    if ! find_privilege; then
+        warn "these Debian packages are missing, and neither root nor sudo is at hand: ${missing[*]}"
+        warn "going on with what CMake can find; to install them: apt-get install ${missing[*]}"
+        return 0
+    fi
+    say "packages: installing ${missing[*]}"
+    "${privilege[@]}" "${apt[@]}" -q update </dev/null ||
+        warn "the package lists could not be refreshed; trying with those at hand"
+    "${privilege[@]}" "${apt[@]}" -q -y --no-install-recommends install "${missing[@]}" </dev/null ||
+        die "apt-get could not install: ${missing[*]} (--skip-install goes on without them)"
+}
+
+# A machine that is not Debian: say what is needed, and let CMake judge.
+list_requirements() {
+    local tool
+    local -a missing=()
+    for tool in "${CXX:-g++}" cmake ninja git pkg-config mpirun; do
+        command -v "$tool" >/dev/null || missing+=("$tool")
+    done
+    say "packages: this is not Debian, so nothing is installed. Needed: a C++20 compiler, CMake 3.25+, Ninja," \
+        "LibTorch 1.13+, an OpenMP build of OpenBLAS, Open MPI, HDF5 with C++, Boost.Program_options, GoogleTest," \
+        "Google Benchmark, libjpeg-turbo, libpng, nlohmann-json, spdlog, fmt; for the tests Python 3 with h5py and" \
+        "numpy. (Debian's names: $*)"
+    if [[ ${#missing[@]} -gt 0 ]]; then
+        warn "not found on PATH: ${missing[*]}"
+    fi
+}
+
+# Debian's LibTorch calls whatever libblas.so.3 points to. The reference BLAS is 20 times slower than OpenBLAS, and
+# OpenBLAS with threads of its own fights with torch's OpenMP threads.
+select_blas() {
+    local triplet library wanted current differs=0
+    triplet="$(gcc -print-multiarch 2>/dev/null || true)"
+    if [[ -z $triplet || ! -e /usr/lib/$triplet/openblas-openmp/libblas.so.3 ]]; then
+        has_own_torch || warn "libopenblas0-openmp is not installed: Debian's torch may compute with a slow BLAS"
+        return 0
+    fi
+    for library in libblas.so.3 liblapack.so.3 libopenblas.so.0; do
+        wanted=/usr/lib/$triplet/openblas-openmp/$library
+        current="$(update-alternatives --query "$library-$triplet" 2>/dev/null | sed -n 's/^Value: //p' || true)"
+        if [[ ! -e $wanted || -z $current || $current == "$wanted" ]]; then
+            continue
+        fi
+        differs=1
+        if ! find_privilege; then
+            warn "$library is $current, not OpenBLAS with OpenMP; torch may be slow. As root:" \
+                "update-alternatives --set $library-$triplet $wanted"
+            continue
+        fi
+        say "BLAS: $library points to $current; setting it to $wanted" \
+            "(undo: update-alternatives --auto $library-$triplet)"
+        "${privilege[@]}" update-alternatives --quiet --set "$library-$triplet" "$wanted" ||
+            warn "update-alternatives failed; torch may be slow"
+    done
+    if [[ $differs -eq 0 ]]; then
+        say "BLAS: OpenBLAS with OpenMP is selected"
+    fi
+}
+
+# Usually: setup_packages "${project_packages[@]}"
+setup_packages() {
+    if is_debian; then
+        install_packages "$@"
+        select_blas
+    else
+        list_requirements "$@"
+    fi
+}
+
+# Compiles at once: one a core, and 2 GB for each, because a file that includes torch's headers takes 1 GB and more.
+build_jobs() {
+    local cores available_gb jobs
+    cores="$(nproc)"
+    available_gb="$(awk '/^MemAvailable:/ { print int($2 / 1048576) }' /proc/meminfo 2>/dev/null || true)"
+    jobs=$((${available_gb:-2} / 2))
+    if [[ $jobs -gt $cores ]]; then
+        jobs=$cores
+    fi
+    if [[ $jobs -lt 1 ]]; then
+        jobs=1
+    fi
+    echo "$jobs"
+}
+
+# build_preset NAME [TARGET...]: builds the preset's tree, build/NAME; all targets when none is named.
+build_preset() {
+    local name=$1 jobs
+    local -a targets=()
+    shift
+    if [[ $# -gt 0 ]]; then
+        targets=(--target "$@")
+    fi
+    command -v cmake >/dev/null || die "cmake is not on PATH; CMake 3.25 or newer is needed"
+    if [[ ! -e $project_root/build/$name/build.ninja ]]; then
+        say "configure: preset $name in build/$name"
+        (cd "$project_root" && cmake --preset "$name") || die "CMake could not configure the preset $name; see above"
+    fi
+    jobs="$(build_jobs)"
+    say "build: build/$name, $jobs at a time"
+    cmake --build "$project_root/build/$name" --parallel "$jobs" "${targets[@]}" || die "build/$name does not compile"
+}
+
+build_release() { build_preset release; }
+
+# Sets and exports PYTHON: the caller's $PYTHON, else the first interpreter that can import h5py and numpy.
+find_python() {
+    local candidate
+    local -a candidates=()
+    if [[ -n ${PYTHON:-} ]]; then
+        candidates=("$PYTHON")
+    else
+        mapfile -t candidates < <(type -ap python3)
+        candidates+=(/usr/bin/python3)
+    fi
+    for candidate in "${candidates[@]}"; do
+        if "$candidate" -c 'import h5py, numpy' >/dev/null 2>&1; then
+            export PYTHON=$candidate
+            say "python: $PYTHON ($("$PYTHON" --version 2>&1))"
+            return 0
+        fi
+    done
+    warn "no Python with h5py and numpy among: ${candidates[*]}; install python3-h5py, or name one in PYTHON"
+    return 1
+}

@@ -1,0 +1,44 @@
+#include "commands.hpp"
+
+#include "metrics/report.hpp"
+#include "roles/ledger_run.hpp"
+#include "setup.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <cstdio>
+
+namespace gaisnet {
+
+exit_code plan(const command_line& given, session& here) {
+    const auto run = prepare(given, here, false);
+    if (!here.root()) {
+        return exit_code::ok;
+    }
+    if (given.dry_run) {
+        fmt::print("{}", describe(run, here.ranks()));
+    }
+    const auto start = std::chrono::steady_clock::now();
+    ledger_run ledger(*run.deploy);
+    std::vector<round_row> rows;
+    std::vector<node_row> nodes;
+    for (int round = 1; round <= run.scene->train.rounds; ++round) {
+        const auto forecast = ledger.play(round);
+        rows.insert(rows.end(), forecast.rounds.begin(), forecast.rounds.end());
+        nodes.insert(nodes.end(), forecast.nodes.begin(), forecast.nodes.end());
+    }
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    auto summary = summarise(rows, nodes, describe_nodes(*run.deploy, run.rank_of));
+    summary.planned = true;
+    summary.stop_reason = fmt::format("train.rounds = {}", run.scene->train.rounds);
+    summary.clock = "virtual";
+    fmt::print("{}", report(summary));
+    std::fflush(stdout);
+    spdlog::info("ledger: {} events in {:.3f} s ({:.0f} events/s)", ledger.events_fired(), elapsed.count(),
+                 static_cast<double>(ledger.events_fired()) / elapsed.count());
+    return exit_code::ok;
+}
+
+} // namespace gaisnet

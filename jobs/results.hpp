@@ -1,0 +1,37 @@
+#pragma once
+
+#include "metrics/rows.hpp"
+#include "network/scenario.hpp"
+#include "roles/checkpoint.hpp"
+#include "roles/tensor_run.hpp"
+#include "transport/transport.hpp"
+
+#include <map>
+#include <vector>
+
+namespace gaisnet {
+
+/// One evaluation batch's part of the result.
+struct batch_result {
+    std::uint32_t edge = 0;
+    std::uint32_t batch = 0;
+    std::int64_t correct = 0, samples = 0;
+    double loss_sum = 0;
+};
+
+/// Brings the training totals of all clusters and the evaluation of all batches to rank 0 and adds them up in the order
+/// of clusters and batches, so that the result does not depend on ranks. Every rank has to call it.
+/// \returns by edge; empty on other ranks.
+std::vector<round_result> collect_results(transport&, const deployment&, const std::map<int, training_totals>&,
+                                          const std::vector<batch_result>&);
+
+/// Optimiser state of all stages at rank 0; empty elsewhere. Every rank has to call it.
+std::map<std::string, executor_state> collect_stages(transport&, std::vector<saved_stage>);
+
+/// Domain models of all edges at rank 0. Every rank has to call it.
+std::vector<tensor_view> collect_models(transport&, const tensor_run&, int edges);
+
+/// What every transport of every rank has carried since the start, added up, at rank 0.
+std::vector<transport_counters> collect_counters(transport&);
+
+} // namespace gaisnet

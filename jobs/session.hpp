@@ -1,0 +1,47 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "transport/mpi/heartbeat.hpp"
+#include "transport/mpi/mpi_session.hpp"
+#include "transport/transport.hpp"
+
+#include <memory>
+#include <string>
+
+namespace gaisnet {
+
+/// One rank of a run: its transport, its log, its signals. MPI is started only under a launcher (mpirun, srun).
+class session {
+public:
+    session(int& argc, char**& argv);
+    ~session();
+    session(const session&) = delete;
+    session& operator=(const session&) = delete;
+
+    transport& network() { return *network_; }
+    int rank() const { return network_->rank(); }
+    int ranks() const { return network_->ranks(); }
+    bool root() const { return rank() == 0; }
+    std::string host() const;
+    std::string mpi_version() const;
+
+    /// Watches over the other ranks from now on. Every rank has to call it.
+    /// \param nodes what this rank plays, for messages. \param silence_s without a sign of life counts as dead.
+    void watch(const std::string& nodes, double silence_s);
+    /// What this rank does now, for failure reports.
+    void note(std::string_view operation);
+
+    /// Ends all ranks because this one failed, after the message was printed.
+    [[noreturn]] void abort(int code);
+
+    /// SIGTERM or SIGUSR1 asked to finish the round, write a checkpoint and end with 75.
+    static bool requeue_requested();
+    static bool interrupted(); ///< SIGINT
+
+private:
+    std::unique_ptr<mpi_session> mpi_;
+    std::unique_ptr<transport> network_;
+    std::unique_ptr<heartbeat> heartbeat_;
+};
+
+} // namespace gaisnet

@@ -1,0 +1,117 @@
+#include "setup.hpp"
+
+#include "config/scenario_reader.hpp"
+#include "metrics/report.hpp"
+#include "model/torch_support.hpp"
+#include "model/weight_store.hpp"
+#include "runtime/placement.hpp"
+
+#include <H5public.h>
+#include <boost/version.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace gaisnet {
+
+namespace {
+
+/// Below this a BLAS is not one: reference BLAS gives about 5 GFLOP/s a core where OpenBLAS gives 100.
+constexpr double slow_gemm_gflops = 15.0;
+
+} // namespace
+
+prepared_run prepare(const command_line& given, session& here, bool check_images) {
+    prepared_run out;
+    out.scene = std::make_unique<const scenario>(read_scenario(given.values));
+    const auto& scene = *out.scene;
+    const auto net = make_topology(scene); // before the data: ranks and cuts cost nothing to check
+    out.rank_of = place_nodes(net, scene.placement, here.ranks());
+    out.data = std::make_unique<workload>(scene, here, check_images);
+    out.deploy = std::make_unique<deployment>(
+        make_deployment(scene, make_tuning_method({scene.tuning.method, scene.tuning.prompts}),
+                        out.data->classes(), out.data->samples(), out.data->validation_samples()));
+    std::string mine;
+    for (std::size_t node = 0; node < out.rank_of.size(); ++node) {
+        if (out.rank_of[node] == here.rank() && mine.size() < 100) {
+            mine += (mine.empty() ? "" : " ") + net.nodes[node].name;
+        }
+    }
+    here.watch(mine, scene.runtime.silence);
+    return out;
+}
+
+std::shared_ptr<const vit_backbone> load_backbone(const scenario& scene, session& here) {
+    set_torch_threads(scene.runtime.threads);
+    if (here.root()) {
+        const double gflops = measure_gemm_gflops();
+        if (gflops < slow_gemm_gflops) {
+            spdlog::warn("matrix products run at {:.1f} GFLOP/s: is LibTorch linked to a reference BLAS? On Debian, "
+                         "install libopenblas0-openmp",
+                         gflops);
+        }
+    }
+    std::shared_ptr<const weight_store> store;
+    if (scene.model.weights == "random") {
+        store = weight_store::random(scene.model.vit, scene.seed);
+        if (here.root()) {
+            spdlog::warn("model.weights = random: the frozen backbone is not pre-trained");
+        }
+    } else {
+        store = weight_store::open(scene.model.weights, scene.model.vit, scene.model.cache);
+        for (const auto& note : store->notes()) {
+            if (here.root()) {
+                spdlog::info("{}", note);
+            }
+        }
+    }
+    // The tensors keep the store, and with it the mapped file, alive.
+    return std::make_shared<vit_backbone>(make_backbone(scene.model.vit, [&](const tensor_spec& spec) {
+        return at::from_blob(const_cast<float*>(store->tensor(spec.name).data()), spec.shape, [store](void*) {});
+    }));
+}
+
+std::map<std::string, std::string> library_versions(const session& here) {
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    return {{"LibTorch", torch_version()},
+            {"MPI", here.mpi_version()},
+            {"HDF5", fmt::format("{}.{}.{}", major, minor, release)},
+            {"Boost", BOOST_LIB_VERSION},
+            {"fmt", std::to_string(FMT_VERSION)},
+            {"spdlog", fmt::format("{}.{}.{}", SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH)}};
+}
+
+std::string describe(const prepared_run& run, int ranks) {
+    const auto& net = run.deploy->net;
+    std::string text = fmt::format("{} nodes, {} clusters, {} rank(s)\n", net.nodes.size(), net.clusters.size(), ranks);
+    text += fmt::format("{:<14} {:>5} {:>8} {:>10} {:>14} {:>12}  {}\n", "node", "rank", "samples", "blocks",
+                        "compute", "memory", "holds");
+    constexpr std::size_t most = 60;
+    const auto nodes = describe_nodes(*run.deploy, run.rank_of);
+    for (std::size_t i = 0; i < nodes.size() && i < most; ++i) {
+        const auto& node = nodes[i];
+        std::string holds;
+        for (const auto& chain : run.deploy->chains) {
+            for (const auto& seat : chain) {
+                if (seat.node == i) {
+                    const auto& cut = seat.spec.cut();
+                    holds += cut.embedding ? "embedding " : "";
+                    holds += cut.blocks > 0 && node.role == node_role::edge ? "blocks " : "";
+                    holds += cut.head ? "head " : "";
+                    holds += fmt::format("({} tunable) ", quantity(static_cast<double>(seat.spec.tunable_bytes()), "B"));
+                }
+            }
+        }
+        const auto blocks =
+            node.blocks > 0 ? fmt::format("{}-{}", node.first_block, node.first_block + node.blocks - 1) : "-";
+        text += fmt::format("{:<14} {:>5} {:>8} {:>10} {:>14} {:>12}  {}\n", node.name, node.rank, node.samples, blocks,
+                            quantity(node.rate_flop_s, "FLOP/s"),
+                            quantity(static_cast<double>(node.memory_bytes), "B"), holds);
+    }
+    if (nodes.size() > most) {
+        text += fmt::format("... and {} more nodes\n", nodes.size() - most);
+    }
+    return text;
+}
+
+} // namespace gaisnet

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "config/options.hpp"
+#include "model/vit.hpp"
+#include "network/scenario.hpp"
+#include "metrics/recorder.hpp"
+#include "roles/deployment.hpp"
+#include "session.hpp"
+#include "workload.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// What finetune and plan have in common: scenario, data, deployment and placement.
+struct prepared_run {
+    std::unique_ptr<const scenario> scene; ///< Its address is known to the deployment.
+    std::unique_ptr<workload> data;
+    std::unique_ptr<deployment> deploy;
+    std::vector<int> rank_of;
+};
+
+/// Every rank has to call it. \throws usage_error for what the user has to change.
+prepared_run prepare(const command_line&, session&, bool check_images);
+
+/// The frozen backbone of the scenario, shared by this rank's nodes. Every rank has to call it.
+std::shared_ptr<const vit_backbone> load_backbone(const scenario&, session&);
+
+/// Names and versions of the libraries in use.
+std::map<std::string, std::string> library_versions(const session&);
+
+/// One line a node and rank, cuts and links: what --dry-run prints before the forecast.
+std::string describe(const prepared_run&, int ranks);
+
+} // namespace gaisnet

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "model/sample_source.hpp"
+#include "model/tuned_vit.hpp"
+#include "network/scenario.hpp"
+#include "results.hpp"
+#include "session.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// The data of a scenario: which samples each start point trains on, and what each edge validates on. Every rank makes
+/// the same one; images are decoded only where they are used.
+class workload {
+public:
+    /// Every rank has to call it: the check of an image folder is shared out over the ranks.
+    /// \param check_images false: only counts are wanted (plan, dry run).
+    workload(const scenario&, session&, bool check_images);
+    ~workload();
+
+    std::int64_t classes() const;
+    const std::vector<std::string>& class_names() const;
+    /// Training samples by cluster (all edges' clusters in order).
+    std::vector<std::int64_t> samples() const;
+    std::int64_t validation_samples() const;
+
+    /// The samples of a cluster's start point. \param name of the start point's node.
+    std::shared_ptr<sample_source> source_of(int cluster, const std::string& name) const;
+
+    /// Evaluates an edge's model on this rank's share of its validation batches: batch i belongs to member i modulo
+    /// `members` of the ranks that hold the model.
+    std::vector<batch_result> evaluate(std::uint32_t edge, const tuned_vit& model, std::size_t member,
+                                       std::size_t members) const;
+
+private:
+    struct parts;
+    std::unique_ptr<parts> parts_;
+};
+
+} // namespace gaisnet

@@ -1,0 +1,98 @@
+#include "base/random.hpp"
+
+#include <cmath>
+#include <numbers>
+#include <utility>
+
+namespace gaisnet {
+
+std::uint64_t stable_hash(std::string_view bytes, std::uint64_t seed) {
+    std::uint64_t h = 0xcbf29ce484222325ULL ^ (seed * 0x9e3779b97f4a7c15ULL);
+    for (unsigned char byte : bytes) {
+        h = (h ^ byte) * 0x100000001b3ULL;
+    }
+    h ^= h >> 33;
+    h *= 0xff51afd7ed558ccdULL;
+    h ^= h >> 33;
+    h *= 0xc4ceb9fe1a85ec53ULL;
+    return h ^ (h >> 33);
+}
+
+random_stream::random_stream(std::uint64_t seed, std::string_view purpose, std::string_view entity,
+                             std::uint32_t round, std::uint32_t index) {
+    const std::uint64_t key = stable_hash(entity, stable_hash(purpose, seed));
+    key_[0] = static_cast<std::uint32_t>(key);
+    key_[1] = static_cast<std::uint32_t>(key >> 32);
+    counter_[0] = 0;
+    counter_[1] = 0;
+    counter_[2] = index;
+    counter_[3] = round;
+}
+
+void random_stream::refill() {
+    std::uint32_t c[4] = {counter_[0], counter_[1], counter_[2], counter_[3]};
+    std::uint32_t k[2] = {key_[0], key_[1]};
+    for (int round = 0; round < 10; ++round) {
+        const std::uint64_t a = 0xD2511F53ULL * c[0];
+        const std::uint64_t b = 0xCD9E8D57ULL * c[2];
+        const std::uint32_t next[4] = {static_cast<std::uint32_t>(b >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(b),
+                                       static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k[1], static_cast<std::uint32_t>(a)};
+        for (int i = 0; i < 4; ++i) {
+            c[i] = next[i];
+        }
+        k[0] += 0x9E3779B9U;
+        k[1] += 0xBB67AE85U;
+    }
+    for (int i = 0; i < 4; ++i) {
+        block_[i] = c[i];
+    }
+    if (++counter_[0] == 0) {
+        ++counter_[1];
+    }
+    used_ = 0;
+}
+
+std::uint32_t random_stream::bits() {
+    if (used_ == 4) {
+        refill();
+    }
+    return block_[used_++];
+}
+
+double random_stream::uniform() {
+    const std::uint64_t high = bits() >> 5;
+    const std::uint64_t low = bits() >> 6;
+    return (static_cast<double>(high) * 67108864.0 + static_cast<double>(low)) * (1.0 / 9007199254740992.0);
+}
+
+double random_stream::uniform(double low, double high) { return low + (high - low) * uniform(); }
+
+double random_stream::normal() {
+    const double radius = std::sqrt(-2.0 * std::log(1.0 - uniform()));
+    return radius * std::cos(2.0 * std::numbers::pi * uniform());
+}
+
+std::uint64_t random_stream::below(std::uint64_t bound) {
+    // Rejection keeps the draw unbiased: the values below `threshold` would make the first residues more frequent.
+    const std::uint64_t threshold = (0 - bound) % bound;
+    for (;;) {
+        const std::uint64_t high = bits();
+        const std::uint64_t value = (high << 32) | bits();
+        if (value >= threshold) {
+            return value % bound;
+        }
+    }
+}
+
+std::vector<std::size_t> random_stream::permutation(std::size_t size) {
+    std::vector<std::size_t> order(size);
+    for (std::size_t i = 0; i < size; ++i) {
+        order[i] = i;
+    }
+    for (std::size_t i = size; i > 1; --i) {
+        std::swap(order[i - 1], order[below(i)]);
+    }
+    return order;
+}
+
+} // namespace gaisnet

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <functional>
+#include <numeric>
+#include <vector>
+
+namespace gaisnet {
+
+enum class element_type : std::uint8_t { float32, int64 };
+
+constexpr std::size_t element_bytes(element_type type) { return type == element_type::float32 ? 4 : 8; }
+
+/// A dense row-major tensor without any tensor library: what a message carries and what a stage takes and returns.
+/// In the ledger pass it has a shape and no data; in the tensor pass `data` points into memory that `owner` keeps
+/// alive (a torch tensor, a receive buffer). Receivers must not write to it: a sender on the same rank may share it.
+struct tensor_view {
+    element_type type = element_type::float32;
+    std::vector<std::int64_t> shape; ///< Empty shape with no data means "nothing".
+    std::byte* data = nullptr;
+    std::shared_ptr<void> owner;
+
+    std::int64_t elements() const {
+        return shape.empty() ? 0 : std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>{});
+    }
+    std::size_t bytes() const { return static_cast<std::size_t>(elements()) * element_bytes(type); }
+    bool empty() const { return shape.empty(); }
+
+    /// A shape without data, as the ledger pass uses it.
+    static tensor_view shape_only(std::vector<std::int64_t> shape, element_type type = element_type::float32) {
+        return {type, std::move(shape), nullptr, nullptr};
+    }
+    /// Uninitialised host memory of that shape.
+    static tensor_view allocate(std::vector<std::int64_t> shape, element_type type = element_type::float32) {
+        tensor_view view{type, std::move(shape), nullptr, nullptr};
+        auto memory = std::shared_ptr<std::byte[]>(new std::byte[view.bytes()]);
+        view.data = memory.get();
+        view.owner = std::move(memory);
+        return view;
+    }
+    template <typename T>
+    T* as() const {
+        return reinterpret_cast<T*>(data);
+    }
+};
+
+} // namespace gaisnet

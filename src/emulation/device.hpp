@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+
+namespace gaisnet {
+
+/// A device: how fast it computes and what that and its radio cost.
+struct device_model {
+    double rate_flop_s = 0;   ///< FLOP/s
+    double power_w = 0;       ///< While computing; kappa f^3 when given by frequency (E = kappa f^2 x cycles).
+    double tx_power_w = 0;    ///< While sending
+    double rx_power_w = 0;    ///< While receiving
+    double idle_power_w = 0;  ///< All the time
+    double sense_time_s = 0;  ///< A sample
+    double sense_energy_j = 0;///< A sample
+    std::uint64_t memory_bytes = 0;
+};
+
+/// Compute power of a chip with dynamic power kappa f^3: E_compute = kappa f^2 x cycles, cycles = f x time.
+/// \param kappa W s^3 \param frequency_hz Hz
+constexpr double dynamic_power_w(double kappa, double frequency_hz) {
+    return kappa * frequency_hz * frequency_hz * frequency_hz;
+}
+
+} // namespace gaisnet

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+
+namespace gaisnet {
+
+/// What an event was. Transfers carry one message; the others occupy a device.
+enum class event_kind : std::uint8_t {
+    sense,
+    forward,
+    backward,
+    step,      ///< Optimiser step.
+    aggregate, ///< FedAvg at the edge.
+    evaluate,
+    send_modules_down, ///< Delivery of tunable modules.
+    send_modules_up,   ///< Upload of tunable modules.
+    send_forward,      ///< Smashed data: activations.
+    send_gradient,     ///< Smashed data: gradients.
+    send_label,
+    send_result,
+};
+enum class link_class : std::uint8_t { none, cs_up, cs_down, d2d, backhaul };
+enum class node_role : std::uint8_t { cloud, edge, client };
+
+constexpr int link_classes = 5;
+
+const char* name_of(event_kind);
+const char* name_of(link_class);
+const char* name_of(node_role);
+
+/// One event of the ledger.
+struct event_row {
+    std::uint32_t node = 0;     ///< Index in /topology/nodes: who computed or sent.
+    std::uint32_t peer = 0;     ///< Receiver of a transfer; equal to node otherwise.
+    event_kind kind{};
+    link_class link{};
+    std::uint32_t round = 0;    ///< 1-based.
+    double start_s = 0;
+    double end_s = 0;           ///< End of the occupation of the device or link.
+    double arrival_s = 0;       ///< end_s plus the link's latency; equal to end_s for device events.
+    double flops = 0;
+    std::uint64_t bytes = 0;
+    double energy_j = 0;        ///< At node and, for a transfer, peer.
+    double airtime_hz_s = 0;
+};
+
+} // namespace gaisnet

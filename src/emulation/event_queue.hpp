@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <queue>
+#include <vector>
+
+namespace gaisnet {
+
+/// The clock of a discrete-event simulation: what is due first runs first. Ties are broken by node, then by the order
+/// in which the events were scheduled, so a simulation is deterministic.
+class event_queue {
+public:
+    /// What to do when an event is due: run(self, argument).
+    struct action {
+        void (*run)(void* self, std::uint64_t argument) = nullptr;
+        void* self = nullptr;
+        std::uint64_t argument = 0;
+    };
+
+    double now() const { return now_; }
+    std::uint64_t fired() const { return fired_; }
+    bool empty() const { return heap_.empty(); }
+
+    /// \param time seconds, not before now(). \param node the node that the event concerns.
+    void schedule(double time, std::uint32_t node, action what) { heap_.push({time, node, sequence_++, what}); }
+
+    /// Runs the next event and advances the clock to it.
+    void fire_next() {
+        const entry next = heap_.top();
+        heap_.pop();
+        now_ = next.time;
+        ++fired_;
+        next.what.run(next.what.self, next.what.argument);
+    }
+    /// Sets the clock of an empty queue; time may go back, because edges without a cloud keep clocks of their own.
+    void reset_clock(double time) { now_ = time; }
+
+private:
+    struct entry {
+        double time;
+        std::uint32_t node;
+        std::uint64_t sequence;
+        action what;
+        bool operator<(const entry& other) const { // std::priority_queue keeps the largest on top
+            if (time != other.time) {
+                return time > other.time;
+            }
+            if (node != other.node) {
+                return node > other.node;
+            }
+            return sequence > other.sequence;
+        }
+    };
+    std::priority_queue<entry> heap_;
+    double now_ = 0.0;
+    std::uint64_t sequence_ = 0;
+    std::uint64_t fired_ = 0;
+};
+
+} // namespace gaisnet

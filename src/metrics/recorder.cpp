@@ -1,0 +1,294 @@
+#include "metrics/recorder.hpp"
+
+#include "metrics/hdf5_file.hpp"
+#include "metrics/hdf5_table.hpp"
+#include "metrics/schema.hpp"
+
+#include <ctime>
+#include <filesystem>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+namespace gaisnet {
+
+namespace {
+
+constexpr std::uint64_t metadata_room = 512 * 1024; // Headers and chunk indexes that grow with the tables, and slack.
+constexpr std::size_t reason_bytes = 256;
+// Every flush writes the last, partly filled chunk anew, and SWMR readers forbid reuse of its old place.
+constexpr std::size_t event_chunk_bytes = 64 * 1024;
+
+std::string utc_now() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    ::gmtime_r(&now, &parts);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text;
+}
+
+std::size_t name_bytes_for(std::span<const node_description> nodes) {
+    std::size_t longest = 16;
+    for (const auto& node : nodes) {
+        longest = std::max(longest, node.name.size());
+    }
+    return (longest + 7) / 8 * 8;
+}
+
+std::vector<node_entry> entries_of(std::span<const node_description> nodes) {
+    std::vector<node_entry> entries;
+    for (const auto& node : nodes) {
+        entries.push_back({static_cast<std::uint32_t>(entries.size()), &node});
+    }
+    return entries;
+}
+
+void write_header(H5::H5File& file, const run_header& header) {
+    auto root = file.openGroup("/");
+    add_text(root, "schema", header.schema);
+    add_integer(root, "schema_version", header.schema_version);
+    add_text(root, "description", table_text::file);
+    // These four change later, which SWMR allows only for attributes that exist and have a fixed size.
+    add_fixed_text(root, "status", 16, name_of(run_status::running));
+    add_fixed_text(root, "stop_reason", reason_bytes, "");
+    add_flag(root, "converged", false);
+    add_fixed_text(root, "finished", 32, "");
+    add_text(root, "created", utc_now());
+    add_text(root, "software_version", header.software_version);
+    add_text(root, "git_version", header.git_version);
+    add_text(root, "libraries", nlohmann::json(header.libraries).dump());
+    add_integer(root, "seed", header.seed);
+    add_text(root, "clock", header.clock);
+    add_real(root, "time_scale", header.time_scale);
+    add_text(root, "command", header.command);
+    add_text(root, "config", header.config);
+    add_text(root, "identity", header.identity);
+}
+
+} // namespace
+
+const char* name_of(run_status status) {
+    switch (status) {
+    case run_status::running: return "running";
+    case run_status::complete: return "complete";
+    case run_status::aborted: return "aborted";
+    }
+    return "unknown";
+}
+
+struct recorder::state {
+    hdf5_file file;
+    recorder_options options;
+    std::vector<std::string> names;
+    std::vector<node_role> roles;
+    typed_table<node_entry> nodes;
+    typed_table<link_entry> links;
+    typed_table<round_row> rounds;
+    typed_table<node_record> clients, energy, memory, traffic;
+    typed_table<communication_row> communication;
+    typed_table<transport_row> transport;
+    typed_table<event_row> events;
+
+    /// `table_of(path, description, columns, options)` makes or opens one table.
+    template <typename TableOf>
+    state(hdf5_file made, const recorder_options& chosen, std::span<const node_description> described, TableOf table_of)
+        : state(std::move(made), chosen, described, name_bytes_for(described), table_of) {}
+
+    std::vector<hdf5_table*> tables() {
+        return {&nodes.table(),  &links.table(),   &rounds.table(),        &clients.table(),   &energy.table(),
+                &memory.table(), &traffic.table(), &communication.table(), &transport.table(), &events.table()};
+    }
+
+    void set_status(run_status status, const std::string& reason, bool converged) {
+        hdf5_guarded(file.path(), "write the status", [&] {
+            auto root = file.handle().openGroup("/");
+            set_text(root, "stop_reason", reason);
+            set_flag(root, "converged", converged);
+            set_text(root, "finished", status == run_status::running ? "" : utc_now());
+            set_text(root, "status", name_of(status));
+        });
+    }
+
+private:
+    template <typename TableOf>
+    state(hdf5_file made, const recorder_options& chosen, std::span<const node_description> described,
+          std::size_t width, TableOf table_of)
+        : file(std::move(made))
+        , options(chosen)
+        , nodes(make(table_of, "/topology/nodes", table_text::nodes, topology_node_columns(width)))
+        , links(make(table_of, "/topology/links", table_text::links, topology_link_columns(width)))
+        , rounds(make(table_of, "/rounds", table_text::rounds, round_columns()))
+        , clients(make(table_of, "/clients", table_text::clients, client_columns(width)))
+        , energy(make(table_of, "/energy", table_text::energy, energy_columns(width)))
+        , memory(make(table_of, "/memory", table_text::memory, memory_columns(width)))
+        , traffic(make(table_of, "/communication/nodes", table_text::traffic, node_traffic_columns(width)))
+        , communication(make(table_of, "/communication/links", table_text::by_link, communication_columns()))
+        , transport(make(table_of, "/communication/transport", table_text::transport, transport_columns()))
+        , events(make(table_of, "/events", table_text::events, event_columns(), {event_chunk_bytes, true})) {
+        for (const auto& node : described) {
+            names.push_back(node.name);
+            roles.push_back(node.role);
+        }
+    }
+
+    template <typename TableOf, typename Row>
+    typed_table<Row> make(TableOf& table_of, const char* path, const char* description,
+                          std::vector<column<Row>> columns, table_options layout = {}) {
+        auto table = table_of(file, path, description, infos(columns), layout);
+        return {std::move(table), std::move(columns)};
+    }
+};
+
+recorder::recorder(std::unique_ptr<state> made): state_(std::move(made)) {}
+recorder::recorder(recorder&&) noexcept = default;
+
+recorder recorder::create(const std::string& path, const run_header& header, std::span<const node_description> nodes,
+                          std::span<const link_description> links, const recorder_options& options) {
+    auto file = hdf5_file::create(path, options.overwrite);
+    try {
+        // Names of both ends make a link's row the longer one; 256 bytes hold any row of the topology.
+        file.reserve(metadata_room + header.config.size() + header.identity.size() +
+                     (nodes.size() + links.size()) * (256 + 2 * name_bytes_for(nodes)));
+        hdf5_guarded(path, "write the header", [&] { write_header(file.handle(), header); });
+        auto made = std::make_unique<state>(std::move(file), options, nodes, [](auto& target, auto... what) {
+            return hdf5_table::create(target, what...);
+        });
+        hdf5_guarded(path, "write the header", [&] {
+            auto topology = made->file.handle().openGroup("/topology");
+            add_text(topology, "description", table_text::topology);
+            auto communication = made->file.handle().openGroup("/communication");
+            add_text(communication, "description", table_text::communication);
+        });
+        made->nodes.append(entries_of(nodes));
+        std::vector<link_entry> link_rows;
+        for (const auto& link : links) {
+            link_rows.push_back({&link, nodes[link.from].name, nodes[link.to].name});
+        }
+        made->links.append(link_rows);
+        made->file.start_swmr();
+        return recorder(std::move(made));
+    } catch (const runtime_failure& failure) {
+        std::error_code ignored; // Half a header is of no use to anybody; what was there before is gone already.
+        std::filesystem::remove(path, ignored);
+        throw usage_error(std::string("output ") + failure.what() + "; choose another path with --output");
+    }
+}
+
+recorder recorder::resume(const std::string& path, const std::map<std::string, std::uint64_t>& row_counts,
+                          const std::string& identity, std::span<const node_description> nodes,
+                          const recorder_options& options) {
+    auto file = hdf5_file::reopen(path);
+    const run_header expected;
+    hdf5_guarded(path, "read the header", [&] {
+        const auto root = file.handle().openGroup("/");
+        if (!root.attrExists("schema") || read_text(root, "schema") != expected.schema) {
+            throw usage_error("'" + path + "': is not a results file of gaisnet; name the one of the checkpoint");
+        }
+        const auto version = read_integer(root, "schema_version");
+        if (version != expected.schema_version) {
+            throw usage_error("'" + path + "': has schema version " + std::to_string(version) +
+                              "; this program resumes version " + std::to_string(expected.schema_version));
+        }
+        if (read_text(root, "identity") != identity) {
+            throw usage_error("'" + path + "': belongs to another scenario; resume with the configuration and seed " +
+                              "that made it, or choose another path with --output");
+        }
+    });
+    auto made = std::make_unique<state>(std::move(file), options, nodes,
+                                        [](auto& target, const char* table, const char*, const auto& columns,
+                                           const auto&) { return hdf5_table::open(target, table, columns); });
+    if (made->nodes.table().rows() != nodes.size()) {
+        throw usage_error("'" + path + "': has " + std::to_string(made->nodes.table().rows()) +
+                          " nodes, the scenario has " + std::to_string(nodes.size()));
+    }
+    // All checks come before the first change, so that a refused resume leaves the file as it was.
+    for (const auto* table : made->tables()) {
+        const auto count = row_counts.find(table->path());
+        if (count == row_counts.end()) {
+            throw usage_error("'" + path + "': the checkpoint does not say how many rows " + table->path() + " had");
+        }
+        if (count->second > table->rows()) {
+            throw usage_error("'" + path + "': " + table->path() + " has " + std::to_string(table->rows()) +
+                              " rows, fewer than the " + std::to_string(count->second) +
+                              " of the checkpoint; they do not belong together");
+        }
+    }
+    made->file.reserve(metadata_room);
+    made->set_status(run_status::running, "", false);
+    for (auto* table : made->tables()) {
+        table->cut(row_counts.at(table->path()));
+    }
+    made->nodes.replace(entries_of(nodes));
+    made->file.start_swmr();
+    return recorder(std::move(made));
+}
+
+recorder::~recorder() {
+    if (state_ == nullptr) {
+        return;
+    }
+    try {
+        if (state_->file.open()) {
+            finish(run_status::aborted, "the run ended by an error", false);
+        }
+    } catch (const std::exception&) {
+        state_->file.abandon(); // The file goes on saying "running" and that it was not closed, which is true.
+    }
+    if (state_->file.abandoned()) {
+        static_cast<void>(state_.release()); // Its tables would try to write.
+    }
+}
+
+void recorder::write_round(const round_data& data) {
+    auto& to = *state_;
+    if (!to.file.open()) {
+        throw runtime_failure("'" + to.file.path() + "': the file is closed; no more rounds can be written");
+    }
+    const auto communication = communication_of(data.events);
+    std::vector<node_record> records;
+    records.reserve(data.nodes.size());
+    for (const auto& row : data.nodes) {
+        records.push_back({&row, to.names.at(row.node), to.roles.at(row.node)});
+    }
+    const auto kept_events = to.options.events ? data.events : std::span<const event_row>{};
+    to.file.reserve(metadata_room + to.rounds.table().growth(data.rounds.size()) +
+                    to.clients.table().growth(records.size()) + to.energy.table().growth(records.size()) +
+                    to.memory.table().growth(records.size()) + to.traffic.table().growth(records.size()) +
+                    to.communication.table().growth(communication.size()) +
+                    to.transport.table().growth(data.transports.size()) + to.events.table().growth(kept_events.size()));
+    to.events.append(kept_events);
+    to.clients.append(records);
+    to.energy.append(records);
+    to.memory.append(records);
+    to.traffic.append(records);
+    to.communication.append(communication);
+    to.transport.append(data.transports);
+    to.rounds.append(data.rounds);
+    to.file.flush();
+}
+
+std::map<std::string, std::uint64_t> recorder::row_counts() const {
+    std::map<std::string, std::uint64_t> counts;
+    for (const auto* table : state_->tables()) {
+        counts[table->path()] = table->rows();
+    }
+    return counts;
+}
+
+void recorder::finish(run_status status, const std::string& stop_reason, bool converged) {
+    auto& file = state_->file;
+    if (!file.open()) {
+        throw runtime_failure("'" + file.path() + "': the file is closed already");
+    }
+    file.flush(); // Before the status changes: no file may say complete and lack rows.
+    state_->set_status(status, stop_reason, converged);
+    for (auto* table : state_->tables()) {
+        table->close();
+    }
+    file.close();
+}
+
+const std::string& recorder::path() const { return state_->file.path(); }
+
+} // namespace gaisnet

@@ -1,0 +1,84 @@
+#pragma once
+
+#include "metrics/rows.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// What the file says about the run as a whole: its root attributes.
+struct run_header {
+    std::string schema = "gaisnet";
+    std::uint64_t schema_version = 1;
+    std::string software_version;
+    std::string git_version;
+    std::map<std::string, std::string> libraries; ///< Name to version.
+    std::string config;                           ///< Resolved configuration, as a file that can be run again.
+    std::string identity;                         ///< What decides the results; a resumed run must have the same.
+    std::uint64_t seed = 0;
+    std::string clock; ///< "virtual" or "real"
+    double time_scale = 1.0;
+    std::string command;
+};
+
+enum class run_status { running, complete, aborted };
+const char* name_of(run_status);
+
+struct recorder_options {
+    bool overwrite = false; ///< Replace an existing file.
+    bool events = true;     ///< Keep the event table.
+};
+
+/// One round's results, all edges together.
+struct round_data {
+    std::span<const round_row> rounds;
+    std::span<const node_row> nodes;
+    std::span<const event_row>
+        events; ///< All of the round's, also when they are not kept: traffic is summed from them.
+    std::span<const transport_row> transports;
+};
+
+/// Writes the results file of a run, on rank 0. Every round is flushed and can be read by other processes while the run
+/// goes on; a kill leaves all rounds written before. Not thread safe.
+class recorder {
+public:
+    /// Makes the file with its topology. Throws usage_error when that is not possible: path not writable, file exists
+    /// (and not options.overwrite), another process writes it, no room on the disk.
+    static recorder create(const std::string& path, const run_header& header, std::span<const node_description> nodes,
+                           std::span<const link_description> links, const recorder_options& options = {});
+    /// Goes on with the file of an earlier run that was stopped or killed: cuts every table to `row_counts` of the
+    /// checkpoint, writes the present topology of nodes (ranks may differ), and sets the status to running.
+    /// Throws usage_error when the file is missing, is no results file, has another identity (see run_header), has
+    /// other nodes, or fewer rows than the checkpoint.
+    static recorder resume(const std::string& path, const std::map<std::string, std::uint64_t>& row_counts,
+                           const std::string& identity, std::span<const node_description> nodes,
+                           const recorder_options& options = {});
+
+    recorder(recorder&&) noexcept;
+    recorder& operator=(recorder&&) = delete;
+    /// Marks the run as aborted when finish() was not called.
+    ~recorder();
+
+    /// Appends a round to all tables and flushes. Throws runtime_failure naming file and reason (disk full); the file
+    /// then keeps the rounds before, and no more can be written when the reason was not lack of room.
+    void write_round(const round_data& data);
+    /// Rows by table ("/rounds"), for a checkpoint.
+    std::map<std::string, std::uint64_t> row_counts() const;
+    /// Writes everything, then status, reason (at most 256 bytes) and whether the training converged, and closes the
+    /// file. Only then can a file say "complete". Throws runtime_failure. Nothing can be written afterwards.
+    void finish(run_status status, const std::string& stop_reason, bool converged);
+
+    const std::string& path() const;
+
+private:
+    struct state;
+    explicit recorder(std::unique_ptr<state> made);
+    std::unique_ptr<state> state_;
+};
+
+} // namespace gaisnet

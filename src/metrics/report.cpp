@@ -1,0 +1,314 @@
+#include "metrics/report.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace gaisnet {
+
+namespace {
+
+latency_parts& operator+=(latency_parts& sum, const round_row& row) {
+    sum.total_s += row.latency_s;
+    sum.delivery_s += row.delivery_s;
+    sum.sensing_s += row.sensing_s;
+    sum.compute_s += row.compute_s;
+    sum.d2d_s += row.d2d_s;
+    sum.cs_smashed_s += row.cs_smashed_s;
+    sum.upload_s += row.upload_s;
+    sum.edge_s += row.edge_s;
+    return sum;
+}
+
+std::vector<round_line> lines_of(std::span<const round_row> rounds) {
+    struct sums {
+        round_line line;
+        int edges = 0;
+    };
+    std::map<std::uint32_t, sums> by_round;
+    for (const auto& row : rounds) {
+        auto& [line, edges] = by_round[row.round];
+        line.round = row.round;
+        line.accuracy += row.accuracy;
+        line.loss += row.loss;
+        line.latency_s = std::max(line.latency_s, row.latency_s);
+        line.energy_j += row.energy_j;
+        ++edges;
+    }
+    std::vector<round_line> lines;
+    for (auto& [round, entry] : by_round) {
+        entry.line.accuracy /= entry.edges;
+        entry.line.loss /= entry.edges;
+        lines.push_back(entry.line);
+    }
+    return lines;
+}
+
+void count_nodes(run_summary& summary, std::span<const node_row> node_rows, std::span<const node_description> nodes,
+                 std::uint32_t last_round) {
+    for (const auto& node : nodes) {
+        ++summary.memory[static_cast<std::size_t>(node.role)].nodes;
+    }
+    for (const auto& row : node_rows) {
+        if (row.round > last_round) {
+            continue;
+        }
+        const auto& node = nodes[row.node];
+        auto& energy = summary.energy[static_cast<std::size_t>(node.role)];
+        energy.sense_j += row.sense_j;
+        energy.compute_j += row.compute_j;
+        energy.transmit_j += row.transmit_j;
+        energy.receive_j += row.receive_j;
+        energy.idle_j += row.idle_j;
+        auto& memory = summary.memory[static_cast<std::size_t>(node.role)];
+        if (row.temporary_bytes > memory.temporary_bytes) {
+            memory.temporary_bytes = row.temporary_bytes;
+            memory.temporary_node = node.name;
+        }
+        if (row.total_bytes > memory.total_bytes) {
+            memory.total_bytes = row.total_bytes;
+            memory.total_node = node.name;
+        }
+    }
+}
+
+std::string rounded(double value) {
+    const double size = std::abs(value);
+    const int decimals = size < 9.9995 ? 3 : size < 99.995 ? 2 : size < 999.95 ? 1 : 0;
+    return fmt::format("{:.{}f}", value, decimals);
+}
+
+std::string percent(double fraction) { return std::isnan(fraction) ? "-" : fmt::format("{:.2f} %", 100.0 * fraction); }
+std::string plain(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4f}", value); }
+std::string share(double part, double whole) { return whole > 0 ? fmt::format("{:5.1f} %", 100.0 * part / whole) : ""; }
+
+using output = std::back_insert_iterator<std::string>;
+
+void line(output out, const std::string& label, const std::string& value, const std::string& note = "") {
+    const auto text = fmt::format("  {:<22}{:>14}  {}", label, value, note);
+    fmt::format_to(out, "{}\n", text.substr(0, text.find_last_not_of(' ') + 1));
+}
+
+void latency_section(output out, const run_summary& summary) {
+    const auto& parts = summary.latency;
+    const auto until = fmt::format("{} {}, {}", summary.rounds, summary.rounds == 1 ? "round" : "rounds",
+                                   summary.planned     ? "predicted"
+                                   : summary.converged ? "until converged"
+                                                       : "not converged");
+    fmt::format_to(out, "{}\n", summary.planned || !summary.converged ? "Latency" : "Convergence latency");
+    line(out, "total", quantity(parts.total_s, "s"), until);
+    const std::pair<const char*, double> entries[] = {
+        {"delivery", parts.delivery_s},           {"sensing", parts.sensing_s},
+        {"compute, clients", parts.compute_s},    {"smashed data, D2D", parts.d2d_s},
+        {"smashed data, CS", parts.cs_smashed_s}, {"upload", parts.upload_s},
+        {"compute, edge", parts.edge_s},
+    };
+    for (const auto& [label, seconds] : entries) {
+        line(out, std::string("  ") + label, quantity(seconds, "s"), share(seconds, parts.total_s));
+    }
+}
+
+void energy_section(output out, const run_summary& summary) {
+    double total = 0;
+    for (const auto& role : summary.energy) {
+        total += role.total_j();
+    }
+    fmt::format_to(out, "Energy\n");
+    line(out, "total", quantity(total, "J"));
+    for (int role = 0; role < node_roles; ++role) {
+        const auto& parts = summary.energy[static_cast<std::size_t>(role)];
+        if (summary.memory[static_cast<std::size_t>(role)].nodes == 0) {
+            continue;
+        }
+        const std::pair<const char*, double> causes[] = {{"sensing", parts.sense_j},
+                                                         {"compute", parts.compute_j},
+                                                         {"transmit", parts.transmit_j},
+                                                         {"receive", parts.receive_j},
+                                                         {"idle", parts.idle_j}};
+        std::string note;
+        for (const auto& [cause, joules] : causes) {
+            if (joules != 0) {
+                note += fmt::format("{}{} {}", note.empty() ? "" : ", ", cause, quantity(joules, "J"));
+            }
+        }
+        line(out, fmt::format("  {}s", name_of(static_cast<node_role>(role))), quantity(parts.total_j(), "J"), note);
+    }
+}
+
+void communication_section(output out, const run_summary& summary) {
+    const std::pair<link_class, const char*> classes[] = {{link_class::cs_up, "CS uplink"},
+                                                          {link_class::cs_down, "CS downlink"},
+                                                          {link_class::d2d, "D2D"},
+                                                          {link_class::backhaul, "backhaul"}};
+    fmt::format_to(out, "Communication\n");
+    for (const auto& [link, label] : classes) {
+        const auto index = static_cast<std::size_t>(link);
+        if (link == link_class::backhaul && summary.bytes[index] == 0) {
+            continue;
+        }
+        line(out, label, quantity(static_cast<double>(summary.bytes[index]), "B"),
+             "spectrum " + quantity(summary.airtime_hz_s[index], "Hz*s"));
+    }
+}
+
+void memory_section(output out, const run_summary& summary) {
+    fmt::format_to(out, "Peak memory of a node\n");
+    for (int role = 0; role < node_roles; ++role) {
+        const auto& peak = summary.memory[static_cast<std::size_t>(role)];
+        if (peak.nodes == 0) {
+            continue;
+        }
+        const auto name = std::string(name_of(static_cast<node_role>(role)));
+        const auto at = [&](const std::string& node) { return node.empty() || peak.nodes == 1 ? "" : "at " + node; };
+        line(out, name + ", temporary", quantity(static_cast<double>(peak.temporary_bytes), "B"),
+             at(peak.temporary_node));
+        line(out, name + ", total", quantity(static_cast<double>(peak.total_bytes), "B"), at(peak.total_node));
+    }
+}
+
+} // namespace
+
+run_summary summarise(std::span<const round_row> rounds, std::span<const node_row> node_rows,
+                      std::span<const node_description> nodes, std::optional<std::uint32_t> convergence_round) {
+    run_summary summary;
+    summary.lines = lines_of(rounds);
+    const auto last_round = convergence_round.value_or(std::numeric_limits<std::uint32_t>::max());
+    std::map<std::uint32_t, latency_parts> by_edge;
+    std::map<std::uint32_t, double> wall_by_round;
+    for (const auto& row : rounds) {
+        if (row.round > last_round) {
+            continue;
+        }
+        by_edge[row.edge] += row;
+        auto& wall = wall_by_round[row.round];
+        wall = std::max(wall, row.wall_s);
+        summary.samples += row.samples;
+        summary.client_flops += row.client_flops;
+        summary.edge_flops += row.edge_flops;
+        for (std::size_t i = 0; i < summary.bytes.size(); ++i) {
+            summary.bytes[i] += row.bytes[i];
+            summary.airtime_hz_s[i] += row.airtime_hz_s[i];
+        }
+    }
+    // Edges work at the same time; the parts are those of one edge, so that they still add up.
+    for (const auto& [edge, parts] : by_edge) {
+        if (parts.total_s > summary.latency.total_s) {
+            summary.latency = parts;
+        }
+    }
+    for (const auto& [round, wall] : wall_by_round) {
+        summary.wall_s += wall;
+    }
+    for (const auto& entry : summary.lines) {
+        if (entry.round <= last_round) {
+            ++summary.rounds;
+            summary.accuracy = entry.accuracy;
+            summary.loss = entry.loss;
+        }
+    }
+    count_nodes(summary, node_rows, nodes, last_round);
+    return summary;
+}
+
+std::string quantity(double value, const char* unit) {
+    if (std::isnan(value)) {
+        return "-";
+    }
+    if (value == 0 || std::isinf(value)) {
+        return fmt::format("{:g} {}", value, unit);
+    }
+    const std::string name = unit;
+    const int highest = name == "s" ? 0 : 6; // "ks" and "Ms" say nothing to a reader.
+    const int lowest = name == "B" ? 0 : -3;
+    static constexpr const char* prefixes[] = {"n", "u", "m", "", "k", "M", "G", "T", "P", "E"};
+    int power = 0;
+    double scaled = value;
+    // 999.95 would be printed as 1000, which is the next prefix's 1.000.
+    while (std::abs(scaled) >= 999.95 && power < highest) {
+        scaled /= 1000;
+        ++power;
+    }
+    while (std::abs(scaled) < 0.99995 && power > lowest) {
+        scaled *= 1000;
+        --power;
+    }
+    const bool whole_bytes = name == "B" && power == 0;
+    return fmt::format("{} {}{}", whole_bytes ? fmt::format("{:.0f}", scaled) : rounded(scaled), prefixes[power + 3],
+                       unit);
+}
+
+std::string rounds_table(std::span<const round_line> lines, std::size_t most) {
+    const bool evaluated =
+        std::any_of(lines.begin(), lines.end(), [](const round_line& entry) { return !std::isnan(entry.accuracy); });
+    std::string text;
+    const auto out = std::back_inserter(text);
+    const auto row = [&](const std::string& round, const std::string& accuracy, const std::string& loss,
+                         const std::string& latency, const std::string& energy) {
+        if (evaluated) {
+            fmt::format_to(out, "{:>7}{:>11}{:>10}{:>12}{:>12}\n", round, accuracy, loss, latency, energy);
+        } else {
+            fmt::format_to(out, "{:>7}{:>12}{:>12}\n", round, latency, energy);
+        }
+    };
+    row("round", "accuracy", "loss", "latency", "energy");
+    const bool shortened = lines.size() > most;
+    const auto first = shortened ? most / 3 : lines.size();
+    const auto resumed = shortened ? lines.size() - (most - first) : lines.size();
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        if (i == first && shortened) {
+            fmt::format_to(out, "    ... {} rounds not shown; the results file has them\n", resumed - first);
+            i = resumed;
+        }
+        if (i < lines.size()) {
+            const auto& entry = lines[i];
+            row(std::to_string(entry.round), percent(entry.accuracy), plain(entry.loss), quantity(entry.latency_s, "s"),
+                quantity(entry.energy_j, "J"));
+        }
+    }
+    return text;
+}
+
+std::string report(const run_summary& summary) {
+    std::string text;
+    const auto out = std::back_inserter(text);
+    fmt::format_to(out, "{}\n", rounds_table(summary.lines));
+    if (!std::isnan(summary.accuracy)) {
+        fmt::format_to(out, "Result\n");
+        line(out, "accuracy", percent(summary.accuracy), "validation");
+        line(out, "loss", plain(summary.loss), "validation, mean cross entropy");
+    } else {
+        fmt::format_to(out, "{}\n", summary.planned ? "Prediction" : "Result");
+    }
+    line(out, "rounds", std::to_string(summary.rounds),
+         summary.lines.size() > summary.rounds
+             ? fmt::format("counted up to convergence; {} were run", summary.lines.size())
+             : "");
+    line(out, "samples", std::to_string(summary.samples), "trained on, epochs counted");
+    if (!summary.planned) {
+        fmt::format_to(out, "  {:<22}{}{}\n", "ended by", summary.stop_reason.empty() ? "-" : summary.stop_reason,
+                       summary.converged ? "" : " (not converged)");
+    }
+    latency_section(out, summary);
+    fmt::format_to(out, "Computation\n");
+    line(out, "clients", quantity(summary.client_flops, "FLOP"));
+    line(out, "edges", quantity(summary.edge_flops, "FLOP"));
+    energy_section(out, summary);
+    communication_section(out, summary);
+    memory_section(out, summary);
+    fmt::format_to(out, "Run\n");
+    const auto scale = summary.clock == "real" ? fmt::format(", time scale {:g}", summary.time_scale)
+                                               : std::string(" (emulated times are computed, nothing was delayed)");
+    fmt::format_to(out, "  {:<22}{}{}\n", "clock", summary.clock.empty() ? "-" : summary.clock, scale);
+    if (!summary.planned) {
+        fmt::format_to(out, "  {:<22}{}\n", "wall time", quantity(summary.wall_s, "s"));
+    }
+    if (!summary.output.empty()) {
+        fmt::format_to(out, "  {:<22}{}\n", "results file", summary.output);
+    }
+    return text;
+}
+
+} // namespace gaisnet

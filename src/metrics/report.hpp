@@ -1,0 +1,86 @@
+#pragma once
+
+#include "metrics/rows.hpp"
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+constexpr int node_roles = 3; ///< Size of arrays with one entry a node_role.
+
+/// Energy by cause, J.
+struct energy_parts {
+    double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0, idle_j = 0;
+    double total_j() const { return sense_j + compute_j + transmit_j + receive_j + idle_j; }
+};
+
+/// Latency and its parts along the critical path, s.
+struct latency_parts {
+    double total_s = 0;
+    double delivery_s = 0, sensing_s = 0, compute_s = 0, d2d_s = 0, cs_smashed_s = 0, upload_s = 0, edge_s = 0;
+};
+
+/// The largest peaks among the nodes of one role, and which nodes had them.
+struct memory_peak {
+    int nodes = 0; ///< Nodes of the role.
+    std::uint64_t temporary_bytes = 0, total_bytes = 0;
+    std::string temporary_node, total_node;
+};
+
+/// One line of the round-by-round table: all edges together.
+struct round_line {
+    std::uint32_t round = 0;
+    double accuracy = 0, loss = 0; ///< Means over the edges; NaN when there was no evaluation.
+    double latency_s = 0;          ///< The largest of the edges.
+    double energy_j = 0;           ///< Sum over the edges.
+};
+
+/// What the end table shows. summarise() fills everything that follows from rows; the rest is the caller's.
+struct run_summary {
+    // From rows, up to and with the round of convergence.
+    double accuracy = std::numeric_limits<double>::quiet_NaN(); ///< After the last counted round, mean over the edges.
+    double loss = std::numeric_limits<double>::quiet_NaN();
+    std::uint32_t rounds = 0;  ///< Counted rounds.
+    std::uint64_t samples = 0; ///< Trained on, epochs counted.
+    latency_parts latency;     ///< Of the edge that took longest in all.
+    double client_flops = 0, edge_flops = 0;
+    std::array<energy_parts, node_roles> energy{};   ///< By node_role.
+    std::array<std::uint64_t, link_classes> bytes{}; ///< By link_class.
+    std::array<double, link_classes> airtime_hz_s{};
+    std::array<memory_peak, node_roles> memory{};
+    double wall_s = 0;             ///< Of the counted rounds; the rounds of several edges overlap, so the longest.
+    std::vector<round_line> lines; ///< All rounds, also those after convergence.
+
+    // From the run.
+    bool planned = false; ///< A prediction (`plan`): nothing was trained.
+    std::string stop_reason;
+    bool converged = false;
+    std::string clock; ///< "virtual" or "real"
+    double time_scale = 1.0;
+    std::string output; ///< Path of the results file; empty: none.
+};
+
+/// Adds up rows as the paper reports them: up to and with round `convergence_round`, or all rounds when it is absent.
+/// Rows may come in any order. Convergence latency is the sum of the round latencies of the slowest edge.
+run_summary summarise(std::span<const round_row> rounds, std::span<const node_row> node_rows,
+                      std::span<const node_description> nodes,
+                      std::optional<std::uint32_t> convergence_round = std::nullopt);
+
+/// `value` with an SI prefix and four significant digits: quantity(1234.5, "J") = "1.234 kJ", 0.0021 s = "2.100 ms".
+/// Seconds take no prefix above 1, bytes none below. NaN gives "-".
+std::string quantity(double value, const char* unit);
+
+/// Round by round: round, accuracy, loss, latency, energy; without accuracy and loss when none is known. Of more than
+/// `most` rounds the middle is left out, and the table says so.
+std::string rounds_table(std::span<const round_line> lines, std::size_t most = 24);
+
+/// The end table, the round-by-round table included, ready for stdout.
+std::string report(const run_summary& summary);
+
+} // namespace gaisnet

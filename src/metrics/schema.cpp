@@ -1,0 +1,283 @@
+#include "metrics/schema.hpp"
+
+#include <map>
+#include <tuple>
+
+namespace gaisnet {
+
+namespace {
+
+constexpr std::size_t word_bytes = 24; // The longest name of a kind, class or role has 17 characters.
+
+/// Table name of a column that exists once for every link class: PREFIX + "d2d" + SUFFIX.
+std::string by_class(const char* prefix, link_class link, const char* suffix = "") {
+    return std::string(prefix) + name_of(link) + suffix;
+}
+
+constexpr std::array real_classes{link_class::cs_up, link_class::cs_down, link_class::d2d, link_class::backhaul};
+
+std::vector<column<node_record>> with_node(std::size_t name_bytes, std::vector<column<node_record>> rest) {
+    using row = node_record;
+    std::vector<column<row>> columns;
+    columns.push_back(
+        number_column<row>("round", "1", "Round, counted from 1", [](const row& r) { return r.row->round; }));
+    columns.push_back(number_column<row>("node", "1", "Index of the node: its row in /topology/nodes",
+                                         [](const row& r) { return r.row->node; }));
+    columns.push_back(text_column<row>("name", name_bytes, "Name of the node", [](const row& r) { return r.name; }));
+    columns.push_back(text_column<row>("role", word_bytes, "cloud, edge or client",
+                                       [](const row& r) { return std::string_view(name_of(r.role)); }));
+    for (auto& entry : rest) {
+        columns.push_back(std::move(entry));
+    }
+    return columns;
+}
+
+} // namespace
+
+namespace table_text {
+const char* file =
+    "Result of an emulated run of GaisNet: federated split fine-tuning over cloud, edges and clusters of clients. "
+    "Times, energy and spectrum are those of the emulated network, unless a column says wall time. Every table "
+    "explains itself: its attributes are description, columns (JSON), and unit:COLUMN and description:COLUMN for each "
+    "column. /rounds: accuracy, loss and latency of each round; /clients, /energy, /memory: each node in each round; "
+    "/communication: bytes and spectrum; /events: every computation and transfer; /topology: nodes and links. "
+    "While status is 'running' open the file with h5py.File(name, 'r', swmr=True). If its writer was killed, run "
+    "'h5clear -s FILE' once; all rounds that had ended are there.";
+const char* topology = "Who exists (nodes) and who can send to whom (links).";
+const char* communication = "Traffic of the emulated network: by link class and cause (links), by node (nodes); and "
+                            "what really moved between processes (transport).";
+const char* nodes = "One row per node, in the order of its index.";
+const char* links = "One row per directed link between two nodes.";
+const char* rounds = "One row per edge and round.";
+const char* clients = "Work of each node (clients, and edges and cloud where they compute) in each round.";
+const char* energy = "Energy of each node in each round by cause; the causes add up to total_j.";
+const char* memory = "Peak memory of each node in each round, as the emulated device would need it.";
+const char* traffic = "Bytes that each node sent and received over emulated links in each round.";
+const char* by_link = "Emulated traffic in each round by link class and by what was sent; all edges together.";
+const char* transport =
+    "Messages that really moved between nodes in each round, and by what; not the emulated network.";
+const char* events = "Every computation and every transfer of the emulated network, round by round. Empty when the run "
+                     "was told not to keep events.";
+} // namespace table_text
+
+std::vector<communication_row> communication_of(std::span<const event_row> events) {
+    std::map<std::tuple<std::uint32_t, link_class, event_kind>, communication_row> sums;
+    for (const auto& event : events) {
+        if (event.link == link_class::none) {
+            continue;
+        }
+        auto& sum = sums[{event.round, event.link, event.kind}];
+        sum.messages += 1;
+        sum.bytes += event.bytes;
+        sum.occupied_s += event.end_s - event.start_s;
+        sum.airtime_hz_s += event.airtime_hz_s;
+        sum.energy_j += event.energy_j;
+    }
+    std::vector<communication_row> rows;
+    for (auto& [key, sum] : sums) {
+        std::tie(sum.round, sum.link, sum.cause) = key;
+        rows.push_back(sum);
+    }
+    return rows;
+}
+
+std::vector<column<node_entry>> topology_node_columns(std::size_t name_bytes) {
+    using row = node_entry;
+    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
+        return number_column<row>(name, unit, text, [member](const row& r) { return r.node->*member; });
+    };
+    using node = node_description;
+    return {
+        number_column<row>("node", "1", "Index of the node, as other tables use it",
+                           [](const row& r) { return r.index; }),
+        text_column<row>("name", name_bytes, "Name of the node; c1.2 is client 2 of cluster 1, both from 0",
+                         [](const row& r) { return std::string_view(r.node->name); }),
+        text_column<row>("role", word_bytes, "cloud, edge or client",
+                         [](const row& r) { return std::string_view(name_of(r.node->role)); }),
+        number("edge", "1", "Edge that it belongs to, from 0; -1: none", &node::edge),
+        number("cluster", "1", "Cluster of that edge, from 0; -1: none", &node::cluster),
+        number("position", "1", "Position in the cluster's chain, from 0 (the start point); -1: none", &node::position),
+        number("rank", "1", "MPI rank that played the node (the last one, if the run was resumed)", &node::rank),
+        number("first_block", "1", "First Transformer block of its stage, from 0; -1: none", &node::first_block),
+        number("blocks", "1", "Transformer blocks of its stage", &node::blocks),
+        number("samples", "1", "Training samples that it owns", &node::samples),
+        number("rate_flop_s", "FLOP/s", "Compute rate", &node::rate_flop_s),
+        number("power_w", "W", "Power while computing", &node::power_w),
+        number("tx_power_w", "W", "Power while sending", &node::tx_power_w),
+        number("rx_power_w", "W", "Power while receiving", &node::rx_power_w),
+        number("idle_power_w", "W", "Power at all times", &node::idle_power_w),
+        number("memory_bytes", "B", "Memory of the device; 0: not limited", &node::memory_bytes),
+    };
+}
+
+std::vector<column<link_entry>> topology_link_columns(std::size_t name_bytes) {
+    using row = link_entry;
+    return {
+        number_column<row>("from", "1", "Index of the sending node", [](const row& r) { return r.link->from; }),
+        number_column<row>("to", "1", "Index of the receiving node", [](const row& r) { return r.link->to; }),
+        text_column<row>("from_name", name_bytes, "Name of the sending node", [](const row& r) { return r.from_name; }),
+        text_column<row>("to_name", name_bytes, "Name of the receiving node", [](const row& r) { return r.to_name; }),
+        text_column<row>("link", word_bytes, "Class: cs_up (client to edge), cs_down (edge to client), d2d, backhaul",
+                         [](const row& r) { return std::string_view(name_of(r.link->kind)); }),
+        number_column<row>("rate_bit_s", "bit/s", "Rate", [](const row& r) { return r.link->rate_bit_s; }),
+        number_column<row>("latency_s", "s", "Latency, on top of the time that the bits take",
+                           [](const row& r) { return r.link->latency_s; }),
+        number_column<row>("bandwidth_hz", "Hz", "Share of the spectrum that it occupies while it sends",
+                           [](const row& r) { return r.link->bandwidth_hz; }),
+    };
+}
+
+std::vector<column<round_row>> round_columns() {
+    using row = round_row;
+    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
+        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
+    };
+    std::vector<column<row>> columns{
+        number("edge", "1", "Edge, from 0", &row::edge),
+        number("round", "1", "Round, counted from 1", &row::round),
+        number("accuracy", "1", "Validation accuracy after the round, 0 to 1", &row::accuracy),
+        number("loss", "nat", "Mean cross entropy on the validation samples after the round", &row::loss),
+        number("train_loss", "nat", "Mean cross entropy over the round's training samples", &row::train_loss),
+        number("train_accuracy", "1", "Accuracy over the round's training samples, 0 to 1", &row::train_accuracy),
+        number("latency_s", "s", "Latency of the round; the sum of the seven parts that follow", &row::latency_s),
+        number("delivery_s", "s", "Part of latency_s: delivery of tunable modules to the clients", &row::delivery_s),
+        number("sensing_s", "s", "Part of latency_s: sensing of samples", &row::sensing_s),
+        number("compute_s", "s", "Part of latency_s: computation on clients", &row::compute_s),
+        number("d2d_s", "s", "Part of latency_s: smashed data from client to client", &row::d2d_s),
+        number("cs_smashed_s", "s", "Part of latency_s: smashed data to and from an edge that is a stage of the chain",
+               &row::cs_smashed_s),
+        number("upload_s", "s", "Part of latency_s: upload of tunable modules to the edge", &row::upload_s),
+        number("edge_s", "s", "Part of latency_s: computation on the edge, aggregation included", &row::edge_s),
+        number("end_s", "s", "Emulated time at which the round ended", &row::end_s),
+        number("samples", "1", "Samples trained on in the round, epochs counted", &row::samples),
+        number("client_flops", "FLOP", "Computed by clients", &row::client_flops),
+        number("edge_flops", "FLOP", "Computed by the edge", &row::edge_flops),
+        number("energy_j", "J", "Energy of all nodes of this edge in the round", &row::energy_j),
+    };
+    for (const auto link : real_classes) {
+        columns.push_back(number_column<row>(by_class("bytes_", link), "B",
+                                             by_class("Bytes sent over links of class ", link),
+                                             [link](const row& r) { return r.bytes[static_cast<std::size_t>(link)]; }));
+    }
+    for (const auto link : real_classes) {
+        columns.push_back(
+            number_column<row>(by_class("airtime_", link, "_hz_s"), "Hz s",
+                               by_class("Spectrum use (bandwidth times time) of links of class ", link),
+                               [link](const row& r) { return r.airtime_hz_s[static_cast<std::size_t>(link)]; }));
+    }
+    columns.push_back(number("wall_s", "s", "Wall time that the emulation of the round took", &row::wall_s));
+    return columns;
+}
+
+namespace {
+
+auto of_node(const char* name, const char* unit, const char* text, auto member) {
+    return number_column<node_record>(name, unit, text, [member](const node_record& r) { return r.row->*member; });
+}
+
+} // namespace
+
+std::vector<column<node_record>> client_columns(std::size_t name_bytes) {
+    return with_node(name_bytes, {
+                                     of_node("busy_s", "s", "Time spent computing and sensing", &node_row::busy_s),
+                                     of_node("flops", "FLOP", "Computed", &node_row::flops),
+                                     of_node("samples", "1",
+                                             "Samples trained on from this start point, epochs counted; 0 for others",
+                                             &node_row::samples),
+                                 });
+}
+
+std::vector<column<node_record>> energy_columns(std::size_t name_bytes) {
+    return with_node(name_bytes, {
+                                     of_node("sense_j", "J", "Sensing samples", &node_row::sense_j),
+                                     of_node("compute_j", "J", "Computing", &node_row::compute_j),
+                                     of_node("transmit_j", "J", "Sending", &node_row::transmit_j),
+                                     of_node("receive_j", "J", "Receiving", &node_row::receive_j),
+                                     of_node("idle_j", "J", "Idle power over the round", &node_row::idle_j),
+                                     number_column<node_record>("total_j", "J", "Sum of the five",
+                                                                [](const node_record& r) {
+                                                                    return r.row->sense_j + r.row->compute_j +
+                                                                           r.row->transmit_j + r.row->receive_j +
+                                                                           r.row->idle_j;
+                                                                }),
+                                 });
+}
+
+std::vector<column<node_record>> memory_columns(std::size_t name_bytes) {
+    return with_node(name_bytes, {
+                                     of_node("temporary_bytes", "B", "Peak of intermediate results and smashed data",
+                                             &node_row::temporary_bytes),
+                                     of_node("total_bytes", "B",
+                                             "Peak of temporary_bytes, weights, tunable modules, gradients and "
+                                             "optimiser state together",
+                                             &node_row::total_bytes),
+                                 });
+}
+
+std::vector<column<node_record>> node_traffic_columns(std::size_t name_bytes) {
+    return with_node(name_bytes,
+                     {
+                         of_node("bytes_sent", "B", "Sent, over all links", &node_row::bytes_sent),
+                         of_node("bytes_received", "B", "Received, over all links", &node_row::bytes_received),
+                     });
+}
+
+std::vector<column<communication_row>> communication_columns() {
+    using row = communication_row;
+    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
+        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
+    };
+    return {
+        number("round", "1", "Round, counted from 1", &row::round),
+        text_column<row>("link", word_bytes, "Class: cs_up (client to edge), cs_down (edge to client), d2d, backhaul",
+                         [](const row& r) { return std::string_view(name_of(r.link)); }),
+        text_column<row>("cause", word_bytes,
+                         "What was sent: send_modules_down, send_modules_up (tunable modules), send_forward "
+                         "(activations), send_gradient, send_label, send_result",
+                         [](const row& r) { return std::string_view(name_of(r.cause)); }),
+        number("messages", "1", "Messages", &row::messages),
+        number("bytes", "B", "Bytes", &row::bytes),
+        number("occupied_s", "s", "Time that links were occupied, summed over links", &row::occupied_s),
+        number("airtime_hz_s", "Hz s", "Spectrum use: bandwidth times time", &row::airtime_hz_s),
+        number("energy_j", "J", "Sending and receiving, at both ends", &row::energy_j),
+    };
+}
+
+std::vector<column<transport_row>> transport_columns() {
+    using row = transport_row;
+    return {
+        number_column<row>("round", "1", "Round, counted from 1", [](const row& r) { return r.round; }),
+        text_column<row>("transport", word_bytes, "loopback (inside one process), mpi or nccl",
+                         [](const row& r) { return std::string_view(r.transport); }),
+        number_column<row>("messages", "1", "Messages", [](const row& r) { return r.messages; }),
+        number_column<row>("bytes", "B", "Bytes of tensors, without envelopes", [](const row& r) { return r.bytes; }),
+    };
+}
+
+std::vector<column<event_row>> event_columns() {
+    using row = event_row;
+    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
+        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
+    };
+    return {
+        number("node", "1", "Index of the node that computed or sent: its row in /topology/nodes", &row::node),
+        number("peer", "1", "Index of the node that received; equal to node for a computation", &row::peer),
+        text_column<row>("kind", word_bytes,
+                         "On a device: sense, forward, backward, step (optimiser), aggregate (FedAvg), evaluate; on a "
+                         "link: send_modules_down, send_modules_up, send_forward (activations), send_gradient, "
+                         "send_label, send_result",
+                         [](const row& r) { return std::string_view(name_of(r.kind)); }),
+        text_column<row>("link", 8, "Class of the link: cs_up, cs_down, d2d, backhaul; none for a computation",
+                         [](const row& r) { return std::string_view(name_of(r.link)); }),
+        number("round", "1", "Round, counted from 1", &row::round),
+        number("start_s", "s", "Emulated time at which the device or link was occupied", &row::start_s),
+        number("end_s", "s", "Emulated time at which it was free again", &row::end_s),
+        number("arrival_s", "s", "end_s plus the latency of the link", &row::arrival_s),
+        number("flops", "FLOP", "Computed; 0 for a transfer", &row::flops),
+        number("bytes", "B", "Sent; 0 for a computation", &row::bytes),
+        number("energy_j", "J", "Energy, for a transfer at both ends, without idle power", &row::energy_j),
+        number("airtime_hz_s", "Hz s", "Spectrum use of a transfer: bandwidth times time", &row::airtime_hz_s),
+    };
+}
+
+} // namespace gaisnet

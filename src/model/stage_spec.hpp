@@ -1,0 +1,83 @@
+#pragma once
+
+#include "model/optimizer_kind.hpp"
+#include "model/tuning_method.hpp"
+#include "model/vit_config.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace gaisnet {
+
+/// Which part of the model a stage holds.
+struct stage_cut {
+    bool embedding = false;
+    std::int64_t first_block = 0, blocks = 0;
+    bool head = false;
+};
+
+/// One stage of a split model: what it holds, and what it costs by its shapes alone. n is the number of samples of a
+/// micro-batch. FLOP = 2 MAC; a block has 12 T d^2 + 2 T^2 d MAC for T tokens (prompts included); layer norm, GELU,
+/// softmax and additions are not counted.
+class stage_spec {
+public:
+    stage_spec(const vit_config& vit, std::shared_ptr<const tuning_method> method, std::int64_t classes, stage_cut cut);
+
+    const vit_config& vit() const { return vit_; }
+    const tuning_method& method() const { return *method_; }
+    const stage_cut& cut() const { return cut_; }
+    std::int64_t classes() const { return classes_; }
+
+    /// Tunable tensors in the order in which their values travel.
+    const std::vector<tunable_spec>& tunables() const { return tunables_; }
+    std::int64_t tunable_elements() const { return tunable_elements_; }
+    std::uint64_t tunable_bytes() const { return static_cast<std::uint64_t>(tunable_elements_) * 4; }
+    bool trainable() const { return tunable_elements_ > 0; }
+    /// Frozen parameters of this stage, bytes.
+    std::uint64_t frozen_bytes() const;
+
+    /// Something before this stage is trainable, so the gradient of its input is wanted.
+    bool input_gradient = false;
+    /// A later stage has blocks, so all tokens go out; otherwise only CLS.
+    bool all_tokens_out = true;
+    bool runs_backward() const { return trainable() || input_gradient; }
+
+    /// Shape of the smashed data that goes in (tokens or CLS of n samples) and out. A start point has no input and a
+    /// stage with the head no output.
+    std::vector<std::int64_t> input_shape(std::int64_t n) const;
+    std::vector<std::int64_t> output_shape(std::int64_t n) const;
+
+    double forward_flops(std::int64_t n) const;
+    /// Gradients of inputs (frozen weights) and, for the head, of its weights.
+    double backward_flops(std::int64_t n) const;
+    double step_flops(optimizer_kind) const;
+
+    /// Bytes that stay from the forward to the backward of a micro-batch (what autograd saves, and the input).
+    std::uint64_t retained_bytes(std::int64_t n) const;
+    /// Bytes needed in passing by the largest operation, beyond what is retained.
+    std::uint64_t workspace_bytes(std::int64_t n) const;
+
+private:
+    std::int64_t block_tokens(std::int64_t block) const { return vit_.tokens() + method_->extra_tokens(block); }
+
+    vit_config vit_;
+    std::shared_ptr<const tuning_method> method_;
+    std::int64_t classes_;
+    stage_cut cut_;
+    std::vector<tunable_spec> tunables_;
+    std::int64_t tunable_elements_ = 0;
+};
+
+/// The stages of one chain with the links between them filled in (input_gradient, all_tokens_out). The cuts must cover
+/// embedding, blocks 0 to depth - 1 in order, and head.
+std::vector<stage_spec> make_stages(const vit_config&, std::shared_ptr<const tuning_method>, std::int64_t classes,
+                                    const std::vector<stage_cut>&);
+
+/// All tunables of the model in canonical order: by block, then the head.
+std::vector<tunable_spec> model_tunables(const vit_config&, const tuning_method&, std::int64_t classes);
+
+/// Initial values of tunables, concatenated; drawn by tensor name.
+std::vector<float> initial_values(const std::vector<tunable_spec>&, std::uint64_t seed);
+
+} // namespace gaisnet

@@ -1,0 +1,143 @@
+#include "model/torch_stage.hpp"
+
+#include "base/error.hpp"
+#include "model/torch_support.hpp"
+
+#include <cassert>
+
+namespace gaisnet {
+
+torch_stage::torch_stage(const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone,
+                         optimizer_settings optimiser, std::shared_ptr<sample_source> source)
+    : spec_(&spec), backbone_(std::move(backbone)), optimizer_(optimiser), source_(std::move(source)) {
+    for (const auto& tunable : spec.tunables()) {
+        parameters_.push_back(at::zeros(tunable.tensor.shape).requires_grad_(true));
+    }
+}
+
+void torch_stage::load(const tensor_view& modules) {
+    const at::NoGradGuard no_grad;
+    const auto flat = to_torch(modules);
+    std::int64_t first = 0;
+    for (auto& parameter : parameters_) {
+        parameter.copy_(flat.narrow(0, first, parameter.numel()).view(parameter.sizes()));
+        first += parameter.numel();
+    }
+}
+
+tensor_view torch_stage::unload() {
+    std::vector<at::Tensor> parts;
+    for (const auto& parameter : parameters_) {
+        parts.push_back(parameter.detach().reshape({-1}));
+    }
+    return to_view(at::cat(parts));
+}
+
+tensor_view torch_stage::labels(const micro_batch& micro) { return source_->labels(micro); }
+
+tensor_view torch_stage::run(const stage_request& request) {
+    switch (request.operation) {
+    case stage_operation::forward: return forward(request);
+    case stage_operation::backward: return backward(request);
+    case stage_operation::step: optimizer_.step(parameters_, request.learning_rate); break;
+    }
+    return {};
+}
+
+at::Tensor torch_stage::run_blocks(at::Tensor tokens) {
+    std::size_t next = 0;
+    const auto& cut = spec_->cut();
+    for (auto block = cut.first_block; block < cut.first_block + cut.blocks; ++block) {
+        const auto count = spec_->method().tunables(spec_->vit(), block).size();
+        const std::vector<at::Tensor> own(parameters_.begin() + static_cast<std::ptrdiff_t>(next),
+                                          parameters_.begin() + static_cast<std::ptrdiff_t>(next + count));
+        next += count;
+        tokens = spec_->method().forward(spec_->vit(), block, tokens, own, [&](const at::Tensor& in) {
+            return backbone_->block(block, in);
+        });
+    }
+    return tokens;
+}
+
+/// The mean cross entropy of the micro-batch, weighted n_i / n, so that the gradients of a batch's micro-batches add up
+/// to the gradient of the batch's mean.
+at::Tensor torch_stage::loss_of(const at::Tensor& cls, const stage_request& request) {
+    const auto labels = to_torch(request.labels);
+    const auto& weight = parameters_[parameters_.size() - 2];
+    const auto& bias = parameters_[parameters_.size() - 1];
+    const auto logits = at::linear(backbone_->normalise(cls), weight, bias);
+    const auto loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
+    totals_.loss_sum += loss.item<double>();
+    totals_.correct += logits.argmax(1).eq(labels).sum().item<std::int64_t>();
+    totals_.samples += request.micro.count;
+    return loss / static_cast<double>(request.micro.of);
+}
+
+tensor_view torch_stage::forward(const stage_request& request) {
+    const at::AutoGradMode grad_mode(spec_->runs_backward());
+    const auto& cut = spec_->cut();
+    saved_batch saved;
+    at::Tensor tokens;
+    if (cut.embedding) {
+        tokens = backbone_->embed(to_torch(source_->images(request.micro)));
+    } else {
+        tokens = to_torch(request.input);
+        if (spec_->input_gradient) {
+            tokens.requires_grad_(true);
+            saved.input = tokens;
+        }
+    }
+    tokens = run_blocks(std::move(tokens));
+    if (cut.head) {
+        saved.output = loss_of(tokens.dim() == 3 ? cls_of(tokens) : tokens, request);
+    } else {
+        saved.output = spec_->all_tokens_out || tokens.dim() == 2 ? tokens : cls_of(tokens);
+    }
+    auto output = cut.head ? tensor_view{} : to_view(saved.output);
+    if (spec_->runs_backward()) {
+        saved_[request.micro.first] = std::move(saved);
+    }
+    return output;
+}
+
+tensor_view torch_stage::backward(const stage_request& request) {
+    auto node = saved_.extract(request.micro.first);
+    assert(!node.empty() && "a backward follows its forward");
+    auto& saved = node.mapped();
+    const auto gradient = spec_->cut().head ? at::Tensor() : to_torch(request.input);
+    run_backward(saved.output, gradient);
+    return spec_->input_gradient ? to_view(saved.input.grad()) : tensor_view{};
+}
+
+executor_state torch_stage::save_state() {
+    executor_state state;
+    const auto collect = [&](const std::string& what, const std::vector<at::Tensor>& tensors) {
+        for (std::size_t i = 0; i < tensors.size(); ++i) {
+            state.tensors[what + spec_->tunables()[i].tensor.name] = to_view(tensors[i]);
+        }
+    };
+    collect("moment1.", optimizer_.first_moments());
+    collect("moment2.", optimizer_.second_moments());
+    state.steps = optimizer_.steps();
+    return state;
+}
+
+void torch_stage::restore_state(const executor_state& state) {
+    const auto collect = [&](const std::string& what) {
+        std::vector<at::Tensor> list;
+        for (const auto& tunable : spec_->tunables()) {
+            const auto found = state.tensors.find(what + tunable.tensor.name);
+            if (found == state.tensors.end()) {
+                return std::vector<at::Tensor>{};
+            }
+            if (found->second.shape != tunable.tensor.shape) {
+                throw usage_error("checkpoint: " + found->first + " has another shape than the scenario's model");
+            }
+            list.push_back(to_torch(found->second).clone());
+        }
+        return list;
+    };
+    optimizer_.restore(collect("moment1."), collect("moment2."), state.steps);
+}
+
+} // namespace gaisnet

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "model/optimizer.hpp"
+#include "model/sample_source.hpp"
+#include "model/stage_executor.hpp"
+#include "model/stage_spec.hpp"
+#include "model/vit.hpp"
+
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace gaisnet {
+
+/// A stage that computes with LibTorch. The backbone is shared, read-only, by all stages of a rank; the tunables, their
+/// gradients and the optimiser's state are its own.
+class torch_stage final : public stage_executor {
+public:
+    /// \param source the start point's samples; null for stages that need none.
+    torch_stage(const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone, optimizer_settings optimiser,
+                std::shared_ptr<sample_source> source);
+
+    void load(const tensor_view& modules) override;
+    tensor_view unload() override;
+    tensor_view labels(const micro_batch&) override;
+    tensor_view run(const stage_request&) override;
+
+    training_totals take_totals() override { return std::exchange(totals_, {}); }
+    executor_state save_state() override;
+    void restore_state(const executor_state&) override;
+
+    std::vector<at::Tensor>& parameters() { return parameters_; }
+
+private:
+    struct saved_batch {
+        at::Tensor input, output;
+    };
+    tensor_view forward(const stage_request&);
+    tensor_view backward(const stage_request&);
+    at::Tensor run_blocks(at::Tensor tokens);
+    at::Tensor loss_of(const at::Tensor& cls, const stage_request&);
+
+    const stage_spec* spec_;
+    std::shared_ptr<const vit_backbone> backbone_;
+    optimizer optimizer_;
+    std::shared_ptr<sample_source> source_;
+    std::vector<at::Tensor> parameters_;                ///< In the order of spec.tunables().
+    std::map<std::int64_t, saved_batch> saved_;         ///< By first sample of the micro-batch.
+    training_totals totals_;
+};
+
+} // namespace gaisnet

@@ -1,0 +1,88 @@
+#include "model/torch_support.hpp"
+
+#include <ATen/Parallel.h>
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/version.h>
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+namespace gaisnet {
+
+at::Tensor to_torch(const tensor_view& view) {
+    const auto type = view.type == element_type::float32 ? at::kFloat : at::kLong;
+    return at::from_blob(
+        view.data, view.shape, [owner = view.owner](void*) mutable { owner.reset(); }, at::TensorOptions().dtype(type));
+}
+
+tensor_view to_view(const at::Tensor& tensor) {
+    auto kept = std::make_shared<at::Tensor>(tensor.detach().contiguous());
+    tensor_view view;
+    view.type = kept->scalar_type() == at::kLong ? element_type::int64 : element_type::float32;
+    view.shape = kept->sizes().vec();
+    view.data = static_cast<std::byte*>(kept->data_ptr());
+    view.owner = std::move(kept);
+    return view;
+}
+
+void set_torch_threads(int threads) { at::set_num_threads(threads); }
+
+std::string torch_version() { return TORCH_VERSION; }
+
+double measure_gemm_gflops() {
+    const std::int64_t n = 512;
+    const auto a = at::ones({n, n});
+    const auto b = at::ones({n, n});
+    auto c = at::mm(a, b);
+    double best = 0.0;
+    for (int i = 0; i < 3; ++i) {
+        const auto start = std::chrono::steady_clock::now();
+        at::mm_out(c, a, b);
+        const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+        best = std::max(best, 2.0 * static_cast<double>(n * n * n) / elapsed.count() / 1e9);
+    }
+    return best;
+}
+
+namespace {
+
+class reporter final : public c10::MemoryReportingInfoBase {
+public:
+    // The type of the totals is std::int64_t in 1.13 and std::size_t in 2.x; one of the two overrides.
+    virtual void reportMemoryUsage(void*, std::int64_t bytes, std::int64_t, std::int64_t, c10::Device) { count(bytes); }
+    virtual void reportMemoryUsage(void*, std::int64_t bytes, std::size_t, std::size_t, c10::Device) { count(bytes); }
+    bool memoryProfilingEnabled() const override { return true; }
+
+    std::int64_t current = 0, peak = 0;
+
+private:
+    void count(std::int64_t bytes) {
+        current += bytes;
+        peak = std::max(peak, current);
+    }
+};
+
+} // namespace
+
+struct allocation_meter::state {
+    std::shared_ptr<reporter> counts = std::make_shared<reporter>();
+    c10::DebugInfoGuard guard{c10::DebugInfoKind::PROFILER_STATE, counts};
+};
+
+allocation_meter::allocation_meter(): state_(std::make_unique<state>()) {}
+allocation_meter::~allocation_meter() = default;
+std::int64_t allocation_meter::current() const { return state_->counts->current; }
+std::int64_t allocation_meter::peak() const { return state_->counts->peak; }
+
+void run_backward(const at::Tensor& output, const at::Tensor& gradient) {
+    std::vector<at::Tensor> gradients;
+    if (gradient.defined()) {
+        gradients.push_back(gradient);
+    }
+    torch::autograd::backward({output}, gradients);
+}
+
+} // namespace gaisnet

@@ -1,0 +1,46 @@
+#pragma once
+
+// What differs between LibTorch 1.13 and 2.x, and how tensors meet tensor_view. Every other file uses only what both
+// versions have.
+
+#include "base/tensor_view.hpp"
+
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <string>
+
+namespace gaisnet {
+
+/// A torch tensor over the same memory; it keeps the owner alive and must not be written to.
+at::Tensor to_torch(const tensor_view&);
+/// A view of a tensor's memory (made contiguous first if it is not).
+tensor_view to_view(const at::Tensor&);
+
+/// Threads of torch's kernels and of BLAS; never derived from the number of ranks, because gradients depend on it.
+void set_torch_threads(int threads);
+
+std::string torch_version();
+
+/// GFLOP/s of a 512 x 512 single-precision matrix product; tells reference BLAS from a fast one.
+double measure_gemm_gflops();
+
+/// Bytes of tensor memory that this thread allocates and frees while the object lives.
+class allocation_meter {
+public:
+    allocation_meter();
+    ~allocation_meter();
+    allocation_meter(const allocation_meter&) = delete;
+    allocation_meter& operator=(const allocation_meter&) = delete;
+    std::int64_t current() const; ///< Allocated since the start and not freed.
+    std::int64_t peak() const;
+
+private:
+    struct state;
+    std::unique_ptr<state> state_;
+};
+
+/// Runs the backward pass from `output` with the gradient `gradient` (undefined for a scalar).
+void run_backward(const at::Tensor& output, const at::Tensor& gradient);
+
+} // namespace gaisnet

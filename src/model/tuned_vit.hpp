@@ -1,0 +1,33 @@
+#pragma once
+
+#include "base/tensor_view.hpp"
+#include "model/stage_spec.hpp"
+#include "model/vit.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace gaisnet {
+
+/// The whole, unsplit model: a backbone with tuned modules. Used for evaluation, for pre-training and as what split
+/// training is compared with.
+class tuned_vit {
+public:
+    tuned_vit(std::shared_ptr<const vit_backbone> backbone, std::shared_ptr<const tuning_method> method,
+              std::int64_t classes);
+
+    /// Values of all tunables in canonical order, float32 [elements].
+    void load(const tensor_view& modules);
+    /// Logits [n, classes] of images [n, 3, image, image].
+    at::Tensor forward(const at::Tensor& images) const;
+    std::vector<at::Tensor>& parameters() { return parameters_; }
+    const std::vector<tunable_spec>& tunables() const { return tunables_; }
+
+private:
+    std::shared_ptr<const vit_backbone> backbone_;
+    std::shared_ptr<const tuning_method> method_;
+    std::vector<tunable_spec> tunables_;
+    std::vector<at::Tensor> parameters_;
+};
+
+} // namespace gaisnet

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// Dimensions of a Vision Transformer (Dosovitskiy et al., ICLR 2021) in timm's conventions: pre-norm, exact GELU,
+/// LayerNorm eps 1e-6, qkv bias, MLP ratio 4, CLS token.
+struct vit_config {
+    std::string preset = "custom";
+    std::int64_t image = 224; ///< Side of the square input, pixels.
+    std::int64_t patch = 16;  ///< Side of a patch, pixels; divides image.
+    std::int64_t dim = 192;   ///< Width of a token; divisible by heads.
+    std::int64_t depth = 12;  ///< Transformer blocks.
+    std::int64_t heads = 3;
+    std::int64_t mlp_ratio = 4;
+
+    std::int64_t patches() const { return (image / patch) * (image / patch); }
+    std::int64_t tokens() const { return 1 + patches(); } ///< CLS and patches.
+};
+
+/// Name (timm's) and shape of one weight tensor.
+struct tensor_spec {
+    std::string name;
+    std::vector<std::int64_t> shape;
+    std::int64_t elements() const {
+        std::int64_t n = 1;
+        for (auto extent : shape) {
+            n *= extent;
+        }
+        return n;
+    }
+};
+
+/// The tensors of the parts of a backbone, with timm's names: cls_token [1,1,dim], pos_embed [1,tokens,dim],
+/// patch_embed.proj.{weight [dim,3,patch,patch], bias}; blocks.I.{norm1,attn.qkv,attn.proj,norm2,mlp.fc1,mlp.fc2}.
+/// {weight,bias}; norm.{weight,bias}.
+std::vector<tensor_spec> embedding_tensors(const vit_config&);
+std::vector<tensor_spec> block_tensors(const vit_config&, std::int64_t block);
+std::vector<tensor_spec> norm_tensors(const vit_config&);
+/// All of them: embedding, every block, final norm. The classification head is not part of the backbone.
+std::vector<tensor_spec> backbone_tensors(const vit_config&);
+
+} // namespace gaisnet

@@ -1,0 +1,149 @@
+#include "roles/checkpoint.hpp"
+
+#include "base/error.hpp"
+#include "model/safetensors.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fstream>
+#include <span>
+
+namespace gaisnet {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* meta_name = "checkpoint.json";
+constexpr const char* tensors_name = "state.safetensors";
+constexpr const char* marker_name = "DONE";
+constexpr int format_version = 1;
+
+void write_text(const fs::path& path, const std::string& text) {
+    atomic_file file(path);
+    file.write_at(0, std::as_bytes(std::span(text)));
+    file.commit();
+}
+
+std::vector<fs::path> complete_checkpoints(const fs::path& folder) {
+    std::vector<fs::path> found;
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+        if (entry.path().filename().string().starts_with("round_") && fs::exists(entry.path() / marker_name)) {
+            found.push_back(entry.path());
+        }
+    }
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+} // namespace
+
+fs::path checkpoint_folder(const fs::path& output) {
+    auto folder = output;
+    return folder.replace_extension(".ckpt");
+}
+
+void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep) {
+    const auto directory = folder / fmt::format("round_{:06}", state.rounds.size());
+    std::error_code code;
+    fs::remove_all(directory, code);
+    fs::create_directories(directory, code);
+    if (code) {
+        throw runtime_failure("checkpoint " + directory.string() + " cannot be made: " + code.message());
+    }
+    json steps = json::object();
+    std::vector<tensor_to_write> tensors;
+    for (std::size_t edge = 0; edge < state.models.size(); ++edge) {
+        tensors.emplace_back(fmt::format("edge.{}", edge), state.models[edge]);
+    }
+    for (const auto& [name, stage] : state.stages) {
+        steps[name] = stage.steps;
+        for (const auto& [tensor_name, tensor] : stage.tensors) {
+            tensors.emplace_back(name + "/" + tensor_name, tensor);
+        }
+    }
+    write_safetensors(directory / tensors_name, tensors);
+    json rounds = json::array();
+    for (const auto& edges : state.rounds) {
+        json row = json::array();
+        for (const auto& one : edges) {
+            row.push_back({one.accuracy, one.loss, one.train_accuracy, one.train_loss, one.wall_s});
+        }
+        rounds.push_back(row);
+    }
+    const json meta{{"format", format_version},
+                    {"identity", state.identity},
+                    {"rounds", rounds},
+                    {"row_counts", state.row_counts},
+                    {"optimizer_steps", steps}};
+    write_text(directory / meta_name, meta.dump(2) + "\n");
+    write_text(directory / marker_name, "complete\n");
+
+    auto all = complete_checkpoints(folder);
+    for (std::size_t i = 0; i + static_cast<std::size_t>(std::max(keep, 1)) < all.size(); ++i) {
+        fs::remove(all[i] / marker_name, code); // first, so that a half-removed one does not count
+        fs::remove_all(all[i], code);
+    }
+}
+
+std::optional<fs::path> newest_checkpoint(const fs::path& folder) {
+    const auto all = complete_checkpoints(folder);
+    return all.empty() ? std::nullopt : std::optional(all.back());
+}
+
+checkpoint read_checkpoint(const fs::path& directory) {
+    if (!fs::is_directory(directory)) {
+        throw usage_error("resume = " + directory.string() + ": there is no such checkpoint folder");
+    }
+    if (!fs::exists(directory / marker_name)) {
+        throw usage_error("resume = " + directory.string() + " is not a complete checkpoint: it has no " +
+                          std::string(marker_name) + " marker; a folder named round_NNNNNN with one is accepted");
+    }
+    checkpoint state;
+    try {
+        std::ifstream in(directory / meta_name);
+        const auto meta = json::parse(in);
+        if (meta.at("format").get<int>() != format_version) {
+            throw usage_error("checkpoint " + directory.string() + " has format " + meta.at("format").dump() +
+                              "; this program reads " + std::to_string(format_version));
+        }
+        state.identity = meta.at("identity").get<std::string>();
+        for (const auto& row : meta.at("rounds")) {
+            auto& edges = state.rounds.emplace_back();
+            for (const auto& one : row) {
+                const auto v = one.get<std::array<double, 5>>();
+                edges.push_back({v[0], v[1], v[2], v[3], v[4]});
+            }
+        }
+        state.row_counts = meta.at("row_counts").get<std::map<std::string, std::uint64_t>>();
+        for (const auto& [name, steps] : meta.at("optimizer_steps").items()) {
+            state.stages[name].steps = steps.get<std::int64_t>();
+        }
+    } catch (const json::exception& problem) {
+        throw usage_error("checkpoint " + (directory / meta_name).string() + " is damaged: " + problem.what());
+    }
+
+    const safetensors_file file(directory / tensors_name);
+    state.models.resize(state.rounds.empty() ? 0 : state.rounds.front().size());
+    for (const auto& entry : file.tensors()) {
+        auto shape = entry.shape;
+        auto tensor = tensor_view::allocate(shape);
+        file.read_float32(entry.name, std::span<float>(tensor.as<float>(), static_cast<std::size_t>(tensor.elements())));
+        const auto slash = entry.name.find('/');
+        if (slash == std::string::npos) {
+            const auto edge = static_cast<std::size_t>(std::stoul(entry.name.substr(entry.name.find('.') + 1)));
+            state.models.at(edge) = std::move(tensor);
+        } else {
+            state.stages[entry.name.substr(0, slash)].tensors[entry.name.substr(slash + 1)] = std::move(tensor);
+        }
+    }
+    return state;
+}
+
+} // namespace gaisnet

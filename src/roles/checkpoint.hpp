@@ -1,0 +1,44 @@
+#pragma once
+
+#include "model/stage_executor.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// What training and evaluation gave in one round of one edge.
+struct round_result {
+    double accuracy = 0, loss = 0;             ///< Validation
+    double train_accuracy = 0, train_loss = 0; ///< Of the round's training samples
+    double wall_s = 0;
+};
+
+/// Everything a run needs to go on after a round, on any number of ranks. The ledger is not in it: it is deterministic,
+/// so the rounds before are played again.
+struct checkpoint {
+    std::string identity;                            ///< What decides the results; must be the resuming scenario's.
+    std::vector<std::vector<round_result>> rounds;   ///< Rounds done, by edge.
+    std::map<std::string, std::uint64_t> row_counts; ///< Of the HDF5 tables.
+    std::vector<tensor_view> models;                 ///< Domain model by edge, float32 [elements].
+    std::map<std::string, executor_state> stages;    ///< Optimiser state by stage.
+};
+
+/// The folder of a run's checkpoints: beside the output, with the suffix ".ckpt".
+std::filesystem::path checkpoint_folder(const std::filesystem::path& output);
+
+/// Writes FOLDER/round_NNNNNN. It counts only with its DONE marker, which is written last; older ones beyond `keep`
+/// are removed. \throws runtime_failure naming the file and the reason.
+void write_checkpoint(const std::filesystem::path& folder, const checkpoint&, int keep);
+
+/// The newest complete checkpoint in a folder of checkpoints, if there is one.
+std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& folder);
+
+/// \throws usage_error when it is none, is not complete, or is damaged.
+checkpoint read_checkpoint(const std::filesystem::path& directory);
+
+} // namespace gaisnet

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "roles/stage_role.hpp"
+
+namespace gaisnet {
+
+/// A client: one stage of its cluster's chain, or two in U-shaped training (start point and head).
+struct client_role {
+    const deployment* deploy = nullptr;
+    actor me;
+    std::vector<stage_role> stages;
+
+    bool senses() const { return !stages.empty() && stages.front().first(); }
+    bool trainable() const;
+
+    /// One round: receive tunable modules, sense, train, upload. Ends at once for a client that holds nothing.
+    task<> play_round(pass& in, int round);
+
+private:
+    void load(const tensor_view& modules);
+};
+
+/// Part [first, first + elements) of a float32 vector, without a copy.
+tensor_view slice_of(const tensor_view& whole, std::int64_t first, std::int64_t elements);
+
+} // namespace gaisnet

@@ -1,0 +1,103 @@
+#include "roles/deployment.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numbers>
+
+namespace gaisnet {
+
+micro_batch cluster_plan::batch_at(std::int64_t index) const {
+    const auto epoch = index / batches_an_epoch;
+    const auto number = index % batches_an_epoch;
+    const auto size = std::min(batch, samples - number * batch);
+    return {epoch, number, 0, size, size};
+}
+
+std::int64_t cluster_plan::samples_in_round(int round) const {
+    std::int64_t sum = 0;
+    for (std::int64_t i = 0; i < batches_a_round; ++i) {
+        sum += batch_at((round - 1) * batches_a_round + i).of;
+    }
+    return sum;
+}
+
+std::int64_t deployment::total_weight(std::uint32_t edge) const {
+    std::int64_t sum = 0;
+    for (std::size_t c = 0; c < plans.size(); ++c) {
+        if (net.clusters[c].edge == static_cast<int>(edge)) {
+            sum += plans[c].samples;
+        }
+    }
+    return sum;
+}
+
+double deployment::learning_rate(int cluster, std::int64_t index) const {
+    const auto& train = scene->train;
+    const double total = static_cast<double>(plans[static_cast<std::size_t>(cluster)].batches_a_round * train.rounds);
+    const double progress = std::min(1.0, static_cast<double>(index) / total);
+    const double cosine = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+    return train.lr * (train.lr_final + (1.0 - train.lr_final) * cosine);
+}
+
+deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_method> method, std::int64_t classes,
+                           const std::vector<std::int64_t>& samples, std::int64_t validation_samples) {
+    deployment out;
+    out.scene = &scene;
+    out.net = make_topology(scene);
+    out.method = std::move(method);
+    out.classes = classes;
+    out.validation_samples = validation_samples;
+    out.tunables = model_tunables(scene.model.vit, *out.method, classes);
+    out.contributors.resize(static_cast<std::size_t>(out.net.edges));
+
+    std::map<std::string, tunable_slice> place;
+    for (std::size_t i = 0; i < out.tunables.size(); ++i) {
+        const auto elements = out.tunables[i].tensor.elements();
+        place[out.tunables[i].tensor.name] = {static_cast<std::uint32_t>(i), out.tunable_elements, 0, elements};
+        out.tunable_elements += elements;
+    }
+
+    for (std::size_t c = 0; c < out.net.clusters.size(); ++c) {
+        const auto& group = out.net.clusters[c];
+        std::vector<stage_cut> cuts;
+        for (const auto& stage : group.chain) {
+            cuts.push_back({stage.embedding, stage.first_block, stage.blocks, stage.head});
+        }
+        auto specs = make_stages(scene.model.vit, out.method, classes, cuts);
+        auto& contributors = out.contributors[static_cast<std::size_t>(group.edge)];
+        std::vector<stage_seat> chain;
+        for (std::size_t position = 0; position < specs.size(); ++position) {
+            stage_seat seat{group.chain[position].node, static_cast<int>(c), position, std::move(specs[position]), {},
+                            0};
+            std::int64_t in_message = 0;
+            for (const auto& tunable : seat.spec.tunables()) {
+                auto slice = place.at(tunable.tensor.name);
+                slice.in_message = in_message;
+                in_message += slice.elements;
+                seat.slices.push_back(slice);
+            }
+            if (seat.spec.trainable()) {
+                seat.contribution = static_cast<std::uint32_t>(contributors.size());
+                contributors.push_back(out.net.nodes[seat.node].name);
+            }
+            chain.push_back(std::move(seat));
+        }
+        out.chains.push_back(std::move(chain));
+
+        if (samples.at(c) < 1) {
+            throw usage_error("cluster " + group.name + " has no training samples: fewer clusters, or more data");
+        }
+        cluster_plan plan;
+        plan.samples = samples[c];
+        plan.batch = std::min<std::int64_t>(scene.train.batch, plan.samples);
+        plan.batches_an_epoch = (plan.samples + plan.batch - 1) / plan.batch;
+        plan.batches_a_round = scene.train.steps > 0 ? scene.train.steps : scene.train.epochs * plan.batches_an_epoch;
+        out.plans.push_back(plan);
+    }
+    return out;
+}
+
+} // namespace gaisnet

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "model/stage_spec.hpp"
+#include "network/scenario.hpp"
+#include "network/topology.hpp"
+#include "runtime/pass.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// One stage of one chain, with everything about it that does not change over rounds.
+struct stage_seat {
+    std::uint32_t node = 0;
+    int cluster = 0;          ///< Global index
+    std::size_t position = 0; ///< In the chain
+    stage_spec spec;
+    std::vector<tunable_slice> slices;
+    std::uint32_t contribution = 0; ///< Index among its edge's contributions; meaningless without tunables.
+};
+
+/// The samples and batches of one cluster.
+struct cluster_plan {
+    std::int64_t samples = 0;           ///< Of the start point; also its weight in FedAvg.
+    std::int64_t batch = 0;             ///< Samples a batch; the last of an epoch may have fewer.
+    std::int64_t batches_an_epoch = 0;
+    std::int64_t batches_a_round = 0;
+
+    /// Number `index` (from 0, over all rounds) as epoch and batch, with its size in `of`.
+    micro_batch batch_at(std::int64_t index) const;
+    std::int64_t samples_in_round(int round) const; ///< Epochs counted; `round` from 1.
+};
+
+/// Who holds what and trains on how much: the scenario joined with topology and model, the same on every rank.
+struct deployment {
+    const scenario* scene = nullptr;
+    topology net;
+    std::shared_ptr<const tuning_method> method;
+    std::int64_t classes = 0;
+    std::vector<tunable_spec> tunables;           ///< Of the domain model, canonical order.
+    std::int64_t tunable_elements = 0;
+    std::vector<std::vector<stage_seat>> chains;  ///< By cluster, in chain order.
+    std::vector<cluster_plan> plans;              ///< By cluster.
+    std::vector<std::vector<std::string>> contributors; ///< By edge: the node behind each contribution.
+    std::int64_t validation_samples = 0;          ///< Of each edge.
+
+    /// Sum of the weights of an edge's average.
+    std::int64_t total_weight(std::uint32_t edge) const;
+    /// Learning rate of batch `index` (from 0, over all rounds) of a cluster: cosine decay over all rounds.
+    double learning_rate(int cluster, std::int64_t index) const;
+};
+
+/// \param samples training samples of each cluster's start point.
+/// \throws usage_error when a cut does not fit or a cluster has no samples.
+deployment make_deployment(const scenario&, std::shared_ptr<const tuning_method>, std::int64_t classes,
+                           const std::vector<std::int64_t>& samples, std::int64_t validation_samples);
+
+} // namespace gaisnet

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "roles/stage_role.hpp"
+
+namespace gaisnet {
+
+/// An edge: owns its domain model, delivers it to its clusters, averages what comes back; may itself be a stage of
+/// their chains.
+struct edge_role {
+    const deployment* deploy = nullptr;
+    actor me;
+    std::vector<stage_role> stages; ///< Its stages, one for each of its clusters, or none.
+    tensor_view model;              ///< Tunables of the domain model, float32 [elements].
+
+    /// One round: deliver, take part in chains, average, evaluate (the result of the evaluation is made elsewhere).
+    task<> play_round(pass& in, int round);
+
+private:
+    /// What a node's stages need of the model, concatenated in the order of its stages.
+    tensor_view modules_for(const std::vector<const stage_seat*>& seats) const;
+};
+
+} // namespace gaisnet

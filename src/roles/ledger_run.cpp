@@ -1,0 +1,192 @@
+#include "roles/ledger_run.hpp"
+
+#include "model/shape_stage.hpp"
+#include "runtime/ledger_pass.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace gaisnet {
+
+namespace {
+
+std::vector<std::string> names_of(const topology& net) {
+    std::vector<std::string> names;
+    for (const auto& node : net.nodes) {
+        names.push_back(node.name);
+    }
+    return names;
+}
+
+std::vector<std::uint64_t> resident_bytes(const deployment& deploy) {
+    std::vector<std::uint64_t> bytes(deploy.net.nodes.size(), 0);
+    const std::uint64_t states = deploy.scene->train.optimizer == optimizer_kind::sgd ? 1 : 2;
+    for (const auto& chain : deploy.chains) {
+        for (const auto& seat : chain) {
+            // The values, their gradients and the optimiser's state.
+            bytes[seat.node] += seat.spec.frozen_bytes() + seat.spec.tunable_bytes() * (2 + states);
+        }
+    }
+    for (int edge = 0; edge < deploy.net.edges; ++edge) { // the domain model and the sums of its average
+        bytes[static_cast<std::size_t>(edge)] += static_cast<std::uint64_t>(deploy.tunable_elements) * (4 + 8);
+    }
+    return bytes;
+}
+
+/// Orders events by start and forgets causes.
+void append_sorted(const std::vector<ledger_event>& events, std::vector<event_row>& out) {
+    std::vector<std::size_t> order(events.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return events[a].start_s < events[b].start_s; });
+    for (const auto index : order) {
+        out.push_back(events[index]);
+    }
+}
+
+} // namespace
+
+ledger_run::ledger_run(const deployment& deploy)
+    : deploy_(deploy), ledger_(queue_),
+      cast_(
+          deploy, [](const stage_seat& seat) { return std::make_unique<shape_stage>(seat.spec); },
+          [](std::uint32_t) { return true; }),
+      clocks_(static_cast<std::size_t>(deploy.net.edges), 0.0), resident_bytes_(resident_bytes(deploy)) {
+    for (const auto& node : deploy.net.nodes) {
+        ledger_.add_node(node.device);
+    }
+    for (const auto& link : deploy.net.links) {
+        ledger_.add_link(link.from, link.to, link.kind, link.rate_bit_s, link.latency_s, link.bandwidth_hz);
+    }
+}
+
+round_forecast ledger_run::play(int round) {
+    round_forecast out;
+    cast_.begin_round();
+    std::vector<std::pair<double, std::uint32_t>> averages;
+    for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(deploy_.net.edges); ++edge) {
+        play_edge(edge, round, out);
+        averages.emplace_back(clocks_[edge], edge);
+    }
+    std::sort(averages.begin(), averages.end());
+    for (const auto& [time, edge] : averages) {
+        out.decisions.averages.push_back(edge);
+    }
+    return out;
+}
+
+void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out) {
+    ledger_.begin_round(static_cast<std::uint32_t>(round), clocks_[edge]);
+    ledger_pass pass(ledger_, names_of(deploy_.net),
+                     {{edge, {deploy_.contributors[edge].size(), deploy_.tunable_elements}}});
+    auto& edge_player = cast_.edges()[edge];
+    pass.spawn(edge, edge_player.play_round(pass, round));
+    std::vector<std::uint32_t> members{edge};
+    for (auto& client : cast_.clients()) {
+        if (deploy_.net.nodes[client.me.node].edge == static_cast<int>(edge)) {
+            pass.spawn(client.me.node, client.play_round(pass, round));
+            members.push_back(client.me.node);
+        }
+    }
+    pass.run();
+
+    const auto& events = ledger_.events();
+    const auto last = edge_player.me.cause;
+    const double start = clocks_[edge];
+    const double end = last < 0 ? start : events[static_cast<std::size_t>(last)].arrival_s;
+    clocks_[edge] = end;
+    ledger_.close_round(members, end);
+
+    round_row row;
+    row.edge = edge;
+    row.round = static_cast<std::uint32_t>(round);
+    row.latency_s = end - start;
+    row.end_s = end;
+    const auto path = trace_back(events, last);
+    row.delivery_s = path.delivery_s;
+    row.sensing_s = path.sensing_s;
+    row.compute_s = path.compute_s;
+    row.d2d_s = path.d2d_s;
+    row.cs_smashed_s = path.cs_smashed_s;
+    row.upload_s = path.upload_s;
+    row.edge_s = path.edge_s;
+    for (std::size_t c = 0; c < deploy_.plans.size(); ++c) {
+        if (deploy_.net.clusters[c].edge == static_cast<int>(edge)) {
+            row.samples += static_cast<std::uint64_t>(deploy_.plans[c].samples_in_round(round));
+        }
+    }
+    for (const auto& event : events) {
+        const auto link = static_cast<std::size_t>(event.link);
+        row.bytes[link] += event.bytes;
+        row.airtime_hz_s[link] += event.airtime_hz_s;
+    }
+    for (const auto member : members) {
+        const auto& account = ledger_.account(member);
+        node_row node;
+        node.node = member;
+        node.round = row.round;
+        node.busy_s = account.busy_s;
+        node.flops = account.flops;
+        node.sense_j = account.sense_j;
+        node.compute_j = account.compute_j;
+        node.transmit_j = account.transmit_j;
+        node.receive_j = account.receive_j;
+        node.idle_j = account.idle_j;
+        node.bytes_sent = account.bytes_sent;
+        node.bytes_received = account.bytes_received;
+        node.temporary_bytes = pass.memory(member).peak;
+        node.total_bytes = resident_bytes_[member] + node.temporary_bytes;
+        const auto& who = deploy_.net.nodes[member];
+        if (who.cluster >= 0 && who.member == 0) {
+            node.samples = static_cast<std::uint64_t>(
+                deploy_.plans[static_cast<std::size_t>(who.cluster)].samples_in_round(round));
+        }
+        (member == edge ? row.edge_flops : row.client_flops) += account.flops;
+        row.energy_j += node.sense_j + node.compute_j + node.transmit_j + node.receive_j + node.idle_j;
+        out.nodes.push_back(node);
+    }
+    out.rounds.push_back(row);
+    append_sorted(events, out.events);
+}
+
+std::vector<node_description> describe_nodes(const deployment& deploy, const std::vector<int>& rank_of) {
+    std::vector<node_description> out;
+    for (std::size_t i = 0; i < deploy.net.nodes.size(); ++i) {
+        const auto& node = deploy.net.nodes[i];
+        node_description row;
+        row.name = node.name;
+        row.role = node.role;
+        row.edge = node.edge;
+        row.cluster = node.cluster;
+        row.position = node.member;
+        row.rank = rank_of[i];
+        if (node.cluster >= 0) {
+            const auto cluster = static_cast<std::size_t>(node.cluster);
+            for (const auto& seat : deploy.chains[cluster]) {
+                if (seat.node == i && seat.spec.cut().blocks > 0) {
+                    row.first_block = static_cast<std::int32_t>(seat.spec.cut().first_block);
+                    row.blocks = static_cast<std::int32_t>(seat.spec.cut().blocks);
+                }
+            }
+            row.samples = node.member == 0 ? static_cast<std::uint64_t>(deploy.plans[cluster].samples) : 0;
+        }
+        row.rate_flop_s = node.device.rate_flop_s;
+        row.power_w = node.device.power_w;
+        row.tx_power_w = node.device.tx_power_w;
+        row.rx_power_w = node.device.rx_power_w;
+        row.idle_power_w = node.device.idle_power_w;
+        row.memory_bytes = node.device.memory_bytes;
+        out.push_back(row);
+    }
+    return out;
+}
+
+std::vector<link_description> describe_links(const deployment& deploy) {
+    std::vector<link_description> out;
+    for (const auto& link : deploy.net.links) {
+        out.push_back({link.from, link.to, link.kind, link.rate_bit_s, link.latency_s, link.bandwidth_hz});
+    }
+    return out;
+}
+
+} // namespace gaisnet

@@ -1,0 +1,120 @@
+#include "roles/stage_role.hpp"
+
+#include <algorithm>
+
+namespace gaisnet {
+
+std::vector<schedule_step> make_schedule(schedule_kind kind, int micro_batches, std::size_t position,
+                                         std::size_t stages) {
+    std::vector<schedule_step> steps;
+    const int warm_up = kind == schedule_kind::one_f_one_b
+                            ? std::min(micro_batches, static_cast<int>(stages - position) - 1)
+                            : micro_batches;
+    for (int micro = 0; micro < warm_up; ++micro) {
+        steps.push_back({true, micro});
+    }
+    for (int micro = warm_up; micro < micro_batches; ++micro) {
+        steps.push_back({true, micro});
+        steps.push_back({false, micro - warm_up});
+    }
+    for (int micro = micro_batches - warm_up; micro < micro_batches; ++micro) {
+        steps.push_back({false, micro});
+    }
+    return steps;
+}
+
+std::vector<micro_batch> split_batch(const micro_batch& batch, int parts) {
+    std::vector<micro_batch> micros;
+    const auto count = std::min<std::int64_t>(parts, batch.count);
+    for (std::int64_t i = 0; i < count; ++i) {
+        const auto first = batch.count * i / count;
+        const auto end = batch.count * (i + 1) / count;
+        micros.push_back({batch.epoch, batch.batch, batch.first + first, end - first, batch.of});
+    }
+    return micros;
+}
+
+/// Labels go along the chain to the stage with the loss, unless that stage is the start point's own.
+bool stage_role::labels_travel_to(std::size_t position) const {
+    return position > 0 && position < chain().size() && chain().back().node != chain().front().node;
+}
+
+task<> stage_role::train_round(pass& in, int round) {
+    co_await in.enter(me);
+    const auto count = plan().batches_a_round;
+    for (std::int64_t i = 0; i < count; ++i) {
+        const auto index = (round - 1) * count + i;
+        const auto batch = plan().batch_at(index);
+        co_await train_batch(in, batch, deploy->learning_rate(seat->cluster, index), i + 1 == count);
+    }
+    if (seat->spec.trainable()) {
+        const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[seat->node].edge);
+        in.contribute(me, {edge, seat->contribution, &seat->slices, executor->unload(), plan().samples});
+    }
+    in.leave(me);
+}
+
+task<> stage_role::train_batch(pass& in, micro_batch batch, double learning_rate, bool last_of_round) {
+    const auto micros = split_batch(batch, deploy->scene->train.micro_batches);
+    const auto schedule = make_schedule(deploy->scene->train.schedule, static_cast<int>(micros.size()),
+                                        seat->position, chain().size());
+    for (const auto& step : schedule) {
+        const auto& micro = micros[static_cast<std::size_t>(step.micro)];
+        if (step.forward) {
+            co_await forward(in, micro);
+        } else if (seat->spec.runs_backward()) {
+            co_await backward(in, micro);
+        }
+    }
+    // One batch of a cluster at a time: a stage to which no gradient comes back learns from its neighbour that the
+    // batch has passed. This signal costs nothing; it is part of what a schedule means.
+    if (!last() && !seat->spec.runs_backward() && !last_of_round) {
+        co_await in.recv(me, downstream(), message_kind::control);
+    }
+    if (!first() && !chain()[seat->position - 1].spec.runs_backward() && !last_of_round) {
+        in.send(me, upstream(), message_kind::control, {});
+    }
+    if (seat->spec.trainable()) {
+        compute_cost cost{event_kind::step, seat->spec.step_flops(deploy->scene->train.optimizer), 0, 0};
+        stage_request work{stage_operation::step, batch, {}, {}, learning_rate};
+        co_await in.compute(me, cost, *executor, std::move(work));
+    }
+}
+
+task<> stage_role::forward(pass& in, micro_batch micro) {
+    stage_request work{stage_operation::forward, micro, {}, {}, 0.0};
+    if (labels_travel_to(seat->position)) {
+        work.labels = co_await in.recv(me, upstream(), message_kind::label);
+    } else if (last() || labels_travel_to(1)) {
+        work.labels = executor->labels(micro);
+    }
+    if (labels_travel_to(seat->position + 1)) {
+        in.send(me, downstream(), message_kind::label, work.labels);
+    }
+    if (!first()) {
+        work.input = co_await in.recv(me, upstream(), message_kind::forward);
+    }
+    const auto& spec = seat->spec;
+    compute_cost cost{event_kind::forward, spec.forward_flops(micro.count), spec.retained_bytes(micro.count),
+                      spec.workspace_bytes(micro.count)};
+    auto output = co_await in.compute(me, cost, *executor, std::move(work));
+    if (!last()) {
+        in.send(me, downstream(), message_kind::forward, std::move(output));
+    }
+}
+
+task<> stage_role::backward(pass& in, micro_batch micro) {
+    stage_request work{stage_operation::backward, micro, {}, {}, 0.0};
+    if (!last()) {
+        work.input = co_await in.recv(me, downstream(), message_kind::gradient);
+    }
+    const auto& spec = seat->spec;
+    compute_cost cost{event_kind::backward, spec.backward_flops(micro.count), spec.retained_bytes(micro.count),
+                      spec.workspace_bytes(micro.count)};
+    auto gradient = co_await in.compute(me, cost, *executor, std::move(work));
+    if (spec.input_gradient) {
+        in.send(me, upstream(), message_kind::gradient, std::move(gradient));
+    }
+}
+
+} // namespace gaisnet

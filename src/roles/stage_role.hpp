@@ -1,0 +1,50 @@
+#pragma once
+
+#include "roles/deployment.hpp"
+#include "runtime/pass.hpp"
+
+#include <vector>
+
+namespace gaisnet {
+
+/// One step of a schedule: a forward or backward of micro-batch number `micro`.
+struct schedule_step {
+    bool forward = true;
+    int micro = 0;
+    bool operator==(const schedule_step&) const = default;
+};
+
+/// The order in which the stage at `position` of a chain of `stages` works on the micro-batches of a batch.
+/// serial and gpipe (Huang et al., NeurIPS 2019): all forwards, then all backwards. 1f1b (Narayanan et al., SOSP
+/// 2019, with the flush of SC 2021): stages - position - 1 forwards to warm up, then forward and backward in turn, so
+/// that a stage never keeps more than stages - position micro-batches. All flush: one optimiser step a batch.
+std::vector<schedule_step> make_schedule(schedule_kind, int micro_batches, std::size_t position, std::size_t stages);
+
+/// Splits a batch into at most `parts` micro-batches of nearly equal size.
+std::vector<micro_batch> split_batch(const micro_batch& batch, int parts);
+
+/// A stage of a chain during rounds. The struct outlives the coroutine, which lives for one round.
+struct stage_role {
+    const deployment* deploy = nullptr;
+    const stage_seat* seat = nullptr;
+    stage_executor* executor = nullptr;
+    actor me;
+
+    bool first() const { return seat->position == 0; }
+    bool last() const { return seat->position + 1 == chain().size(); }
+    const std::vector<stage_seat>& chain() const { return deploy->chains[static_cast<std::size_t>(seat->cluster)]; }
+    const cluster_plan& plan() const { return deploy->plans[static_cast<std::size_t>(seat->cluster)]; }
+
+    /// Trains on all batches of the round and gives the tuned modules to the average.
+    task<> train_round(pass& in, int round);
+
+private:
+    task<> train_batch(pass& in, micro_batch batch, double learning_rate, bool last_of_round);
+    task<> forward(pass& in, micro_batch micro);
+    task<> backward(pass& in, micro_batch micro);
+    std::uint32_t upstream() const { return chain()[seat->position - 1].node; }
+    std::uint32_t downstream() const { return chain()[seat->position + 1].node; }
+    bool labels_travel_to(std::size_t position) const;
+};
+
+} // namespace gaisnet

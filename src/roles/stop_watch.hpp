@@ -1,0 +1,33 @@
+#pragma once
+
+#include "network/scenario.hpp"
+
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// Decides when training ends (train.stop). A resumed run tells it the rounds before again.
+class stop_watch {
+public:
+    stop_watch(const stop_rule& rule, int rounds): rule_(rule), rounds_(rounds) {}
+
+    /// Takes the validation results of a round (from 1); true when it was the last one.
+    bool round_ended(int round, double accuracy, double loss);
+
+    bool stopped() const { return !reason_.empty(); }
+    /// Whether the rule was met; `train.stop = rounds` asks for nothing and is not "converged".
+    bool converged() const { return converged_; }
+    const std::string& reason() const { return reason_; }
+
+private:
+    stop_rule rule_;
+    int rounds_;
+    bool any_ = false;
+    double best_ = 0.0;
+    int since_best_ = 0;
+    bool converged_ = false;
+    std::string reason_;
+};
+
+} // namespace gaisnet

@@ -1,0 +1,121 @@
+#include "roles/tensor_run.hpp"
+
+#include "runtime/tensor_pass.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace gaisnet {
+
+namespace {
+
+std::string stage_name(const deployment& deploy, const stage_seat& seat) {
+    return deploy.net.nodes[seat.node].name + "@" + deploy.net.clusters[static_cast<std::size_t>(seat.cluster)].name +
+           ":" + std::to_string(seat.position);
+}
+
+} // namespace
+
+tensor_run::tensor_run(const deployment& deploy, transport& network, std::vector<int> rank_of,
+                       const executor_factory& make, const tensor_view& initial, hooks given)
+    : deploy_(deploy), network_(network), rank_of_(std::move(rank_of)), hooks_(std::move(given)),
+      cast_(deploy, make, [&](std::uint32_t node) { return rank_of_[node] == network.rank(); }) {
+    std::vector<std::set<int>> groups(static_cast<std::size_t>(deploy.net.edges));
+    for (std::size_t node = 0; node < deploy.net.nodes.size(); ++node) {
+        groups[static_cast<std::size_t>(deploy.net.nodes[node].edge)].insert(rank_of_[node]);
+    }
+    for (std::uint32_t edge = 0; edge < groups.size(); ++edge) {
+        groups_.emplace_back(groups[edge].begin(), groups[edge].end());
+        models_.push_back(initial);
+        set_model(edge, initial);
+    }
+    for (const auto& seated : cast_.executors()) {
+        ++strands_[seated.seat->cluster];
+    }
+}
+
+void tensor_run::set_model(std::uint32_t edge, const tensor_view& model) {
+    models_[edge] = model;
+    for (auto& role : cast_.edges()) {
+        if (role.me.node == edge) {
+            role.model = model;
+        }
+    }
+}
+
+bool tensor_run::in_group(std::uint32_t edge) const {
+    return std::binary_search(groups_[edge].begin(), groups_[edge].end(), network_.rank());
+}
+
+void tensor_run::play(int round, const round_decisions& decisions) {
+    cast_.begin_round();
+    tensor_pass::settings plan;
+    plan.rank_of = rank_of_;
+    for (const auto& node : deploy_.net.nodes) {
+        plan.names.push_back(node.name);
+    }
+    plan.strands = strands_;
+    plan.active_clusters = static_cast<std::size_t>(deploy_.scene->runtime.active_clusters);
+    plan.idle = hooks_.idle;
+    plan.note = hooks_.note;
+    for (const auto edge : decisions.averages) {
+        if (!in_group(edge)) {
+            continue;
+        }
+        average_plan average{edge, groups_[edge], {}, deploy_.total_weight(edge), deploy_.contributors[edge], 0};
+        for (const auto& tunable : deploy_.tunables) {
+            average.tensor_elements.push_back(tunable.tensor.elements());
+        }
+        for (const auto& seated : cast_.executors()) {
+            const auto owner = deploy_.net.nodes[seated.seat->node].edge;
+            average.local_contributions +=
+                owner == static_cast<int>(edge) && seated.seat->spec.trainable() ? 1U : 0U;
+        }
+        plan.averages.push_back(std::move(average));
+    }
+
+    tensor_pass pass(network_, std::move(plan));
+    for (auto& edge : cast_.edges()) {
+        pass.spawn(edge.play_round(pass, round));
+    }
+    for (auto& client : cast_.clients()) {
+        pass.spawn(client.play_round(pass, round));
+    }
+    pass.run();
+    for (const auto edge : decisions.averages) {
+        if (in_group(edge)) {
+            models_[edge] = pass.average_of(edge);
+        }
+    }
+}
+
+std::map<int, training_totals> tensor_run::take_totals() {
+    std::map<int, training_totals> totals;
+    for (const auto& seated : cast_.executors()) {
+        if (seated.seat->spec.cut().head) {
+            totals[seated.seat->cluster] = seated.executor->take_totals();
+        }
+    }
+    return totals;
+}
+
+std::vector<saved_stage> tensor_run::save() {
+    std::vector<saved_stage> saved;
+    for (const auto& seated : cast_.executors()) {
+        if (seated.seat->spec.trainable()) {
+            saved.push_back({stage_name(deploy_, *seated.seat), seated.executor->save_state()});
+        }
+    }
+    return saved;
+}
+
+void tensor_run::restore(const std::map<std::string, executor_state>& all) {
+    for (const auto& seated : cast_.executors()) {
+        const auto found = all.find(stage_name(deploy_, *seated.seat));
+        if (found != all.end()) {
+            seated.executor->restore_state(found->second);
+        }
+    }
+}
+
+} // namespace gaisnet

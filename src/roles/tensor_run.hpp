@@ -1,0 +1,60 @@
+#pragma once
+
+#include "roles/cast.hpp"
+#include "roles/ledger_run.hpp"
+#include "transport/transport.hpp"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// State of one stage over rounds, for a checkpoint.
+struct saved_stage {
+    std::string name; ///< "c1.2@c1:2": node, cluster and position; the same on any number of ranks.
+    executor_state state;
+};
+
+/// The rounds of a scenario with real tensors on this rank's nodes.
+class tensor_run {
+public:
+    struct hooks {
+        std::function<void()> idle;                             ///< See tensor_pass::settings.
+        std::function<void(std::uint32_t, const char*)> note;
+    };
+
+    /// \param initial tunables of the domain model, float32 [elements]: the start of every edge.
+    tensor_run(const deployment&, transport&, std::vector<int> rank_of, const executor_factory&,
+               const tensor_view& initial, hooks = {});
+
+    /// Every rank has to call it.
+    void play(int round, const round_decisions&);
+
+    /// Ranks that hold the model of an edge: those that host the edge or one of its clients.
+    const std::vector<int>& group_of(std::uint32_t edge) const { return groups_[edge]; }
+    bool in_group(std::uint32_t edge) const;
+    /// The domain model after the last round, on every rank of the edge's group.
+    const tensor_view& model(std::uint32_t edge) const { return models_[edge]; }
+    void set_model(std::uint32_t edge, const tensor_view& model);
+
+    /// Training totals of the last round by cluster; only clusters whose head is on this rank.
+    std::map<int, training_totals> take_totals();
+
+    std::vector<saved_stage> save();
+    /// Takes this rank's stages out of all those of a checkpoint.
+    void restore(const std::map<std::string, executor_state>&);
+
+private:
+    const deployment& deploy_;
+    transport& network_;
+    std::vector<int> rank_of_;
+    hooks hooks_;
+    cast cast_;
+    std::vector<std::vector<int>> groups_; ///< By edge
+    std::vector<tensor_view> models_;      ///< By edge
+    std::map<int, std::size_t> strands_;
+};
+
+} // namespace gaisnet

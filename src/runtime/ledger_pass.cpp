@@ -1,0 +1,245 @@
+#include "runtime/ledger_pass.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace gaisnet {
+
+namespace {
+
+event_kind event_of(message_kind kind, bool from_edge) {
+    switch (kind) {
+    case message_kind::modules: return from_edge ? event_kind::send_modules_down : event_kind::send_modules_up;
+    case message_kind::forward: return event_kind::send_forward;
+    case message_kind::gradient: return event_kind::send_gradient;
+    case message_kind::label: return event_kind::send_label;
+    case message_kind::result:
+    case message_kind::control: break;
+    }
+    return event_kind::send_result;
+}
+
+/// Average and delivery travel as modules; an actor outside any cluster is an edge at its own work.
+bool is_edge(const actor& who) { return who.cluster < 0; }
+
+} // namespace
+
+const char* name_of(message_kind kind) {
+    switch (kind) {
+    case message_kind::modules: return "modules";
+    case message_kind::forward: return "forward";
+    case message_kind::gradient: return "gradient";
+    case message_kind::label: return "label";
+    case message_kind::result: return "result";
+    case message_kind::control: return "control";
+    }
+    return "?";
+}
+
+ledger_pass::ledger_pass(ledger& accounts, std::vector<std::string> names,
+                         std::map<std::uint32_t, average_expectation> averages)
+    : ledger_(accounts), queue_(accounts.queue()), names_(std::move(names)), memory_(names_.size()) {
+    for (const auto& [edge, expected] : averages) {
+        averages_[edge].expected = expected;
+    }
+}
+
+void ledger_pass::spawn(std::uint32_t node, task<> role) {
+    roles_.emplace_back(node, std::move(role));
+    queue_.schedule(queue_.now(), node,
+                    {[](void* self, std::uint64_t index) {
+                         auto& here = *static_cast<ledger_pass*>(self);
+                         here.trampoline_.run(here.roles_[index].second.start_on(here.trampoline_));
+                     },
+                     this, roles_.size() - 1});
+}
+
+void ledger_pass::run() {
+    while (!queue_.empty()) {
+        queue_.fire_next();
+    }
+    bool stuck = false;
+    for (auto& [node, role] : roles_) {
+        if (role.done()) {
+            role.result();
+        } else {
+            stuck = true;
+        }
+    }
+    if (stuck) {
+        report_stuck();
+    }
+}
+
+void ledger_pass::report_stuck() const {
+    std::string text = "the role network is stuck:";
+    for (const auto& [route, box] : mailboxes_) {
+        if (box.waiting) {
+            text += "\n  " + names_[route.to] + " waits for " + name_of(route.kind) + " from " + names_[route.from];
+        }
+    }
+    for (const auto& [edge, state] : averages_) {
+        if (state.waiting) {
+            text += "\n  " + names_[state.waiting->who().node] + " waits for " +
+                    std::to_string(state.expected.contributions - state.arrived) + " of " +
+                    std::to_string(state.expected.contributions) + " contributions to its average";
+        }
+    }
+    throw runtime_failure(text);
+}
+
+void ledger_pass::resume(operation& ended) { trampoline_.run(ended.waiter()); }
+
+void ledger_pass::grow(std::uint32_t node, std::uint64_t bytes, std::uint64_t passing) {
+    auto& memory = memory_[node];
+    memory.current += bytes;
+    memory.peak = std::max(memory.peak, memory.current + passing);
+}
+
+bool ledger_pass::begin(operation& op) {
+    if (const auto* recv = std::get_if<recv_request>(&op.request)) {
+        return begin_recv(op, *recv);
+    }
+    if (const auto* compute = std::get_if<compute_request>(&op.request)) {
+        return begin_compute(op, *compute);
+    }
+    if (const auto* sense = std::get_if<sense_request>(&op.request)) {
+        auto& who = op.who();
+        who.cause = ledger_.sense(who.node, sense->samples, who.cause,
+                                  {[](void* self, std::uint64_t address) {
+                                       static_cast<ledger_pass*>(self)->resume(*reinterpret_cast<operation*>(address));
+                                   },
+                                   this, reinterpret_cast<std::uint64_t>(&op)});
+        return false;
+    }
+    if (const auto* average = std::get_if<average_request>(&op.request)) {
+        return begin_average(op, *average);
+    }
+    return true; // enter: the ledger knows no ranks
+}
+
+bool ledger_pass::begin_recv(operation& op, const recv_request& request) {
+    auto& box = mailboxes_[request.route];
+    if (box.messages.empty()) {
+        assert(!box.waiting && "a channel has one reader");
+        box.waiting = &op;
+        return false;
+    }
+    // It came while this strand was busy with something else, so what the strand last waited for stays the cause.
+    op.result = std::move(box.messages.front().tensor);
+    op.who().held_bytes += op.result.bytes();
+    box.messages.pop_front();
+    return true;
+}
+
+bool ledger_pass::begin_compute(operation& op, const compute_request& request) {
+    auto& who = op.who();
+    const auto& cost = request.cost;
+    grow(who.node, cost.kind == event_kind::forward ? cost.retained_bytes : 0, cost.workspace_bytes);
+    who.cause = ledger_.compute(who.node, cost.kind, cost.flops, who.cause,
+                                {[](void* self, std::uint64_t address) {
+                                     auto& ended = *reinterpret_cast<operation*>(address);
+                                     static_cast<ledger_pass*>(self)->computed(ended);
+                                 },
+                                 this, reinterpret_cast<std::uint64_t>(&op)});
+    return false;
+}
+
+void ledger_pass::computed(operation& op) {
+    auto& request = std::get<compute_request>(op.request);
+    auto& who = op.who();
+    if (request.cost.kind == event_kind::backward) {
+        shrink(who.node, request.cost.retained_bytes);
+    }
+    shrink(who.node, who.held_bytes);
+    who.held_bytes = 0;
+    if (request.stage) {
+        op.result = request.stage->run(request.work);
+    }
+    resume(op);
+}
+
+bool ledger_pass::begin_average(operation& op, const average_request& request) {
+    auto& state = averages_[request.edge];
+    op.result = tensor_view::shape_only({state.expected.elements});
+    if (state.arrived < state.expected.contributions) {
+        state.waiting = &op;
+        return false;
+    }
+    if (state.cause >= 0) {
+        op.who().cause = state.cause;
+    }
+    return true;
+}
+
+void ledger_pass::send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor) {
+    const channel route{from.node, to, kind};
+    const auto number = messages_.size();
+    const auto bytes = tensor.bytes();
+    messages_.push_back({route, std::move(tensor), from.cause, bytes});
+    const event_queue::action arrived{[](void* self, std::uint64_t message) {
+                                          static_cast<ledger_pass*>(self)->deliver(message);
+                                      },
+                                      this, number};
+    if (kind == message_kind::control || from.node == to) {
+        queue_.schedule(queue_.now(), to, arrived);
+        return;
+    }
+    grow(from.node, bytes);
+    const event_queue::action sent{[](void* self, std::uint64_t message) {
+                                       auto& here = *static_cast<ledger_pass*>(self);
+                                       const auto& done = here.messages_[message];
+                                       here.shrink(done.route.from, done.bytes);
+                                   },
+                                   this, number};
+    messages_[number].event =
+        ledger_.transfer(from.node, to, event_of(kind, is_edge(from)), bytes, from.cause, sent, arrived);
+}
+
+void ledger_pass::deliver(std::uint64_t message) {
+    auto& arrived = messages_[message];
+    auto& box = mailboxes_[arrived.route];
+    grow(arrived.route.to, arrived.tensor.bytes());
+    if (box.waiting) {
+        operation& reader = *std::exchange(box.waiting, nullptr);
+        reader.result = std::move(arrived.tensor);
+        reader.who().cause = arrived.event;
+        reader.who().held_bytes += arrived.bytes;
+        resume(reader);
+    } else {
+        box.messages.push_back({std::move(arrived.tensor), arrived.event});
+    }
+}
+
+void ledger_pass::contribute(actor& from, contribution given) {
+    if (from.node == given.edge) {
+        contributed(given.edge, from.cause); // the edge's own stage has nothing to send
+        return;
+    }
+    const channel route{from.node, given.edge, message_kind::modules};
+    const auto number = messages_.size();
+    const auto bytes = given.modules.bytes();
+    messages_.push_back({route, {}, -1, bytes});
+    messages_[number].event = ledger_.transfer(
+        from.node, given.edge, event_kind::send_modules_up, bytes, from.cause, {},
+        {[](void* self, std::uint64_t index) {
+             auto& here = *static_cast<ledger_pass*>(self);
+             here.contributed(here.messages_[index].route.to, here.messages_[index].event);
+         },
+         this, number});
+}
+
+void ledger_pass::contributed(std::uint32_t edge, std::int64_t cause) {
+    auto& state = averages_[edge];
+    ++state.arrived;
+    state.cause = cause;
+    if (state.arrived == state.expected.contributions && state.waiting) {
+        operation& edge_waits = *std::exchange(state.waiting, nullptr);
+        edge_waits.who().cause = cause;
+        resume(edge_waits);
+    }
+}
+
+} // namespace gaisnet

@@ -1,0 +1,91 @@
+#pragma once
+
+#include "emulation/ledger.hpp"
+#include "runtime/pass.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// What an edge's average waits for.
+struct average_expectation {
+    std::size_t contributions = 0;
+    std::int64_t elements = 0; ///< Of the domain model.
+};
+
+/// Peak memory of one node in a round, computed from shapes.
+struct memory_account {
+    std::uint64_t current = 0; ///< Intermediate results and smashed data now, bytes.
+    std::uint64_t peak = 0;
+};
+
+/// Runs roles with shapes in place of tensors and lets the ledger decide about time: always the strand with the
+/// smallest (virtual time, node, sequence) goes on. One object a round; single-threaded and deterministic.
+class ledger_pass final : public pass {
+public:
+    ledger_pass(ledger& accounts, std::vector<std::string> names, std::map<std::uint32_t, average_expectation> averages);
+
+    /// Adds a node's role; it starts at the ledger's current time.
+    void spawn(std::uint32_t node, task<> role);
+    /// Runs everything to its end. \throws runtime_failure that names every node that cannot go on and what it waits
+    /// for; rethrows what a role threw.
+    void run();
+
+    const memory_account& memory(std::uint32_t node) const { return memory_[node]; }
+
+    void send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor) override;
+    void contribute(actor& from, contribution) override;
+    void leave(actor&) override {}
+    bool begin(operation&) override;
+
+private:
+    struct arrival {
+        tensor_view tensor;
+        std::int64_t cause = -1;
+    };
+    struct mailbox {
+        std::deque<arrival> messages;
+        operation* waiting = nullptr;
+    };
+    struct in_flight {
+        channel route;
+        tensor_view tensor;
+        std::int64_t event = -1;
+        std::uint64_t bytes = 0;
+    };
+    struct average_state {
+        average_expectation expected;
+        std::size_t arrived = 0;
+        std::int64_t cause = -1;
+        operation* waiting = nullptr;
+    };
+
+    bool begin_recv(operation&, const recv_request&);
+    bool begin_compute(operation&, const compute_request&);
+    bool begin_average(operation&, const average_request&);
+    void computed(operation&);
+    void deliver(std::uint64_t message);
+    void contributed(std::uint32_t edge, std::int64_t cause);
+    void grow(std::uint32_t node, std::uint64_t bytes, std::uint64_t passing = 0);
+    void shrink(std::uint32_t node, std::uint64_t bytes) { memory_[node].current -= bytes; }
+    void resume(operation&);
+    [[noreturn]] void report_stuck() const;
+
+    ledger& ledger_;
+    event_queue& queue_;
+    std::vector<std::string> names_;
+    std::map<std::uint32_t, average_state> averages_;
+    std::map<channel, mailbox> mailboxes_;
+    std::deque<in_flight> messages_;
+    std::vector<memory_account> memory_;
+    std::vector<std::pair<std::uint32_t, task<>>> roles_;
+    trampoline trampoline_;
+};
+
+const char* name_of(message_kind);
+
+} // namespace gaisnet

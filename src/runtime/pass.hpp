@@ -1,0 +1,126 @@
+#pragma once
+
+#include "emulation/event.hpp"
+#include "model/stage_executor.hpp"
+#include "runtime/task.hpp"
+#include "transport/transport.hpp"
+
+#include <coroutine>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace gaisnet {
+
+class pass;
+
+/// One strand of a role: a node plays one or several (a client with two stages, an edge that is a stage of several
+/// chains). Passes keep what they need to know of a strand here.
+struct actor {
+    std::uint32_t node = 0;
+    int cluster = -1;            ///< Global index; -1 for the edge's own work.
+    std::int64_t cause = -1;     ///< Ledger pass: the event that this strand last waited for.
+    std::uint64_t held_bytes = 0;///< Ledger pass: smashed data received and not yet used up.
+};
+
+/// What a computation costs.
+struct compute_cost {
+    event_kind kind{};
+    double flops = 0;
+    std::uint64_t retained_bytes = 0;  ///< Kept from the forward until the matching backward has ended.
+    std::uint64_t workspace_bytes = 0; ///< Needed while it runs.
+};
+
+/// Where a stage's tunables lie in the message and in the domain model; FedAvg matches them by tensor.
+struct tunable_slice {
+    std::uint32_t tensor = 0; ///< Index in the model's list of tunables.
+    std::int64_t in_model = 0, in_message = 0, elements = 0;
+};
+
+/// Tunable modules of one stage for the average of its edge.
+struct contribution {
+    std::uint32_t edge = 0;
+    std::uint32_t index = 0;   ///< Which of the edge's contributions.
+    const std::vector<tunable_slice>* slices = nullptr;
+    tensor_view modules;       ///< float32 [elements]
+    std::int64_t weight = 0;   ///< Samples
+};
+
+struct recv_request {
+    channel route;
+};
+struct compute_request {
+    compute_cost cost;
+    stage_executor* stage = nullptr; ///< Null: the cost alone.
+    stage_request work;
+};
+struct sense_request {
+    std::int64_t samples = 0;
+};
+struct average_request {
+    std::uint32_t edge = 0;
+};
+struct enter_request {};
+
+/// Something a role waits for: `auto tokens = co_await in.recv(me, upstream, message_kind::forward);`
+/// It lives in the coroutine's frame from begin to end, so a pass may keep its address.
+class operation {
+public:
+    using request_type = std::variant<recv_request, compute_request, sense_request, average_request, enter_request>;
+
+    operation(pass& owner, actor& who, request_type what): request(std::move(what)), who_(&who), owner_(&owner) {}
+    operation(const operation&) = delete;
+    operation& operator=(const operation&) = delete;
+
+    bool await_ready();
+    void await_suspend(std::coroutine_handle<> waiter) { waiter_ = waiter; }
+    tensor_view await_resume() { return std::move(result); }
+
+    actor& who() const { return *who_; }
+    std::coroutine_handle<> waiter() const { return waiter_; }
+
+    request_type request;
+    tensor_view result;
+
+private:
+    actor* who_;
+    pass* owner_;
+    std::coroutine_handle<> waiter_;
+};
+
+/// What a role may do. The same role code runs in the ledger pass, which decides about time with shapes, and in the
+/// tensor pass, which computes. Receives name their source (a Kahn process network), so values depend on no order.
+class pass {
+public:
+    virtual ~pass() = default;
+
+    /// Never blocks; channels are unbounded and first in, first out.
+    virtual void send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor) = 0;
+    /// Gives tunable modules to the average of an edge; never blocks.
+    virtual void contribute(actor& from, contribution) = 0;
+    /// This strand has no more work in its cluster this round (see enter).
+    virtual void leave(actor&) = 0;
+
+    operation recv(actor& me, std::uint32_t from, message_kind kind) {
+        return {*this, me, recv_request{{from, me.node, kind}}};
+    }
+    /// Runs `work` on `stage`.
+    operation compute(actor& me, compute_cost cost, stage_executor& stage, stage_request work) {
+        return {*this, me, compute_request{cost, &stage, std::move(work)}};
+    }
+    /// Charges work that the emulation does elsewhere or not at all.
+    operation charge(actor& me, compute_cost cost) { return {*this, me, compute_request{cost, nullptr, {}}}; }
+    operation sense(actor& me, std::int64_t samples) { return {*this, me, sense_request{samples}}; }
+    /// Waits for all contributions to the edge's average; the domain model, float32 [elements].
+    operation average(actor& me, std::uint32_t edge) { return {*this, me, average_request{edge}}; }
+    /// Waits until the actor's cluster may have batches in flight on this rank.
+    operation enter(actor& me) { return {*this, me, enter_request{}}; }
+
+    /// Starts an operation; true when it has already ended, so that the role goes on at once.
+    virtual bool begin(operation&) = 0;
+};
+
+inline bool operation::await_ready() { return owner_->begin(*this); }
+
+} // namespace gaisnet

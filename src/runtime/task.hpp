@@ -1,0 +1,187 @@
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace gaisnet {
+
+/// Runs coroutines without ever nesting one resume in another. A coroutine that starts or finishes another one leaves
+/// the handle here; run() resumes what was left until nothing is. Symmetric transfer would do the same only where the
+/// compiler turns it into a tail call, which g++ does not at -O0 or under sanitizers.
+class trampoline {
+public:
+    void push(std::coroutine_handle<> next) { next_.push_back(next); }
+
+    void run(std::coroutine_handle<> first) {
+        next_.push_back(first);
+        while (!next_.empty()) {
+            const auto current = next_.front();
+            next_.pop_front();
+            current.resume();
+        }
+    }
+
+private:
+    std::deque<std::coroutine_handle<>> next_;
+};
+
+namespace detail {
+
+struct promise_base {
+    trampoline* runner = nullptr;
+    std::coroutine_handle<> continuation;
+    std::size_t* unfinished = nullptr; ///< Shared by the tasks of one when_all: only the last resumes the waiter.
+    std::exception_ptr failure;
+
+    struct final_awaiter {
+        bool await_ready() const noexcept { return false; }
+        template <typename Promise>
+        void await_suspend(std::coroutine_handle<Promise> finished) const noexcept {
+            promise_base& promise = finished.promise();
+            if (promise.unfinished && --*promise.unfinished > 0) {
+                return;
+            }
+            if (promise.continuation) {
+                promise.runner->push(promise.continuation);
+            }
+        }
+        void await_resume() const noexcept {}
+    };
+
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+    final_awaiter final_suspend() const noexcept { return {}; }
+    void unhandled_exception() noexcept { failure = std::current_exception(); }
+};
+
+} // namespace detail
+
+/// A lazy coroutine: it starts when it is awaited (or given to a pass) and is destroyed with its task object.
+/// An exception leaves it where it is awaited.
+template <typename T = void>
+class [[nodiscard]] task;
+
+namespace detail {
+
+template <typename T>
+struct promise : promise_base {
+    std::optional<T> value;
+    task<T> get_return_object();
+    void return_value(T result) { value.emplace(std::move(result)); }
+    T take() {
+        if (failure) {
+            std::rethrow_exception(failure);
+        }
+        return std::move(*value);
+    }
+};
+
+template <>
+struct promise<void> : promise_base {
+    task<void> get_return_object();
+    void return_void() const noexcept {}
+    void take() const {
+        if (failure) {
+            std::rethrow_exception(failure);
+        }
+    }
+};
+
+} // namespace detail
+
+template <typename T>
+class [[nodiscard]] task {
+public:
+    using promise_type = detail::promise<T>;
+    using handle = std::coroutine_handle<promise_type>;
+
+    explicit task(handle coroutine): coroutine_(coroutine) {}
+    task(task&& other) noexcept: coroutine_(std::exchange(other.coroutine_, nullptr)) {}
+    task& operator=(task&& other) noexcept {
+        std::swap(coroutine_, other.coroutine_);
+        return *this;
+    }
+    task(const task&) = delete;
+    task& operator=(const task&) = delete;
+    ~task() {
+        if (coroutine_) {
+            coroutine_.destroy();
+        }
+    }
+
+    bool done() const { return coroutine_.done(); }
+    /// The result of a finished task; throws what the coroutine threw.
+    decltype(auto) result() { return coroutine_.promise().take(); }
+
+    /// Prepares a root task to be run by `runner`; returns the handle to resume.
+    std::coroutine_handle<> start_on(trampoline& runner) {
+        coroutine_.promise().runner = &runner;
+        return coroutine_;
+    }
+
+    struct awaiter {
+        handle child;
+        bool await_ready() const noexcept { return false; }
+        template <typename Promise>
+        void await_suspend(std::coroutine_handle<Promise> parent) const {
+            child.promise().runner = parent.promise().runner;
+            child.promise().continuation = parent;
+            parent.promise().runner->push(child);
+        }
+        decltype(auto) await_resume() const { return child.promise().take(); }
+    };
+    awaiter operator co_await() && noexcept { return awaiter{coroutine_}; }
+
+    handle coroutine() const { return coroutine_; }
+
+private:
+    handle coroutine_;
+};
+
+namespace detail {
+
+template <typename T>
+task<T> promise<T>::get_return_object() {
+    return task<T>(std::coroutine_handle<promise<T>>::from_promise(*this));
+}
+inline task<void> promise<void>::get_return_object() {
+    return task<void>(std::coroutine_handle<promise<void>>::from_promise(*this));
+}
+
+} // namespace detail
+
+/// Runs several tasks of one role side by side and resumes the waiter when all have ended; the first failure in the
+/// order of the list is thrown.
+class when_all {
+public:
+    explicit when_all(std::vector<task<>> children): children_(std::move(children)), unfinished_(children_.size()) {}
+    when_all(const when_all&) = delete;
+    when_all& operator=(const when_all&) = delete;
+
+    bool await_ready() const noexcept { return children_.empty(); }
+    template <typename Promise>
+    void await_suspend(std::coroutine_handle<Promise> parent) {
+        for (auto& child : children_) {
+            auto& promise = child.coroutine().promise();
+            promise.runner = parent.promise().runner;
+            promise.continuation = parent;
+            promise.unfinished = &unfinished_;
+            promise.runner->push(child.coroutine());
+        }
+    }
+    void await_resume() {
+        for (auto& child : children_) {
+            child.result();
+        }
+    }
+
+private:
+    std::vector<task<>> children_;
+    std::size_t unfinished_;
+};
+
+} // namespace gaisnet

@@ -1,0 +1,94 @@
+#pragma once
+
+#include "runtime/fixed_point_average.hpp"
+#include "runtime/pass.hpp"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// An average in which this rank takes part.
+struct average_plan {
+    std::uint32_t edge = 0;
+    std::vector<int> group;                 ///< Ranks that host the edge or one of its clients, sorted.
+    std::vector<std::int64_t> tensor_elements;
+    std::int64_t total_weight = 0;
+    std::vector<std::string> contributors;  ///< Of the whole edge.
+    std::size_t local_contributions = 0;    ///< That come from this rank.
+};
+
+/// Runs the roles of this rank's nodes with real tensors, as fast as it can, bound by what the ledger pass decided.
+/// Ready strands are resumed depth first; only the first `active_clusters` unfinished clusters of this rank, in global
+/// order, may have batches in flight. The smallest unfinished cluster is thus active on every rank that hosts a part of
+/// it, so no circle of waiting can form. One object a round.
+class tensor_pass final : public pass {
+public:
+    struct settings {
+        std::vector<int> rank_of;              ///< By node
+        std::vector<std::string> names;        ///< By node
+        std::vector<average_plan> averages;    ///< In the ledger's order; those of this rank only.
+        std::map<int, std::size_t> strands;    ///< By cluster: strands on this rank that will enter it.
+        std::size_t active_clusters = 1;
+        std::function<void()> idle;            ///< Called while waiting: raises errors from elsewhere.
+        std::function<void(std::uint32_t, const char*)> note; ///< Tells what a node does now, for failure reports.
+    };
+
+    tensor_pass(transport& network, settings plan);
+
+    void spawn(task<> role);
+    /// Runs until all local roles have ended and everything sent has left. \throws what a role threw.
+    void run();
+    /// The average of an edge of this rank, after run().
+    const tensor_view& average_of(std::uint32_t edge) const { return averages_.at(edge).result; }
+
+    void send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor) override;
+    void contribute(actor& from, contribution) override;
+    void leave(actor&) override;
+    bool begin(operation&) override;
+
+private:
+    struct mailbox {
+        std::deque<tensor_view> messages;
+        operation* waiting = nullptr;
+    };
+    struct average_state {
+        const average_plan* plan = nullptr;
+        std::unique_ptr<fixed_point_average> sums;
+        std::size_t contributed = 0;
+        std::unique_ptr<pending_sum> pending;
+        bool done = false;
+        tensor_view result;
+        operation* waiting = nullptr;
+    };
+
+    void deliver(const channel& route, tensor_view tensor);
+    void make_ready(operation& ended) { ready_.push_back(ended.waiter()); }
+    void activate_clusters();
+    /// Moves messages and sums on; true when something happened.
+    bool progress();
+    bool all_done();
+    task<> supervise(task<> role);
+    std::string waiting_for() const;
+
+    transport& network_;
+    settings plan_;
+    int rank_;
+    std::map<channel, mailbox> mailboxes_;
+    std::map<std::uint32_t, average_state> averages_;
+    std::size_t next_average_ = 0; ///< Sums start in the ledger's order.
+    std::map<int, std::size_t> remaining_strands_;
+    std::map<int, std::vector<operation*>> entering_;
+    std::vector<int> active_;
+    std::vector<std::coroutine_handle<>> ready_; ///< A stack: depth first.
+    std::vector<task<>> roles_;
+    std::size_t unfinished_roles_ = 0, unfinished_sums_ = 0;
+    std::exception_ptr failure_; ///< Of the first role that failed; the run ends at once, its peers may wait forever.
+    trampoline trampoline_;
+};
+
+} // namespace gaisnet

@@ -1,0 +1,80 @@
+#pragma once
+
+#include "base/tensor_view.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// What a message is. `modules` are tunable modules, `forward` and `gradient` are smashed data, `control` carries
+/// nothing that costs airtime. Raw samples have no kind: they cannot be sent.
+enum class message_kind : std::uint8_t { modules, forward, gradient, label, result, control };
+
+/// A channel is a FIFO from one node to another for one kind of message.
+struct channel {
+    std::uint32_t from = 0;
+    std::uint32_t to = 0;
+    message_kind kind{};
+    auto operator<=>(const channel&) const = default;
+};
+
+/// A message between nodes, with its tensor.
+struct message {
+    channel route;
+    tensor_view tensor;
+};
+
+/// A non-blocking sum over ranks that is under way.
+class pending_sum {
+public:
+    virtual ~pending_sum() = default;
+    /// Drives it; true when the buffer holds the sum.
+    virtual bool done() = 0;
+};
+
+struct transport_counters {
+    std::string transport;
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0; ///< Of tensors, without envelopes.
+};
+
+/// How bytes move between ranks. One object a rank; not thread safe. Nothing blocks, except where said.
+/// Errors throw runtime_failure naming call, rank and peer.
+class transport {
+public:
+    virtual ~transport() = default;
+    virtual int rank() const = 0;
+    virtual int ranks() const = 0;
+
+    /// Sends to another rank (or to this one). Never blocks; the tensor's owner is kept until the bytes have left.
+    /// Messages between the same two ranks arrive in order.
+    virtual void send(int destination_rank, message) = 0;
+    /// Drives transfers; the next message that has completely arrived, if any.
+    virtual std::optional<message> poll() = 0;
+    /// True when everything sent has left this rank.
+    virtual bool idle() = 0;
+
+    /// Element-wise sum over `group` (sorted ranks that include this one) in place. The buffer must live until done().
+    /// Every rank of the group has to call it, with equal sizes, and calls for one group must come in the same order
+    /// on all its ranks. Large buffers are summed in chunks.
+    virtual std::unique_ptr<pending_sum> sum(std::span<std::int64_t> buffer, const std::vector<int>& group) = 0;
+
+    /// Blocking helpers of the run's driver, between rounds. Every rank has to call them.
+    virtual void barrier() = 0;
+    /// Bytes of `root` replace those of all others.
+    virtual void broadcast(std::vector<std::byte>& bytes, int root) = 0;
+    /// At `root` every rank's bytes by rank; empty elsewhere.
+    virtual std::vector<std::vector<std::byte>> gather(std::vector<std::byte> bytes, int root) = 0;
+
+    /// Counts a message that two nodes of this rank handed over in place, as "loopback".
+    virtual void count_local(std::uint64_t bytes) = 0;
+    virtual std::vector<transport_counters> counters() const = 0;
+};
+
+} // namespace gaisnet

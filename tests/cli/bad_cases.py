@@ -1,0 +1,194 @@
+"""The inputs that bad_inputs.py runs gaisnet with, and what each message has to name."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+import bad_files as files
+
+USAGE, RUN_TIME = 2, 1
+CONTROL_RUN = "control: the base settings"
+
+
+class skip(Exception):
+    """A case that this machine cannot run; the text is the reason."""
+
+
+@dataclass
+class case:
+    name: str
+    arguments: str | list  # After `finetune --config base.cfg`, or the whole command line for `whole`.
+    words: list  # Each is in the message, whatever its case; of a tuple, one is.
+    code: int = USAGE
+    prepare: Callable | None = None  # Makes files in the case's folder; may return further arguments.
+    config: str = ""  # Becomes extra.cfg, a second configuration file.
+    ranks: int = 0  # Through mpirun; 0: without.
+    whole: bool = False
+
+
+def control_folder(folder):
+    return folder.parent / "control"
+
+
+def copy_control(folder):
+    """A finished run with its checkpoint, made by the first case."""
+    source = control_folder(folder)
+    if not any(source.rglob("DONE")):
+        raise AssertionError("the control run left no checkpoint (no DONE marker), so nothing can be resumed")
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+
+
+def unmarked_checkpoint(folder):
+    copy_control(folder)
+    markers = list(folder.rglob("DONE"))
+    for marker in markers:
+        marker.unlink()
+    return ["--resume", str(markers[-1].parent.relative_to(folder)), "--overwrite", "on"]
+
+
+def unwritable_folder(folder):
+    """Root may write almost everywhere, so its folder is one of the kernel's."""
+    locked = folder / "locked"
+    locked.mkdir(mode=0o555)
+    for candidate in (locked, Path("/sys/kernel"), Path("/proc")):
+        try:
+            probe = candidate / "gaisnet_probe"
+            probe.touch()
+            probe.unlink()
+        except OSError:
+            return ["--output", str(candidate / "out.h5")]
+    raise skip("no folder found that this user may not write to")
+
+
+def full_disk(free_bytes):
+    """A small file system at full/ with that much room left."""
+
+    def prepare(folder):
+        target = folder / "full"
+        target.mkdir()
+        if os.geteuid() != 0:
+            raise skip("only root can mount a small file system")
+        mount = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=256k", "gaisnet-test", str(target)], capture_output=True, text=True
+        )
+        if mount.returncode != 0:
+            raise skip(f"mounting a small file system is not permitted here ({mount.stderr.strip()})")
+        room = os.statvfs(target)
+        filler = room.f_bavail * room.f_frsize - free_bytes
+        (target / "filler").write_bytes(b"\0" * filler)
+
+    return prepare
+
+
+def file_named(name):
+    def prepare(folder):
+        (folder / name).write_text("do not touch\n")
+
+    return prepare
+
+
+def folder_named(name):
+    def prepare(folder):
+        (folder / name).mkdir()
+
+    return prepare
+
+
+PHOTOS = "--data.source folder --data.root photos"
+WEIGHTS = "--model.weights w.safetensors"
+
+CASES = [
+    # Configuration files and flags
+    case("unknown key in a file", [], ["extra.cfg", "train.epoch", "train.epochs"], config="[train]\nepoch = 2\n"),
+    case("unknown flag", "--train.roundz 3", ["train.roundz", "train.rounds"]),
+    case("missing config file", "--config nowhere.cfg", ["nowhere.cfg"]),
+    case("config file is a folder", "--config place", ["place"], prepare=folder_named("place")),
+    case("config line without a value", [], ["extra.cfg"], config="[train]\nlr 0.1\n"),
+    case("typo in the subcommand", "finetun --config base.cfg", ["finetun", "finetune"], whole=True),
+    case("subcommand infer is not built", "infer --config base.cfg", ["infer", "not built"], whole=True),
+    case("clock = real is not built", "--clock real", ["clock", "not built"]),
+    case("tuning.method = lora is not built", "--tuning.method lora", ["tuning.method", "lora", "not built"]),
+    case("unknown tuning method", "--tuning.method promt", ["tuning.method", "promt"]),
+    # Numbers and units
+    case("unit typo", ["--link.d2d.rate", "50 Mbps"], ["link.d2d.rate", "Mbps", "Mbit/s"]),
+    case("missing unit", "--link.d2d.rate 50", ["link.d2d.rate", "50", "bit/s"]),
+    case("unit of another quantity", ["--link.d2d.latency", "5 MHz"], ["link.d2d.latency", "MHz"]),
+    case("negative rate", [], ["link.d2d.rate", "-5"], config="[link.d2d]\nrate = -5 Mbit/s\n"),
+    case("zero rate", ["--link.cs_up.rate", "0 Mbit/s"], ["link.cs_up.rate", "0"]),
+    case("distribution upside down", ["--device.client.rate", "uniform(2, 0.2) TFLOP/s"], ["device.client.rate"]),
+    case("learning rate nan", "--train.lr nan", ["train.lr", "nan"]),
+    case("negative seed", "--seed=-1", ["seed", "-1"]),
+    case("batch 0", "--train.batch 0", ["train.batch", "0"]),
+    case("rounds with a letter", "--train.rounds 1O", ["train.rounds", "1O"]),
+    case("rounds beyond an integer", "--train.rounds 99999999999999999999", ["train.rounds", "99999999999999999999"]),
+    case("more micro-batches than samples", "--train.batch 4 --train.micro_batches 8", ["micro_batches", "8", "4"]),
+    case("unknown metric of plateau", ["--train.stop", "plateau(speed, 0.1, 2)"], ["train.stop", "speed"]),
+    case("unknown schedule", "--train.schedule gpip", ["train.schedule", "gpip", "gpipe"]),
+    # Model, network and split
+    case("image not divisible by patch", "--model.image 30", ["model.image", "30", "8"]),
+    case("dim not divisible by heads", "--model.heads 3", ["model.heads", "3", "32"]),
+    case("unknown preset", "--model.preset vit_tny", ["model.preset", "vit_tny", "vit_tiny"]),
+    case("no cluster", "--network.clusters 0", ["network.clusters", "0"]),
+    case("clients of 3 clusters for 2", "--network.clusters 2 --network.clients 2,3,4", ["network.clients", "2", "3"]),
+    case("split with a wrong sum", "--split.blocks 1,2", ["split.blocks", "3", "2"]),
+    case("split of a wrong length", "--split.blocks 1,1,0", ["split.blocks", "3", "2"]),
+    case("edge stage beyond the chain", "--cluster.edge_stage 7", ["cluster.edge_stage", "7"]),
+    case("edge stage before the start point", "--cluster.edge_stage 1", ["cluster.edge_stage", "1"]),
+    case("more ranks than nodes", [], ["9", ("3", "4")], ranks=9),
+    # Weights
+    case("weights missing", "--model.weights nowhere.safetensors", ["nowhere.safetensors"]),
+    case("weights truncated", WEIGHTS, ["w.safetensors"], prepare=files.truncated_weights),
+    case("weights empty", WEIGHTS, ["w.safetensors"], prepare=files.empty_weights),
+    case("weights not safetensors", WEIGHTS, ["w.safetensors"], prepare=files.text_as_weights),
+    case("weights with an endless header", WEIGHTS, ["w.safetensors", "header"], prepare=files.endless_header_weights),
+    case("weights overlap", WEIGHTS, ["w.safetensors", "norm.bias", "overlap"], prepare=files.overlapping_weights),
+    case("weights outside of the file", WEIGHTS, ["w.safetensors", "norm.bias"], prepare=files.outside_weights),
+    case("weights of a wrong type", WEIGHTS, ["w.safetensors", "norm.bias", "I32"], prepare=files.wrong_type_weights),
+    case(
+        "weights of a wrong shape",
+        WEIGHTS,
+        ["w.safetensors", "blocks.0.attn.qkv.weight", "40", "32"],
+        prepare=files.wrong_shape_weights,
+    ),
+    case(
+        "weights lack a tensor",
+        WEIGHTS,
+        ["w.safetensors", "blocks.1.mlp.fc2.bias"],
+        prepare=files.missing_tensor_weights,
+    ),
+    case(
+        "weights have an unknown tensor",
+        WEIGHTS,
+        ["w.safetensors", "blocks.0.attn.gate.weight"],
+        prepare=files.unknown_tensor_weights,
+    ),
+    # Data
+    case("data root missing", "--data.source folder --data.root nowhere", ["data.root", "nowhere"]),
+    case("data root without classes", PHOTOS, ["photos", "class"], prepare=files.photos_without_classes),
+    case("class without images", PHOTOS, ["photos", "tulip"], prepare=files.class_without_photos),
+    case("all images damaged", PHOTOS, ["photos", ("damaged", "no image")], prepare=files.only_damaged_photos),
+    case("one damaged, fatal", PHOTOS + " --data.damaged fatal", ["cut_short.png"], prepare=files.one_damaged_photo),
+    case("per_cluster too large", "--data.per_cluster 1000", ["data.per_cluster", "1000"]),
+    case("train_fraction above one", "--data.train_fraction 1.5", ["data.train_fraction", "1.5"]),
+    # Output and resume
+    case("folder of the output below a file", "--output file/sub/out.h5", ["file/sub"], prepare=file_named("file")),
+    case("output exists", [], ["out.h5", "overwrite"], prepare=file_named("out.h5")),
+    case("output is a folder", "--output place --overwrite on", ["place"], prepare=folder_named("place")),
+    case("unwritable folder", [], ["out.h5"], prepare=unwritable_folder),
+    case("disk full at the start", "--output full/out.h5", ["full/", "space"], code=RUN_TIME, prepare=full_disk(0)),
+    case("disk full soon", "--output full/out.h5", ["full/", "space"], code=RUN_TIME, prepare=full_disk(16384)),
+    case("resume from no checkpoint", "--resume place", ["place", "checkpoint"], prepare=folder_named("place")),
+    case("resume from nowhere", "--resume nowhere", ["nowhere"]),
+    case("resume another seed", "--resume auto --seed 2", ["seed", "checkpoint"], prepare=copy_control),
+    case("resume another model", "--resume auto --model.dim 64", ["model.dim", "checkpoint"], prepare=copy_control),
+    case("resume an unfinished checkpoint", [], [("DONE", "complete")], prepare=unmarked_checkpoint),
+]
+
+CONTROLS = [
+    case(CONTROL_RUN, [], []),
+    case("control: a good weights file", WEIGHTS, [], prepare=files.good_weights),
+    case("control: a damaged image is named and skipped", PHOTOS, ["cut_short.png"], prepare=files.one_damaged_photo),
+]

@@ -1,0 +1,164 @@
+// What a stage costs by its shapes, against published figures of ViT-B/16 and against what torch really does.
+
+#include "model/torch_stage.hpp"
+#include "model/torch_support.hpp"
+#include "roles/stage_role.hpp"
+#include "support/lab.hpp"
+
+#include <ATen/record_function.h>
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+namespace gaisnet {
+namespace {
+
+const vit_config vit_base{"vit_base", 224, 16, 768, 12, 12, 4};
+
+std::int64_t elements_of(const std::vector<tensor_spec>& tensors) {
+    return std::accumulate(tensors.begin(), tensors.end(), std::int64_t{0},
+                           [](std::int64_t sum, const tensor_spec& tensor) { return sum + tensor.elements(); });
+}
+
+TEST(cost, parameters_of_vit_base) {
+    EXPECT_EQ(elements_of(block_tensors(vit_base, 0)), 7'087'872);
+    EXPECT_EQ(elements_of(embedding_tensors(vit_base)), 742'656);
+    EXPECT_EQ(elements_of(backbone_tensors(vit_base)), 85'798'656);
+    const auto method = make_tuning_method({"prompt_deep", 10});
+    std::int64_t prompts = 0, head = 0;
+    for (const auto& tunable : model_tunables(vit_base, *method, 5)) {
+        (tunable.tensor.name.starts_with("head") ? head : prompts) += tunable.tensor.elements();
+    }
+    EXPECT_EQ(prompts, 92'160);
+    EXPECT_EQ(head, 3'845);
+    // 0.384 MB travel, 894 times less than the model with its head.
+    EXPECT_NEAR(static_cast<double>(prompts + head) * 4 / 1e6, 0.384, 5e-4);
+    EXPECT_NEAR(static_cast<double>(85'798'656 + head) / static_cast<double>(prompts + head), 894.0, 1.0);
+}
+
+TEST(cost, flops_of_a_vit_base_block_with_ten_prompts) {
+    const auto method = make_tuning_method({"prompt_deep", 10});
+    const auto stages = make_stages(vit_base, method, 5, {{true, 0, 0, false}, {false, 0, 1, false}, {false, 1, 11, true}});
+    EXPECT_NEAR(stages[1].forward_flops(1) / 2e9, 1.531, 5e-4); // GMAC of 207 tokens
+    // With frozen weights the backward costs about one forward: input gradients only.
+    EXPECT_NEAR(stages[1].backward_flops(1) / stages[1].forward_flops(1), 1.0, 0.05);
+    EXPECT_EQ(stages[0].backward_flops(1), 0.0);
+}
+
+TEST(cost, smashed_data_of_vit_base) {
+    const auto method = make_tuning_method({"prompt_deep", 10});
+    const auto stages = make_stages(vit_base, method, 5, {{true, 0, 0, false}, {false, 0, 12, false}, {false, 12, 0, true}});
+    EXPECT_EQ(tensor_view::shape_only(stages[0].output_shape(1)).bytes(), 605'184U);
+    EXPECT_EQ(tensor_view::shape_only(stages[1].output_shape(1)).bytes(), 3'072U) << "only CLS goes into the head";
+    const auto more = make_stages(vit_base, make_tuning_method({"prompt_deep", 50}), 5,
+                                  {{true, 0, 6, false}, {false, 6, 6, true}});
+    EXPECT_EQ(tensor_view::shape_only(more[0].output_shape(1)).bytes(), 605'184U) << "prompts do not travel";
+    EXPECT_FALSE(stages[1].input_gradient) << "nothing trainable at the start point: no gradient goes there";
+    EXPECT_TRUE(stages[2].input_gradient);
+}
+
+/// Counts the multiply-accumulates of every matrix product and convolution that torch runs.
+double counted_mac = 0;
+
+void count_product(const at::RecordFunction& function) {
+    const std::string name = function.name();
+    const auto inputs = function.inputs();
+    const auto size = [&](std::size_t input, std::int64_t dimension) {
+        return static_cast<double>(inputs[input].toTensor().size(dimension));
+    };
+    if (name == "aten::mm") {
+        counted_mac += size(0, 0) * size(0, 1) * size(1, 1);
+    } else if (name == "aten::addmm") {
+        counted_mac += size(1, 0) * size(1, 1) * size(2, 1);
+    } else if (name == "aten::bmm") {
+        counted_mac += size(0, 0) * size(0, 1) * size(0, 2) * size(1, 2);
+    } else if (name == "aten::convolution") {
+        const auto& images = inputs[0].toTensor();
+        const auto& kernel = inputs[1].toTensor();
+        const auto stride = inputs[3].toIntVector()[0];
+        counted_mac += static_cast<double>(images.size(0) * (images.size(2) / stride) * (images.size(3) / stride)) *
+                       static_cast<double>(kernel.numel());
+    }
+}
+
+class counting {
+public:
+    counting()
+        : handle_(at::addGlobalCallback(at::RecordFunctionCallback([](const at::RecordFunction& function) {
+                                            count_product(function);
+                                            return std::unique_ptr<at::ObserverContext>();
+                                        })
+                                            .needsInputs(true)
+                                            .scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}))) {
+        counted_mac = 0;
+    }
+    ~counting() { at::removeCallback(handle_); }
+
+private:
+    at::CallbackHandle handle_;
+};
+
+/// Stages of a small model, with inputs that have the right shapes.
+struct bench {
+    explicit bench(vit_config its_vit, std::int64_t its_count): vit(its_vit), count(its_count) {
+        set_torch_threads(1);
+        method = make_tuning_method({"prompt_deep", 3});
+        specs = make_stages(vit, method, lab::classes,
+                            {{true, 0, 1, false}, {false, 1, 2, false}, {false, 3, 0, true}});
+        const auto backbone = lab::random_backbone(vit);
+        source = std::make_shared<lab::random_samples>(vit, 0, count);
+        for (const auto& spec : specs) {
+            stages.push_back(std::make_unique<torch_stage>(spec, backbone, optimizer_settings{}, source));
+            auto values = tensor_view::allocate({spec.tunable_elements()});
+            std::fill_n(values.as<float>(), values.elements(), 0.01F);
+            stages.back()->load(values);
+        }
+        micro = {0, 0, 0, count, count};
+        labels = source->labels(micro);
+    }
+
+    vit_config vit;
+    std::int64_t count;
+    std::shared_ptr<const tuning_method> method;
+    std::vector<stage_spec> specs;
+    std::shared_ptr<lab::random_samples> source;
+    std::vector<std::unique_ptr<torch_stage>> stages;
+    micro_batch micro;
+    tensor_view labels;
+};
+
+TEST(cost, flops_are_what_torch_computes) {
+    bench chain({"custom", 32, 4, 48, 3, 3, 4}, 5);
+    tensor_view tokens;
+    for (std::size_t s = 0; s < chain.stages.size(); ++s) {
+        const counting watch;
+        tokens = chain.stages[s]->run({stage_operation::forward, chain.micro, tokens, chain.labels, 0.0});
+        EXPECT_DOUBLE_EQ(2 * counted_mac, chain.specs[s].forward_flops(chain.count)) << "forward of stage " << s;
+    }
+    tensor_view gradient;
+    for (std::size_t s = chain.stages.size(); s-- > 0;) {
+        const counting watch;
+        gradient = chain.stages[s]->run({stage_operation::backward, chain.micro, gradient, {}, 0.0});
+        EXPECT_DOUBLE_EQ(2 * counted_mac, chain.specs[s].backward_flops(chain.count)) << "backward of stage " << s;
+    }
+}
+
+TEST(cost, memory_is_what_torch_allocates) {
+    bench chain({"custom", 64, 8, 96, 3, 3, 4}, 8);
+    tensor_view tokens;
+    for (std::size_t s = 0; s < chain.stages.size(); ++s) {
+        const auto& spec = chain.specs[s];
+        if (spec.cut().blocks == 0) {
+            continue; // a head keeps a few kilobytes; torch's own bookkeeping is larger
+        }
+        allocation_meter meter;
+        tokens = chain.stages[s]->run({stage_operation::forward, chain.micro, tokens, chain.labels, 0.0});
+        const auto retained = static_cast<double>(spec.retained_bytes(chain.count));
+        const auto peak = retained + static_cast<double>(spec.workspace_bytes(chain.count));
+        EXPECT_NEAR(static_cast<double>(meter.current()) / retained, 1.0, 0.1) << "kept by stage " << s;
+        EXPECT_NEAR(static_cast<double>(meter.peak()) / peak, 1.0, 0.25) << "peak of stage " << s;
+    }
+}
+
+} // namespace
+} // namespace gaisnet

@@ -1,0 +1,115 @@
+// A tiny random ViT against an independent implementation: plain PyTorch in Python, float64 (tests/data/make_vit_golden.py).
+
+#include "model/optimizer.hpp"
+#include "model/safetensors.hpp"
+#include "model/torch_support.hpp"
+#include "model/tuned_vit.hpp"
+#include "model/weight_store.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace gaisnet {
+namespace {
+
+const std::string folder = GAISNET_TEST_DATA;
+
+class golden : public testing::Test {
+protected:
+    golden(): file(folder + "/tiny_vit_golden.safetensors") {
+        set_torch_threads(1);
+        const vit_config vit{"custom", 16, 4, 24, 3, 3, 4};
+        store = weight_store::open(folder + "/tiny_vit.safetensors", vit, testing::TempDir());
+        backbone = std::make_shared<vit_backbone>(make_backbone(vit, [this](const tensor_spec& spec) {
+            return at::from_blob(const_cast<float*>(store->tensor(spec.name).data()), spec.shape);
+        }));
+    }
+
+    at::Tensor tensor(const std::string& name) const {
+        const auto& entry = file.at(name);
+        auto out = at::empty(entry.shape);
+        file.read_float32(name, std::span<float>(out.data_ptr<float>(), static_cast<std::size_t>(out.numel())));
+        return out;
+    }
+
+    at::Tensor labels() const {
+        const auto values = file.int64("golden.labels");
+        auto out = at::empty({static_cast<std::int64_t>(values.size())}, at::kLong);
+        std::copy(values.begin(), values.end(), out.data_ptr<std::int64_t>());
+        return out;
+    }
+
+    /// The tuned model with the golden prompts and head.
+    tuned_vit make_model() const {
+        tuned_vit model(backbone, make_tuning_method({"prompt_deep", 5}), 7);
+        const at::NoGradGuard no_grad;
+        const auto prompts = tensor("golden.prompts");
+        for (std::size_t block = 0; block < 3; ++block) {
+            model.parameters()[block].copy_(prompts[static_cast<std::int64_t>(block)]);
+        }
+        model.parameters()[3].copy_(tensor("golden.head.weight"));
+        model.parameters()[4].copy_(tensor("golden.head.bias"));
+        return model;
+    }
+
+    void expect_parameters(tuned_vit& model, const std::string& prefix, double tolerance) const {
+        std::vector<at::Tensor> prompts(model.parameters().begin(), model.parameters().begin() + 3);
+        expect_near(at::stack(prompts), tensor(prefix + "prompts"), tolerance);
+        expect_near(model.parameters()[3], tensor(prefix + "head.weight"), tolerance);
+        expect_near(model.parameters()[4], tensor(prefix + "head.bias"), tolerance);
+    }
+
+    static void expect_near(const at::Tensor& a, const at::Tensor& b, double tolerance) {
+        ASSERT_EQ(a.sizes(), b.sizes());
+        EXPECT_LE((a.detach() - b).abs().max().item<double>(), tolerance);
+    }
+
+    double loss_and_backward(tuned_vit& model) const {
+        const auto loss = at::cross_entropy_loss(model.forward(tensor("golden.images")), labels());
+        run_backward(loss, {});
+        return loss.item<double>();
+    }
+
+    safetensors_file file;
+    std::shared_ptr<const weight_store> store;
+    std::shared_ptr<const vit_backbone> backbone;
+};
+
+TEST_F(golden, plain_forward) {
+    const at::NoGradGuard no_grad;
+    auto tokens = backbone->embed(tensor("golden.images"));
+    for (std::int64_t block = 0; block < 3; ++block) {
+        tokens = backbone->block(block, tokens);
+    }
+    expect_near(backbone->normalise(cls_of(tokens)), tensor("golden.features"), 1e-5);
+}
+
+TEST_F(golden, deep_prompts_logits_loss_and_gradients) {
+    auto model = make_model();
+    expect_near(model.forward(tensor("golden.images")), tensor("golden.logits"), 1e-5);
+    EXPECT_NEAR(loss_and_backward(model), tensor("golden.loss").item<double>(), 1e-5);
+    for (auto& parameter : model.parameters()) {
+        const at::NoGradGuard no_grad;
+        parameter.copy_(parameter.grad());
+    }
+    expect_parameters(model, "golden.grad.", 1e-5);
+}
+
+TEST_F(golden, three_steps_of_each_optimizer) {
+    const std::pair<const char*, optimizer_settings> kinds[] = {
+        {"golden.sgd.", {optimizer_kind::sgd, 0.9, 1e-4}}, {"golden.adamw.", {optimizer_kind::adamw, 0.0, 0.01}}};
+    for (const auto& [prefix, settings] : kinds) {
+        auto model = make_model();
+        optimizer steps(settings);
+        for (int i = 0; i < 3; ++i) {
+            loss_and_backward(model);
+            steps.step(model.parameters(), settings.kind == optimizer_kind::sgd ? 0.1 : 1e-3);
+        }
+        // AdamW divides by the root of tiny second moments, which float32 rounds: a hundredth of its step of 1e-3.
+        expect_parameters(model, prefix, 1e-5);
+    }
+}
+
+} // namespace
+} // namespace gaisnet

@@ -1,0 +1,195 @@
+// Split training equals training the whole model on the same batches, for every cut of a small model.
+
+#include "model/torch_stage.hpp"
+#include "model/torch_support.hpp"
+#include "model/tuned_vit.hpp"
+#include "roles/stage_role.hpp"
+#include "support/lab.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace gaisnet {
+namespace {
+
+constexpr std::int64_t batch_size = 6;
+constexpr int steps = 3;
+constexpr double learning_rate = 0.1;
+const optimizer_settings sgd{optimizer_kind::sgd, 0.9, 1e-4};
+
+std::vector<float> flat(const std::vector<at::Tensor>& parameters) {
+    std::vector<float> values;
+    for (const auto& parameter : parameters) {
+        const auto tensor = parameter.detach().contiguous();
+        values.insert(values.end(), tensor.data_ptr<float>(), tensor.data_ptr<float>() + tensor.numel());
+    }
+    return values;
+}
+
+tensor_view view_of(const std::vector<float>& values) {
+    auto view = tensor_view::allocate({static_cast<std::int64_t>(values.size())});
+    std::copy(values.begin(), values.end(), view.as<float>());
+    return view;
+}
+
+struct outcome {
+    std::vector<float> parameters;      ///< Canonical order
+    std::vector<double> losses;
+    std::vector<float> first_gradients; ///< Of the first step, canonical order
+};
+
+outcome train_whole(const scenario& scene, std::shared_ptr<const vit_backbone> backbone) {
+    const auto method = make_tuning_method({"prompt_deep", scene.tuning.prompts});
+    tuned_vit model(backbone, method, lab::classes);
+    model.load(view_of(initial_values(model.tunables(), 1)));
+    optimizer step(sgd);
+    outcome out;
+    for (int i = 0; i < steps; ++i) {
+        lab::random_samples samples(scene.model.vit, 0, batch_size);
+        const micro_batch batch{0, i, 0, batch_size, batch_size};
+        const auto logits = model.forward(to_torch(samples.images(batch)));
+        const auto loss = at::cross_entropy_loss(logits, to_torch(samples.labels(batch)));
+        out.losses.push_back(loss.item<double>());
+        run_backward(loss, {});
+        if (i == 0) {
+            std::vector<at::Tensor> gradients;
+            for (const auto& parameter : model.parameters()) {
+                gradients.push_back(parameter.grad().clone());
+            }
+            out.first_gradients = flat(gradients);
+        }
+        step.step(model.parameters(), learning_rate);
+    }
+    out.parameters = flat(model.parameters());
+    return out;
+}
+
+/// Runs a chain of stages by hand, as its messages would.
+outcome train_split(const scenario& scene, std::shared_ptr<const vit_backbone> backbone,
+                    const std::vector<stage_cut>& cuts, int micro_batches) {
+    const auto method = make_tuning_method({"prompt_deep", scene.tuning.prompts});
+    const auto specs = make_stages(scene.model.vit, method, lab::classes, cuts);
+    const auto samples = std::make_shared<lab::random_samples>(scene.model.vit, 0, batch_size);
+    std::vector<std::unique_ptr<torch_stage>> stages;
+    for (const auto& spec : specs) {
+        stages.push_back(std::make_unique<torch_stage>(spec, backbone, sgd, samples));
+        if (spec.trainable()) {
+            stages.back()->load(view_of(initial_values(spec.tunables(), 1)));
+        }
+    }
+    outcome out;
+    for (int i = 0; i < steps; ++i) {
+        const auto micros = split_batch({0, i, 0, batch_size, batch_size}, micro_batches);
+        for (const auto& micro : micros) {
+            tensor_view tokens;
+            for (auto& stage : stages) {
+                tokens = stage->run({stage_operation::forward, micro, tokens, samples->labels(micro), 0.0});
+            }
+        }
+        for (const auto& micro : micros) {
+            tensor_view gradient;
+            for (std::size_t s = stages.size(); s-- > 0;) {
+                if (specs[s].runs_backward()) {
+                    gradient = stages[s]->run({stage_operation::backward, micro, gradient, {}, 0.0});
+                    EXPECT_EQ(gradient.empty(), !specs[s].input_gradient);
+                }
+            }
+        }
+        if (i == 0) {
+            for (auto& stage : stages) {
+                std::vector<at::Tensor> gradients;
+                for (const auto& parameter : stage->parameters()) {
+                    gradients.push_back(parameter.grad().clone());
+                }
+                const auto values = flat(gradients);
+                out.first_gradients.insert(out.first_gradients.end(), values.begin(), values.end());
+            }
+        }
+        for (std::size_t s = 0; s < stages.size(); ++s) {
+            if (specs[s].trainable()) {
+                stages[s]->run({stage_operation::step, {}, {}, {}, learning_rate});
+            }
+        }
+        out.losses.push_back(stages.back()->take_totals().loss_sum / batch_size);
+    }
+    for (auto& stage : stages) {
+        const auto values = flat(stage->parameters());
+        out.parameters.insert(out.parameters.end(), values.begin(), values.end());
+    }
+    return out;
+}
+
+/// Every way to cut `depth` blocks into up to `most` stages, zero blocks allowed at both ends.
+std::vector<std::vector<stage_cut>> all_cuts(std::int64_t depth, int most) {
+    std::vector<std::vector<stage_cut>> all;
+    std::vector<std::int64_t> counts;
+    const std::function<void(std::int64_t)> extend = [&](std::int64_t left) {
+        if (left == 0 && !counts.empty()) {
+            std::vector<stage_cut> cuts;
+            std::int64_t first = 0;
+            for (std::size_t i = 0; i < counts.size(); ++i) {
+                cuts.push_back({i == 0, first, counts[i], i + 1 == counts.size()});
+                first += counts[i];
+            }
+            all.push_back(cuts);
+        }
+        if (static_cast<int>(counts.size()) == most) {
+            return;
+        }
+        for (std::int64_t take = counts.empty() || left == 0 ? 0 : 1; take <= left; ++take) {
+            if (take == 0 && !counts.empty() && counts.back() == 0 && left == 0) {
+                break; // nothing behind an empty end point
+            }
+            counts.push_back(take);
+            extend(left - take);
+            counts.pop_back();
+        }
+    };
+    extend(depth);
+    return all;
+}
+
+TEST(split, equals_the_whole_model_for_every_cut) {
+    set_torch_threads(1);
+    const auto scene = lab::small_scenario();
+    const auto backbone = lab::random_backbone(scene.model.vit);
+    const auto whole = train_whole(scene, backbone);
+    ASSERT_NE(whole.losses.front(), whole.losses.back());
+    const auto cuts = all_cuts(scene.model.vit.depth, 4);
+    ASSERT_GE(cuts.size(), 15U);
+    for (const auto& cut : cuts) {
+        std::string name;
+        for (const auto& stage : cut) {
+            name += std::to_string(stage.blocks) + " ";
+        }
+        SCOPED_TRACE("blocks " + name);
+        const auto split = train_split(scene, backbone, cut, 1);
+        EXPECT_EQ(split.first_gradients, whole.first_gradients) << "one micro-batch must be equal bit for bit";
+        EXPECT_EQ(split.parameters, whole.parameters) << "one micro-batch must be equal bit for bit";
+    }
+}
+
+TEST(split, micro_batches_add_up_to_the_batch) {
+    set_torch_threads(1);
+    const auto scene = lab::small_scenario();
+    const auto backbone = lab::random_backbone(scene.model.vit);
+    const auto whole = train_whole(scene, backbone);
+    double largest = 0.0;
+    for (const auto value : whole.first_gradients) {
+        largest = std::max(largest, static_cast<double>(std::abs(value)));
+    }
+    for (const int micros : {2, 3, 4, 6}) {
+        const auto split = train_split(scene, backbone, {{true, 0, 0, false}, {false, 0, 4, false}, {false, 4, 0, true}},
+                                       micros);
+        for (std::size_t i = 0; i < whole.first_gradients.size(); ++i) {
+            ASSERT_NEAR(split.first_gradients[i], whole.first_gradients[i], 1e-5 * largest) << micros;
+        }
+        for (std::size_t i = 0; i < whole.losses.size(); ++i) {
+            EXPECT_NEAR(split.losses[i], whole.losses[i], 1e-5 * whole.losses[i]);
+        }
+    }
+}
+
+} // namespace
+} // namespace gaisnet

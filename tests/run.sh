@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs the tests; ends with CTest's closing lines.
+set -euo pipefail
+
+usage() {
+    cat <<'TEXT'
+Usage: tests/run.sh [OPTION]...
+
+Installs the Debian packages that are missing, builds the release preset, runs the torch-free unit tests (label
+`core`) under the address and undefined-behaviour sanitizers, then all tests of the release build.
+
+  --asan           instead: build the asan preset and run all unit tests (label `unit`) under the sanitizers
+  --fast           leave out the sanitizers and the tests with the label `slow`
+  --skip-install   install nothing and leave the BLAS alternative alone
+  --help           print this text
+
+Labels of the release build: ctest --preset release --print-labels
+TEXT
+}
+
+# shellcheck source=jobs/lib/setup.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../jobs/lib/setup.sh"
+
+mode=all
+install=1
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --asan) mode=asan ;;
+        --fast) mode=fast ;;
+        --skip-install) install=0 ;;
+        -h | --help) usage; exit 0 ;;
+        *) usage >&2; die "unknown option '$1'" ;;
+    esac
+    shift
+done
+
+# The first error ends a sanitized test; a leak is an error.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-halt_on_error=1:print_stacktrace=1}
+
+# run_tests PRESET [CTEST OPTION]...: fails when a test fails, or when no test matches.
+run_tests() {
+    local preset=$1
+    shift
+    say "tests: ctest --preset $preset $*"
+    (cd "$project_root" && ctest --preset "$preset" --output-on-failure --no-tests=error --parallel "$(nproc)" "$@")
+}
+
+if [[ $install -eq 1 ]]; then
+    setup_packages "${project_packages[@]}"
+fi
+find_python || die "the tests of the command line and of the HDF5 file need Python with h5py and numpy"
+
+case $mode in
+    asan)
+        build_preset asan
+        run_tests asan --label-regex '^unit$'
+        ;;
+    fast)
+        build_release
+        run_tests release --label-exclude '^slow$'
+        ;;
+    all)
+        build_release
+        build_preset asan unit_core
+        sanitized=passed
+        run_tests asan --label-regex '^core$' || sanitized=failed
+        run_tests release
+        [[ $sanitized == passed ]] || die "the torch-free unit tests failed under the sanitizers; see further up"
+        ;;
+esac

@@ -1,0 +1,229 @@
+#include "support/lab.hpp"
+
+#include "model/torch_support.hpp"
+#include "model/weight_store.hpp"
+#include "roles/tensor_run.hpp"
+#include "runtime/placement.hpp"
+#include "transport/loopback.hpp"
+
+#include <exception>
+#include <map>
+#include <thread>
+
+namespace gaisnet::lab {
+
+scenario small_scenario() {
+    scenario scene;
+    scene.model.vit = {"custom", 16, 4, 24, 4, 3, 4};
+    scene.network.clusters = 2;
+    scene.network.clients = {3};
+    scene.tuning.prompts = 3;
+    scene.train.rounds = 2;
+    scene.train.batch = 4;
+    scene.train.lr = 0.05;
+    for (auto* link : {&scene.link.cs_up, &scene.link.cs_down, &scene.link.d2d, &scene.link.backhaul}) {
+        link->rate = distribution::of(50e6);
+        link->latency = distribution::of(2e-3);
+        link->bandwidth = distribution::of(5e6);
+    }
+    for (auto* device : {&scene.device.cloud, &scene.device.edge, &scene.device.client}) {
+        device->rate = distribution::of(1e9);
+        device->power = distribution::of(10.0);
+        device->tx_power = distribution::of(0.2);
+        device->rx_power = distribution::of(0.9);
+        device->idle_power = distribution::of(0.8);
+        device->memory = distribution::of(4e9);
+    }
+    scene.sense.time = 1e-3;
+    scene.sense.energy = 1e-3;
+    return scene;
+}
+
+std::shared_ptr<const vit_backbone> random_backbone(const vit_config& vit, std::uint64_t seed) {
+    const auto store = weight_store::random(vit, seed);
+    return std::make_shared<vit_backbone>(make_backbone(vit, [&](const tensor_spec& spec) {
+        const auto values = store->tensor(spec.name);
+        // Larger than usual, so that a model of four narrow blocks passes on more than its positions.
+        return at::from_blob(const_cast<float*>(values.data()), spec.shape).clone() * (spec.shape.size() > 1 ? 4.0 : 1.0);
+    }));
+}
+
+tensor_view random_samples::images(const micro_batch& micro) {
+    auto out = tensor_view::allocate({micro.count, 3, vit_.image, vit_.image});
+    const auto values = 3 * vit_.image * vit_.image;
+    for (std::int64_t i = 0; i < micro.count; ++i) {
+        const auto sample = first_ + micro.batch * batch_ + micro.first + i;
+        random_stream stream(5, "image", "lab", 0, static_cast<std::uint32_t>(sample));
+        for (std::int64_t v = 0; v < values; ++v) {
+            out.as<float>()[i * values + v] = static_cast<float>(stream.normal());
+        }
+    }
+    return out;
+}
+
+tensor_view random_samples::labels(const micro_batch& micro) {
+    auto out = tensor_view::allocate({micro.count}, element_type::int64);
+    for (std::int64_t i = 0; i < micro.count; ++i) {
+        const auto sample = static_cast<std::uint32_t>(first_ + micro.batch * batch_ + micro.first + i);
+        out.as<std::int64_t>()[i] = static_cast<std::int64_t>(random_stream(5, "label", "lab", 0, sample).below(classes));
+    }
+    return out;
+}
+
+deployment deploy(const scenario& scene, std::vector<std::int64_t> samples) {
+    samples.resize(static_cast<std::size_t>(scene.network.edges * scene.network.clusters),
+                   samples.empty() ? 12 : samples.back());
+    return make_deployment(scene, make_tuning_method({scene.tuning.method, scene.tuning.prompts}), classes, samples, 20);
+}
+
+namespace {
+
+/// Writes down what goes over a transport.
+class recording_transport final : public transport {
+public:
+    recording_transport(transport& inner, std::vector<seen_message>& seen, std::mutex& guard)
+        : inner_(inner), seen_(seen), guard_(guard) {}
+    int rank() const override { return inner_.rank(); }
+    int ranks() const override { return inner_.ranks(); }
+    void send(int destination, message sent) override {
+        {
+            const std::lock_guard lock(guard_);
+            seen_.push_back({sent.route, sent.tensor.shape, sent.tensor.bytes()});
+        }
+        inner_.send(destination, std::move(sent));
+    }
+    std::optional<message> poll() override { return inner_.poll(); }
+    bool idle() override { return inner_.idle(); }
+    std::unique_ptr<pending_sum> sum(std::span<std::int64_t> buffer, const std::vector<int>& group) override {
+        return inner_.sum(buffer, group);
+    }
+    void barrier() override { inner_.barrier(); }
+    void broadcast(std::vector<std::byte>& bytes, int root) override { inner_.broadcast(bytes, root); }
+    std::vector<std::vector<std::byte>> gather(std::vector<std::byte> bytes, int root) override {
+        return inner_.gather(std::move(bytes), root);
+    }
+    void count_local(std::uint64_t bytes) override { inner_.count_local(bytes); }
+    std::vector<transport_counters> counters() const override { return inner_.counters(); }
+
+private:
+    transport& inner_;
+    std::vector<seen_message>& seen_;
+    std::mutex& guard_;
+};
+
+struct shared_state {
+    std::mutex guard;
+    std::vector<seen_message> messages;
+    std::map<std::pair<int, int>, training_totals> totals; ///< round, cluster
+    std::map<std::pair<int, int>, std::vector<float>> models;
+    std::map<std::string, executor_state> stages;
+    std::vector<tensor_view> edges;
+};
+
+void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const vit_backbone> backbone,
+               const std::vector<round_forecast>& forecasts, int first, int last, bool same_data,
+               shared_state& shared) {
+    const auto& scene = *deploy.scene;
+    recording_transport network(inner, shared.messages, shared.guard);
+    const auto rank_of = place_nodes(deploy.net, scene.placement, network.ranks());
+    const auto values = initial_values(deploy.tunables, scene.seed);
+    auto initial = tensor_view::allocate({deploy.tunable_elements});
+    std::copy(values.begin(), values.end(), initial.as<float>());
+    tensor_run run(
+        deploy, network, rank_of,
+        [&](const stage_seat& seat) {
+            std::int64_t first_sample = 0;
+            for (int c = 0; c < seat.cluster && !same_data; ++c) {
+                first_sample += deploy.plans[static_cast<std::size_t>(c)].samples;
+            }
+            const auto batch = deploy.plans[static_cast<std::size_t>(seat.cluster)].batch;
+            return std::make_unique<torch_stage>(
+                seat.spec, backbone,
+                optimizer_settings{scene.train.optimizer, scene.train.momentum, scene.train.weight_decay},
+                std::make_shared<random_samples>(scene.model.vit, first_sample, batch));
+        },
+        initial);
+    if (first > 1) {
+        run.restore(shared.stages);
+        for (std::uint32_t edge = 0; edge < shared.edges.size(); ++edge) {
+            run.set_model(edge, shared.edges[edge]);
+        }
+    }
+    for (int round = first; round <= last; ++round) {
+        run.play(round, forecasts[static_cast<std::size_t>(round - 1)].decisions);
+        const std::lock_guard lock(shared.guard);
+        for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(deploy.net.edges); ++edge) {
+            if (run.in_group(edge)) {
+                const auto& model = run.model(edge);
+                shared.models[{round, static_cast<int>(edge)}] = {model.as<float>(),
+                                                                  model.as<float>() + model.elements()};
+            }
+        }
+        for (const auto& [cluster, totals] : run.take_totals()) {
+            shared.totals[{round, cluster}] = totals;
+        }
+    }
+    network.barrier();
+    const std::lock_guard lock(shared.guard);
+    for (auto& stage : run.save()) {
+        shared.stages[stage.name] = std::move(stage.state);
+    }
+    shared.edges.resize(static_cast<std::size_t>(deploy.net.edges));
+    for (std::uint32_t edge = 0; edge < shared.edges.size(); ++edge) {
+        if (run.in_group(edge)) {
+            shared.edges[edge] = run.model(edge);
+        }
+    }
+}
+
+void play(const deployment& deploy, int ranks, const std::vector<round_forecast>& forecasts, int first, int last,
+          bool same_data, shared_state& shared) {
+    const auto backbone = random_backbone(deploy.scene->model.vit);
+    auto world = loopback_world(ranks);
+    std::vector<std::exception_ptr> failures(static_cast<std::size_t>(ranks));
+    {
+        std::vector<std::jthread> threads;
+        for (std::size_t rank = 0; rank < world.size(); ++rank) {
+            threads.emplace_back([&, rank] {
+                try {
+                    play_rank(deploy, *world[rank], backbone, forecasts, first, last, same_data, shared);
+                } catch (...) {
+                    failures[rank] = std::current_exception();
+                }
+            });
+        }
+    }
+    for (const auto& failure : failures) {
+        if (failure) {
+            std::rethrow_exception(failure);
+        }
+    }
+}
+
+} // namespace
+
+hfsl_result run_hfsl(const scenario& scene, const lab_options& options) {
+    set_torch_threads(1);
+    const auto deployed = deploy(scene, options.samples);
+    ledger_run ledger(deployed);
+    hfsl_result result;
+    for (int round = 1; round <= options.rounds; ++round) {
+        result.rounds.push_back(ledger.play(round));
+    }
+    shared_state shared;
+    const int stop = options.restart_after > 0 ? options.restart_after : options.rounds;
+    play(deployed, options.ranks, result.rounds, 1, stop, options.same_data, shared);
+    if (stop < options.rounds) {
+        play(deployed, options.restart_ranks, result.rounds, stop + 1, options.rounds, options.same_data, shared);
+    }
+    for (auto& [key, model] : shared.models) {
+        result.models.push_back(std::move(model));
+    }
+    for (const auto& [key, totals] : shared.totals) {
+        result.totals.push_back(totals);
+    }
+    result.messages = std::move(shared.messages);
+    return result;
+}
+
+} // namespace gaisnet::lab

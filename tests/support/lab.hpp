@@ -1,0 +1,67 @@
+#pragma once
+
+// Small scenarios that run in milliseconds, for tests of the whole of HFSL without program, data sets or MPI.
+
+#include "model/torch_stage.hpp"
+#include "network/scenario.hpp"
+#include "roles/deployment.hpp"
+#include "roles/ledger_run.hpp"
+#include "transport/transport.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace gaisnet::lab {
+
+/// image 16, patch 4, dim 24, 3 heads, depth 4; two clusters of three clients; every link and device has figures.
+scenario small_scenario();
+
+/// Random weights of the scenario's model.
+std::shared_ptr<const vit_backbone> random_backbone(const vit_config&, std::uint64_t seed = 11);
+
+constexpr std::int64_t classes = 5;
+
+/// Random images and labels of one start point; number `first` and the following of one endless list.
+class random_samples final : public sample_source {
+public:
+    random_samples(const vit_config& vit, std::int64_t first, std::int64_t batch)
+        : vit_(vit), first_(first), batch_(batch) {}
+    tensor_view images(const micro_batch&) override;
+    tensor_view labels(const micro_batch&) override;
+
+private:
+    vit_config vit_;
+    std::int64_t first_, batch_;
+};
+
+/// A message that a transport carried between ranks, or a node handed to another.
+struct seen_message {
+    channel route;
+    std::vector<std::int64_t> shape;
+    std::uint64_t bytes = 0;
+};
+
+struct hfsl_result {
+    std::vector<round_forecast> rounds;             ///< Of the ledger
+    std::vector<std::vector<float>> models;         ///< By round * edges + edge
+    std::vector<training_totals> totals;            ///< By round * clusters + cluster
+    std::vector<seen_message> messages;             ///< Between ranks, in no particular order over ranks
+};
+
+deployment deploy(const scenario&, std::vector<std::int64_t> samples = {});
+
+struct lab_options {
+    int ranks = 1;
+    int rounds = 1;
+    std::vector<std::int64_t> samples; ///< By cluster; empty: 12 each.
+    bool same_data = false;            ///< Every cluster has the first samples of the list instead of its own.
+    int restart_after = 0;             ///< Saves all state after that round and goes on from it ...
+    int restart_ranks = 1;             ///< ... on that many ranks.
+};
+
+/// Runs rounds on threads that talk over a loopback world, one a rank.
+hfsl_result run_hfsl(const scenario&, const lab_options& = {});
+
+} // namespace gaisnet::lab
