@@ -1,7 +1,5 @@
 #include "roles/tensor_run.hpp"
 
-#include "runtime/tensor_pass.hpp"
-
 #include <algorithm>
 #include <set>
 
@@ -74,7 +72,7 @@ void tensor_run::play(int round, const round_decisions& decisions) {
         plan.averages.push_back(std::move(average));
     }
 
-    tensor_pass pass(network_, std::move(plan));
+    tensor_pass pass(network_, std::move(plan), backlog_);
     for (auto& edge : cast_.edges()) {
         pass.spawn(edge.play_round(pass, round));
     }

@@ -2,6 +2,7 @@
 
 #include "roles/cast.hpp"
 #include "roles/ledger_run.hpp"
+#include "runtime/tensor_pass.hpp"
 #include "transport/transport.hpp"
 
 #include <functional>
@@ -55,6 +56,7 @@ private:
     std::vector<std::vector<int>> groups_; ///< By edge
     std::vector<tensor_view> models_;      ///< By edge
     std::map<int, std::size_t> strands_;
+    tensor_pass::backlog_type backlog_;
 };
 
 } // namespace gaisnet

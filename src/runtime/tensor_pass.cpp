@@ -9,8 +9,8 @@
 
 namespace gaisnet {
 
-tensor_pass::tensor_pass(transport& network, settings plan)
-    : network_(network), plan_(std::move(plan)), rank_(network.rank()), remaining_strands_(plan_.strands) {
+tensor_pass::tensor_pass(transport& network, settings plan, backlog_type& backlog)
+    : network_(network), plan_(std::move(plan)), backlog_(backlog), rank_(network.rank()), remaining_strands_(plan_.strands) {
     for (const auto& average : plan_.averages) {
         auto& state = averages_[average.edge];
         state.plan = &average;
@@ -18,6 +18,10 @@ tensor_pass::tensor_pass(transport& network, settings plan)
                                                            average.contributors.size());
     }
     unfinished_sums_ = averages_.size();
+    for (auto& [route, messages] : backlog_) {
+        mailboxes_[route].messages = std::move(messages);
+    }
+    backlog_.clear();
     activate_clusters();
 }
 
@@ -70,6 +74,11 @@ void tensor_pass::run() {
     }
     if (failure_) {
         std::rethrow_exception(failure_);
+    }
+    for (auto& [route, box] : mailboxes_) {
+        if (!box.messages.empty()) {
+            backlog_[route] = std::move(box.messages);
+        }
     }
 }
 

@@ -25,9 +25,12 @@ struct average_plan {
 /// Runs the roles of this rank's nodes with real tensors, as fast as it can, bound by what the ledger pass decided.
 /// Ready strands are resumed depth first; only the first `active_clusters` unfinished clusters of this rank, in global
 /// order, may have batches in flight. The smallest unfinished cluster is thus active on every rank that hosts a part of
-/// it, so no circle of waiting can form. One object a round.
+/// it, so no circle of waiting can form. One object a round; messages of the next round that come early, because
+/// another rank was faster, stay in `backlog`.
 class tensor_pass final : public pass {
 public:
+    using backlog_type = std::map<channel, std::deque<tensor_view>>;
+
     struct settings {
         std::vector<int> rank_of;              ///< By node
         std::vector<std::string> names;        ///< By node
@@ -38,7 +41,7 @@ public:
         std::function<void(std::uint32_t, const char*)> note; ///< Tells what a node does now, for failure reports.
     };
 
-    tensor_pass(transport& network, settings plan);
+    tensor_pass(transport& network, settings plan, backlog_type& backlog);
 
     void spawn(task<> role);
     /// Runs until all local roles have ended and everything sent has left. \throws what a role threw.
@@ -77,6 +80,7 @@ private:
 
     transport& network_;
     settings plan_;
+    backlog_type& backlog_;
     int rank_;
     std::map<channel, mailbox> mailboxes_;
     std::map<std::uint32_t, average_state> averages_;

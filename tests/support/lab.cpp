@@ -1,11 +1,13 @@
 #include "support/lab.hpp"
 
+#include "base/error.hpp"
 #include "model/torch_support.hpp"
 #include "model/weight_store.hpp"
 #include "roles/tensor_run.hpp"
 #include "runtime/placement.hpp"
 #include "transport/loopback.hpp"
 
+#include <atomic>
 #include <exception>
 #include <map>
 #include <thread>
@@ -118,11 +120,13 @@ struct shared_state {
     std::map<std::pair<int, int>, std::vector<float>> models;
     std::map<std::string, executor_state> stages;
     std::vector<tensor_view> edges;
+    std::atomic<bool> failed = false; ///< One rank has failed: the others end too, as MPI_Abort would end them.
 };
 
 void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const vit_backbone> backbone,
                const std::vector<round_forecast>& forecasts, int first, int last, bool same_data,
                shared_state& shared) {
+    set_torch_threads(1); // the setting belongs to a thread
     const auto& scene = *deploy.scene;
     recording_transport network(inner, shared.messages, shared.guard);
     const auto rank_of = place_nodes(deploy.net, scene.placement, network.ranks());
@@ -142,7 +146,13 @@ void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const
                 optimizer_settings{scene.train.optimizer, scene.train.momentum, scene.train.weight_decay},
                 std::make_shared<random_samples>(scene.model.vit, first_sample, batch));
         },
-        initial);
+        initial,
+        {[&] {
+             if (shared.failed) {
+                 throw runtime_failure("another rank failed");
+             }
+         },
+         {}});
     if (first > 1) {
         run.restore(shared.stages);
         for (std::uint32_t edge = 0; edge < shared.edges.size(); ++edge) {
@@ -180,7 +190,7 @@ void play(const deployment& deploy, int ranks, const std::vector<round_forecast>
           bool same_data, shared_state& shared) {
     const auto backbone = random_backbone(deploy.scene->model.vit);
     auto world = loopback_world(ranks);
-    std::vector<std::exception_ptr> failures(static_cast<std::size_t>(ranks));
+    std::exception_ptr first_failure;
     {
         std::vector<std::jthread> threads;
         for (std::size_t rank = 0; rank < world.size(); ++rank) {
@@ -188,15 +198,15 @@ void play(const deployment& deploy, int ranks, const std::vector<round_forecast>
                 try {
                     play_rank(deploy, *world[rank], backbone, forecasts, first, last, same_data, shared);
                 } catch (...) {
-                    failures[rank] = std::current_exception();
+                    if (!shared.failed.exchange(true)) {
+                        first_failure = std::current_exception();
+                    }
                 }
             });
         }
     }
-    for (const auto& failure : failures) {
-        if (failure) {
-            std::rethrow_exception(failure);
-        }
+    if (first_failure) {
+        std::rethrow_exception(first_failure);
     }
 }
 

@@ -55,7 +55,7 @@ deployment deploy(const scenario&, std::vector<std::int64_t> samples = {});
 struct lab_options {
     int ranks = 1;
     int rounds = 1;
-    std::vector<std::int64_t> samples; ///< By cluster; empty: 12 each.
+    std::vector<std::int64_t> samples{}; ///< By cluster; empty: 12 each.
     bool same_data = false;            ///< Every cluster has the first samples of the list instead of its own.
     int restart_after = 0;             ///< Saves all state after that round and goes on from it ...
     int restart_ranks = 1;             ///< ... on that many ranks.
