@@ -45,6 +45,10 @@ public:
         : given_(given), here_(here), run_(prepare(given, here, true)), stop_(run_.scene->train.stop, run_.scene->train.rounds) {}
 
     exit_code run() {
+        backbone_ = load_backbone(*run_.scene, here_);
+        // Weights and data by what they are, not by where they lie.
+        identity_ = identity(given_.values) + fmt::format("model.weights.hash = {:016x}\ndata.hash = {:016x}\n",
+                                                          backbone_.fingerprint, run_.data->fingerprint());
         resume_from_ = find_checkpoint();
         if (here_.root()) {
             ledger_ = std::make_unique<ledger_run>(*run_.deploy);
@@ -103,10 +107,9 @@ private:
             directory = *newest;
         }
         auto state = read_checkpoint(directory);
-        const auto now = identity(given_.values);
-        if (state.identity != now) {
+        if (state.identity != identity_) {
             throw usage_error("checkpoint " + directory.string() + " belongs to another scenario: " +
-                              difference(state.identity, now));
+                              difference(state.identity, identity_));
         }
         if (here_.root()) {
             spdlog::info("resuming after round {} from {}", state.rounds.size(), directory.string());
@@ -117,7 +120,7 @@ private:
     void make_players() {
         const auto& scene = *run_.scene;
         const auto& deploy = *run_.deploy;
-        const auto backbone = load_backbone(scene, here_);
+        const auto& backbone = backbone_.backbone;
         const optimizer_settings optimiser{scene.train.optimizer, scene.train.momentum, scene.train.weight_decay};
         const auto make = [&](const stage_seat& seat) {
             std::shared_ptr<sample_source> source;
@@ -220,7 +223,7 @@ private:
         header.git_version = git_version;
         header.libraries = library_versions(here_);
         header.config = print_config(given_.values);
-        header.identity = identity(given_.values);
+        header.identity = identity_;
         header.seed = scene.seed;
         header.clock = "virtual";
         header.time_scale = scene.time_scale;
@@ -342,7 +345,7 @@ private:
             return;
         }
         checkpoint state;
-        state.identity = identity(given_.values);
+        state.identity = identity_;
         for (const auto& record : rounds_) {
             state.rounds.push_back(record.results);
         }
@@ -420,6 +423,8 @@ private:
     session& here_;
     prepared_run run_;
     stop_watch stop_;
+    loaded_backbone backbone_;
+    std::string identity_;
     std::optional<checkpoint> resume_from_;
     std::unique_ptr<ledger_run> ledger_; ///< Rank 0
     std::map<int, std::shared_ptr<sample_source>> sources_;

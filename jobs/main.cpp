@@ -1,0 +1,95 @@
+#include "base/version.hpp"
+#include "commands.hpp"
+#include "setup.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using namespace gaisnet;
+
+/// Tells an error once and gives the exit code. Before the ranks talk to each other every rank finds the same error:
+/// rank 0 tells it and all end in good order. Afterwards an error may belong to one rank, which ends the others.
+int report(const error& problem, session& here) {
+    const int code = static_cast<int>(problem.code());
+    if (here.ranks() == 1) {
+        fmt::print(stderr, "gaisnet: error: {}\n", problem.what());
+        return code;
+    }
+    const bool everyones = problem.code() == exit_code::usage;
+    if (everyones && !here.talking()) {
+        if (here.root()) {
+            fmt::print(stderr, "gaisnet: error: {}\n", problem.what());
+        }
+        return code;
+    }
+    if (everyones && !here.root()) {
+        std::this_thread::sleep_for(std::chrono::seconds(2)); // rank 0 most likely has the same and tells it
+    }
+    const auto where = everyones ? std::string() : fmt::format("rank {} on {}: ", here.rank(), here.host());
+    fmt::print(stderr, "gaisnet: error: {}{}\n", where, problem.what());
+    std::fflush(nullptr);
+    here.abort(code);
+}
+
+void start_log(const std::string& level, bool root) {
+    auto log = spdlog::stderr_color_mt("gaisnet");
+    log->set_pattern("%H:%M:%S %^%l%$: %v");
+    log->set_level(root ? spdlog::level::from_str(level) : spdlog::level::err);
+    spdlog::set_default_logger(log);
+}
+
+exit_code run(const command_line& given, session& here) {
+    if (given.print_config) {
+        read_scenario(given.values);
+        if (here.root()) {
+            fmt::print("{}", print_config(given.values));
+        }
+        return exit_code::ok;
+    }
+    if (given.command == "finetune") {
+        return finetune(given, here);
+    }
+    return given.command == "plan" ? plan(given, here) : pretrain(given, here);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    std::unique_ptr<session> here;
+    try {
+        here = std::make_unique<session>(argc, argv);
+        try {
+            const auto given = parse_command_line({argv + 1, argv + argc}, process_environment());
+            start_log(given.log_level, here->root());
+            if (given.help || given.version) {
+                if (here->root() && given.help) {
+                    fmt::print("{}", help_text());
+                } else if (here->root()) {
+                    fmt::print("gaisnet {} ({})\n", software_version, git_version);
+                    for (const auto& [name, version] : library_versions(*here)) {
+                        fmt::print("  {} {}\n", name, version);
+                    }
+                    fmt::print("  devices: CPU\n");
+                }
+                return 0;
+            }
+            return static_cast<int>(run(given, *here));
+        } catch (const error& problem) {
+            return report(problem, *here);
+        } catch (const std::exception& problem) {
+            return report(runtime_failure(problem.what()), *here);
+        }
+    } catch (const error& problem) {
+        fmt::print(stderr, "gaisnet: error: {}\n", problem.what());
+        return static_cast<int>(problem.code());
+    }
+}

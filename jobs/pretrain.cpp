@@ -2,6 +2,7 @@
 
 #include "config/scenario_reader.hpp"
 #include "data/procedural.hpp"
+#include "data/transform.hpp"
 #include "metrics/progress.hpp"
 #include "model/optimizer.hpp"
 #include "model/safetensors.hpp"
@@ -93,6 +94,7 @@ public:
     }
 
     void run() {
+        here_.start_talking();
         here_.watch("pretraining", scene_.runtime.silence);
         const auto begin = std::chrono::steady_clock::now();
         const auto batch = static_cast<std::size_t>(scene_.pretrain.batch);

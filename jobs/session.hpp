@@ -31,6 +31,10 @@ public:
     /// What this rank does now, for failure reports.
     void note(std::string_view operation);
 
+    /// From now on ranks wait for each other, so a rank that fails has to end the others.
+    void start_talking() { talking_ = true; }
+    bool talking() const { return talking_; }
+
     /// Ends all ranks because this one failed, after the message was printed.
     [[noreturn]] void abort(int code);
 
@@ -42,6 +46,7 @@ private:
     std::unique_ptr<mpi_session> mpi_;
     std::unique_ptr<transport> network_;
     std::unique_ptr<heartbeat> heartbeat_;
+    bool talking_ = false;
 };
 
 } // namespace gaisnet

@@ -26,10 +26,7 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
     const auto& scene = *out.scene;
     const auto net = make_topology(scene); // before the data: ranks and cuts cost nothing to check
     out.rank_of = place_nodes(net, scene.placement, here.ranks());
-    out.data = std::make_unique<workload>(scene, here, check_images);
-    out.deploy = std::make_unique<deployment>(
-        make_deployment(scene, make_tuning_method({scene.tuning.method, scene.tuning.prompts}),
-                        out.data->classes(), out.data->samples(), out.data->validation_samples()));
+    here.start_talking();
     std::string mine;
     for (std::size_t node = 0; node < out.rank_of.size(); ++node) {
         if (out.rank_of[node] == here.rank() && mine.size() < 100) {
@@ -37,10 +34,14 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
         }
     }
     here.watch(mine, scene.runtime.silence);
+    out.data = std::make_unique<workload>(scene, here, check_images);
+    out.deploy = std::make_unique<deployment>(
+        make_deployment(scene, make_tuning_method({scene.tuning.method, scene.tuning.prompts}),
+                        out.data->classes(), out.data->samples(), out.data->validation_samples()));
     return out;
 }
 
-std::shared_ptr<const vit_backbone> load_backbone(const scenario& scene, session& here) {
+loaded_backbone load_backbone(const scenario& scene, session& here) {
     set_torch_threads(scene.runtime.threads);
     if (here.root()) {
         const double gflops = measure_gemm_gflops();
@@ -65,9 +66,10 @@ std::shared_ptr<const vit_backbone> load_backbone(const scenario& scene, session
         }
     }
     // The tensors keep the store, and with it the mapped file, alive.
-    return std::make_shared<vit_backbone>(make_backbone(scene.model.vit, [&](const tensor_spec& spec) {
+    auto backbone = std::make_shared<vit_backbone>(make_backbone(scene.model.vit, [&](const tensor_spec& spec) {
         return at::from_blob(const_cast<float*>(store->tensor(spec.name).data()), spec.shape, [store](void*) {});
     }));
+    return {std::move(backbone), store->fingerprint()};
 }
 
 std::map<std::string, std::string> library_versions(const session& here) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/options.hpp"
+#include "config/scenario_reader.hpp"
 #include "model/vit.hpp"
 #include "network/scenario.hpp"
 #include "metrics/recorder.hpp"
@@ -26,8 +27,12 @@ struct prepared_run {
 /// Every rank has to call it. \throws usage_error for what the user has to change.
 prepared_run prepare(const command_line&, session&, bool check_images);
 
-/// The frozen backbone of the scenario, shared by this rank's nodes. Every rank has to call it.
-std::shared_ptr<const vit_backbone> load_backbone(const scenario&, session&);
+/// The frozen backbone of the scenario, shared by this rank's nodes, and a hash of its values.
+struct loaded_backbone {
+    std::shared_ptr<const vit_backbone> backbone;
+    std::uint64_t fingerprint = 0;
+};
+loaded_backbone load_backbone(const scenario&, session&);
 
 /// Names and versions of the libraries in use.
 std::map<std::string, std::string> library_versions(const session&);

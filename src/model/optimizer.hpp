@@ -20,7 +20,7 @@ struct optimizer_settings {
 /// definitions. The state belongs to the client: it is neither averaged nor sent.
 class optimizer {
 public:
-    explicit optimizer(optimizer_settings settings): settings_(settings) {}
+    explicit optimizer(optimizer_settings given): settings_(given) {}
 
     /// One step on leaf tensors with their .grad; clears the gradients. Always the same tensors in the same order.
     void step(std::vector<at::Tensor>& parameters, double learning_rate);

@@ -1,0 +1,214 @@
+#include "workload.hpp"
+
+#include "base/bytes.hpp"
+#include "data/batch_loader.hpp"
+#include "data/image_folder.hpp"
+#include "data/partition.hpp"
+#include "data/procedural.hpp"
+#include "model/torch_support.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <set>
+
+namespace gaisnet {
+
+namespace {
+
+/// Samples of one evaluation batch: fixed, so that results do not depend on the number of ranks.
+constexpr std::size_t evaluation_batch = 50;
+
+/// Part of a batch, without a copy.
+tensor_view rows_of(const tensor_view& whole, std::int64_t first, std::int64_t count) {
+    auto part = whole;
+    const auto row_bytes = whole.bytes() / static_cast<std::size_t>(whole.shape[0]);
+    part.data += static_cast<std::size_t>(first) * row_bytes;
+    part.shape[0] = count;
+    return part;
+}
+
+class loader_source final : public sample_source {
+public:
+    explicit loader_source(std::unique_ptr<batch_loader> loader): loader_(std::move(loader)) {}
+    tensor_view images(const micro_batch& micro) override {
+        return rows_of(loader_->get(micro.epoch, micro.batch).images, micro.first, micro.count);
+    }
+    tensor_view labels(const micro_batch& micro) override {
+        return rows_of(loader_->get(micro.epoch, micro.batch).labels, micro.first, micro.count);
+    }
+
+private:
+    std::unique_ptr<batch_loader> loader_;
+};
+
+/// Every rank decodes its share; all leave out the same samples.
+void leave_out_damaged(image_folder& folder, const scenario& scene, session& here) {
+    here.note("checking images");
+    auto& network = here.network();
+    byte_writer out;
+    out.put(folder.find_damaged(static_cast<std::size_t>(here.rank()), static_cast<std::size_t>(here.ranks())));
+    std::vector<std::string> all;
+    for (const auto& part : network.gather(out.take(), 0)) {
+        byte_reader in(part);
+        const auto some = in.get_list<std::string>();
+        all.insert(all.end(), some.begin(), some.end());
+    }
+    std::sort(all.begin(), all.end());
+    byte_writer everything;
+    everything.put(all);
+    auto bytes = everything.take();
+    network.broadcast(bytes, 0);
+    byte_reader in(bytes);
+    all = in.get_list<std::string>();
+    if (all.empty()) {
+        return;
+    }
+    std::set<std::string> names;
+    std::string text;
+    constexpr std::size_t most = 5;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const auto tab = all[i].find('\t');
+        names.insert(all[i].substr(0, tab));
+        if (i < most) {
+            text += "\n  " + all[i].substr(tab + 1);
+        }
+    }
+    if (all.size() > most) {
+        text += fmt::format("\n  and {} more", all.size() - most);
+    }
+    if (scene.data.damaged == damaged_policy::fatal) {
+        throw usage_error(fmt::format("{} damaged image(s), and data.damaged = fatal:{}", all.size(), text));
+    }
+    if (here.root()) {
+        spdlog::warn("{} damaged image(s) are left out:{}", all.size(), text);
+    }
+    folder.remove(names);
+}
+
+} // namespace
+
+struct workload::parts {
+    const scenario* scene = nullptr;
+    std::vector<std::unique_ptr<dataset>> sets;      ///< One for all edges, or one for each.
+    std::vector<data_split> splits;                  ///< Like sets
+    std::vector<std::vector<std::size_t>> by_cluster;
+    transform_spec transform;
+    mutable decode_pool pool;
+
+    std::size_t set_of(int edge) const { return sets.size() == 1 ? 0 : static_cast<std::size_t>(edge); }
+};
+
+workload::workload(const scenario& scene, session& here, bool check_images): parts_(std::make_unique<parts>()) {
+    auto& p = *parts_;
+    p.scene = &scene;
+    p.transform.size = static_cast<int>(scene.model.vit.image);
+    for (std::size_t c = 0; c < 3; ++c) {
+        p.transform.mean[c] = static_cast<float>(scene.data.mean[c]);
+        p.transform.std[c] = static_cast<float>(scene.data.std[c]);
+    }
+    if (scene.data.source == data_source::folder) {
+        auto folder = std::make_unique<image_folder>(scene.data.root);
+        if (check_images) {
+            leave_out_damaged(*folder, scene, here);
+        }
+        p.sets.push_back(std::move(folder));
+    } else {
+        for (int edge = 0; edge < scene.network.edges; ++edge) {
+            p.sets.push_back(make_procedural({scene.data.domain + edge, scene.data.classes, scene.model.vit.image,
+                                              scene.data.samples, scene.seed}));
+        }
+    }
+    for (const auto& set : p.sets) {
+        p.splits.push_back(stratified_split(*set, scene.data.train_fraction, scene.seed));
+    }
+    const auto clusters = static_cast<std::size_t>(scene.network.clusters);
+    const auto each = static_cast<std::size_t>(scene.data.per_cluster);
+    const auto edges_a_set = p.sets.size() == 1 ? static_cast<std::size_t>(scene.network.edges) : 1;
+    for (const auto& split : p.splits) {
+        for (auto& part : partition_iid(split.train, clusters * edges_a_set, each, scene.seed)) {
+            p.by_cluster.push_back(std::move(part));
+        }
+    }
+}
+
+workload::~workload() = default;
+
+std::int64_t workload::classes() const { return static_cast<std::int64_t>(class_names().size()); }
+
+const std::vector<std::string>& workload::class_names() const { return parts_->sets.front()->class_names(); }
+
+std::vector<std::int64_t> workload::samples() const {
+    std::vector<std::int64_t> counts;
+    for (const auto& part : parts_->by_cluster) {
+        counts.push_back(static_cast<std::int64_t>(part.size()));
+    }
+    return counts;
+}
+
+std::int64_t workload::validation_samples() const {
+    return static_cast<std::int64_t>(parts_->splits.front().validation.size());
+}
+
+std::uint64_t workload::fingerprint() const {
+    std::uint64_t hash = 0;
+    for (const auto& set : parts_->sets) {
+        for (std::size_t sample = 0; sample < set->size(); ++sample) {
+            hash = stable_hash(set->name(sample), hash);
+        }
+    }
+    return hash;
+}
+
+std::shared_ptr<sample_source> workload::source_of(int cluster, const std::string& name) const {
+    const auto& p = *parts_;
+    const int edge = cluster / p.scene->network.clusters;
+    loader_settings settings;
+    settings.transform = p.transform;
+    settings.batch = p.scene->train.batch;
+    settings.augment = p.scene->data.augment && p.scene->data.source == data_source::folder;
+    settings.seed = p.scene->seed;
+    settings.owner = name;
+    return std::make_shared<loader_source>(std::make_unique<batch_loader>(
+        *p.sets[p.set_of(edge)], p.by_cluster[static_cast<std::size_t>(cluster)], settings, p.pool));
+}
+
+std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit& model, std::size_t member,
+                                             std::size_t members) const {
+    const auto& p = *parts_;
+    const auto set = p.set_of(static_cast<int>(edge));
+    const auto& samples = p.splits[set].validation;
+    const auto batches = (samples.size() + evaluation_batch - 1) / evaluation_batch;
+    const auto load = [&](std::size_t batch) {
+        const auto first = samples.begin() + static_cast<std::ptrdiff_t>(batch * evaluation_batch);
+        const auto count = std::min(evaluation_batch, samples.size() - batch * evaluation_batch);
+        return p.pool.submit<labelled_batch>([&p, set, some = std::vector<std::size_t>(first, first + static_cast<std::ptrdiff_t>(count))] {
+            return load_batch(*p.sets[set], some, p.transform);
+        });
+    };
+    std::vector<batch_result> results;
+    const at::NoGradGuard no_grad;
+    std::future<labelled_batch> next;
+    if (member < batches) {
+        next = load(member);
+    }
+    for (auto batch = member; batch < batches; batch += members) {
+        const auto now = next.get();
+        if (batch + members < batches) {
+            next = load(batch + members);
+        }
+        const auto logits = model.forward(to_torch(now.images));
+        const auto labels = to_torch(now.labels);
+        const auto losses = at::cross_entropy_loss(logits, labels, {}, at::Reduction::None);
+        batch_result result{edge, static_cast<std::uint32_t>(batch), 0, labels.size(0), 0.0};
+        result.correct = logits.argmax(1).eq(labels).sum().item<std::int64_t>();
+        for (std::int64_t i = 0; i < labels.size(0); ++i) { // in sample order
+            result.loss_sum += static_cast<double>(losses.data_ptr<float>()[i]);
+        }
+        results.push_back(result);
+    }
+    return results;
+}
+
+} // namespace gaisnet

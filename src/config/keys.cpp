@@ -1,0 +1,196 @@
+#include "config/keys.hpp"
+
+#include <algorithm>
+
+namespace gaisnet {
+
+namespace {
+
+class table {
+public:
+    void text(const char* name, const char* initial, const char* what, const char* accepted = "") {
+        keys.push_back({name, value_kind::text, dimension::number, initial, what, false, accepted});
+    }
+    void integer(const char* name, const char* initial, const char* what) {
+        keys.push_back({name, value_kind::integer, dimension::number, initial, what, false, "a whole number"});
+    }
+    void real(const char* name, const char* initial, const char* what) {
+        keys.push_back({name, value_kind::real, dimension::number, initial, what, false, "a number"});
+    }
+    void onoff(const char* name, const char* initial, const char* what) {
+        keys.push_back({name, value_kind::onoff, dimension::number, initial, what, false, "on|off"});
+    }
+    void choice(const char* name, const char* initial, const char* accepted, const char* what) {
+        keys.push_back({name, value_kind::choice, dimension::number, initial, what, false, accepted});
+    }
+    void list(const char* name, const char* initial, const char* what, const char* accepted) {
+        keys.push_back({name, value_kind::list, dimension::number, initial, what, false, accepted});
+    }
+    void quantity(const char* name, dimension unit, const char* initial, const char* what, bool assumed = true) {
+        keys.push_back({name, value_kind::quantity, unit, initial, what, assumed, accepted_units(unit)});
+    }
+    void drawn(const std::string& name, dimension unit, const char* initial, const char* what, bool assumed) {
+        keys.push_back({name, value_kind::distribution, unit, initial, what, assumed, accepted_units(unit)});
+    }
+    void link(const std::string& kind, const char* rate, const char* latency, const char* band, const char* what,
+              bool band_assumed) {
+        drawn("link." + kind + ".rate", dimension::rate, rate, what, true);
+        drawn("link." + kind + ".latency", dimension::time, latency, "time from the end of sending to arrival", true);
+        drawn("link." + kind + ".bandwidth", dimension::frequency, band,
+              kind == "d2d" ? "band of an edge, divided over its clusters and their directed hops" : "band of each link",
+              band_assumed);
+    }
+    void device(const std::string& kind, const char* rate, const char* power, const char* tx, const char* rx,
+                const char* idle, const char* memory, bool tx_assumed) {
+        const std::string prefix = "device." + kind + ".";
+        drawn(prefix + "rate", dimension::compute_rate, rate, "speed of computing", true);
+        drawn(prefix + "power", dimension::power, power, "power while computing", true);
+        keys.push_back({prefix + "kappa", value_kind::real, dimension::number, "",
+                        "W s^3; with frequency and flops_per_cycle: E = kappa f^2 x cycles in place of power", false,
+                        "a number"});
+        drawn(prefix + "frequency", dimension::frequency, "", "clock, with kappa", false);
+        keys.push_back({prefix + "flops_per_cycle", value_kind::real, dimension::number, "",
+                        "FLOPs a cycle, with frequency", false, "a number"});
+        drawn(prefix + "tx_power", dimension::power, tx, "power while sending", tx_assumed);
+        drawn(prefix + "rx_power", dimension::power, rx, "power while receiving", true);
+        drawn(prefix + "idle_power", dimension::power, idle, "power all the time", true);
+        drawn(prefix + "memory", dimension::size, memory, "memory", true);
+    }
+    std::vector<key_info> keys;
+};
+
+std::vector<key_info> make_keys() {
+    table t;
+    t.integer("network.edges", "1", "edges, each with clusters and a domain of its own");
+    t.integer("network.clusters", "4", "clusters an edge");
+    t.list("network.clients", "4", "clients a cluster; a list gives each cluster its own", "4 or 4,3,5");
+    t.text("split.blocks", "even", "blocks of each stage in chain order: even, one list, or lists separated by ;",
+           "even, or 0,6,6,0");
+    t.text("cluster.edge_stage", "none", "the edge holds a stage at this place of every chain (1 is the start point)",
+           "none, or 2 and larger");
+
+    t.choice("model.preset", "custom", "custom|vit_tiny|vit_small|vit_base", "size of the Vision Transformer");
+    t.integer("model.image", "32", "side of the square input, pixels (custom)");
+    t.integer("model.patch", "8", "side of a patch, pixels (custom)");
+    t.integer("model.dim", "64", "width of a token (custom)");
+    t.integer("model.depth", "4", "Transformer blocks (custom)");
+    t.integer("model.heads", "4", "attention heads (custom)");
+    t.text("model.weights", "random", "the pre-trained backbone", "a safetensors file with timm or Hugging Face names, or random");
+    t.text("model.cache", "", "folder for converted weights; empty: the user's cache folder", "a folder");
+
+    t.choice("tuning.method", "prompt_deep", "prompt_deep", "parameter-efficient tuning method; the head is tuned always");
+    t.integer("tuning.prompts", "10", "prompts a block");
+
+    t.integer("train.rounds", "3", "rounds at most");
+    t.text("train.stop", "rounds", "when training has converged",
+           "rounds, plateau(accuracy|loss, MIN_DELTA, PATIENCE), or target(ACCURACY)");
+    t.integer("train.epochs", "1", "epochs a round");
+    t.integer("train.steps", "0", "batches a round; 0: whole epochs");
+    t.integer("train.batch", "10", "samples a batch");
+    t.integer("train.micro_batches", "1", "micro-batches a batch (gpipe, 1f1b)");
+    t.choice("train.schedule", "serial", "serial|gpipe|1f1b", "order of work along the chain");
+    t.choice("train.optimizer", "sgd", "sgd|adamw", "optimiser of every client");
+    t.real("train.lr", "0.01", "learning rate at the start");
+    t.real("train.lr_final", "0.01", "cosine decay ends at this fraction of train.lr");
+    t.real("train.momentum", "0.9", "momentum (sgd)");
+    t.real("train.weight_decay", "5e-5", "weight decay");
+    t.choice("train.labels", "chain", "chain|local", "labels travel along the chain, or stay at the start point (U-shaped)");
+    t.onoff("train.charge_evaluation", "off", "the edge's evaluation costs time and energy");
+
+    t.choice("data.source", "procedural", "folder|procedural", "where images come from");
+    t.text("data.root", "", "image folder: one folder a class, JPEG and PNG", "a folder");
+    t.list("data.mean", "0.5,0.5,0.5", "mean of red, green, blue", "three numbers");
+    t.list("data.std", "0.5,0.5,0.5", "standard deviation of red, green, blue", "three numbers");
+    t.real("data.train_fraction", "0.8", "part of each class that is trained on; the rest validates");
+    t.choice("data.partition", "iid", "iid", "how training samples are dealt out to start points");
+    t.integer("data.per_cluster", "0", "training samples of a start point; 0: equal shares of all");
+    t.choice("data.damaged", "skip", "skip|fatal", "what to do with damaged images");
+    t.onoff("data.augment", "on", "random resized crop and flip in training (folder)");
+    t.integer("data.classes", "6", "classes (procedural)");
+    t.integer("data.domain", "0", "domain of the first edge; edge e has domain + e (procedural)");
+    t.integer("data.samples", "1200", "images of a domain, before the split (procedural)");
+
+    t.quantity("sense.time", dimension::time, "1 ms", "sensing time a sample");
+    t.quantity("sense.energy", dimension::energy, "1 mJ", "sensing energy a sample");
+
+    t.link("cs_up", "100 Mbit/s", "5 ms", "20 MHz", "client to edge", false);
+    t.link("cs_down", "100 Mbit/s", "5 ms", "20 MHz", "edge to client", false);
+    t.link("d2d", "50 Mbit/s", "2 ms", "5 MHz", "client to client", true);
+    t.link("backhaul", "1 Gbit/s", "10 ms", "100 MHz", "edge to cloud", true);
+    t.device("cloud", "100 TFLOP/s", "1 kW", "1 W", "1 W", "100 W", "512 GiB", true);
+    t.device("edge", "10 TFLOP/s", "300 W", "46 dBm", "1 W", "50 W", "64 GiB", false);
+    t.device("client", "472 GFLOP/s", "10 W", "23 dBm", "0.94 W", "0.82 W", "4 GiB", false);
+
+    t.integer("pretrain.epochs", "6", "epochs (pretrain)");
+    t.integer("pretrain.samples", "1200", "images of each domain (pretrain)");
+    t.integer("pretrain.batch", "64", "samples a batch (pretrain)");
+    t.real("pretrain.lr", "1e-3", "learning rate of AdamW (pretrain)");
+    t.integer("pretrain.domains", "3", "domains, none of them an edge's (pretrain)");
+
+    t.integer("runtime.threads", "1", "threads of torch and BLAS a rank; changes the last bits of results");
+    t.integer("runtime.active_clusters", "1", "clusters with batches in flight a rank");
+    t.quantity("runtime.silence", dimension::time, "10 s", "without a sign of life a rank counts as dead after", false);
+    t.integer("checkpoint.every", "1", "rounds between checkpoints; 0: only when asked to stop");
+    t.integer("checkpoint.keep", "2", "checkpoints kept");
+
+    t.choice("placement", "auto", "auto|cluster|node", "which rank plays which node");
+    t.choice("clock", "virtual", "virtual", "emulated time: as fast as the machine can");
+    t.real("time_scale", "1", "seconds of real time a second of emulated time");
+    t.text("seed", "1", "of every random number", "a whole number");
+    t.text("output", "gaisnet.h5", "results file (pretrain: safetensors file)", "a path");
+    t.onoff("overwrite", "off", "replace an existing output");
+    t.onoff("events", "on", "keep the table of events");
+    t.text("resume", "", "go on from a checkpoint", "auto, or a checkpoint folder");
+    t.onoff("strict_fidelity", "off", "end with 3 when real time cannot be kept");
+    return std::move(t.keys);
+}
+
+struct future_item {
+    const char* key;
+    const char* value; ///< Empty: the key itself.
+};
+
+constexpr future_item future[] = {
+    {"split.blocks", "auto"},           {"clock", "real"},
+    {"strict_fidelity", "on"},          {"tuning.method", "prompt_shallow"},
+    {"tuning.method", "prefix"},        {"tuning.method", "lora"},
+    {"tuning.method", "adapter"},       {"tuning.method", "head"},
+    {"tuning.method", "full"},          {"data.partition", "dirichlet"},
+    {"data.partition", "quantity"},     {"data.partition", "domain"},
+    {"data.partition", "classes"},      {"cluster.edge_stage", "auto"},
+    {"cloud.period", ""},               {"round.wait", ""},
+    {"scheme", ""},                     {"compute", ""},
+    {"charge.gradients", ""},           {"cs.access", ""},
+    {"cs_down.multicast", ""},          {"network.file", ""},
+    {"sense.mode", ""},                 {"delivery", ""},
+    {"cache", ""},                      {"device.client.battery", ""},
+    {"half_duplex", ""},                {"device", ""},
+};
+
+} // namespace
+
+const std::vector<key_info>& all_keys() {
+    static const auto keys = make_keys();
+    return keys;
+}
+
+const key_info* find_key(const std::string& name) {
+    const auto& keys = all_keys();
+    const auto found = std::find_if(keys.begin(), keys.end(), [&](const auto& key) { return key.name == name; });
+    return found == keys.end() ? nullptr : &*found;
+}
+
+std::string not_built(const std::string& key, const std::string& value) {
+    for (const auto& item : future) {
+        const std::string its_value = item.value;
+        if (key == item.key && (its_value.empty() || value == its_value || value.starts_with(its_value + "("))) {
+            return its_value.empty() ? key + " is not built yet" : key + " = " + value + " is not built yet";
+        }
+    }
+    if (key.starts_with("link.") && (key.ends_with(".share") || key.ends_with(".radio"))) {
+        return key + " is not built yet";
+    }
+    return {};
+}
+
+} // namespace gaisnet

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "config/quantity.hpp"
+
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+enum class value_kind { text, integer, real, onoff, quantity, distribution, choice, list };
+
+/// One key of a scenario. The same name is a flag (--link.d2d.rate), a key of a config file and, in capitals with
+/// GAISNET_ before it, an environment variable.
+struct key_info {
+    std::string name;
+    value_kind kind = value_kind::text;
+    dimension unit = dimension::number;
+    std::string initial;          ///< Default; may be empty.
+    std::string description;
+    bool assumed = false;         ///< The default is an assumption of ours, shown as such.
+    std::string accepted;         ///< choice: the words, separated by '|'; otherwise what the help shows.
+};
+
+/// Every key, in the order of the help. `source` facts: see the README.
+const std::vector<key_info>& all_keys();
+const key_info* find_key(const std::string& name);
+
+/// Keys and values that the design knows and this version does not build yet: text for the message, or empty.
+std::string not_built(const std::string& key, const std::string& value);
+
+} // namespace gaisnet

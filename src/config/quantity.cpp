@@ -1,0 +1,170 @@
+#include "config/quantity.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+namespace gaisnet {
+
+namespace {
+
+struct unit {
+    const char* name;
+    double factor;
+};
+
+constexpr double bits_a_byte = 8.0;
+constexpr const char* dbm = "dBm";
+
+const std::vector<unit>& units_of(dimension what) {
+    static const std::vector<unit> none;
+    static const std::vector<unit> rate{{"bit/s", 1},
+                                        {"kbit/s", 1e3},
+                                        {"Mbit/s", 1e6},
+                                        {"Gbit/s", 1e9},
+                                        {"B/s", bits_a_byte},
+                                        {"kB/s", bits_a_byte * 1e3},
+                                        {"MB/s", bits_a_byte * 1e6},
+                                        {"GB/s", bits_a_byte * 1e9}};
+    static const std::vector<unit> time{{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"min", 60}, {"h", 3600}};
+    static const std::vector<unit> frequency{{"Hz", 1}, {"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9}};
+    static const std::vector<unit> compute{{"FLOP/s", 1},       {"kFLOP/s", 1e3},  {"MFLOP/s", 1e6},
+                                           {"GFLOP/s", 1e9},    {"TFLOP/s", 1e12}, {"PFLOP/s", 1e15}};
+    static const std::vector<unit> power{{"mW", 1e-3}, {"W", 1}, {"kW", 1e3}, {dbm, 1}};
+    static const std::vector<unit> energy{{"uJ", 1e-6}, {"mJ", 1e-3}, {"J", 1}, {"kJ", 1e3}, {"Wh", 3600}};
+    static const std::vector<unit> size{{"B", 1},      {"kB", 1e3},       {"MB", 1e6},         {"GB", 1e9},
+                                        {"KiB", 1024}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}};
+    switch (what) {
+    case dimension::number: return none;
+    case dimension::rate: return rate;
+    case dimension::time: return time;
+    case dimension::frequency: return frequency;
+    case dimension::compute_rate: return compute;
+    case dimension::power: return power;
+    case dimension::energy: return energy;
+    case dimension::size: return size;
+    }
+    return none;
+}
+
+std::string_view trim(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t");
+    return first == std::string_view::npos ? std::string_view{}
+                                           : text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+/// Splits "50 Mbit/s" into number and unit.
+std::pair<double, std::string_view> number_and_unit(std::string_view text) {
+    text = trim(text);
+    double value = 0.0;
+    const auto* begin = text.data() + (text.starts_with('+') ? 1 : 0);
+    const auto [end, code] = std::from_chars(begin, text.data() + text.size(), value);
+    if (code != std::errc{} || !std::isfinite(value)) {
+        throw usage_error("\"" + std::string(text) + "\" is not a finite number");
+    }
+    return {value, trim(text.substr(static_cast<std::size_t>(end - text.data())))};
+}
+
+double to_si(double value, std::string_view name, dimension what) {
+    if (name.empty()) {
+        if (what == dimension::number || value == 0.0) {
+            return value;
+        }
+        throw usage_error("a unit is missing; accepted: " + accepted_units(what));
+    }
+    if (name == "%" && what == dimension::number) {
+        return value / 100.0;
+    }
+    for (const auto& one : units_of(what)) {
+        if (name == one.name) {
+            return name == dbm ? 1e-3 * std::pow(10.0, value / 10.0) : value * one.factor;
+        }
+    }
+    std::string message = "unknown unit \"" + std::string(name) + "\"";
+    const unit* nearest = nullptr;
+    std::size_t least = 3; // a hint for up to two typos
+    for (const auto& one : units_of(what)) {
+        const auto distance = edit_distance(name, one.name);
+        if (distance < least) {
+            least = distance;
+            nearest = &one;
+        }
+    }
+    if (nearest) {
+        message += ", did you mean " + std::string(nearest->name) + "?";
+    }
+    throw usage_error(message + " Accepted: " + (what == dimension::number ? "no unit" : accepted_units(what)));
+}
+
+} // namespace
+
+std::string accepted_units(dimension what) {
+    std::string text;
+    for (const auto& one : units_of(what)) {
+        text += (text.empty() ? "" : ", ") + std::string(one.name);
+    }
+    return text;
+}
+
+double parse_quantity(std::string_view text, dimension what) {
+    const auto [value, name] = number_and_unit(text);
+    return to_si(value, name, what);
+}
+
+distribution parse_distribution(std::string_view text, dimension what) {
+    text = trim(text);
+    distribution out;
+    out.text = text;
+    const bool uniform = text.starts_with("uniform("), choice = text.starts_with("choice(");
+    if (!uniform && !choice) {
+        out.parameters = {parse_quantity(text, what)};
+        return out;
+    }
+    const auto close = text.find(')');
+    if (close == std::string_view::npos) {
+        throw usage_error("\")\" is missing in \"" + std::string(text) + "\"");
+    }
+    const auto name = trim(text.substr(close + 1));
+    auto list = text.substr(text.find('(') + 1, close - text.find('(') - 1);
+    out.kind = uniform ? distribution::family::uniform : distribution::family::choice;
+    out.parameters.clear();
+    for (;;) {
+        const auto comma = list.find(',');
+        const auto [value, extra] = number_and_unit(list.substr(0, comma));
+        if (!extra.empty()) {
+            throw usage_error("\"" + std::string(extra) + "\": the unit of a distribution stands behind its parenthesis");
+        }
+        out.parameters.push_back(to_si(value, name, what));
+        if (comma == std::string_view::npos) {
+            break;
+        }
+        list = list.substr(comma + 1);
+    }
+    if (uniform && (out.parameters.size() != 2 || out.parameters[0] > out.parameters[1])) {
+        throw usage_error("uniform takes two numbers, the lower first: uniform(0.2, 2) UNIT");
+    }
+    return out;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+        row[j] = j;
+    }
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const auto above = row[j];
+            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+            diagonal = above;
+        }
+    }
+    return row[b.size()];
+}
+
+} // namespace gaisnet

@@ -1,0 +1,424 @@
+#include "config/scenario_reader.hpp"
+
+#include "base/error.hpp"
+#include "config/keys.hpp"
+
+#include <charconv>
+#include <cstdlib>
+#include <limits>
+#include <numeric>
+#include <sstream>
+
+namespace gaisnet {
+
+namespace {
+
+std::vector<std::string> split_text(const std::string& text, char separator) {
+    std::vector<std::string> parts;
+    std::stringstream in(text);
+    for (std::string part; std::getline(in, part, separator);) {
+        const auto first = part.find_first_not_of(" \t");
+        parts.push_back(first == std::string::npos ? "" : part.substr(first, part.find_last_not_of(" \t") - first + 1));
+    }
+    return parts;
+}
+
+class reader {
+public:
+    explicit reader(const settings& values): values_(values) {}
+
+    const std::string& text(const std::string& key) const { return values_.at(key).value; }
+
+    [[noreturn]] void reject(const std::string& key, const std::string& why) const {
+        const auto& one = values_.at(key);
+        throw usage_error(one.source + ": " + key + " = " + one.value + ": " + why);
+    }
+
+    std::int64_t integer(const std::string& key, std::int64_t least,
+                         std::int64_t most = std::numeric_limits<int>::max()) const {
+        return whole(key, text(key), least, most);
+    }
+
+    std::int64_t whole(const std::string& key, const std::string& word, std::int64_t least, std::int64_t most) const {
+        std::int64_t value = 0;
+        const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value);
+        if (code != std::errc{} || end != word.data() + word.size() || value < least || value > most) {
+            reject(key, "a whole number " +
+                            (most == std::numeric_limits<int>::max()
+                                 ? "of at least " + std::to_string(least)
+                                 : "from " + std::to_string(least) + " to " + std::to_string(most)) +
+                            " is accepted");
+        }
+        return value;
+    }
+
+    int count(const std::string& key, int least) const { return static_cast<int>(integer(key, least)); }
+
+    double real(const std::string& key, double least, double most, bool open = false) const {
+        return number(key, text(key), least, most, open);
+    }
+
+    double number(const std::string& key, const std::string& word, double least, double most, bool open = false) const {
+        double value = 0.0;
+        try {
+            value = parse_quantity(word, dimension::number);
+        } catch (const usage_error& problem) {
+            reject(key, problem.what());
+        }
+        if (value < least || value > most || (open && value <= least)) {
+            std::ostringstream range;
+            range << "a number " << (open ? "above " : "of at least ") << least;
+            if (most < 1e300) {
+                range << " and at most " << most;
+            }
+            reject(key, range.str() + " is accepted");
+        }
+        return value;
+    }
+
+    bool onoff(const std::string& key) const { return choice<bool>(key, {{"on", true}, {"off", false}}); }
+
+    template <typename T>
+    T choice(const std::string& key, const std::vector<std::pair<std::string, T>>& words) const {
+        std::string accepted;
+        for (const auto& [word, value] : words) {
+            if (word == text(key)) {
+                return value;
+            }
+            accepted += (accepted.empty() ? "" : ", ") + word;
+        }
+        reject(key, "accepted: " + accepted);
+    }
+
+    distribution drawn(const std::string& key, bool positive) const {
+        if (text(key).empty()) {
+            reject(key, "a value is missing");
+        }
+        try {
+            auto value = parse_distribution(text(key), find_key(key)->unit);
+            if (value.lowest() < 0.0 || (positive && value.lowest() == 0.0)) {
+                reject(key, positive ? "a value above 0 is accepted" : "a value of at least 0 is accepted");
+            }
+            return value;
+        } catch (const usage_error& problem) {
+            if (std::string(problem.what()).find(key) != std::string::npos) {
+                throw;
+            }
+            reject(key, problem.what());
+        }
+    }
+
+    double quantity(const std::string& key, bool positive) const {
+        const auto value = drawn(key, positive);
+        if (value.kind != distribution::family::constant) {
+            reject(key, "one value is accepted, no distribution");
+        }
+        return value.parameters[0];
+    }
+
+    /// A path with ${VARIABLE} or ~ at its start replaced.
+    std::string path(const std::string& key) const {
+        const auto& given = text(key);
+        std::string variable, rest;
+        if (given.starts_with("~/")) {
+            variable = "HOME";
+            rest = given.substr(1);
+        } else if (given.starts_with("${") && given.find('}') != std::string::npos) {
+            variable = given.substr(2, given.find('}') - 2);
+            rest = given.substr(given.find('}') + 1);
+        } else {
+            return given;
+        }
+        const char* value = std::getenv(variable.c_str());
+        if (!value) {
+            reject(key, "the environment variable " + variable + " is not set");
+        }
+        return value + rest;
+    }
+
+    bool is_default(const std::string& key) const { return values_.at(key).source.starts_with("default"); }
+
+private:
+    const settings& values_;
+};
+
+void read_network(const reader& in, scenario& out) {
+    out.network.edges = in.count("network.edges", 1);
+    out.network.clusters = in.count("network.clusters", 1);
+    out.network.clients.clear();
+    for (const auto& word : split_text(in.text("network.clients"), ',')) {
+        out.network.clients.push_back(static_cast<int>(in.whole("network.clients", word, 1, 1'000'000)));
+    }
+    const auto lists = out.network.clients.size();
+    if (lists != 1 && lists != static_cast<std::size_t>(out.network.clusters)) {
+        in.reject("network.clients", std::to_string(lists) + " numbers for " + std::to_string(out.network.clusters) +
+                                         " clusters; one number, or one for each cluster, is accepted");
+    }
+    if (in.text("cluster.edge_stage") != "none") {
+        out.cluster.edge_stage = in.count("cluster.edge_stage", 2);
+        for (const int clients : out.network.clients) {
+            if (*out.cluster.edge_stage > clients + 1) {
+                in.reject("cluster.edge_stage", "a chain of " + std::to_string(clients) + " clients accepts none, or 2 to " +
+                                                    std::to_string(clients + 1));
+            }
+        }
+    }
+}
+
+void read_model(const reader& in, scenario& out) {
+    auto& vit = out.model.vit;
+    vit.preset = in.choice<std::string>("model.preset", {{"custom", "custom"},
+                                                         {"vit_tiny", "vit_tiny"},
+                                                         {"vit_small", "vit_small"},
+                                                         {"vit_base", "vit_base"}});
+    if (vit.preset == "custom") {
+        vit.image = in.integer("model.image", 1);
+        vit.patch = in.integer("model.patch", 1);
+        vit.dim = in.integer("model.dim", 1);
+        vit.depth = in.integer("model.depth", 1);
+        vit.heads = in.integer("model.heads", 1);
+        if (vit.image % vit.patch != 0) {
+            in.reject("model.image", "it must be a multiple of model.patch = " + std::to_string(vit.patch));
+        }
+        if (vit.dim % vit.heads != 0) {
+            in.reject("model.dim", "it must be a multiple of model.heads = " + std::to_string(vit.heads));
+        }
+    } else {
+        vit.image = 224;
+        vit.patch = 16;
+        vit.depth = 12;
+        vit.heads = vit.preset == "vit_tiny" ? 3 : vit.preset == "vit_small" ? 6 : 12;
+        vit.dim = 64 * vit.heads;
+        const std::pair<const char*, std::int64_t> fixed[] = {{"model.image", vit.image},
+                                                              {"model.patch", vit.patch},
+                                                              {"model.dim", vit.dim},
+                                                              {"model.depth", vit.depth},
+                                                              {"model.heads", vit.heads}};
+        for (const auto& [key, value] : fixed) {
+            if (!in.is_default(key) && in.integer(key, 1) != value) {
+                in.reject(key, "model.preset = " + vit.preset + " has " + std::to_string(value) +
+                                   "; other sizes go with model.preset = custom");
+            }
+        }
+    }
+    out.model.weights = in.path("model.weights");
+    if (out.model.weights.empty()) {
+        in.reject("model.weights", "a safetensors file, or random, is accepted");
+    }
+    out.model.cache = in.path("model.cache");
+    out.tuning.method = in.text("tuning.method");
+    in.choice<int>("tuning.method", {{"prompt_deep", 0}});
+    out.tuning.prompts = in.integer("tuning.prompts", 1);
+}
+
+void read_split(const reader& in, scenario& out) {
+    if (in.text("split.blocks") == "even") {
+        return;
+    }
+    for (const auto& list : split_text(in.text("split.blocks"), ';')) {
+        auto& counts = out.split.blocks.emplace_back();
+        for (const auto& word : split_text(list, ',')) {
+            counts.push_back(static_cast<int>(in.whole("split.blocks", word, 0, 1'000'000)));
+        }
+    }
+    const auto lists = out.split.blocks.size();
+    if (lists != 1 && lists != static_cast<std::size_t>(out.network.clusters)) {
+        in.reject("split.blocks", std::to_string(lists) + " lists for " + std::to_string(out.network.clusters) +
+                                      " clusters; even, one list, or one for each cluster, is accepted");
+    }
+    for (int cluster = 0; cluster < out.network.clusters; ++cluster) {
+        const auto index = static_cast<std::size_t>(cluster);
+        const auto& counts = out.split.blocks[lists == 1 ? 0 : index];
+        const int clients = out.network.clients[out.network.clients.size() == 1 ? 0 : index];
+        const auto stages = static_cast<std::size_t>(clients) + (out.cluster.edge_stage ? 1 : 0);
+        const auto sum = std::accumulate(counts.begin(), counts.end(), 0);
+        if (counts.size() != stages || sum != out.model.vit.depth) {
+            in.reject("split.blocks", "cluster " + std::to_string(cluster) + " has " + std::to_string(stages) +
+                                          " stages and the model " + std::to_string(out.model.vit.depth) +
+                                          " blocks, but " + std::to_string(counts.size()) + " counts with sum " +
+                                          std::to_string(sum) + " are given");
+        }
+    }
+}
+
+stop_rule read_stop(const reader& in) {
+    stop_rule rule;
+    const std::string key = "train.stop";
+    const auto& text = in.text(key);
+    const std::string accepted = "accepted: rounds, plateau(accuracy|loss, MIN_DELTA, PATIENCE), target(ACCURACY)";
+    if (text == "rounds") {
+        return rule;
+    }
+    const auto open = text.find('(');
+    if (open == std::string::npos || !text.ends_with(')')) {
+        in.reject(key, accepted);
+    }
+    const auto name = text.substr(0, open);
+    const auto words = split_text(text.substr(open + 1, text.size() - open - 2), ',');
+    if (name == "target" && words.size() == 1) {
+        rule.kind = stop_kind::target;
+        rule.accuracy = in.number(key, words[0], 0.0, 1.0, true);
+    } else if (name == "plateau" && words.size() == 3 && (words[0] == "accuracy" || words[0] == "loss")) {
+        rule.kind = stop_kind::plateau;
+        rule.metric = words[0] == "loss" ? stop_metric::loss : stop_metric::accuracy;
+        rule.min_delta = in.number(key, words[1], 0.0, 1e300);
+        rule.patience = static_cast<int>(in.whole(key, words[2], 1, 1'000'000));
+    } else {
+        in.reject(key, accepted);
+    }
+    return rule;
+}
+
+void read_train(const reader& in, scenario& out) {
+    auto& train = out.train;
+    train.rounds = in.count("train.rounds", 1);
+    train.stop = read_stop(in);
+    train.epochs = in.count("train.epochs", 1);
+    train.steps = in.count("train.steps", 0);
+    train.batch = in.count("train.batch", 1);
+    train.micro_batches = in.count("train.micro_batches", 1);
+    train.schedule = in.choice<schedule_kind>("train.schedule", {{"serial", schedule_kind::serial},
+                                                                 {"gpipe", schedule_kind::gpipe},
+                                                                 {"1f1b", schedule_kind::one_f_one_b}});
+    if (train.micro_batches > train.batch) {
+        in.reject("train.micro_batches", "there are not more micro-batches than samples, train.batch = " +
+                                             std::to_string(train.batch));
+    }
+    if (train.schedule == schedule_kind::serial && train.micro_batches != 1) {
+        in.reject("train.micro_batches", "train.schedule = serial has one; gpipe and 1f1b accept more");
+    }
+    train.optimizer = in.choice<optimizer_kind>("train.optimizer",
+                                                {{"sgd", optimizer_kind::sgd}, {"adamw", optimizer_kind::adamw}});
+    train.lr = in.real("train.lr", 0.0, 1e300, true);
+    train.lr_final = in.real("train.lr_final", 0.0, 1.0);
+    train.momentum = in.real("train.momentum", 0.0, 1.0);
+    train.weight_decay = in.real("train.weight_decay", 0.0, 1e300);
+    train.labels = in.choice<label_route>("train.labels", {{"chain", label_route::chain}, {"local", label_route::local}});
+    train.charge_evaluation = in.onoff("train.charge_evaluation");
+}
+
+std::vector<double> three_numbers(const reader& in, const std::string& key, double least, bool open) {
+    std::vector<double> values;
+    for (const auto& word : split_text(in.text(key), ',')) {
+        values.push_back(in.number(key, word, least, 1e300, open));
+    }
+    if (values.size() != 3) {
+        in.reject(key, "three numbers, for red, green and blue, are accepted");
+    }
+    return values;
+}
+
+void read_data(const reader& in, scenario& out) {
+    auto& data = out.data;
+    data.source = in.choice<data_source>("data.source",
+                                         {{"folder", data_source::folder}, {"procedural", data_source::procedural}});
+    data.root = in.path("data.root");
+    if (data.source == data_source::folder && data.root.empty()) {
+        in.reject("data.root", "data.source = folder needs an image folder, one folder a class");
+    }
+    data.mean = three_numbers(in, "data.mean", -1e300, false);
+    data.std = three_numbers(in, "data.std", 0.0, true);
+    data.train_fraction = in.real("data.train_fraction", 0.0, 1.0, true);
+    if (data.train_fraction == 1.0) {
+        in.reject("data.train_fraction", "something must be left to validate on: below 1 is accepted");
+    }
+    data.partition = in.text("data.partition");
+    in.choice<int>("data.partition", {{"iid", 0}});
+    data.per_cluster = in.integer("data.per_cluster", 0);
+    data.damaged = in.choice<damaged_policy>("data.damaged",
+                                             {{"skip", damaged_policy::skip}, {"fatal", damaged_policy::fatal}});
+    data.augment = in.onoff("data.augment");
+    data.classes = static_cast<int>(in.integer("data.classes", 2, 10));
+    data.domain = in.count("data.domain", 0);
+    data.samples = in.integer("data.samples", 1);
+    out.sense.time = in.quantity("sense.time", false);
+    out.sense.energy = in.quantity("sense.energy", false);
+    out.pretrain.epochs = in.count("pretrain.epochs", 1);
+    out.pretrain.samples = in.integer("pretrain.samples", 1);
+    out.pretrain.batch = in.count("pretrain.batch", 1);
+    out.pretrain.lr = in.real("pretrain.lr", 0.0, 1e300, true);
+    out.pretrain.domains = in.count("pretrain.domains", 1);
+}
+
+link_settings read_link(const reader& in, const std::string& kind) {
+    const auto key = "link." + kind;
+    return {in.drawn(key + ".rate", true), in.drawn(key + ".latency", false), in.drawn(key + ".bandwidth", true)};
+}
+
+device_settings read_device(const reader& in, const std::string& kind) {
+    const auto key = "device." + kind;
+    device_settings out;
+    out.rate = in.drawn(key + ".rate", true);
+    out.power = in.drawn(key + ".power", false);
+    out.tx_power = in.drawn(key + ".tx_power", false);
+    out.rx_power = in.drawn(key + ".rx_power", false);
+    out.idle_power = in.drawn(key + ".idle_power", false);
+    out.memory = in.drawn(key + ".memory", true);
+    const bool kappa = !in.text(key + ".kappa").empty(), frequency = !in.text(key + ".frequency").empty();
+    const bool per_cycle = !in.text(key + ".flops_per_cycle").empty();
+    if (kappa || frequency || per_cycle) {
+        for (const auto* part : {".kappa", ".frequency", ".flops_per_cycle"}) {
+            if (in.text(key + part).empty()) {
+                in.reject(key + part, "kappa, frequency and flops_per_cycle go together; this one is missing");
+            }
+        }
+        for (const auto* part : {".rate", ".power"}) {
+            if (!in.is_default(key + part)) {
+                in.reject(key + part, "it follows from kappa, frequency and flops_per_cycle: give it or them");
+            }
+        }
+        out.kappa = in.real(key + ".kappa", 0.0, 1e300, true);
+        out.frequency = in.drawn(key + ".frequency", true);
+        out.flops_per_cycle = in.real(key + ".flops_per_cycle", 0.0, 1e300, true);
+    }
+    return out;
+}
+
+void read_run(const reader& in, scenario& out) {
+    out.runtime.threads = static_cast<int>(in.integer("runtime.threads", 1, 1024));
+    out.runtime.active_clusters = in.count("runtime.active_clusters", 1);
+    out.runtime.silence = in.quantity("runtime.silence", true);
+    if (out.runtime.silence < 3.0 || out.runtime.silence > 600.0) {
+        in.reject("runtime.silence", "3 s to 600 s are accepted");
+    }
+    out.checkpoint.every = in.count("checkpoint.every", 0);
+    out.checkpoint.keep = in.count("checkpoint.keep", 1);
+    out.placement = in.choice<placement_kind>("placement", {{"auto", placement_kind::automatic},
+                                                            {"cluster", placement_kind::cluster},
+                                                            {"node", placement_kind::node}});
+    in.choice<int>("clock", {{"virtual", 0}});
+    if (in.real("time_scale", 0.0, 1e300, true) != 1.0) {
+        in.reject("time_scale", "it belongs to clock = real, which is not built yet");
+    }
+    in.choice<int>("strict_fidelity", {{"off", 0}});
+    const auto& seed = in.text("seed");
+    const auto [end, code] = std::from_chars(seed.data(), seed.data() + seed.size(), out.seed);
+    if (code != std::errc{} || end != seed.data() + seed.size()) {
+        in.reject("seed", "a whole number from 0 to 18446744073709551615 is accepted");
+    }
+    out.output = in.path("output");
+    if (out.output.empty()) {
+        in.reject("output", "a path is accepted");
+    }
+    out.overwrite = in.onoff("overwrite");
+    out.events = in.onoff("events");
+    out.resume = in.path("resume");
+}
+
+} // namespace
+
+scenario read_scenario(const settings& values) {
+    const reader in(values);
+    scenario out;
+    read_network(in, out);
+    read_model(in, out);
+    read_split(in, out);
+    read_train(in, out);
+    read_data(in, out);
+    out.link = {read_link(in, "cs_up"), read_link(in, "cs_down"), read_link(in, "d2d"), read_link(in, "backhaul")};
+    out.device = {read_device(in, "cloud"), read_device(in, "edge"), read_device(in, "client")};
+    read_run(in, out);
+    return out;
+}
+
+} // namespace gaisnet

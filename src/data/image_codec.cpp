@@ -1,0 +1,138 @@
+#include "data/image_codec.hpp"
+
+#include "base/error.hpp"
+
+#include <cstdio> // before jpeglib.h, which needs FILE
+
+#include <jpeglib.h>
+#include <png.h>
+
+#include <array>
+#include <csetjmp>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+namespace gaisnet {
+
+namespace {
+
+/// libjpeg reports through callbacks; errors leave by longjmp, which must not cross objects with destructors.
+struct jpeg_errors {
+    jpeg_error_mgr base{};
+    std::jmp_buf escape{};
+    char text[JMSG_LENGTH_MAX]{};
+};
+
+void jpeg_failed(j_common_ptr info) {
+    auto* errors = reinterpret_cast<jpeg_errors*>(info->err);
+    info->err->format_message(info, errors->text);
+    std::longjmp(errors->escape, 1);
+}
+
+void jpeg_warned(j_common_ptr info, int level) {
+    if (level < 0) { // corrupt data: libjpeg would go on with grey
+        jpeg_failed(info);
+    }
+}
+
+/// Plain C in one function, so that longjmp skips no destructor. \returns false with errors.text set.
+bool decode_jpeg_into(const std::uint8_t* data, std::size_t size, jpeg_errors& errors, image& out) {
+    jpeg_decompress_struct info{};
+    info.err = jpeg_std_error(&errors.base);
+    errors.base.error_exit = jpeg_failed;
+    errors.base.emit_message = jpeg_warned;
+    if (setjmp(errors.escape)) {
+        jpeg_destroy_decompress(&info);
+        return false;
+    }
+    jpeg_create_decompress(&info);
+    jpeg_mem_src(&info, data, size);
+    jpeg_read_header(&info, TRUE);
+    const bool cmyk = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
+    const bool inverted = info.saw_Adobe_marker != 0;
+    info.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
+    jpeg_start_decompress(&info);
+    out.width = static_cast<int>(info.output_width);
+    out.height = static_cast<int>(info.output_height);
+    const auto row_bytes = static_cast<std::size_t>(info.output_width) * static_cast<std::size_t>(info.output_components);
+    out.rgb.resize(static_cast<std::size_t>(info.output_width) * info.output_height * 3);
+    JSAMPARRAY row = (*info.mem->alloc_sarray)(reinterpret_cast<j_common_ptr>(&info), JPOOL_IMAGE,
+                                               static_cast<JDIMENSION>(row_bytes), 1);
+    while (info.output_scanline < info.output_height) {
+        auto* to = out.rgb.data() + static_cast<std::size_t>(info.output_scanline) * info.output_width * 3;
+        jpeg_read_scanlines(&info, row, 1);
+        if (!cmyk) {
+            std::memcpy(to, row[0], row_bytes);
+            continue;
+        }
+        for (std::size_t x = 0; x < info.output_width; ++x) {
+            const auto ink = [&](std::size_t c) { return inverted ? row[0][x * 4 + c] : 255 - row[0][x * 4 + c]; };
+            for (std::size_t c = 0; c < 3; ++c) {
+                to[x * 3 + c] = static_cast<std::uint8_t>(ink(c) * ink(3) / 255);
+            }
+        }
+    }
+    jpeg_finish_decompress(&info);
+    jpeg_destroy_decompress(&info);
+    return true;
+}
+
+image decode_png(const std::filesystem::path& path, const std::vector<std::uint8_t>& bytes) {
+    png_image png{};
+    png.version = PNG_IMAGE_VERSION;
+    const auto reject = [&] {
+        const std::string reason = png.message;
+        png_image_free(&png);
+        throw decode_error(path.string() + ": " + reason);
+    };
+    if (!png_image_begin_read_from_memory(&png, bytes.data(), bytes.size())) {
+        reject();
+    }
+    png.format = PNG_FORMAT_RGB;
+    image out;
+    out.width = static_cast<int>(png.width);
+    out.height = static_cast<int>(png.height);
+    out.rgb.resize(PNG_IMAGE_SIZE(png));
+    const png_color white{255, 255, 255};
+    if (!png_image_finish_read(&png, &white, out.rgb.data(), 0, nullptr)) {
+        reject();
+    }
+    return out;
+}
+
+} // namespace
+
+image decode_image(const std::filesystem::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) {
+        throw decode_error(path.string() + ": cannot be read");
+    }
+    const std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(in), {}};
+    constexpr std::array<std::uint8_t, 8> png_mark{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    if (bytes.size() >= png_mark.size() && std::equal(png_mark.begin(), png_mark.end(), bytes.begin())) {
+        return decode_png(path, bytes);
+    }
+    if (bytes.size() < 2 || bytes[0] != 0xff || bytes[1] != 0xd8) {
+        throw decode_error(path.string() + ": is neither JPEG nor PNG");
+    }
+    image out;
+    jpeg_errors errors;
+    if (!decode_jpeg_into(bytes.data(), bytes.size(), errors, out)) {
+        throw decode_error(path.string() + ": " + errors.text);
+    }
+    return out;
+}
+
+void write_png(const std::filesystem::path& path, const image& picture) {
+    png_image png{};
+    png.version = PNG_IMAGE_VERSION;
+    png.width = static_cast<png_uint_32>(picture.width);
+    png.height = static_cast<png_uint_32>(picture.height);
+    png.format = PNG_FORMAT_RGB;
+    if (!png_image_write_to_file(&png, path.c_str(), 0, picture.rgb.data(), 0, nullptr)) {
+        throw runtime_failure("cannot write " + path.string() + ": " + png.message);
+    }
+}
+
+} // namespace gaisnet

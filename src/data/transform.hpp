@@ -1,0 +1,31 @@
+#pragma once
+
+#include "data/image.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace gaisnet {
+
+/// How an image becomes a model's input.
+struct transform_spec {
+    int size = 224; ///< Side of the square output, pixels.
+    std::array<float, 3> mean{0.5F, 0.5F, 0.5F};
+    std::array<float, 3> std{0.5F, 0.5F, 0.5F};
+};
+
+/// Training: a random part of 35 % to 100 % of the area with a side ratio of 3/4 to 4/3, resized to size x size, and
+/// flipped left to right half of the time; a function of (seed, sample name, epoch). \param out [3, size, size].
+void transform_train(const image&, const transform_spec&, std::uint64_t seed, const std::string& name,
+                     std::uint32_t epoch, float* out);
+
+/// Validation: resize the shorter side to size x 256/224 and cut out the centre; an image that already is size x size
+/// is taken as it is. \param out [3, size, size].
+void transform_validation(const image&, const transform_spec&, float* out);
+
+/// Bilinear resampling of the box [x, x + width) x [y, y + height) to size x size, with antialiasing when shrinking (a
+/// triangle filter as wide as the step, as Pillow does). \param out [3, size, size], 0 to 255.
+void resample(const image&, double x, double y, double width, double height, int size, float* out);
+
+} // namespace gaisnet

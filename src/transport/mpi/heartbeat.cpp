@@ -1,0 +1,133 @@
+#include "transport/mpi/heartbeat.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+
+namespace gaisnet {
+
+namespace {
+
+template <std::size_t Size>
+void copy_text(std::array<char, Size>& to, std::string_view text) {
+    const auto length = std::min(text.size(), Size - 1);
+    std::memcpy(to.data(), text.data(), length);
+    to[length] = '\0';
+}
+
+constexpr int beat_tag = 1;
+constexpr auto beat_interval = std::chrono::seconds(1);
+constexpr auto turn = std::chrono::milliseconds(100);
+
+} // namespace
+
+heartbeat::heartbeat(const mpi_session& session, const std::string& nodes, double silence_s)
+    : rank_(session.rank()), silence_(silence_s), comm_(mpi_communicator::duplicate_world()) {
+    copy_text(mine_.host, session.host());
+    copy_text(mine_.nodes, nodes);
+    copy_text(mine_.operation, "start");
+    const auto now = clock::now();
+    if (rank_ == 0) {
+        for (int rank = 1; rank < session.ranks(); ++rank) {
+            peers_.push_back({rank, now, {}, MPI_REQUEST_NULL, {}});
+        }
+    } else {
+        peers_.push_back({0, now, {}, MPI_REQUEST_NULL, {}});
+    }
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+heartbeat::~heartbeat() {
+    thread_.request_stop();
+    thread_.join();
+}
+
+void heartbeat::note(std::string_view operation) {
+    const std::lock_guard lock(guard_);
+    copy_text(mine_.operation, operation);
+}
+
+void heartbeat::send_to(peer& to, bool leaving) {
+    int free = 1;
+    if (to.request != MPI_REQUEST_NULL) {
+        GAISNET_MPI(MPI_Test, &to.request, &free, MPI_STATUS_IGNORE);
+    }
+    if (!free) {
+        return; // the peer does not take what was sent; its silence will tell
+    }
+    {
+        const std::lock_guard lock(guard_);
+        to.outgoing = mine_;
+    }
+    to.outgoing.leaving = leaving ? 1 : 0;
+    GAISNET_MPI(MPI_Isend, &to.outgoing, sizeof(beat), MPI_BYTE, to.rank, beat_tag, comm_.get(), &to.request);
+}
+
+void heartbeat::receive() {
+    for (;;) {
+        int found = 0;
+        MPI_Message handle = MPI_MESSAGE_NULL;
+        MPI_Status status;
+        GAISNET_MPI(MPI_Improbe, MPI_ANY_SOURCE, beat_tag, comm_.get(), &found, &handle, &status);
+        if (!found) {
+            return;
+        }
+        beat arrived;
+        GAISNET_MPI(MPI_Mrecv, &arrived, sizeof(beat), MPI_BYTE, &handle, MPI_STATUS_IGNORE);
+        for (auto& one : peers_) {
+            if (one.rank == status.MPI_SOURCE) {
+                one.heard = clock::now();
+                one.last = arrived;
+            }
+        }
+    }
+}
+
+void heartbeat::judge() const {
+    for (const auto& one : peers_) {
+        if (one.last.leaving || clock::now() - one.heard < silence_) {
+            continue;
+        }
+        std::fprintf(stderr,
+                     "gaisnet: error: rank %d on host %s (nodes: %s) has given no sign of life for %.0f s; its last "
+                     "operation: %s. All ranks end.\n",
+                     one.rank, one.last.host.data(), one.last.nodes.data(), silence_.count(),
+                     one.last.operation.data());
+        mpi_session::abort(static_cast<int>(exit_code::runtime_failure));
+    }
+}
+
+void heartbeat::run(const std::stop_token& stop) {
+    try {
+        auto last_turn = clock::now(), last_beat = last_turn - beat_interval;
+        while (!stop.stop_requested()) {
+            const auto now = clock::now();
+            if (now - last_turn > std::chrono::seconds(3)) { // this process was stopped itself: accuse nobody for it
+                for (auto& one : peers_) {
+                    one.heard = now;
+                }
+            }
+            last_turn = now;
+            receive();
+            if (now - last_beat >= beat_interval) {
+                last_beat = now;
+                for (auto& one : peers_) {
+                    send_to(one, false);
+                }
+            }
+            judge();
+            std::this_thread::sleep_for(turn);
+        }
+        for (auto& one : peers_) {
+            send_to(one, true);
+        }
+    } catch (const std::exception& problem) {
+        std::fprintf(stderr, "gaisnet: error: the failure detection of rank %d failed: %s\n", rank_, problem.what());
+        mpi_session::abort(static_cast<int>(exit_code::runtime_failure));
+    }
+}
+
+} // namespace gaisnet

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "transport/mpi/mpi_session.hpp"
+
+#include <array>
+#include <chrono>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace gaisnet {
+
+/// Finds ranks that have died or hang: a thread a rank tells rank 0 once a second that its process lives and what it
+/// does, and rank 0 tells the others. It beats through long computations, so a slow message or a long step is never
+/// taken for a failure. Silence ends all ranks with one message: host, rank, nodes, last operation.
+class heartbeat {
+public:
+    /// Every rank has to make one. \param nodes what this rank plays. \param silence_s seconds after which a rank
+    /// counts as dead.
+    heartbeat(const mpi_session&, const std::string& nodes, double silence_s);
+    ~heartbeat();
+    heartbeat(const heartbeat&) = delete;
+    heartbeat& operator=(const heartbeat&) = delete;
+
+    /// What this rank does now; cheap.
+    void note(std::string_view operation);
+
+private:
+    using clock = std::chrono::steady_clock;
+    struct beat {
+        std::int32_t leaving = 0; ///< The rank ends in good order.
+        std::array<char, 64> host{};
+        std::array<char, 128> nodes{};
+        std::array<char, 128> operation{};
+    };
+    struct peer {
+        int rank = 0;
+        clock::time_point heard;
+        beat last;
+        MPI_Request request = MPI_REQUEST_NULL;
+        beat outgoing;
+    };
+
+    void run(const std::stop_token& stop);
+    void send_to(peer&, bool leaving);
+    void receive();
+    void judge() const;
+
+    int rank_;
+    std::chrono::duration<double> silence_;
+    mpi_communicator comm_;
+    std::vector<peer> peers_; ///< Rank 0: all others; elsewhere: rank 0.
+    std::mutex guard_;
+    beat mine_;
+    std::jthread thread_;
+};
+
+} // namespace gaisnet

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "transport/mpi/mpi_session.hpp"
+#include "transport/transport.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace gaisnet {
+
+struct mpi_limits {
+    std::size_t inline_bytes = 32 * 1024;       ///< Tensors up to this size travel inside their envelope.
+    std::size_t chunk_bytes = std::size_t{1} << 30; ///< Larger messages go in chunks: MPI counts are ints.
+    std::size_t sum_elements = std::size_t{4} << 20;
+};
+
+/// Messages over MPI. Every message is an envelope (route, type, shape); a large tensor follows in chunks. Receives are
+/// matched by the envelope, so no rank has to know what comes. All calls are non-blocking; waiting polls.
+class mpi_transport final : public transport {
+public:
+    /// Every rank has to call it.
+    explicit mpi_transport(const mpi_session&, mpi_limits limits = {});
+    ~mpi_transport() override;
+
+    int rank() const override { return rank_; }
+    int ranks() const override { return ranks_; }
+    void send(int destination_rank, message) override;
+    std::optional<message> poll() override;
+    bool idle() override;
+    std::unique_ptr<pending_sum> sum(std::span<std::int64_t> buffer, const std::vector<int>& group) override;
+    void barrier() override;
+    void broadcast(std::vector<std::byte>& bytes, int root) override;
+    std::vector<std::vector<std::byte>> gather(std::vector<std::byte> bytes, int root) override;
+    void count_local(std::uint64_t bytes) override;
+    std::vector<transport_counters> counters() const override { return {loopback_, mpi_}; }
+
+private:
+    struct outgoing {
+        std::vector<std::byte> envelope;
+        tensor_view tensor;
+        std::vector<MPI_Request> requests;
+    };
+    struct incoming {
+        message arrived;
+        std::vector<MPI_Request> requests; ///< Chunks that are under way.
+    };
+
+    void accept_envelopes();
+    void progress_sends();
+    MPI_Comm communicator_of(const std::vector<int>& group);
+    void wait_for(MPI_Request& request);
+
+    int rank_, ranks_;
+    mpi_limits limits_;
+    mpi_communicator messages_, collectives_;
+    std::map<std::vector<int>, mpi_communicator> groups_;
+    std::deque<outgoing> outgoing_;
+    std::map<int, std::deque<incoming>> incoming_; ///< By source rank, in order of their envelopes.
+    transport_counters loopback_{"loopback", 0, 0}, mpi_{"mpi", 0, 0};
+};
+
+} // namespace gaisnet
