@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <limits>
 
 namespace gaisnet {
 
@@ -26,7 +27,10 @@ exit_code plan(const command_line& given, session& here) {
     std::vector<node_row> nodes;
     for (int round = 1; round <= run.scene->train.rounds; ++round) {
         const auto forecast = ledger.play(round);
-        rows.insert(rows.end(), forecast.rounds.begin(), forecast.rounds.end());
+        for (auto row : forecast.rounds) {
+            row.accuracy = row.loss = std::numeric_limits<double>::quiet_NaN(); // nothing is trained
+            rows.push_back(row);
+        }
         nodes.insert(nodes.end(), forecast.nodes.begin(), forecast.nodes.end());
     }
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;

@@ -96,6 +96,10 @@ public:
     void run() {
         here_.start_talking();
         here_.watch("pretraining", scene_.runtime.silence);
+        for (int rank = 0; rank < here_.ranks(); ++rank) {
+            everyone_.push_back(rank);
+        }
+        here_.network().prepare(everyone_);
         const auto begin = std::chrono::steady_clock::now();
         const auto batch = static_cast<std::size_t>(scene_.pretrain.batch);
         const auto batches = images_.size() / batch;
@@ -177,11 +181,7 @@ private:
                 parameter.mutable_grad().reset();
             }
         }
-        std::vector<int> everyone(static_cast<std::size_t>(here_.ranks()));
-        for (std::size_t rank = 0; rank < everyone.size(); ++rank) {
-            everyone[rank] = static_cast<int>(rank);
-        }
-        const auto pending = here_.network().sum(sums_, everyone);
+        const auto pending = here_.network().sum(sums_, everyone_);
         while (!pending->done()) {
             std::this_thread::yield();
         }
@@ -242,6 +242,7 @@ private:
     std::vector<at::Tensor> parameters_; ///< The backbone's in the order of names_, then the head's.
     std::vector<std::string> names_;
     at::Tensor head_weight_, head_bias_;
+    std::vector<int> everyone_;          ///< All ranks
     std::vector<std::int64_t> mine_;     ///< Shards of this rank.
     std::vector<std::int64_t> sums_;
     double loss_sum_ = 0;                ///< Of this rank's shards in the epoch.

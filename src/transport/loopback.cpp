@@ -97,6 +97,7 @@ public:
 
     bool idle() override { return true; }
 
+    void prepare(const std::vector<int>&) override {}
     std::unique_ptr<pending_sum> sum(std::span<std::int64_t> buffer, const std::vector<int>& group) override {
         return std::make_unique<loopback_sum>(shared_, buffer, group, rank_);
     }

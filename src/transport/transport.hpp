@@ -60,7 +60,10 @@ public:
     /// True when everything sent has left this rank.
     virtual bool idle() = 0;
 
-    /// Element-wise sum over `group` (sorted ranks that include this one) in place. The buffer must live until done().
+    /// Makes ready for sums over `group` (sorted ranks). It may wait for the other ranks of the group, so all of them have
+    /// to call it, between rounds, in the same order of groups.
+    virtual void prepare(const std::vector<int>& group) = 0;
+    /// Element-wise sum over a prepared `group` (sorted ranks that include this one) in place. The buffer must live until done().
     /// Every rank of the group has to call it, with equal sizes, and calls for one group must come in the same order
     /// on all its ranks. Large buffers are summed in chunks.
     virtual std::unique_ptr<pending_sum> sum(std::span<std::int64_t> buffer, const std::vector<int>& group) = 0;

@@ -96,6 +96,7 @@ public:
     }
     std::optional<message> poll() override { return inner_.poll(); }
     bool idle() override { return inner_.idle(); }
+    void prepare(const std::vector<int>& group) override { inner_.prepare(group); }
     std::unique_ptr<pending_sum> sum(std::span<std::int64_t> buffer, const std::vector<int>& group) override {
         return inner_.sum(buffer, group);
     }

@@ -183,9 +183,9 @@ bool mpi_transport::idle() {
     return outgoing_.empty();
 }
 
-MPI_Comm mpi_transport::communicator_of(const std::vector<int>& group) {
+void mpi_transport::prepare(const std::vector<int>& group) {
     auto& known = groups_[group];
-    if (known.get() == MPI_COMM_NULL) {
+    if (group.size() > 1 && known.get() == MPI_COMM_NULL) {
         MPI_Group all = MPI_GROUP_NULL, some = MPI_GROUP_NULL;
         MPI_Comm made = MPI_COMM_NULL;
         GAISNET_MPI(MPI_Comm_group, collectives_.get(), &all);
@@ -196,14 +196,13 @@ MPI_Comm mpi_transport::communicator_of(const std::vector<int>& group) {
         GAISNET_MPI(MPI_Comm_set_errhandler, made, MPI_ERRORS_RETURN);
         known = mpi_communicator(made);
     }
-    return known.get();
 }
 
 std::unique_ptr<pending_sum> mpi_transport::sum(std::span<std::int64_t> buffer, const std::vector<int>& group) {
     if (group.size() == 1 || buffer.empty()) {
         return std::make_unique<finished_sum>();
     }
-    return std::make_unique<mpi_sum>(buffer, communicator_of(group), limits_.sum_elements);
+    return std::make_unique<mpi_sum>(buffer, groups_.at(group).get(), limits_.sum_elements);
 }
 
 void mpi_transport::wait_for(MPI_Request& request) {

@@ -30,6 +30,7 @@ public:
     void send(int destination_rank, message) override;
     std::optional<message> poll() override;
     bool idle() override;
+    void prepare(const std::vector<int>& group) override;
     std::unique_ptr<pending_sum> sum(std::span<std::int64_t> buffer, const std::vector<int>& group) override;
     void barrier() override;
     void broadcast(std::vector<std::byte>& bytes, int root) override;
@@ -50,7 +51,6 @@ private:
 
     void accept_envelopes();
     void progress_sends();
-    MPI_Comm communicator_of(const std::vector<int>& group);
     void wait_for(MPI_Request& request);
 
     int rank_, ranks_;
