@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Runs a program on N ranks of this machine (or of the allocation that mpirun finds) with what the machine needs:
+#
+#   jobs/mpirun.sh -n N PROGRAM [ARGUMENT...]
+#
+#   OMP_NUM_THREADS          computing threads a rank; unset: the cores shared among the ranks, at least one
+#   GAISNET_MPIRUN_OPTIONS   more options of mpirun, split at blanks, for example "--hostfile hosts"
+#
+# One rank runs without mpirun. The working directory is the caller's and the exit code the program's: 75, which means
+# "stopped by a signal after a round, resumable", comes through. SIGTERM and SIGUSR1 reach the ranks as SIGUSR1.
+set -euo pipefail
+
+usage() {
+    printf 'usage: %s -n N PROGRAM [ARGUMENT...]\n' "$0" >&2
+    exit 2
+}
+
+[[ $# -ge 3 && $1 == -n ]] || usage
+if [[ ! $2 =~ ^[1-9][0-9]{0,5}$ ]]; then
+    printf '%s: error: -n %s: the number of ranks is a whole number from 1\n' "$0" "$2" >&2
+    exit 2
+fi
+ranks=$2
+shift 2
+if ! command -v -- "$1" >/dev/null; then # mpirun would say so in twelve lines
+    printf '%s: error: %s is no program that can be run\n' "$0" "$1" >&2
+    exit 127
+fi
+cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+
+if [[ $ranks -eq 1 && -z ${GAISNET_MPIRUN_OPTIONS:-} ]]; then
+    exec "$@"
+fi
+if ! command -v mpirun >/dev/null && ! command -v mpiexec >/dev/null; then
+    printf '%s: error: %d ranks need MPI, but neither mpirun nor mpiexec is found\n' "$0" "$ranks" >&2
+    exit 127
+fi
+if [[ -z ${OMP_NUM_THREADS:-} ]]; then
+    export OMP_NUM_THREADS=$((ranks < cores ? cores / ranks : 1))
+fi
+read -r -a more <<<"${GAISNET_MPIRUN_OPTIONS:-}"
+
+# Not in a pipe: grep would close it early, and mpirun's death by SIGPIPE would count under pipefail.
+version=$(mpirun --version 2>/dev/null || true)
+if [[ $version != *"Open MPI"* ]]; then
+    exec mpiexec -n "$ranks" ${more[@]+"${more[@]}"} "$@"
+fi
+
+# --quiet leaves the program's own message alone: without it mpirun adds a dozen lines to every exit code but 0.
+options=(--quiet -n "$ranks")
+if [[ $(id -u) -eq 0 ]]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+if [[ $ranks -gt $cores ]]; then
+    options+=(--oversubscribe --bind-to none)
+    export OMPI_MCA_mpi_yield_when_idle=1 # a rank that waits must not keep a core from one that computes
+elif [[ $OMP_NUM_THREADS == 1 ]]; then
+    # Slots are counted in hardware threads: what nproc counts.
+    options+=(--use-hwthread-cpus --bind-to core)
+else
+    options+=(--use-hwthread-cpus --bind-to none)
+fi
+# Single-copy transfers between ranks read the other's memory; where containers or Yama forbid it, Open MPI complains.
+if [[ $(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0) -gt 0 || -e /.dockerenv ||
+      -e /run/.containerenv ]]; then
+    options+=(--mca btl_vader_single_copy_mechanism none)
+fi
+
+# mpirun answers SIGTERM by killing the ranks a second later, and more time (odls_base_sigkill_timeout) would also keep
+# the ranks that are left after a failure. SIGUSR1 it hands on, and the ranks end in good order after the round.
+mpirun "${options[@]}" ${more[@]+"${more[@]}"} "$@" <&0 &
+child=$!
+trap 'kill -USR1 "$child" 2>/dev/null || true' TERM USR1
+trap 'kill -INT "$child" 2>/dev/null || true' INT
+trap 'kill -HUP "$child" 2>/dev/null || true' HUP
+while :; do
+    code=0
+    wait "$child" || code=$?
+    # A signal ends wait as well: the child is then still there, or its code is yet to be fetched.
+    if [[ $code -le 128 ]] || ! kill -0 "$child" 2>/dev/null; then
+        break
+    fi
+done
+exit "$code"

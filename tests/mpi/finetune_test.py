@@ -1,0 +1,162 @@
+"""gaisnet finetune as a user runs it: the same result on any number of ranks, restart, and the end of a run when a rank
+dies. Usage: finetune_test.py GAISNET MPIRUN_SH. Needs only the standard library; h5py lets it look into the results."""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+try:
+    import h5py
+except ImportError:
+    h5py = None
+
+PROGRAM, MPIRUN = sys.argv[1], sys.argv[2]
+SMALL = ["--model.weights", "random", "--data.samples", "120", "--network.clusters", "2", "--network.clients", "3",
+         "--train.rounds", "2", "--progress", "none", "--overwrite", "on"]
+passed = failed = 0
+
+
+def check(name, good, detail=""):
+    global passed, failed
+    print(("ok      " if good else "FAILED  ") + name + ("" if good else ": " + detail), flush=True)
+    passed, failed = passed + bool(good), failed + (not good)
+
+
+def command(ranks, output, *extra):
+    return [MPIRUN, "-n", str(ranks), PROGRAM, "finetune", *SMALL, "--output", str(output), *extra]
+
+
+def run(ranks, output, *extra, limit=100):
+    return subprocess.run(command(ranks, output, *extra), capture_output=True, text=True, timeout=limit)
+
+
+def start(ranks, output, *extra):
+    return subprocess.Popen(command(ranks, output, *extra), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            start_new_session=True)
+
+
+def ranks_of(process):
+    """The program's processes in the session of a started run."""
+    listed = subprocess.run(["ps", "-s", str(process.pid), "-o", "pid=,args="], capture_output=True, text=True).stdout
+    found = []
+    for line in listed.splitlines():
+        pid, arguments = line.strip().split(None, 1)
+        if arguments.startswith(PROGRAM):
+            found.append(int(pid))
+    # Open MPI puts ranks into sessions of their own on some systems: look for children of the launcher too.
+    if not found:
+        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
+        found = [int(pid) for pid in children]
+    return sorted(found)
+
+
+def wait_for_round(output, process, limit=40):
+    """Until the first checkpoint is there."""
+    folder = output.with_suffix(".ckpt")
+    end = time.monotonic() + limit
+    while time.monotonic() < end and process.poll() is None:
+        if list(folder.glob("round_*/DONE")):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def tables(path):
+    """All results but wall times and where nodes ran."""
+    out = {}
+    with h5py.File(path, "r") as file:
+        for name in ("rounds", "events", "clients", "energy", "memory", "communication/links"):
+            data = file[name][:]
+            keep = [column for column in data.dtype.names if column not in ("wall_s", "rank")]
+            out[name] = [data[column].tolist() for column in keep]
+        out["status"] = file.attrs["status"]
+    return out
+
+
+def same(a, b):
+    tuned = a.with_suffix(".safetensors").read_bytes() == b.with_suffix(".safetensors").read_bytes()
+    return tuned and (h5py is None or tables(a) == tables(b))
+
+
+def ranks_and_placement(folder):
+    alone = folder / "alone.h5"
+    result = run(1, alone)
+    check("one rank", result.returncode == 0, result.stderr)
+    for ranks, extra in ((2, ()), (3, ()), (7, ()), (3, ("--placement", "node")), (2, ("--runtime.active_clusters", "2"))):
+        output = folder / f"ranks{ranks}{len(extra)}.h5"
+        result = run(ranks, output, *extra)
+        check(f"{ranks} ranks {' '.join(extra)} give the same tuned modules and tables",
+              result.returncode == 0 and same(alone, output), result.stderr[-500:])
+
+
+def restart(folder):
+    long = ("--train.rounds", "12", "--train.stop", "rounds", "--data.samples", "600")
+    whole = folder / "whole.h5"
+    result = run(2, whole, *long)
+    check("an uninterrupted run", result.returncode == 0, result.stderr[-500:])
+    for name, ranks, number, again in (("SIGUSR1 to mpirun", 2, signal.SIGUSR1, 3), ("SIGTERM to one rank alone", 1,
+                                                                                    signal.SIGTERM, 2)):
+        output = folder / f"stopped{ranks}.h5"
+        process = start(ranks, output, *long)
+        began = wait_for_round(output, process)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        check(f"{name} ends with 75 after a checkpoint", began and process.returncode == 75,
+              f"code {process.returncode}: {err[-500:]}")
+        if h5py is not None:
+            with h5py.File(output, "r") as file:
+                check("... and the file does not say complete", b"complete" not in bytes(file.attrs["status"]),
+                      str(file.attrs["status"]))
+        result = run(again, output, *long, "--resume", "auto")
+        check(f"... and goes on with {again} ranks to the same result", result.returncode == 0 and same(whole, output),
+              f"code {result.returncode}: {result.stderr[-500:]}")
+
+
+def failures(folder):
+    for name, number in (("killed", signal.SIGKILL), ("stopped", signal.SIGSTOP)):
+        output = folder / f"{name}.h5"
+        process = start(3, output, "--train.rounds", "2000", "--runtime.silence", "5 s", "--checkpoint.every", "1")
+        wait_for_round(output, process)
+        ranks = ranks_of(process)
+        begin = time.monotonic()
+        if len(ranks) != 3:
+            check(f"a rank is {name}", False, f"found processes {ranks}")
+            process.kill()
+            continue
+        os.kill(ranks[1], number)
+        try:
+            out, err = process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            out, err = process.communicate()
+        took = time.monotonic() - begin
+        check(f"all ranks end within 15 s when one is {name}", took < 15 and process.returncode != 0,
+              f"{took:.1f} s, code {process.returncode}")
+        if number == signal.SIGSTOP:
+            check("... and the message names rank, host and operation",
+                  re.search(r"rank 1 on host \S+ \(nodes: .+\) has given no sign of life .*operation: .+", err) is not None,
+                  err[-500:])
+        left = [pid for pid in ranks if os.path.exists(f"/proc/{pid}") and
+                open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"]
+        check("... and no process is left", not left, str(left))
+
+
+def main():
+    if h5py is None:
+        print("skipped: h5py is not installed, so only tuned modules are compared, not the tables of the HDF5 files")
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        ranks_and_placement(folder)
+        restart(folder)
+        failures(folder)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

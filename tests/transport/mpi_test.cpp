@@ -1,0 +1,68 @@
+// Run under mpirun with any number of ranks; every rank runs every test, and all fail when one does.
+
+#include "transport/mpi/mpi_transport.hpp"
+
+#include "transport/conformance.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace gaisnet {
+namespace {
+
+const mpi_session* session = nullptr;
+
+TEST(mpi, conforms) {
+    mpi_transport network(*session);
+    conformance::everything(network);
+}
+
+TEST(mpi, conforms_when_everything_goes_in_small_chunks) {
+    mpi_transport network(*session, {64, 1 << 16, 100});
+    conformance::everything(network);
+}
+
+TEST(mpi, a_message_above_two_gibibytes) {
+    if (!std::getenv("GAISNET_TEST_LARGE")) {
+        std::puts("skipped: GAISNET_TEST_LARGE is not set; this test needs 5 GB of memory and two ranks");
+        GTEST_SKIP();
+    }
+    mpi_transport network(*session);
+    constexpr std::int64_t bytes = (std::int64_t{2} << 30) + (200 << 20);
+    if (network.rank() == 0 && network.ranks() > 1) {
+        network.send(1, {{0, 1, message_kind::modules}, conformance::pattern(bytes, 7)});
+    }
+    if (network.rank() == 1) {
+        const auto arrived = conformance::receive(network, 1);
+        ASSERT_EQ(arrived.size(), 1U);
+        EXPECT_EQ(arrived[0].tensor.bytes(), static_cast<std::size_t>(bytes));
+        EXPECT_TRUE(conformance::holds_pattern(arrived[0].tensor, 7));
+    }
+    conformance::finish(network);
+}
+
+} // namespace
+} // namespace gaisnet
+
+int main(int argc, char** argv) {
+    testing::InitGoogleTest(&argc, argv);
+    gaisnet::mpi_session mpi(argc, argv);
+    gaisnet::session = &mpi;
+    if (mpi.rank() != 0) { // the other ranks print only what fails
+        auto& listeners = testing::UnitTest::GetInstance()->listeners();
+        auto* printer = listeners.Release(listeners.default_result_printer());
+        class failures_only final : public testing::EmptyTestEventListener {
+            void OnTestPartResult(const testing::TestPartResult& result) override {
+                if (result.failed()) {
+                    std::fprintf(stderr, "%s:%d: %s\n", result.file_name() ? result.file_name() : "?",
+                                 result.line_number(), result.message());
+                }
+            }
+        };
+        delete printer;
+        listeners.Append(new failures_only);
+    }
+    int failed = RUN_ALL_TESTS(), any = 0;
+    MPI_Allreduce(&failed, &any, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    return any;
+}
