@@ -1,7 +1,7 @@
 #include "commands.hpp"
 
-#include "base/version.hpp"
 #include "base/bytes.hpp"
+#include "base/version.hpp"
 #include "metrics/progress.hpp"
 #include "metrics/report.hpp"
 #include "model/safetensors.hpp"
@@ -42,7 +42,10 @@ struct verdict {
 class finetuning {
 public:
     finetuning(const command_line& given, session& here)
-        : given_(given), here_(here), run_(prepare(given, here, true)), stop_(run_.scene->train.stop, run_.scene->train.rounds) {}
+        : given_(given)
+        , here_(here)
+        , run_(prepare(given, here, true))
+        , stop_(run_.scene->train.stop, run_.scene->train.rounds) {}
 
     exit_code run() {
         backbone_ = load_backbone(*run_.scene, here_);
@@ -71,7 +74,8 @@ public:
                 return exit_code::interrupted;
             }
             if (said.requeue && !said.stop) {
-                close(run_status::aborted, fmt::format("stopped by a signal after round {}; resumable", rounds_.size()));
+                close(run_status::aborted,
+                      fmt::format("stopped by a signal after round {}; resumable", rounds_.size()));
                 return exit_code::requeue;
             }
             if (said.stop) {
@@ -108,8 +112,8 @@ private:
         }
         auto state = read_checkpoint(directory);
         if (state.identity != identity_) {
-            throw usage_error("checkpoint " + directory.string() + " belongs to another scenario: " +
-                              difference(state.identity, identity_));
+            throw usage_error("checkpoint " + directory.string() +
+                              " belongs to another scenario: " + difference(state.identity, identity_));
         }
         if (here_.root()) {
             spdlog::info("resuming after round {} from {}", state.rounds.size(), directory.string());
@@ -263,7 +267,8 @@ private:
                 evaluated_->load(tensors_->model(edge));
                 const auto& group = tensors_->group_of(edge);
                 const auto member = std::find(group.begin(), group.end(), here_.rank()) - group.begin();
-                const auto mine = run_.data->evaluate(edge, *evaluated_, static_cast<std::size_t>(member), group.size());
+                const auto mine =
+                    run_.data->evaluate(edge, *evaluated_, static_cast<std::size_t>(member), group.size());
                 batches.insert(batches.end(), mine.begin(), mine.end());
             }
         }
@@ -430,10 +435,10 @@ private:
     std::map<int, std::shared_ptr<sample_source>> sources_;
     std::unique_ptr<tensor_run> tensors_;
     std::unique_ptr<tuned_vit> evaluated_;
-    std::optional<recorder> recorder_;   ///< Rank 0
+    std::optional<recorder> recorder_; ///< Rank 0
     std::vector<round_record> rounds_;
     std::map<std::string, transport_counters> carried_before_;
-    std::vector<tensor_view> models_;    ///< Rank 0, of the last checkpoint: the last round's at the end.
+    std::vector<tensor_view> models_; ///< Rank 0, of the last checkpoint: the last round's at the end.
     double ledger_s_ = 0;
     std::uint64_t work_a_round_ = 0, work_done_ = 0;
     progress progress_{given_.progress};

@@ -37,8 +37,8 @@ public:
         for (int domain = 0, found = 0; found < scene.pretrain.domains; ++domain) {
             const int first = scene.data.domain, last = scene.data.domain + scene.network.edges - 1;
             if (domain < first || domain > last) {
-                domains_.push_back(make_procedural({domain, scene.data.classes, scene.model.vit.image,
-                                                    scene.pretrain.samples, scene.seed + 1}));
+                domains_.push_back(make_procedural(
+                    {domain, scene.data.classes, scene.model.vit.image, scene.pretrain.samples, scene.seed + 1}));
                 ++found;
             }
         }
@@ -67,7 +67,10 @@ private:
 class pretraining {
 public:
     pretraining(const command_line& given, session& here)
-        : here_(here), scene_(read_scenario(given.values)), images_(scene_), progress_(given.progress) {
+        : here_(here)
+        , scene_(read_scenario(given.values))
+        , images_(scene_)
+        , progress_(given.progress) {
         if (here.ranks() > shards) {
             throw usage_error(fmt::format("pretrain cuts every batch into {} shards, but {} ranks were started: at "
                                           "most {} ranks can be used",
@@ -107,8 +110,8 @@ public:
         optimizer steps({optimizer_kind::adamw, 0.0, 0.05});
         double loss = 0;
         for (int epoch = 0; epoch < scene_.pretrain.epochs; ++epoch) {
-            const auto order =
-                random_stream(scene_.seed, "pretrain", "order", static_cast<std::uint32_t>(epoch)).permutation(images_.size());
+            const auto order = random_stream(scene_.seed, "pretrain", "order", static_cast<std::uint32_t>(epoch))
+                                   .permutation(images_.size());
             for (std::size_t b = 0; b < batches; ++b) {
                 const auto done = static_cast<std::size_t>(epoch) * batches + b;
                 here_.note(fmt::format("pretraining step {}", done));
@@ -118,14 +121,15 @@ public:
                 loss += train_batch({order.data() + b * batch, batch});
                 steps.step(parameters_, learning_rate(done, total));
                 if (here_.root()) {
-                    progress_.update(done + 1, total, fmt::format("pre-training, epoch {}/{}", epoch + 1,
-                                                                  scene_.pretrain.epochs));
+                    progress_.update(done + 1, total,
+                                     fmt::format("pre-training, epoch {}/{}", epoch + 1, scene_.pretrain.epochs));
                 }
             }
             if (here_.root()) {
                 progress_.clear();
                 spdlog::info("epoch {}: training loss {:.4f}, accuracy {:.4f}", epoch + 1,
-                             loss_sum_ / static_cast<double>(seen_), static_cast<double>(correct_) / static_cast<double>(seen_));
+                             loss_sum_ / static_cast<double>(seen_),
+                             static_cast<double>(correct_) / static_cast<double>(seen_));
                 loss_sum_ = 0;
                 seen_ = correct_ = 0;
             }
@@ -242,10 +246,10 @@ private:
     std::vector<at::Tensor> parameters_; ///< The backbone's in the order of names_, then the head's.
     std::vector<std::string> names_;
     at::Tensor head_weight_, head_bias_;
-    std::vector<int> everyone_;          ///< All ranks
-    std::vector<std::int64_t> mine_;     ///< Shards of this rank.
+    std::vector<int> everyone_;      ///< All ranks
+    std::vector<std::int64_t> mine_; ///< Shards of this rank.
     std::vector<std::int64_t> sums_;
-    double loss_sum_ = 0;                ///< Of this rank's shards in the epoch.
+    double loss_sum_ = 0; ///< Of this rank's shards in the epoch.
     std::int64_t seen_ = 0, correct_ = 0;
 };
 

@@ -46,9 +46,8 @@ std::vector<round_result> collect_results(transport& network, const deployment& 
         const auto more = in.get_list<batch_result>();
         all.insert(all.end(), more.begin(), more.end());
     }
-    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
-        return a.edge != b.edge ? a.edge < b.edge : a.batch < b.batch;
-    });
+    std::sort(all.begin(), all.end(),
+              [](const auto& a, const auto& b) { return a.edge != b.edge ? a.edge < b.edge : a.batch < b.batch; });
 
     std::vector<round_result> results;
     for (int edge = 0; edge < deploy.net.edges && !parts.empty(); ++edge) {

@@ -36,8 +36,8 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
     here.watch(mine, scene.runtime.silence);
     out.data = std::make_unique<workload>(scene, here, check_images);
     out.deploy = std::make_unique<deployment>(
-        make_deployment(scene, make_tuning_method({scene.tuning.method, scene.tuning.prompts}),
-                        out.data->classes(), out.data->samples(), out.data->validation_samples()));
+        make_deployment(scene, make_tuning_method({scene.tuning.method, scene.tuning.prompts}), out.data->classes(),
+                        out.data->samples(), out.data->validation_samples()));
     return out;
 }
 
@@ -86,8 +86,8 @@ std::map<std::string, std::string> library_versions(const session& here) {
 std::string describe(const prepared_run& run, int ranks) {
     const auto& net = run.deploy->net;
     std::string text = fmt::format("{} nodes, {} clusters, {} rank(s)\n", net.nodes.size(), net.clusters.size(), ranks);
-    text += fmt::format("{:<14} {:>5} {:>8} {:>10} {:>14} {:>12}  {}\n", "node", "rank", "samples", "blocks",
-                        "compute", "memory", "holds");
+    text += fmt::format("{:<14} {:>5} {:>8} {:>10} {:>14} {:>12}  {}\n", "node", "rank", "samples", "blocks", "compute",
+                        "memory", "holds");
     constexpr std::size_t most = 60;
     const auto nodes = describe_nodes(*run.deploy, run.rank_of);
     for (std::size_t i = 0; i < nodes.size() && i < most; ++i) {
@@ -100,15 +100,16 @@ std::string describe(const prepared_run& run, int ranks) {
                     holds += cut.embedding ? "embedding " : "";
                     holds += cut.blocks > 0 && node.role == node_role::edge ? "blocks " : "";
                     holds += cut.head ? "head " : "";
-                    holds += fmt::format("({} tunable) ", quantity(static_cast<double>(seat.spec.tunable_bytes()), "B"));
+                    holds +=
+                        fmt::format("({} tunable) ", quantity(static_cast<double>(seat.spec.tunable_bytes()), "B"));
                 }
             }
         }
         const auto blocks =
             node.blocks > 0 ? fmt::format("{}-{}", node.first_block, node.first_block + node.blocks - 1) : "-";
         text += fmt::format("{:<14} {:>5} {:>8} {:>10} {:>14} {:>12}  {}\n", node.name, node.rank, node.samples, blocks,
-                            quantity(node.rate_flop_s, "FLOP/s"),
-                            quantity(static_cast<double>(node.memory_bytes), "B"), holds);
+                            quantity(node.rate_flop_s, "FLOP/s"), quantity(static_cast<double>(node.memory_bytes), "B"),
+                            holds);
     }
     if (nodes.size() > most) {
         text += fmt::format("... and {} more nodes\n", nodes.size() - most);

@@ -2,9 +2,9 @@
 
 #include "config/options.hpp"
 #include "config/scenario_reader.hpp"
+#include "metrics/recorder.hpp"
 #include "model/vit.hpp"
 #include "network/scenario.hpp"
-#include "metrics/recorder.hpp"
 #include "roles/deployment.hpp"
 #include "session.hpp"
 #include "workload.hpp"

@@ -91,8 +91,8 @@ void leave_out_damaged(image_folder& folder, const scenario& scene, session& her
 
 struct workload::parts {
     const scenario* scene = nullptr;
-    std::vector<std::unique_ptr<dataset>> sets;      ///< One for all edges, or one for each.
-    std::vector<data_split> splits;                  ///< Like sets
+    std::vector<std::unique_ptr<dataset>> sets; ///< One for all edges, or one for each.
+    std::vector<data_split> splits;             ///< Like sets
     std::vector<std::vector<std::size_t>> by_cluster;
     transform_spec transform;
     mutable decode_pool pool;
@@ -116,8 +116,8 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
         p.sets.push_back(std::move(folder));
     } else {
         for (int edge = 0; edge < scene.network.edges; ++edge) {
-            p.sets.push_back(make_procedural({scene.data.domain + edge, scene.data.classes, scene.model.vit.image,
-                                              scene.data.samples, scene.seed}));
+            p.sets.push_back(make_procedural(
+                {scene.data.domain + edge, scene.data.classes, scene.model.vit.image, scene.data.samples, scene.seed}));
         }
     }
     for (const auto& set : p.sets) {
@@ -183,9 +183,10 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit
     const auto load = [&](std::size_t batch) {
         const auto first = samples.begin() + static_cast<std::ptrdiff_t>(batch * evaluation_batch);
         const auto count = std::min(evaluation_batch, samples.size() - batch * evaluation_batch);
-        return p.pool.submit<labelled_batch>([&p, set, some = std::vector<std::size_t>(first, first + static_cast<std::ptrdiff_t>(count))] {
-            return load_batch(*p.sets[set], some, p.transform);
-        });
+        return p.pool.submit<labelled_batch>(
+            [&p, set, some = std::vector<std::size_t>(first, first + static_cast<std::ptrdiff_t>(count))] {
+                return load_batch(*p.sets[set], some, p.transform);
+            });
     };
     std::vector<batch_result> results;
     const at::NoGradGuard no_grad;

@@ -18,8 +18,8 @@ std::uint64_t stable_hash(std::string_view bytes, std::uint64_t seed) {
     return h ^ (h >> 33);
 }
 
-random_stream::random_stream(std::uint64_t seed, std::string_view purpose, std::string_view entity,
-                             std::uint32_t round, std::uint32_t index) {
+random_stream::random_stream(std::uint64_t seed, std::string_view purpose, std::string_view entity, std::uint32_t round,
+                             std::uint32_t index) {
     const std::uint64_t key = stable_hash(entity, stable_hash(purpose, seed));
     key_[0] = static_cast<std::uint32_t>(key);
     key_[1] = static_cast<std::uint32_t>(key >> 32);
@@ -36,7 +36,8 @@ void random_stream::refill() {
         const std::uint64_t a = 0xD2511F53ULL * c[0];
         const std::uint64_t b = 0xCD9E8D57ULL * c[2];
         const std::uint32_t next[4] = {static_cast<std::uint32_t>(b >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(b),
-                                       static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k[1], static_cast<std::uint32_t>(a)};
+                                       static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k[1],
+                                       static_cast<std::uint32_t>(a)};
         for (int i = 0; i < 4; ++i) {
             c[i] = next[i];
         }

@@ -37,7 +37,8 @@ public:
         drawn("link." + kind + ".rate", dimension::rate, rate, what, true);
         drawn("link." + kind + ".latency", dimension::time, latency, "time from the end of sending to arrival", true);
         drawn("link." + kind + ".bandwidth", dimension::frequency, band,
-              kind == "d2d" ? "band of an edge, divided over its clusters and their directed hops" : "band of each link",
+              kind == "d2d" ? "band of an edge, divided over its clusters and their directed hops"
+                            : "band of each link",
               band_assumed);
     }
     void device(const std::string& kind, const char* rate, const char* power, const char* tx, const char* rx,
@@ -75,10 +76,12 @@ std::vector<key_info> make_keys() {
     t.integer("model.dim", "64", "width of a token (custom)");
     t.integer("model.depth", "4", "Transformer blocks (custom)");
     t.integer("model.heads", "4", "attention heads (custom)");
-    t.text("model.weights", "random", "the pre-trained backbone", "a safetensors file with timm or Hugging Face names, or random");
+    t.text("model.weights", "random", "the pre-trained backbone",
+           "a safetensors file with timm or Hugging Face names, or random");
     t.text("model.cache", "", "folder for converted weights; empty: the user's cache folder", "a folder");
 
-    t.choice("tuning.method", "prompt_deep", "prompt_deep", "parameter-efficient tuning method; the head is tuned always");
+    t.choice("tuning.method", "prompt_deep", "prompt_deep",
+             "parameter-efficient tuning method; the head is tuned always");
     t.integer("tuning.prompts", "10", "prompts a block");
 
     t.integer("train.rounds", "3", "rounds at most");
@@ -94,7 +97,8 @@ std::vector<key_info> make_keys() {
     t.real("train.lr_final", "0.01", "cosine decay ends at this fraction of train.lr");
     t.real("train.momentum", "0.9", "momentum (sgd)");
     t.real("train.weight_decay", "5e-5", "weight decay");
-    t.choice("train.labels", "chain", "chain|local", "labels travel along the chain, or stay at the start point (U-shaped)");
+    t.choice("train.labels", "chain", "chain|local",
+             "labels travel along the chain, or stay at the start point (U-shaped)");
     t.onoff("train.charge_evaluation", "off", "the edge's evaluation costs time and energy");
 
     t.choice("data.source", "procedural", "folder|procedural", "where images come from");
@@ -151,20 +155,34 @@ struct future_item {
 };
 
 constexpr future_item future[] = {
-    {"split.blocks", "auto"},           {"clock", "real"},
-    {"strict_fidelity", "on"},          {"tuning.method", "prompt_shallow"},
-    {"tuning.method", "prefix"},        {"tuning.method", "lora"},
-    {"tuning.method", "adapter"},       {"tuning.method", "head"},
-    {"tuning.method", "full"},          {"data.partition", "dirichlet"},
-    {"data.partition", "quantity"},     {"data.partition", "domain"},
-    {"data.partition", "classes"},      {"cluster.edge_stage", "auto"},
-    {"cloud.period", ""},               {"round.wait", ""},
-    {"scheme", ""},                     {"compute", ""},
-    {"charge.gradients", ""},           {"cs.access", ""},
-    {"cs_down.multicast", ""},          {"network.file", ""},
-    {"sense.mode", ""},                 {"delivery", ""},
-    {"cache", ""},                      {"device.client.battery", ""},
-    {"half_duplex", ""},                {"device", ""},
+    {"split.blocks", "auto"},
+    {"clock", "real"},
+    {"strict_fidelity", "on"},
+    {"tuning.method", "prompt_shallow"},
+    {"tuning.method", "prefix"},
+    {"tuning.method", "lora"},
+    {"tuning.method", "adapter"},
+    {"tuning.method", "head"},
+    {"tuning.method", "full"},
+    {"data.partition", "dirichlet"},
+    {"data.partition", "quantity"},
+    {"data.partition", "domain"},
+    {"data.partition", "classes"},
+    {"cluster.edge_stage", "auto"},
+    {"cloud.period", ""},
+    {"round.wait", ""},
+    {"scheme", ""},
+    {"compute", ""},
+    {"charge.gradients", ""},
+    {"cs.access", ""},
+    {"cs_down.multicast", ""},
+    {"network.file", ""},
+    {"sense.mode", ""},
+    {"delivery", ""},
+    {"cache", ""},
+    {"device.client.battery", ""},
+    {"half_duplex", ""},
+    {"device", ""},
 };
 
 } // namespace

@@ -15,10 +15,10 @@ struct key_info {
     std::string name;
     value_kind kind = value_kind::text;
     dimension unit = dimension::number;
-    std::string initial;          ///< Default; may be empty.
+    std::string initial; ///< Default; may be empty.
     std::string description;
-    bool assumed = false;         ///< The default is an assumption of ours, shown as such.
-    std::string accepted;         ///< choice: the words, separated by '|'; otherwise what the help shows.
+    bool assumed = false; ///< The default is an assumption of ours, shown as such.
+    std::string accepted; ///< choice: the words, separated by '|'; otherwise what the help shows.
 };
 
 /// Every key, in the order of the help. `source` facts: see the README.

@@ -25,11 +25,9 @@ const char* const switches[] = {"help", "version", "print_config", "dry_run"};
 const char* const general[] = {"config", "log_level", "progress"};
 
 /// What changes how a run is carried out, but not its results.
-const std::set<std::string> not_in_identity{"output",          "overwrite",        "resume",
-                                            "placement",       "runtime.active_clusters",
-                                            "runtime.silence", "checkpoint.every", "checkpoint.keep",
-                                            "model.cache",     "events",           "model.weights",
-                                            "data.root"};
+const std::set<std::string> not_in_identity{
+    "output",           "overwrite",       "resume",      "placement", "runtime.active_clusters", "runtime.silence",
+    "checkpoint.every", "checkpoint.keep", "model.cache", "events",    "model.weights",           "data.root"};
 
 template <typename List>
 std::string nearest(const std::string& word, const List& names) {
@@ -150,8 +148,9 @@ void read_environment(const std::map<std::string, std::string>& environment, set
         keys[variable_name(key.name)] = key.name;
     }
     for (const auto& [name, value] : environment) {
-        // GAISNET_DATA and GAISNET_TEST_... belong to the tests.
-        if (!name.starts_with("GAISNET_") || name == "GAISNET_DATA" || name.starts_with("GAISNET_TEST_")) {
+        // Others belong to the tests and to jobs/mpirun.sh.
+        if (!name.starts_with("GAISNET_") || name == "GAISNET_DATA" || name == "GAISNET_MPIRUN_OPTIONS" ||
+            name.starts_with("GAISNET_TEST_")) {
             continue;
         }
         const auto found = keys.find(name);
@@ -181,8 +180,7 @@ std::string normalised(const std::string& argument) {
 
 void set_command(command_line& out, const std::string& word) {
     if (!out.command.empty()) {
-        throw usage_error("command line: \"" + word + "\" is too much behind " + out.command +
-                          "; flags start with --");
+        throw usage_error("command line: \"" + word + "\" is too much behind " + out.command + "; flags start with --");
     }
     if (std::find(std::begin(future_commands), std::end(future_commands), word) != std::end(future_commands)) {
         throw usage_error("command line: " + word + " is not built yet; accepted: finetune, plan, pretrain");

@@ -32,11 +32,11 @@ const std::vector<unit>& units_of(dimension what) {
                                         {"GB/s", bits_a_byte * 1e9}};
     static const std::vector<unit> time{{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"min", 60}, {"h", 3600}};
     static const std::vector<unit> frequency{{"Hz", 1}, {"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9}};
-    static const std::vector<unit> compute{{"FLOP/s", 1},       {"kFLOP/s", 1e3},  {"MFLOP/s", 1e6},
-                                           {"GFLOP/s", 1e9},    {"TFLOP/s", 1e12}, {"PFLOP/s", 1e15}};
+    static const std::vector<unit> compute{{"FLOP/s", 1},    {"kFLOP/s", 1e3},  {"MFLOP/s", 1e6},
+                                           {"GFLOP/s", 1e9}, {"TFLOP/s", 1e12}, {"PFLOP/s", 1e15}};
     static const std::vector<unit> power{{"mW", 1e-3}, {"W", 1}, {"kW", 1e3}, {dbm, 1}};
     static const std::vector<unit> energy{{"uJ", 1e-6}, {"mJ", 1e-3}, {"J", 1}, {"kJ", 1e3}, {"Wh", 3600}};
-    static const std::vector<unit> size{{"B", 1},      {"kB", 1e3},       {"MB", 1e6},         {"GB", 1e9},
+    static const std::vector<unit> size{{"B", 1},      {"kB", 1e3},        {"MB", 1e6},          {"GB", 1e9},
                                         {"KiB", 1024}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}};
     switch (what) {
     case dimension::number: return none;
@@ -136,7 +136,8 @@ distribution parse_distribution(std::string_view text, dimension what) {
         const auto comma = list.find(',');
         const auto [value, extra] = number_and_unit(list.substr(0, comma));
         if (!extra.empty()) {
-            throw usage_error("\"" + std::string(extra) + "\": the unit of a distribution stands behind its parenthesis");
+            throw usage_error("\"" + std::string(extra) +
+                              "\": the unit of a distribution stands behind its parenthesis");
         }
         out.parameters.push_back(to_si(value, name, what));
         if (comma == std::string_view::npos) {

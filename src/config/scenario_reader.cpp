@@ -158,8 +158,8 @@ void read_network(const reader& in, scenario& out) {
         out.cluster.edge_stage = in.count("cluster.edge_stage", 2);
         for (const int clients : out.network.clients) {
             if (*out.cluster.edge_stage > clients + 1) {
-                in.reject("cluster.edge_stage", "a chain of " + std::to_string(clients) + " clients accepts none, or 2 to " +
-                                                    std::to_string(clients + 1));
+                in.reject("cluster.edge_stage", "a chain of " + std::to_string(clients) +
+                                                    " clients accepts none, or 2 to " + std::to_string(clients + 1));
             }
         }
     }
@@ -167,10 +167,9 @@ void read_network(const reader& in, scenario& out) {
 
 void read_model(const reader& in, scenario& out) {
     auto& vit = out.model.vit;
-    vit.preset = in.choice<std::string>("model.preset", {{"custom", "custom"},
-                                                         {"vit_tiny", "vit_tiny"},
-                                                         {"vit_small", "vit_small"},
-                                                         {"vit_base", "vit_base"}});
+    vit.preset = in.choice<std::string>(
+        "model.preset",
+        {{"custom", "custom"}, {"vit_tiny", "vit_tiny"}, {"vit_small", "vit_small"}, {"vit_base", "vit_base"}});
     if (vit.preset == "custom") {
         vit.image = in.integer("model.image", 1);
         vit.patch = in.integer("model.patch", 1);
@@ -277,23 +276,24 @@ void read_train(const reader& in, scenario& out) {
     train.steps = in.count("train.steps", 0);
     train.batch = in.count("train.batch", 1);
     train.micro_batches = in.count("train.micro_batches", 1);
-    train.schedule = in.choice<schedule_kind>("train.schedule", {{"serial", schedule_kind::serial},
-                                                                 {"gpipe", schedule_kind::gpipe},
-                                                                 {"1f1b", schedule_kind::one_f_one_b}});
+    train.schedule = in.choice<schedule_kind>(
+        "train.schedule",
+        {{"serial", schedule_kind::serial}, {"gpipe", schedule_kind::gpipe}, {"1f1b", schedule_kind::one_f_one_b}});
     if (train.micro_batches > train.batch) {
-        in.reject("train.micro_batches", "there are not more micro-batches than samples, train.batch = " +
-                                             std::to_string(train.batch));
+        in.reject("train.micro_batches",
+                  "there are not more micro-batches than samples, train.batch = " + std::to_string(train.batch));
     }
     if (train.schedule == schedule_kind::serial && train.micro_batches != 1) {
         in.reject("train.micro_batches", "train.schedule = serial has one; gpipe and 1f1b accept more");
     }
-    train.optimizer = in.choice<optimizer_kind>("train.optimizer",
-                                                {{"sgd", optimizer_kind::sgd}, {"adamw", optimizer_kind::adamw}});
+    train.optimizer =
+        in.choice<optimizer_kind>("train.optimizer", {{"sgd", optimizer_kind::sgd}, {"adamw", optimizer_kind::adamw}});
     train.lr = in.real("train.lr", 0.0, 1e300, true);
     train.lr_final = in.real("train.lr_final", 0.0, 1.0);
     train.momentum = in.real("train.momentum", 0.0, 1.0);
     train.weight_decay = in.real("train.weight_decay", 0.0, 1e300);
-    train.labels = in.choice<label_route>("train.labels", {{"chain", label_route::chain}, {"local", label_route::local}});
+    train.labels =
+        in.choice<label_route>("train.labels", {{"chain", label_route::chain}, {"local", label_route::local}});
     train.charge_evaluation = in.onoff("train.charge_evaluation");
 }
 
@@ -325,8 +325,8 @@ void read_data(const reader& in, scenario& out) {
     data.partition = in.text("data.partition");
     in.choice<int>("data.partition", {{"iid", 0}});
     data.per_cluster = in.integer("data.per_cluster", 0);
-    data.damaged = in.choice<damaged_policy>("data.damaged",
-                                             {{"skip", damaged_policy::skip}, {"fatal", damaged_policy::fatal}});
+    data.damaged =
+        in.choice<damaged_policy>("data.damaged", {{"skip", damaged_policy::skip}, {"fatal", damaged_policy::fatal}});
     data.augment = in.onoff("data.augment");
     data.classes = static_cast<int>(in.integer("data.classes", 2, 10));
     data.domain = in.count("data.domain", 0);
@@ -383,9 +383,9 @@ void read_run(const reader& in, scenario& out) {
     }
     out.checkpoint.every = in.count("checkpoint.every", 0);
     out.checkpoint.keep = in.count("checkpoint.keep", 1);
-    out.placement = in.choice<placement_kind>("placement", {{"auto", placement_kind::automatic},
-                                                            {"cluster", placement_kind::cluster},
-                                                            {"node", placement_kind::node}});
+    out.placement = in.choice<placement_kind>(
+        "placement",
+        {{"auto", placement_kind::automatic}, {"cluster", placement_kind::cluster}, {"node", placement_kind::node}});
     in.choice<int>("clock", {{"virtual", 0}});
     if (in.real("time_scale", 0.0, 1e300, true) != 1.0) {
         in.reject("time_scale", "it belongs to clock = real, which is not built yet");

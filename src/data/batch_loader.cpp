@@ -18,7 +18,10 @@ labelled_batch empty_batch(std::size_t count, const transform_spec& transform) {
 
 batch_loader::batch_loader(const dataset& data, std::vector<std::size_t> samples, loader_settings settings,
                            decode_pool& pool)
-    : data_(data), samples_(std::move(samples)), settings_(std::move(settings)), pool_(pool) {}
+    : data_(data)
+    , samples_(std::move(samples))
+    , settings_(std::move(settings))
+    , pool_(pool) {}
 
 batch_loader::~batch_loader() {
     if (next_.valid()) {
@@ -31,8 +34,9 @@ std::int64_t batch_loader::batches() const {
 }
 
 labelled_batch batch_loader::make(place where) const {
-    const auto order = random_stream(settings_.seed, "shuffle", settings_.owner, static_cast<std::uint32_t>(where.epoch))
-                           .permutation(samples_.size());
+    const auto order =
+        random_stream(settings_.seed, "shuffle", settings_.owner, static_cast<std::uint32_t>(where.epoch))
+            .permutation(samples_.size());
     const auto first = static_cast<std::size_t>(where.index * settings_.batch);
     const auto end = std::min(first + static_cast<std::size_t>(settings_.batch), samples_.size());
     auto out = empty_batch(end - first, settings_.transform);

@@ -22,9 +22,9 @@ struct labelled_batch {
 struct loader_settings {
     transform_spec transform;
     std::int64_t batch = 10;
-    bool augment = false;  ///< transform_train instead of transform_validation.
+    bool augment = false; ///< transform_train instead of transform_validation.
     std::uint64_t seed = 1;
-    std::string owner;     ///< Name of the start point: its order is drawn for it.
+    std::string owner; ///< Name of the start point: its order is drawn for it.
 };
 
 /// Batches of one start point: every epoch in a new order, a function of (seed, owner, epoch). While one batch is being

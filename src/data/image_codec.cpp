@@ -55,7 +55,8 @@ bool decode_jpeg_into(const std::uint8_t* data, std::size_t size, jpeg_errors& e
     jpeg_start_decompress(&info);
     out.width = static_cast<int>(info.output_width);
     out.height = static_cast<int>(info.output_height);
-    const auto row_bytes = static_cast<std::size_t>(info.output_width) * static_cast<std::size_t>(info.output_components);
+    const auto row_bytes =
+        static_cast<std::size_t>(info.output_width) * static_cast<std::size_t>(info.output_components);
     out.rgb.resize(static_cast<std::size_t>(info.output_width) * info.output_height * 3);
     JSAMPARRAY row = (*info.mem->alloc_sarray)(reinterpret_cast<j_common_ptr>(&info), JPOOL_IMAGE,
                                                static_cast<JDIMENSION>(row_bytes), 1);

@@ -22,7 +22,8 @@ data_split stratified_split(const dataset& data, double train_fraction, std::uin
                               " samples; at least two are needed, one to train on and one to validate on");
         }
         const auto order = random_stream(seed, "split", data.class_names()[label]).permutation(members.size());
-        const auto wanted = static_cast<std::size_t>(std::llround(train_fraction * static_cast<double>(members.size())));
+        const auto wanted =
+            static_cast<std::size_t>(std::llround(train_fraction * static_cast<double>(members.size())));
         const auto train = std::clamp<std::size_t>(wanted, 1, members.size() - 1);
         for (std::size_t i = 0; i < members.size(); ++i) {
             (i < train ? out.train : out.validation).push_back(members[order[i]]);

@@ -17,13 +17,13 @@ constexpr double pi = std::numbers::pi;
 
 /// How a domain draws.
 struct style {
-    double hue, hue_range; ///< Colours of the pattern
+    double hue, hue_range;        ///< Colours of the pattern
     double scale_low, scale_high; ///< Periods of the pattern across the image
-    double turn;           ///< Largest rotation, radians
-    double contrast;       ///< Between the two colours
-    double gradient;       ///< Strength of the background's gradient
-    double noise;          ///< Standard deviation, of 1
-    double softness;       ///< Width of the pattern's borders, in periods
+    double turn;                  ///< Largest rotation, radians
+    double contrast;              ///< Between the two colours
+    double gradient;              ///< Strength of the background's gradient
+    double noise;                 ///< Standard deviation, of 1
+    double softness;              ///< Width of the pattern's borders, in periods
 };
 
 style style_of(int domain) {
@@ -65,23 +65,23 @@ double pattern(int label, double u, double v, double softness) {
     const double cell_u = u - std::round(u), cell_v = v - std::round(v);
     const double diagonal = std::sqrt(0.5);
     switch (label) {
-    case 0: return soft(b, 0.25, softness);                                        // level stripes
-    case 1: return soft(a, 0.25, softness);                                        // upright stripes
-    case 2: return soft(wave((u + v) * diagonal), 0.25, softness);                 // falling stripes
-    case 3: return soft((a - 0.25) * (b - 0.25) * 8.0, 0.0, softness * 2);         // checks
-    case 4: return soft(wave(std::hypot(u, v)), 0.25, softness);                   // rings
-    case 5: return 1.0 - soft(std::hypot(cell_u, cell_v), 0.32, softness);         // discs
-    case 6: return soft(wave((u - v) * diagonal), 0.25, softness);                 // rising stripes
+    case 0: return soft(b, 0.25, softness);                                                  // level stripes
+    case 1: return soft(a, 0.25, softness);                                                  // upright stripes
+    case 2: return soft(wave((u + v) * diagonal), 0.25, softness);                           // falling stripes
+    case 3: return soft((a - 0.25) * (b - 0.25) * 8.0, 0.0, softness * 2);                   // checks
+    case 4: return soft(wave(std::hypot(u, v)), 0.25, softness);                             // rings
+    case 5: return 1.0 - soft(std::hypot(cell_u, cell_v), 0.32, softness);                   // discs
+    case 6: return soft(wave((u - v) * diagonal), 0.25, softness);                           // rising stripes
     case 7: return 1.0 - soft(std::min(std::abs(cell_u), std::abs(cell_v)), 0.12, softness); // crosses
-    case 8: return soft(wave(v + 2.0 * wave(u * 0.7)), 0.25, softness);            // zigzags
-    default: return soft(wave(std::atan2(v, u) * 8.0 / (2.0 * pi)), 0.25, softness); // rays
+    case 8: return soft(wave(v + 2.0 * wave(u * 0.7)), 0.25, softness);                      // zigzags
+    default: return soft(wave(std::atan2(v, u) * 8.0 / (2.0 * pi)), 0.25, softness);         // rays
     }
 }
 
 class procedural final : public dataset {
 public:
     explicit procedural(const procedural_spec& spec): spec_(spec), style_(style_of(spec.domain)) {
-        static const char* const names[procedural_classes] = {"level",  "upright", "falling", "checks",  "rings",
+        static const char* const names[procedural_classes] = {"level", "upright", "falling", "checks",  "rings",
                                                               "discs", "rising",  "crosses", "zigzags", "rays"};
         if (spec.classes < 2 || spec.classes > procedural_classes || spec.domain < 0) {
             throw std::invalid_argument("procedural images: classes or domain out of range");
@@ -99,7 +99,8 @@ public:
     }
 
     image load(std::size_t sample) const override {
-        random_stream draw(spec_.seed, "procedural", std::to_string(spec_.domain), 0, static_cast<std::uint32_t>(sample));
+        random_stream draw(spec_.seed, "procedural", std::to_string(spec_.domain), 0,
+                           static_cast<std::uint32_t>(sample));
         const auto& s = style_;
         const double hue = s.hue + draw.uniform(-s.hue_range, s.hue_range) + 2.0;
         const double value = draw.uniform(0.35, 0.65), saturation = draw.uniform(0.2, 0.8);

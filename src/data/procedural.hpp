@@ -9,9 +9,9 @@ namespace gaisnet {
 constexpr int procedural_classes = 10; ///< At most
 
 struct procedural_spec {
-    int domain = 0;            ///< Any number from 0 on: its style is drawn from it.
-    int classes = 6;           ///< 2 to procedural_classes
-    std::int64_t size = 32;    ///< Side, pixels
+    int domain = 0;         ///< Any number from 0 on: its style is drawn from it.
+    int classes = 6;        ///< 2 to procedural_classes
+    std::int64_t size = 32; ///< Side, pixels
     std::int64_t samples = 1200;
     std::uint64_t seed = 1;
 };

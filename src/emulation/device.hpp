@@ -6,13 +6,13 @@ namespace gaisnet {
 
 /// A device: how fast it computes and what that and its radio cost.
 struct device_model {
-    double rate_flop_s = 0;   ///< FLOP/s
-    double power_w = 0;       ///< While computing; kappa f^3 when given by frequency (E = kappa f^2 x cycles).
-    double tx_power_w = 0;    ///< While sending
-    double rx_power_w = 0;    ///< While receiving
-    double idle_power_w = 0;  ///< All the time
-    double sense_time_s = 0;  ///< A sample
-    double sense_energy_j = 0;///< A sample
+    double rate_flop_s = 0;    ///< FLOP/s
+    double power_w = 0;        ///< While computing; kappa f^3 when given by frequency (E = kappa f^2 x cycles).
+    double tx_power_w = 0;     ///< While sending
+    double rx_power_w = 0;     ///< While receiving
+    double idle_power_w = 0;   ///< All the time
+    double sense_time_s = 0;   ///< A sample
+    double sense_energy_j = 0; ///< A sample
     std::uint64_t memory_bytes = 0;
 };
 

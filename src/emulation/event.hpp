@@ -30,17 +30,17 @@ const char* name_of(node_role);
 
 /// One event of the ledger.
 struct event_row {
-    std::uint32_t node = 0;     ///< Index in /topology/nodes: who computed or sent.
-    std::uint32_t peer = 0;     ///< Receiver of a transfer; equal to node otherwise.
+    std::uint32_t node = 0; ///< Index in /topology/nodes: who computed or sent.
+    std::uint32_t peer = 0; ///< Receiver of a transfer; equal to node otherwise.
     event_kind kind{};
     link_class link{};
-    std::uint32_t round = 0;    ///< 1-based.
+    std::uint32_t round = 0; ///< 1-based.
     double start_s = 0;
-    double end_s = 0;           ///< End of the occupation of the device or link.
-    double arrival_s = 0;       ///< end_s plus the link's latency; equal to end_s for device events.
+    double end_s = 0;     ///< End of the occupation of the device or link.
+    double arrival_s = 0; ///< end_s plus the link's latency; equal to end_s for device events.
     double flops = 0;
     std::uint64_t bytes = 0;
-    double energy_j = 0;        ///< At node and, for a transfer, peer.
+    double energy_j = 0; ///< At node and, for a transfer, peer.
     double airtime_hz_s = 0;
 };
 

@@ -18,8 +18,9 @@ void ledger::add_node(const device_model& device) {
 
 void ledger::add_link(std::uint32_t from, std::uint32_t to, link_class kind, double rate_bit_s, double latency_s,
                       double bandwidth_hz) {
-    links_[pair_key(from, to)].queue = std::make_unique<link>(
-        queue_, static_cast<link_observer&>(*this), from, to, kind, std::make_unique<constant_rate>(rate_bit_s), latency_s, bandwidth_hz);
+    links_[pair_key(from, to)].queue =
+        std::make_unique<link>(queue_, static_cast<link_observer&>(*this), from, to, kind,
+                               std::make_unique<constant_rate>(rate_bit_s), latency_s, bandwidth_hz);
 }
 
 void ledger::begin_round(std::uint32_t round, double start_s) {

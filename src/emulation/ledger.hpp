@@ -75,8 +75,8 @@ private:
         std::int64_t last_event = -1;
     };
 
-    std::int64_t occupy(std::uint32_t node, event_kind, double seconds, double flops, double joules,
-                        std::int64_t cause, event_queue::action done);
+    std::int64_t occupy(std::uint32_t node, event_kind, double seconds, double flops, double joules, std::int64_t cause,
+                        event_queue::action done);
     void transfer_started(std::uint64_t transfer, double start) override;
     void transfer_ended(std::uint64_t transfer, double end) override;
 
@@ -95,6 +95,5 @@ struct critical_path {
     double delivery_s = 0, sensing_s = 0, compute_s = 0, d2d_s = 0, cs_smashed_s = 0, upload_s = 0, edge_s = 0;
 };
 critical_path trace_back(const std::vector<ledger_event>&, std::int64_t last);
-
 
 } // namespace gaisnet

@@ -47,8 +47,14 @@ class link {
 public:
     link(event_queue& queue, link_observer& observer, std::uint32_t from, std::uint32_t to, link_class kind,
          std::unique_ptr<rate_model> rate, double latency_s, double bandwidth_hz)
-        : queue_(queue), observer_(observer), from_(from), to_(to), kind_(kind), rate_(std::move(rate)),
-          latency_s_(latency_s), bandwidth_hz_(bandwidth_hz) {}
+        : queue_(queue)
+        , observer_(observer)
+        , from_(from)
+        , to_(to)
+        , kind_(kind)
+        , rate_(std::move(rate))
+        , latency_s_(latency_s)
+        , bandwidth_hz_(bandwidth_hz) {}
     link(const link&) = delete;
     link& operator=(const link&) = delete;
 

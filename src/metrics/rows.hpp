@@ -10,29 +10,29 @@ namespace gaisnet {
 
 /// One edge's round.
 struct round_row {
-    std::uint32_t edge = 0;     ///< 0-based.
-    std::uint32_t round = 0;    ///< 1-based.
-    double accuracy = 0;        ///< Validation, 0..1.
-    double loss = 0;            ///< Validation, mean cross entropy.
-    double train_loss = 0;      ///< Mean over the round's training samples.
+    std::uint32_t edge = 0;  ///< 0-based.
+    std::uint32_t round = 0; ///< 1-based.
+    double accuracy = 0;     ///< Validation, 0..1.
+    double loss = 0;         ///< Validation, mean cross entropy.
+    double train_loss = 0;   ///< Mean over the round's training samples.
     double train_accuracy = 0;
-    double latency_s = 0;       ///< Of the round.
+    double latency_s = 0; ///< Of the round.
     /// Parts of latency_s along the critical path; they add up to it.
     double delivery_s = 0, sensing_s = 0, compute_s = 0, d2d_s = 0, cs_smashed_s = 0, upload_s = 0, edge_s = 0;
-    double end_s = 0;           ///< Virtual time at which the round ended.
-    std::uint64_t samples = 0;  ///< Trained on in this round, epochs counted.
+    double end_s = 0;          ///< Virtual time at which the round ended.
+    std::uint64_t samples = 0; ///< Trained on in this round, epochs counted.
     double client_flops = 0, edge_flops = 0;
     double energy_j = 0;
-    std::array<std::uint64_t, link_classes> bytes{};  ///< By link class, index = link_class.
+    std::array<std::uint64_t, link_classes> bytes{}; ///< By link class, index = link_class.
     std::array<double, link_classes> airtime_hz_s{};
-    double wall_s = 0;          ///< Wall time that the emulation took.
+    double wall_s = 0; ///< Wall time that the emulation took.
 };
 
 /// One node's round (tables /clients and /energy and /memory are made of these).
 struct node_row {
     std::uint32_t node = 0;
     std::uint32_t round = 0;
-    double busy_s = 0;          ///< Compute and sensing.
+    double busy_s = 0; ///< Compute and sensing.
     double flops = 0;
     double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0, idle_j = 0;
     std::uint64_t bytes_sent = 0, bytes_received = 0;
@@ -43,7 +43,7 @@ struct node_row {
 
 /// Static description of a node, for /topology/nodes.
 struct node_description {
-    std::string name;           ///< "edge0", "c1.2" (cluster 1, client 2), "e1.c1.2" with several edges.
+    std::string name; ///< "edge0", "c1.2" (cluster 1, client 2), "e1.c1.2" with several edges.
     node_role role{};
     std::int32_t edge = -1, cluster = -1, position = -1; ///< 0-based; -1 where it has no meaning.
     std::int32_t rank = 0;
@@ -63,7 +63,7 @@ struct link_description {
 /// Messages and bytes that a transport really carried between ranks (or inside one), per round.
 struct transport_row {
     std::uint32_t round = 0;
-    std::string transport;      ///< "loopback", "mpi", "nccl"
+    std::string transport; ///< "loopback", "mpi", "nccl"
     std::uint64_t messages = 0, bytes = 0;
 };
 

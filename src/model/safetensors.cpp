@@ -36,9 +36,9 @@ std::string system_reason(int code) { return std::error_code(code, std::generic_
 
 std::optional<std::size_t> dtype_bytes(std::string_view dtype) {
     static const std::map<std::string_view, std::size_t> sizes = {
-        {"BOOL", 1},    {"U8", 1},      {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1}, {"F8_E8M0", 1},
-        {"I16", 2},     {"U16", 2},     {"F16", 2}, {"BF16", 2},    {"I32", 4},     {"U32", 4},
-        {"F32", 4},     {"F64", 8},     {"I64", 8}, {"U64", 8},     {"C64", 8},
+        {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1}, {"F8_E8M0", 1},
+        {"I16", 2},  {"U16", 2}, {"F16", 2}, {"BF16", 2},    {"I32", 4},     {"U32", 4},
+        {"F32", 4},  {"F64", 8}, {"I64", 8}, {"U64", 8},     {"C64", 8},
     };
     const auto found = sizes.find(dtype);
     return found == sizes.end() ? std::nullopt : std::optional(found->second);
@@ -209,9 +209,7 @@ float float16_to_float32(std::uint16_t bits) {
     return std::bit_cast<float>(sign | (wide << 23) | (fraction << 13));
 }
 
-float bfloat16_to_float32(std::uint16_t bits) {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
+float bfloat16_to_float32(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 
 // ---------------------------------------------------------------------------------------------------------------------
 // mapped_file
@@ -404,17 +402,18 @@ void safetensors_file::order_and_check() {
                               ", which ends at " + std::to_string(covered));
         }
         if (tensor.begin > covered) {
-            throw usage_error("there is a gap of " + std::to_string(tensor.begin - covered) +
-                              " bytes before tensor " + printable(tensor.name) + " (bytes " + std::to_string(covered) +
-                              " to " + std::to_string(tensor.begin) + " of the data belong to no tensor)");
+            throw usage_error("there is a gap of " + std::to_string(tensor.begin - covered) + " bytes before tensor " +
+                              printable(tensor.name) + " (bytes " + std::to_string(covered) + " to " +
+                              std::to_string(tensor.begin) + " of the data belong to no tensor)");
         }
         covered = tensor.end;
         index_[tensor.name] = i;
     }
     if (covered != data_.size()) {
-        throw usage_error(std::to_string(data_.size() - covered) + " trailing bytes follow the last tensor, which "
-                          "ends at byte " + std::to_string(covered) + " of " + std::to_string(data_.size()) +
-                          " bytes of data");
+        throw usage_error(std::to_string(data_.size() - covered) +
+                          " trailing bytes follow the last tensor, which "
+                          "ends at byte " +
+                          std::to_string(covered) + " of " + std::to_string(data_.size()) + " bytes of data");
     }
 }
 
@@ -532,9 +531,9 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<tens
     std::size_t offset = 0;
     for (const auto* tensor : order) {
         header += (header.size() == 1 ? "" : ",") + json_text(path, tensor->name) + ":{\"dtype\":\"" +
-                  (tensor->type == element_type::int64 ? "I64" : "F32") + "\",\"shape\":" +
-                  nlohmann::json(tensor->shape).dump() + ",\"data_offsets\":[" + std::to_string(offset) + "," +
-                  std::to_string(offset + tensor->data.size()) + "]}";
+                  (tensor->type == element_type::int64 ? "I64" : "F32") +
+                  "\",\"shape\":" + nlohmann::json(tensor->shape).dump() + ",\"data_offsets\":[" +
+                  std::to_string(offset) + "," + std::to_string(offset + tensor->data.size()) + "]}";
         offset += tensor->data.size();
     }
     header += '}';

@@ -118,12 +118,19 @@ struct tensor_to_write {
     std::span<const std::byte> data;
 
     tensor_to_write(std::string its_name, std::vector<std::int64_t> its_shape, std::span<const float> values)
-        : name(std::move(its_name)), shape(std::move(its_shape)), data(std::as_bytes(values)) {}
+        : name(std::move(its_name))
+        , shape(std::move(its_shape))
+        , data(std::as_bytes(values)) {}
     tensor_to_write(std::string its_name, std::vector<std::int64_t> its_shape, std::span<const std::int64_t> values)
-        : name(std::move(its_name)), shape(std::move(its_shape)), type(element_type::int64),
-          data(std::as_bytes(values)) {}
+        : name(std::move(its_name))
+        , shape(std::move(its_shape))
+        , type(element_type::int64)
+        , data(std::as_bytes(values)) {}
     tensor_to_write(std::string its_name, const tensor_view& view)
-        : name(std::move(its_name)), shape(view.shape), type(view.type), data(view.data, view.bytes()) {}
+        : name(std::move(its_name))
+        , shape(view.shape)
+        , type(view.type)
+        , data(view.data, view.bytes()) {}
 };
 
 /// Writes a safetensors file atomically (see atomic_file): I64 tensors before F32 ones, so that all are aligned, each

@@ -26,7 +26,10 @@ std::uint64_t bytes_of(const std::vector<tensor_spec>& tensors) {
 
 stage_spec::stage_spec(const vit_config& vit, std::shared_ptr<const tuning_method> method, std::int64_t classes,
                        stage_cut cut)
-    : vit_(vit), method_(std::move(method)), classes_(classes), cut_(cut) {
+    : vit_(vit)
+    , method_(std::move(method))
+    , classes_(classes)
+    , cut_(cut) {
     const auto append = [this](const std::vector<tunable_spec>& more) {
         tunables_.insert(tunables_.end(), more.begin(), more.end());
     };

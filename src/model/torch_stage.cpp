@@ -9,7 +9,10 @@ namespace gaisnet {
 
 torch_stage::torch_stage(const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone,
                          optimizer_settings optimiser, std::shared_ptr<sample_source> source)
-    : spec_(&spec), backbone_(std::move(backbone)), optimizer_(optimiser), source_(std::move(source)) {
+    : spec_(&spec)
+    , backbone_(std::move(backbone))
+    , optimizer_(optimiser)
+    , source_(std::move(source)) {
     for (const auto& tunable : spec.tunables()) {
         parameters_.push_back(at::zeros(tunable.tensor.shape).requires_grad_(true));
     }
@@ -52,9 +55,8 @@ at::Tensor torch_stage::run_blocks(at::Tensor tokens) {
         const std::vector<at::Tensor> own(parameters_.begin() + static_cast<std::ptrdiff_t>(next),
                                           parameters_.begin() + static_cast<std::ptrdiff_t>(next + count));
         next += count;
-        tokens = spec_->method().forward(spec_->vit(), block, tokens, own, [&](const at::Tensor& in) {
-            return backbone_->block(block, in);
-        });
+        tokens = spec_->method().forward(spec_->vit(), block, tokens, own,
+                                         [&](const at::Tensor& in) { return backbone_->block(block, in); });
     }
     return tokens;
 }

@@ -45,8 +45,8 @@ private:
     std::shared_ptr<const vit_backbone> backbone_;
     optimizer optimizer_;
     std::shared_ptr<sample_source> source_;
-    std::vector<at::Tensor> parameters_;                ///< In the order of spec.tunables().
-    std::map<std::int64_t, saved_batch> saved_;         ///< By first sample of the micro-batch.
+    std::vector<at::Tensor> parameters_;        ///< In the order of spec.tunables().
+    std::map<std::int64_t, saved_batch> saved_; ///< By first sample of the micro-batch.
     training_totals totals_;
 };
 

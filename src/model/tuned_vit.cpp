@@ -6,8 +6,9 @@ namespace gaisnet {
 
 tuned_vit::tuned_vit(std::shared_ptr<const vit_backbone> backbone, std::shared_ptr<const tuning_method> method,
                      std::int64_t classes)
-    : backbone_(std::move(backbone)), method_(std::move(method)),
-      tunables_(model_tunables(backbone_->config, *method_, classes)) {
+    : backbone_(std::move(backbone))
+    , method_(std::move(method))
+    , tunables_(model_tunables(backbone_->config, *method_, classes)) {
     for (const auto& tunable : tunables_) {
         parameters_.push_back(at::zeros(tunable.tensor.shape).requires_grad_(true));
     }

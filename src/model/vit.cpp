@@ -11,9 +11,8 @@ constexpr double norm_epsilon = 1e-6;
 at::Tensor attention(const block_weights& w, std::int64_t heads, const at::Tensor& tokens) {
     const auto n = tokens.size(0), length = tokens.size(1), dim = tokens.size(2);
     const auto head_dim = dim / heads;
-    const auto qkv = at::linear(tokens, w.qkv_weight, w.qkv_bias)
-                         .reshape({n, length, 3, heads, head_dim})
-                         .permute({2, 0, 3, 1, 4});
+    const auto qkv =
+        at::linear(tokens, w.qkv_weight, w.qkv_bias).reshape({n, length, 3, heads, head_dim}).permute({2, 0, 3, 1, 4});
     const auto query = qkv[0] * (1.0 / std::sqrt(static_cast<double>(head_dim)));
     const auto probabilities = at::softmax(at::matmul(query, qkv[1].transpose(-2, -1)), -1);
     const auto mixed = at::matmul(probabilities, qkv[2]).transpose(1, 2).reshape({n, length, dim});

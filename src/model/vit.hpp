@@ -24,11 +24,11 @@ struct block_weights {
 /// A Vision Transformer's backbone (Dosovitskiy et al., ICLR 2021) as functions over its weights.
 struct vit_backbone {
     vit_config config;
-    at::Tensor cls_token;                 ///< [1, 1, dim]
-    at::Tensor pos_embed;                 ///< [1, tokens, dim]
-    at::Tensor patch_weight, patch_bias;  ///< [dim, 3, patch, patch], [dim]
+    at::Tensor cls_token;                ///< [1, 1, dim]
+    at::Tensor pos_embed;                ///< [1, tokens, dim]
+    at::Tensor patch_weight, patch_bias; ///< [dim, 3, patch, patch], [dim]
     std::vector<block_weights> blocks;
-    at::Tensor norm_weight, norm_bias;    ///< [dim]
+    at::Tensor norm_weight, norm_bias; ///< [dim]
 
     /// Images [n, 3, image, image] to tokens [n, tokens, dim].
     at::Tensor embed(const at::Tensor& images) const;

@@ -236,9 +236,9 @@ void check_size(const safetensors_file& file, const convention& names, const vit
     if (fits != presets.end()) {
         message += std::string("; model.preset = ") + fits->name + " fits the file";
     } else if (shown.dim && shown.depth && shown.patch && shown.image) {
-        message += "; model.preset = custom with model.dim = " + text(shown.dim) + ", model.depth = " +
-                   text(shown.depth) + ", model.patch = " + text(shown.patch) + ", model.image = " +
-                   text(shown.image) + " and the model.heads it was trained with fits the file";
+        message += "; model.preset = custom with model.dim = " + text(shown.dim) +
+                   ", model.depth = " + text(shown.depth) + ", model.patch = " + text(shown.patch) +
+                   ", model.image = " + text(shown.image) + " and the model.heads it was trained with fits the file";
     }
     reject(file, message);
 }
@@ -282,10 +282,10 @@ bool ignore_tensor(const safetensors_entry& tensor, ignored_map& ignored) {
 void note_ignored(const safetensors_file& file, const ignored_map& ignored, std::vector<std::string>& notes) {
     for (const auto& [part, classes] : ignored) {
         const auto what = printable(part.substr(0, part.size() - 1));
-        notes.push_back("weights " + printable(file.path().string()) + ": " +
-                        (classes ? "the classification head " + what + " of " + std::to_string(*classes) + " classes"
-                                 : what) +
-                        " is ignored");
+        notes.push_back(
+            "weights " + printable(file.path().string()) + ": " +
+            (classes ? "the classification head " + what + " of " + std::to_string(*classes) + " classes" : what) +
+            " is ignored");
     }
 }
 

@@ -185,8 +185,8 @@ std::shared_ptr<const weight_store> weight_store::random(const vit_config& confi
     return store;
 }
 
-std::shared_ptr<const weight_store> weight_store::from_tensors(
-    const vit_config& config, const std::map<std::string, std::vector<float>>& tensors) {
+std::shared_ptr<const weight_store>
+weight_store::from_tensors(const vit_config& config, const std::map<std::string, std::vector<float>>& tensors) {
     auto store = std::make_shared<weight_store>(passkey{}, config);
     for (const auto& [name, values] : tensors) {
         if (!store->index_.contains(name)) {

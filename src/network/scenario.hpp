@@ -20,15 +20,15 @@ struct link_settings {
 
 /// One class of devices: every node of the class draws its values from these.
 struct device_settings {
-    distribution rate;                   ///< FLOP/s (compute_energy = watts), or frequency x flops_per_cycle.
-    distribution power;                  ///< W while computing
-    std::optional<double> kappa;         ///< W s^3: E = kappa f^2 x cycles; with frequency and flops_per_cycle.
+    distribution rate;                     ///< FLOP/s (compute_energy = watts), or frequency x flops_per_cycle.
+    distribution power;                    ///< W while computing
+    std::optional<double> kappa;           ///< W s^3: E = kappa f^2 x cycles; with frequency and flops_per_cycle.
     std::optional<distribution> frequency; ///< Hz
     double flops_per_cycle = 0.0;
-    distribution tx_power;               ///< W while sending
-    distribution rx_power;               ///< W while receiving
-    distribution idle_power;             ///< W all the time
-    distribution memory;                 ///< B
+    distribution tx_power;   ///< W while sending
+    distribution rx_power;   ///< W while receiving
+    distribution idle_power; ///< W all the time
+    distribution memory;     ///< B
 };
 
 enum class schedule_kind { serial, gpipe, one_f_one_b };
@@ -52,8 +52,8 @@ struct stop_rule {
 struct scenario {
     struct {
         int edges = 1;
-        int clusters = 2;                 ///< An edge.
-        std::vector<int> clients{4};      ///< A cluster; one value for all, or one for each cluster of an edge.
+        int clusters = 2;            ///< An edge.
+        std::vector<int> clients{4}; ///< A cluster; one value for all, or one for each cluster of an edge.
     } network;
     struct {
         /// Empty: `even`. Otherwise one count of blocks a stage, in chain order (the edge's stage included), summing
@@ -61,12 +61,12 @@ struct scenario {
         std::vector<std::vector<int>> blocks;
     } split;
     struct {
-        std::optional<int> edge_stage;    ///< 1-based position of the edge's stage in every chain; 2 or larger.
+        std::optional<int> edge_stage; ///< 1-based position of the edge's stage in every chain; 2 or larger.
     } cluster;
     struct {
         vit_config vit;
-        std::string weights;              ///< safetensors file; "random" draws them from the seed.
-        std::string cache;                ///< Directory of converted weights; empty: the user's cache directory.
+        std::string weights; ///< safetensors file; "random" draws them from the seed.
+        std::string cache;   ///< Directory of converted weights; empty: the user's cache directory.
     } model;
     struct {
         std::string method = "prompt_deep";
@@ -75,14 +75,14 @@ struct scenario {
     struct {
         int rounds = 3;
         stop_rule stop;
-        int epochs = 1;                   ///< A round; ignored when steps > 0.
-        int steps = 0;                    ///< Batches a round; 0: whole epochs.
+        int epochs = 1; ///< A round; ignored when steps > 0.
+        int steps = 0;  ///< Batches a round; 0: whole epochs.
         int batch = 10;
         int micro_batches = 1;
         schedule_kind schedule = schedule_kind::serial;
         optimizer_kind optimizer = optimizer_kind::sgd;
         double lr = 0.01;
-        double lr_final = 0.01;           ///< Cosine decay ends at this fraction of lr.
+        double lr_final = 0.01; ///< Cosine decay ends at this fraction of lr.
         double momentum = 0.9;
         double weight_decay = 5e-5;
         label_route labels = label_route::chain;
@@ -90,21 +90,21 @@ struct scenario {
     } train;
     struct {
         data_source source = data_source::procedural;
-        std::string root;                 ///< folder
+        std::string root; ///< folder
         std::vector<double> mean{0.5, 0.5, 0.5};
         std::vector<double> std{0.5, 0.5, 0.5};
         double train_fraction = 0.8;
         std::string partition = "iid";
-        std::int64_t per_cluster = 0;     ///< Samples of a start point; 0: an equal share of all.
+        std::int64_t per_cluster = 0; ///< Samples of a start point; 0: an equal share of all.
         damaged_policy damaged = damaged_policy::skip;
-        bool augment = true;              ///< Random resized crop and flip in training.
-        int classes = 6;                  ///< procedural
-        int domain = 0;                   ///< procedural: domain of the first edge; edge e has domain + e.
-        std::int64_t samples = 1200;      ///< procedural: images of a domain before the train/validation split.
+        bool augment = true;         ///< Random resized crop and flip in training.
+        int classes = 6;             ///< procedural
+        int domain = 0;              ///< procedural: domain of the first edge; edge e has domain + e.
+        std::int64_t samples = 1200; ///< procedural: images of a domain before the train/validation split.
     } data;
     struct {
-        double time = 0.0;                ///< s a sample
-        double energy = 0.0;              ///< J a sample
+        double time = 0.0;   ///< s a sample
+        double energy = 0.0; ///< J a sample
     } sense;
     struct {
         link_settings cs_up, cs_down, d2d, backhaul;
@@ -114,18 +114,18 @@ struct scenario {
     } device;
     struct {
         int epochs = 8;
-        std::int64_t samples = 4000;      ///< Images of every other domain.
+        std::int64_t samples = 4000; ///< Images of every other domain.
         int batch = 64;
         double lr = 1e-3;
-        int domains = 3;                  ///< Number of domains, none of them data.domain.
+        int domains = 3; ///< Number of domains, none of them data.domain.
     } pretrain;
     struct {
         int threads = 1;
-        int active_clusters = 1;          ///< A rank.
-        double silence = 10.0;            ///< s without a heartbeat after which a rank counts as dead.
+        int active_clusters = 1; ///< A rank.
+        double silence = 10.0;   ///< s without a heartbeat after which a rank counts as dead.
     } runtime;
     struct {
-        int every = 1;                    ///< Rounds between checkpoints; 0: only when asked to stop.
+        int every = 1; ///< Rounds between checkpoints; 0: only when asked to stop.
         int keep = 2;
     } checkpoint;
     placement_kind placement = placement_kind::automatic;
@@ -134,8 +134,8 @@ struct scenario {
     std::uint64_t seed = 1;
     std::string output = "gaisnet.h5";
     bool overwrite = false;
-    bool events = true;                   ///< Keep the event table.
-    std::string resume;                   ///< "", "auto" or a checkpoint directory.
+    bool events = true; ///< Keep the event table.
+    std::string resume; ///< "", "auto" or a checkpoint directory.
     bool strict_fidelity = false;
 };
 

@@ -110,8 +110,7 @@ private:
         if (static_cast<int>(blocks.size()) != members || sum != scene_.model.vit.depth) {
             throw usage_error("split.blocks: cluster " + name + " has " + std::to_string(members) +
                               " stages and the model " + std::to_string(scene_.model.vit.depth) + " blocks, but " +
-                              std::to_string(blocks.size()) + " counts with sum " + std::to_string(sum) +
-                              " are given");
+                              std::to_string(blocks.size()) + " counts with sum " + std::to_string(sum) + " are given");
         }
         return blocks;
     }

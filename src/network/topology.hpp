@@ -12,11 +12,11 @@ namespace gaisnet {
 
 /// Who takes part: an edge or a client.
 struct node {
-    std::string name;  ///< "edge0"; "c2.1": client 1 of cluster 2; "e1.c2.1" when there are several edges. 0-based.
+    std::string name; ///< "edge0"; "c2.1": client 1 of cluster 2; "e1.c2.1" when there are several edges. 0-based.
     node_role role{};
-    int edge = -1;     ///< Index of its edge.
-    int cluster = -1;  ///< Global index of its cluster; -1 for edges.
-    int member = -1;   ///< Place among the clients of its cluster.
+    int edge = -1;    ///< Index of its edge.
+    int cluster = -1; ///< Global index of its cluster; -1 for edges.
+    int member = -1;  ///< Place among the clients of its cluster.
     device_model device;
 };
 
@@ -25,7 +25,7 @@ struct chain_stage {
     std::uint32_t node = 0;
     bool embedding = false; ///< Patch and position embedding; only at the start point, so that no raw sample leaves it.
     int first_block = 0, blocks = 0;
-    bool head = false;      ///< Final norm, MLP head and loss.
+    bool head = false; ///< Final norm, MLP head and loss.
 };
 
 /// A chain of clients under one edge.

@@ -25,8 +25,8 @@ cast::cast(const deployment& deploy, const executor_factory& make,
         const auto& member = deploy.net.nodes[node];
         const actor me{node, member.cluster, -1, 0};
         if (member.role == node_role::edge) {
-            edges_.push_back({&deploy, me, std::move(stages[node]),
-                              tensor_view::shape_only({deploy.tunable_elements})});
+            edges_.push_back(
+                {&deploy, me, std::move(stages[node]), tensor_view::shape_only({deploy.tunable_elements})});
         } else {
             clients_.push_back({&deploy, me, std::move(stages[node])});
         }

@@ -134,7 +134,8 @@ checkpoint read_checkpoint(const fs::path& directory) {
     for (const auto& entry : file.tensors()) {
         auto shape = entry.shape;
         auto tensor = tensor_view::allocate(shape);
-        file.read_float32(entry.name, std::span<float>(tensor.as<float>(), static_cast<std::size_t>(tensor.elements())));
+        file.read_float32(entry.name,
+                          std::span<float>(tensor.as<float>(), static_cast<std::size_t>(tensor.elements())));
         const auto slash = entry.name.find('/');
         if (slash == std::string::npos) {
             const auto edge = static_cast<std::size_t>(std::stoul(entry.name.substr(entry.name.find('.') + 1)));

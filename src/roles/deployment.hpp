@@ -24,8 +24,8 @@ struct stage_seat {
 
 /// The samples and batches of one cluster.
 struct cluster_plan {
-    std::int64_t samples = 0;           ///< Of the start point; also its weight in FedAvg.
-    std::int64_t batch = 0;             ///< Samples a batch; the last of an epoch may have fewer.
+    std::int64_t samples = 0; ///< Of the start point; also its weight in FedAvg.
+    std::int64_t batch = 0;   ///< Samples a batch; the last of an epoch may have fewer.
     std::int64_t batches_an_epoch = 0;
     std::int64_t batches_a_round = 0;
 
@@ -40,12 +40,12 @@ struct deployment {
     topology net;
     std::shared_ptr<const tuning_method> method;
     std::int64_t classes = 0;
-    std::vector<tunable_spec> tunables;           ///< Of the domain model, canonical order.
+    std::vector<tunable_spec> tunables; ///< Of the domain model, canonical order.
     std::int64_t tunable_elements = 0;
-    std::vector<std::vector<stage_seat>> chains;  ///< By cluster, in chain order.
-    std::vector<cluster_plan> plans;              ///< By cluster.
+    std::vector<std::vector<stage_seat>> chains;        ///< By cluster, in chain order.
+    std::vector<cluster_plan> plans;                    ///< By cluster.
     std::vector<std::vector<std::string>> contributors; ///< By edge: the node behind each contribution.
-    std::int64_t validation_samples = 0;          ///< Of each edge.
+    std::int64_t validation_samples = 0;                ///< Of each edge.
 
     /// Sum of the weights of an edge's average.
     std::int64_t total_weight(std::uint32_t edge) const;

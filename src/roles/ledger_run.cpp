@@ -47,11 +47,13 @@ void append_sorted(const std::vector<ledger_event>& events, std::vector<event_ro
 } // namespace
 
 ledger_run::ledger_run(const deployment& deploy)
-    : deploy_(deploy), ledger_(queue_),
-      cast_(
+    : deploy_(deploy)
+    , ledger_(queue_)
+    , cast_(
           deploy, [](const stage_seat& seat) { return std::make_unique<shape_stage>(seat.spec); },
-          [](std::uint32_t) { return true; }),
-      clocks_(static_cast<std::size_t>(deploy.net.edges), 0.0), resident_bytes_(resident_bytes(deploy)) {
+          [](std::uint32_t) { return true; })
+    , clocks_(static_cast<std::size_t>(deploy.net.edges), 0.0)
+    , resident_bytes_(resident_bytes(deploy)) {
     for (const auto& node : deploy.net.nodes) {
         ledger_.add_node(node.device);
     }

@@ -56,8 +56,8 @@ task<> stage_role::train_round(pass& in, int round) {
 
 task<> stage_role::train_batch(pass& in, micro_batch batch, double learning_rate, bool last_of_round) {
     const auto micros = split_batch(batch, deploy->scene->train.micro_batches);
-    const auto schedule = make_schedule(deploy->scene->train.schedule, static_cast<int>(micros.size()),
-                                        seat->position, chain().size());
+    const auto schedule =
+        make_schedule(deploy->scene->train.schedule, static_cast<int>(micros.size()), seat->position, chain().size());
     for (const auto& step : schedule) {
         const auto& micro = micros[static_cast<std::size_t>(step.micro)];
         if (step.forward) {

@@ -19,8 +19,8 @@ bool stop_watch::round_ended(int round, double accuracy, double loss) {
         } else if (++since_best_ >= rule_.patience) {
             converged_ = true;
             reason_ = fmt::format("{} improved by less than {} in {} rounds (best {:.4f})",
-                                  by_loss ? "validation loss" : "validation accuracy", rule_.min_delta,
-                                  rule_.patience, best_);
+                                  by_loss ? "validation loss" : "validation accuracy", rule_.min_delta, rule_.patience,
+                                  best_);
         }
     }
     if (!converged_ && round >= rounds_) {

@@ -16,8 +16,11 @@ std::string stage_name(const deployment& deploy, const stage_seat& seat) {
 
 tensor_run::tensor_run(const deployment& deploy, transport& network, std::vector<int> rank_of,
                        const executor_factory& make, const tensor_view& initial, hooks given)
-    : deploy_(deploy), network_(network), rank_of_(std::move(rank_of)), hooks_(std::move(given)),
-      cast_(deploy, make, [&](std::uint32_t node) { return rank_of_[node] == network.rank(); }) {
+    : deploy_(deploy)
+    , network_(network)
+    , rank_of_(std::move(rank_of))
+    , hooks_(std::move(given))
+    , cast_(deploy, make, [&](std::uint32_t node) { return rank_of_[node] == network.rank(); }) {
     std::vector<std::set<int>> groups(static_cast<std::size_t>(deploy.net.edges));
     for (std::size_t node = 0; node < deploy.net.nodes.size(); ++node) {
         groups[static_cast<std::size_t>(deploy.net.nodes[node].edge)].insert(rank_of_[node]);
@@ -69,8 +72,7 @@ void tensor_run::play(int round, const round_decisions& decisions) {
         }
         for (const auto& seated : cast_.executors()) {
             const auto owner = deploy_.net.nodes[seated.seat->node].edge;
-            average.local_contributions +=
-                owner == static_cast<int>(edge) && seated.seat->spec.trainable() ? 1U : 0U;
+            average.local_contributions += owner == static_cast<int>(edge) && seated.seat->spec.trainable() ? 1U : 0U;
         }
         plan.averages.push_back(std::move(average));
     }

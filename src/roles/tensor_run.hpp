@@ -22,7 +22,7 @@ struct saved_stage {
 class tensor_run {
 public:
     struct hooks {
-        std::function<void()> idle;                             ///< See tensor_pass::settings.
+        std::function<void()> idle; ///< See tensor_pass::settings.
         std::function<void(std::uint32_t, const char*)> note;
     };
 

@@ -24,10 +24,10 @@ int largest_scale(std::int64_t total_weight) {
 
 fixed_point_average::fixed_point_average(std::vector<std::int64_t> tensor_elements, std::int64_t total_weight,
                                          std::size_t contributions)
-    : tensor_elements_(std::move(tensor_elements)),
-      elements_(std::accumulate(tensor_elements_.begin(), tensor_elements_.end(), std::int64_t{0})),
-      scale_bits_(largest_scale(total_weight)),
-      buffer_(static_cast<std::size_t>(elements_) + tensor_elements_.size() + contributions, 0) {}
+    : tensor_elements_(std::move(tensor_elements))
+    , elements_(std::accumulate(tensor_elements_.begin(), tensor_elements_.end(), std::int64_t{0}))
+    , scale_bits_(largest_scale(total_weight))
+    , buffer_(static_cast<std::size_t>(elements_) + tensor_elements_.size() + contributions, 0) {}
 
 void fixed_point_average::add(const contribution& given) {
     const double factor = std::ldexp(static_cast<double>(given.weight), scale_bits_);

@@ -40,7 +40,10 @@ const char* name_of(message_kind kind) {
 
 ledger_pass::ledger_pass(ledger& accounts, std::vector<std::string> names,
                          std::map<std::uint32_t, average_expectation> averages)
-    : ledger_(accounts), queue_(accounts.queue()), names_(std::move(names)), memory_(names_.size()) {
+    : ledger_(accounts)
+    , queue_(accounts.queue())
+    , names_(std::move(names))
+    , memory_(names_.size()) {
     for (const auto& [edge, expected] : averages) {
         averages_[edge].expected = expected;
     }
@@ -179,10 +182,8 @@ void ledger_pass::send(actor& from, std::uint32_t to, message_kind kind, tensor_
     const auto number = messages_.size();
     const auto bytes = tensor.bytes();
     messages_.push_back({route, std::move(tensor), from.cause, bytes});
-    const event_queue::action arrived{[](void* self, std::uint64_t message) {
-                                          static_cast<ledger_pass*>(self)->deliver(message);
-                                      },
-                                      this, number};
+    const event_queue::action arrived{
+        [](void* self, std::uint64_t message) { static_cast<ledger_pass*>(self)->deliver(message); }, this, number};
     if (kind == message_kind::control || from.node == to) {
         queue_.schedule(queue_.now(), to, arrived);
         return;
@@ -222,13 +223,13 @@ void ledger_pass::contribute(actor& from, contribution given) {
     const auto number = messages_.size();
     const auto bytes = given.modules.bytes();
     messages_.push_back({route, {}, -1, bytes});
-    messages_[number].event = ledger_.transfer(
-        from.node, given.edge, event_kind::send_modules_up, bytes, from.cause, {},
-        {[](void* self, std::uint64_t index) {
-             auto& here = *static_cast<ledger_pass*>(self);
-             here.contributed(here.messages_[index].route.to, here.messages_[index].event);
-         },
-         this, number});
+    messages_[number].event =
+        ledger_.transfer(from.node, given.edge, event_kind::send_modules_up, bytes, from.cause, {},
+                         {[](void* self, std::uint64_t index) {
+                              auto& here = *static_cast<ledger_pass*>(self);
+                              here.contributed(here.messages_[index].route.to, here.messages_[index].event);
+                          },
+                          this, number});
 }
 
 void ledger_pass::contributed(std::uint32_t edge, std::int64_t cause) {

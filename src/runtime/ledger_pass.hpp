@@ -27,7 +27,8 @@ struct memory_account {
 /// smallest (virtual time, node, sequence) goes on. One object a round; single-threaded and deterministic.
 class ledger_pass final : public pass {
 public:
-    ledger_pass(ledger& accounts, std::vector<std::string> names, std::map<std::uint32_t, average_expectation> averages);
+    ledger_pass(ledger& accounts, std::vector<std::string> names,
+                std::map<std::uint32_t, average_expectation> averages);
 
     /// Adds a node's role; it starts at the ledger's current time.
     void spawn(std::uint32_t node, task<> role);

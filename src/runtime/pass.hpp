@@ -19,9 +19,9 @@ class pass;
 /// chains). Passes keep what they need to know of a strand here.
 struct actor {
     std::uint32_t node = 0;
-    int cluster = -1;            ///< Global index; -1 for the edge's own work.
-    std::int64_t cause = -1;     ///< Ledger pass: the event that this strand last waited for.
-    std::uint64_t held_bytes = 0;///< Ledger pass: smashed data received and not yet used up.
+    int cluster = -1;             ///< Global index; -1 for the edge's own work.
+    std::int64_t cause = -1;      ///< Ledger pass: the event that this strand last waited for.
+    std::uint64_t held_bytes = 0; ///< Ledger pass: smashed data received and not yet used up.
 };
 
 /// What a computation costs.
@@ -41,10 +41,10 @@ struct tunable_slice {
 /// Tunable modules of one stage for the average of its edge.
 struct contribution {
     std::uint32_t edge = 0;
-    std::uint32_t index = 0;   ///< Which of the edge's contributions.
+    std::uint32_t index = 0; ///< Which of the edge's contributions.
     const std::vector<tunable_slice>* slices = nullptr;
-    tensor_view modules;       ///< float32 [elements]
-    std::int64_t weight = 0;   ///< Samples
+    tensor_view modules;     ///< float32 [elements]
+    std::int64_t weight = 0; ///< Samples
 };
 
 struct recv_request {

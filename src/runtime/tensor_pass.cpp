@@ -10,7 +10,11 @@
 namespace gaisnet {
 
 tensor_pass::tensor_pass(transport& network, settings plan, backlog_type& backlog)
-    : network_(network), plan_(std::move(plan)), backlog_(backlog), rank_(network.rank()), remaining_strands_(plan_.strands) {
+    : network_(network)
+    , plan_(std::move(plan))
+    , backlog_(backlog)
+    , rank_(network.rank())
+    , remaining_strands_(plan_.strands) {
     for (const auto& average : plan_.averages) {
         auto& state = averages_[average.edge];
         state.plan = &average;

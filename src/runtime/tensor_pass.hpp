@@ -15,11 +15,11 @@ namespace gaisnet {
 /// An average in which this rank takes part.
 struct average_plan {
     std::uint32_t edge = 0;
-    std::vector<int> group;                 ///< Ranks that host the edge or one of its clients, sorted.
+    std::vector<int> group; ///< Ranks that host the edge or one of its clients, sorted.
     std::vector<std::int64_t> tensor_elements;
     std::int64_t total_weight = 0;
-    std::vector<std::string> contributors;  ///< Of the whole edge.
-    std::size_t local_contributions = 0;    ///< That come from this rank.
+    std::vector<std::string> contributors; ///< Of the whole edge.
+    std::size_t local_contributions = 0;   ///< That come from this rank.
 };
 
 /// Runs the roles of this rank's nodes with real tensors, as fast as it can, bound by what the ledger pass decided.
@@ -32,12 +32,12 @@ public:
     using backlog_type = std::map<channel, std::deque<tensor_view>>;
 
     struct settings {
-        std::vector<int> rank_of;              ///< By node
-        std::vector<std::string> names;        ///< By node
-        std::vector<average_plan> averages;    ///< In the ledger's order; those of this rank only.
-        std::map<int, std::size_t> strands;    ///< By cluster: strands on this rank that will enter it.
+        std::vector<int> rank_of;           ///< By node
+        std::vector<std::string> names;     ///< By node
+        std::vector<average_plan> averages; ///< In the ledger's order; those of this rank only.
+        std::map<int, std::size_t> strands; ///< By cluster: strands on this rank that will enter it.
         std::size_t active_clusters = 1;
-        std::function<void()> idle;            ///< Called while waiting: raises errors from elsewhere.
+        std::function<void()> idle;                           ///< Called while waiting: raises errors from elsewhere.
         std::function<void(std::uint32_t, const char*)> note; ///< Tells what a node does now, for failure reports.
     };
 

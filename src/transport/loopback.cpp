@@ -18,8 +18,8 @@ struct world {
         std::size_t given = 0, taken = 0;
     };
     struct group_state {
-        std::map<std::uint64_t, sum_round> rounds;  ///< By number of the call.
-        std::map<int, std::uint64_t> calls;         ///< By rank
+        std::map<std::uint64_t, sum_round> rounds; ///< By number of the call.
+        std::map<int, std::uint64_t> calls;        ///< By rank
     };
 
     std::mutex guard;
@@ -34,7 +34,9 @@ struct world {
 class loopback_sum final : public pending_sum {
 public:
     loopback_sum(std::shared_ptr<world> shared, std::span<std::int64_t> buffer, const std::vector<int>& group, int rank)
-        : shared_(std::move(shared)), buffer_(buffer), group_(group) {
+        : shared_(std::move(shared))
+        , buffer_(buffer)
+        , group_(group) {
         const std::lock_guard lock(shared_->guard);
         auto& state = shared_->groups[group_];
         call_ = state.calls[rank]++;

@@ -38,7 +38,8 @@ TEST(cost, parameters_of_vit_base) {
 
 TEST(cost, flops_of_a_vit_base_block_with_ten_prompts) {
     const auto method = make_tuning_method({"prompt_deep", 10});
-    const auto stages = make_stages(vit_base, method, 5, {{true, 0, 0, false}, {false, 0, 1, false}, {false, 1, 11, true}});
+    const auto stages =
+        make_stages(vit_base, method, 5, {{true, 0, 0, false}, {false, 0, 1, false}, {false, 1, 11, true}});
     EXPECT_NEAR(stages[1].forward_flops(1) / 2e9, 1.531, 5e-4); // GMAC of 207 tokens
     // With frozen weights the backward costs about one forward: input gradients only.
     EXPECT_NEAR(stages[1].backward_flops(1) / stages[1].forward_flops(1), 1.0, 0.05);
@@ -47,11 +48,12 @@ TEST(cost, flops_of_a_vit_base_block_with_ten_prompts) {
 
 TEST(cost, smashed_data_of_vit_base) {
     const auto method = make_tuning_method({"prompt_deep", 10});
-    const auto stages = make_stages(vit_base, method, 5, {{true, 0, 0, false}, {false, 0, 12, false}, {false, 12, 0, true}});
+    const auto stages =
+        make_stages(vit_base, method, 5, {{true, 0, 0, false}, {false, 0, 12, false}, {false, 12, 0, true}});
     EXPECT_EQ(tensor_view::shape_only(stages[0].output_shape(1)).bytes(), 605'184U);
     EXPECT_EQ(tensor_view::shape_only(stages[1].output_shape(1)).bytes(), 3'072U) << "only CLS goes into the head";
-    const auto more = make_stages(vit_base, make_tuning_method({"prompt_deep", 50}), 5,
-                                  {{true, 0, 6, false}, {false, 6, 6, true}});
+    const auto more =
+        make_stages(vit_base, make_tuning_method({"prompt_deep", 50}), 5, {{true, 0, 6, false}, {false, 6, 6, true}});
     EXPECT_EQ(tensor_view::shape_only(more[0].output_shape(1)).bytes(), 605'184U) << "prompts do not travel";
     EXPECT_FALSE(stages[1].input_gradient) << "nothing trainable at the start point: no gradient goes there";
     EXPECT_TRUE(stages[2].input_gradient);
@@ -103,8 +105,8 @@ struct bench {
     explicit bench(vit_config its_vit, std::int64_t its_count): vit(its_vit), count(its_count) {
         set_torch_threads(1);
         method = make_tuning_method({"prompt_deep", 3});
-        specs = make_stages(vit, method, lab::classes,
-                            {{true, 0, 1, false}, {false, 1, 2, false}, {false, 3, 0, true}});
+        specs =
+            make_stages(vit, method, lab::classes, {{true, 0, 1, false}, {false, 1, 2, false}, {false, 3, 0, true}});
         const auto backbone = lab::random_backbone(vit);
         source = std::make_shared<lab::random_samples>(vit, 0, count);
         for (const auto& spec : specs) {

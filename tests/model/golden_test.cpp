@@ -97,8 +97,8 @@ TEST_F(golden, deep_prompts_logits_loss_and_gradients) {
 }
 
 TEST_F(golden, three_steps_of_each_optimizer) {
-    const std::pair<const char*, optimizer_settings> kinds[] = {
-        {"golden.sgd.", {optimizer_kind::sgd, 0.9, 1e-4}}, {"golden.adamw.", {optimizer_kind::adamw, 0.0, 0.01}}};
+    const std::pair<const char*, optimizer_settings> kinds[] = {{"golden.sgd.", {optimizer_kind::sgd, 0.9, 1e-4}},
+                                                                {"golden.adamw.", {optimizer_kind::adamw, 0.0, 0.01}}};
     for (const auto& [prefix, settings] : kinds) {
         auto model = make_model();
         optimizer steps(settings);

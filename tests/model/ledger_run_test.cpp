@@ -38,7 +38,8 @@ TEST(ledger_run, serial_round_is_the_sum_of_its_parts) {
     // Forward: tokens, tokens, CLS; backward: CLS, tokens; none to the start point, which has nothing to train.
     batch += 2 * f.hop(tokens) + f.hop(cls) + f.hop(cls) + f.hop(tokens);
     const auto& last = chain[1].spec; // its backward ends the batch
-    const double end = f.time(last.step_flops(scene.train.optimizer)) + f.hop(static_cast<double>(last.tunable_bytes()));
+    const double end =
+        f.time(last.step_flops(scene.train.optimizer)) + f.hop(static_cast<double>(last.tunable_bytes()));
     const double merge = f.time(2.0 * static_cast<double>(deploy.tunable_elements));
     const double expected = 12 * scene.sense.time + 3 * batch + end + merge;
 
@@ -60,8 +61,8 @@ double gpipe_batch(const std::vector<stage_seat>& chain, const std::vector<micro
             device = std::max(device, ready[m]) + f.time(chain[s].spec.forward_flops(micros[m].count));
             ready[m] = device;
             if (s + 1 < chain.size()) {
-                const auto bytes = static_cast<double>(
-                    tensor_view::shape_only(chain[s].spec.output_shape(micros[m].count)).bytes());
+                const auto bytes =
+                    static_cast<double>(tensor_view::shape_only(chain[s].spec.output_shape(micros[m].count)).bytes());
                 link = std::max(link, device) + bytes * 8 / f.rate;
                 ready[m] = link + f.latency;
             }
@@ -78,8 +79,8 @@ double gpipe_batch(const std::vector<stage_seat>& chain, const std::vector<micro
         for (std::size_t m = 0; m < micros.size(); ++m) {
             device = std::max(device, back[m]) + f.time(chain[s].spec.backward_flops(micros[m].count));
             if (chain[s].spec.input_gradient) {
-                const auto bytes = static_cast<double>(
-                    tensor_view::shape_only(chain[s].spec.input_shape(micros[m].count)).bytes());
+                const auto bytes =
+                    static_cast<double>(tensor_view::shape_only(chain[s].spec.input_shape(micros[m].count)).bytes());
                 link = std::max(link, device) + bytes * 8 / f.rate;
                 back[m] = link + f.latency;
             }

@@ -34,7 +34,7 @@ tensor_view view_of(const std::vector<float>& values) {
 }
 
 struct outcome {
-    std::vector<float> parameters;      ///< Canonical order
+    std::vector<float> parameters; ///< Canonical order
     std::vector<double> losses;
     std::vector<float> first_gradients; ///< Of the first step, canonical order
 };
@@ -180,8 +180,8 @@ TEST(split, micro_batches_add_up_to_the_batch) {
         largest = std::max(largest, static_cast<double>(std::abs(value)));
     }
     for (const int micros : {2, 3, 4, 6}) {
-        const auto split = train_split(scene, backbone, {{true, 0, 0, false}, {false, 0, 4, false}, {false, 4, 0, true}},
-                                       micros);
+        const auto split =
+            train_split(scene, backbone, {{true, 0, 0, false}, {false, 0, 4, false}, {false, 4, 0, true}}, micros);
         for (std::size_t i = 0; i < whole.first_gradients.size(); ++i) {
             ASSERT_NEAR(split.first_gradients[i], whole.first_gradients[i], 1e-5 * largest) << micros;
         }

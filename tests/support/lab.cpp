@@ -46,7 +46,8 @@ std::shared_ptr<const vit_backbone> random_backbone(const vit_config& vit, std::
     return std::make_shared<vit_backbone>(make_backbone(vit, [&](const tensor_spec& spec) {
         const auto values = store->tensor(spec.name);
         // Larger than usual, so that a model of four narrow blocks passes on more than its positions.
-        return at::from_blob(const_cast<float*>(values.data()), spec.shape).clone() * (spec.shape.size() > 1 ? 4.0 : 1.0);
+        return at::from_blob(const_cast<float*>(values.data()), spec.shape).clone() *
+               (spec.shape.size() > 1 ? 4.0 : 1.0);
     }));
 }
 
@@ -67,7 +68,8 @@ tensor_view random_samples::labels(const micro_batch& micro) {
     auto out = tensor_view::allocate({micro.count}, element_type::int64);
     for (std::int64_t i = 0; i < micro.count; ++i) {
         const auto sample = static_cast<std::uint32_t>(first_ + micro.batch * batch_ + micro.first + i);
-        out.as<std::int64_t>()[i] = static_cast<std::int64_t>(random_stream(5, "label", "lab", 0, sample).below(classes));
+        out.as<std::int64_t>()[i] =
+            static_cast<std::int64_t>(random_stream(5, "label", "lab", 0, sample).below(classes));
     }
     return out;
 }
@@ -75,7 +77,8 @@ tensor_view random_samples::labels(const micro_batch& micro) {
 deployment deploy(const scenario& scene, std::vector<std::int64_t> samples) {
     samples.resize(static_cast<std::size_t>(scene.network.edges * scene.network.clusters),
                    samples.empty() ? 12 : samples.back());
-    return make_deployment(scene, make_tuning_method({scene.tuning.method, scene.tuning.prompts}), classes, samples, 20);
+    return make_deployment(scene, make_tuning_method({scene.tuning.method, scene.tuning.prompts}), classes, samples,
+                           20);
 }
 
 namespace {
@@ -84,7 +87,9 @@ namespace {
 class recording_transport final : public transport {
 public:
     recording_transport(transport& inner, std::vector<seen_message>& seen, std::mutex& guard)
-        : inner_(inner), seen_(seen), guard_(guard) {}
+        : inner_(inner)
+        , seen_(seen)
+        , guard_(guard) {}
     int rank() const override { return inner_.rank(); }
     int ranks() const override { return inner_.ranks(); }
     void send(int destination, message sent) override {
@@ -134,26 +139,25 @@ void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const
     const auto values = initial_values(deploy.tunables, scene.seed);
     auto initial = tensor_view::allocate({deploy.tunable_elements});
     std::copy(values.begin(), values.end(), initial.as<float>());
-    tensor_run run(
-        deploy, network, rank_of,
-        [&](const stage_seat& seat) {
-            std::int64_t first_sample = 0;
-            for (int c = 0; c < seat.cluster && !same_data; ++c) {
-                first_sample += deploy.plans[static_cast<std::size_t>(c)].samples;
-            }
-            const auto batch = deploy.plans[static_cast<std::size_t>(seat.cluster)].batch;
-            return std::make_unique<torch_stage>(
-                seat.spec, backbone,
-                optimizer_settings{scene.train.optimizer, scene.train.momentum, scene.train.weight_decay},
-                std::make_shared<random_samples>(scene.model.vit, first_sample, batch));
-        },
-        initial,
-        {[&] {
-             if (shared.failed) {
-                 throw runtime_failure("another rank failed");
-             }
-         },
-         {}});
+    tensor_run run(deploy, network, rank_of,
+                   [&](const stage_seat& seat) {
+                       std::int64_t first_sample = 0;
+                       for (int c = 0; c < seat.cluster && !same_data; ++c) {
+                           first_sample += deploy.plans[static_cast<std::size_t>(c)].samples;
+                       }
+                       const auto batch = deploy.plans[static_cast<std::size_t>(seat.cluster)].batch;
+                       return std::make_unique<torch_stage>(
+                           seat.spec, backbone,
+                           optimizer_settings{scene.train.optimizer, scene.train.momentum, scene.train.weight_decay},
+                           std::make_shared<random_samples>(scene.model.vit, first_sample, batch));
+                   },
+                   initial,
+                   {[&] {
+                        if (shared.failed) {
+                            throw runtime_failure("another rank failed");
+                        }
+                    },
+                    {}});
     if (first > 1) {
         run.restore(shared.stages);
         for (std::uint32_t edge = 0; edge < shared.edges.size(); ++edge) {

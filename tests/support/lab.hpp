@@ -27,7 +27,9 @@ constexpr std::int64_t classes = 5;
 class random_samples final : public sample_source {
 public:
     random_samples(const vit_config& vit, std::int64_t first, std::int64_t batch)
-        : vit_(vit), first_(first), batch_(batch) {}
+        : vit_(vit)
+        , first_(first)
+        , batch_(batch) {}
     tensor_view images(const micro_batch&) override;
     tensor_view labels(const micro_batch&) override;
 
@@ -44,10 +46,10 @@ struct seen_message {
 };
 
 struct hfsl_result {
-    std::vector<round_forecast> rounds;             ///< Of the ledger
-    std::vector<std::vector<float>> models;         ///< By round * edges + edge
-    std::vector<training_totals> totals;            ///< By round * clusters + cluster
-    std::vector<seen_message> messages;             ///< Between ranks, in no particular order over ranks
+    std::vector<round_forecast> rounds;     ///< Of the ledger
+    std::vector<std::vector<float>> models; ///< By round * edges + edge
+    std::vector<training_totals> totals;    ///< By round * clusters + cluster
+    std::vector<seen_message> messages;     ///< Between ranks, in no particular order over ranks
 };
 
 deployment deploy(const scenario&, std::vector<std::int64_t> samples = {});
@@ -56,9 +58,9 @@ struct lab_options {
     int ranks = 1;
     int rounds = 1;
     std::vector<std::int64_t> samples{}; ///< By cluster; empty: 12 each.
-    bool same_data = false;            ///< Every cluster has the first samples of the list instead of its own.
-    int restart_after = 0;             ///< Saves all state after that round and goes on from it ...
-    int restart_ranks = 1;             ///< ... on that many ranks.
+    bool same_data = false;              ///< Every cluster has the first samples of the list instead of its own.
+    int restart_after = 0;               ///< Saves all state after that round and goes on from it ...
+    int restart_ranks = 1;               ///< ... on that many ranks.
 };
 
 /// Runs rounds on threads that talk over a loopback world, one a rank.

@@ -153,7 +153,8 @@ inline void broadcast_and_gather(transport& network) {
             EXPECT_TRUE(bytes.empty() || bytes.back() == std::byte(root + 1));
             // Every rank gives another amount, rank 0 nothing.
             const auto parts = network.gather(
-                std::vector<std::byte>(size * static_cast<std::size_t>(network.rank()), std::byte(network.rank())), root);
+                std::vector<std::byte>(size * static_cast<std::size_t>(network.rank()), std::byte(network.rank())),
+                root);
             ASSERT_EQ(parts.size(), network.rank() == root ? static_cast<std::size_t>(network.ranks()) : 0U);
             for (std::size_t source = 0; source < parts.size(); ++source) {
                 ASSERT_EQ(parts[source].size(), size * source);

@@ -26,7 +26,8 @@ TEST(fixed_point_average, is_the_weighted_mean_within_one_quantum) {
     const auto average = sums.result({"a", "b"});
     const double expected[] = {1.7, 2.2, 0.325, -600.0, 0.7e-6};
     for (int i = 0; i < 5; ++i) {
-        EXPECT_NEAR(average.as<float>()[i], expected[i], std::abs(expected[i]) * 6e-8 + std::ldexp(1.0, -sums.scale_bits()));
+        EXPECT_NEAR(average.as<float>()[i], expected[i],
+                    std::abs(expected[i]) * 6e-8 + std::ldexp(1.0, -sums.scale_bits()));
     }
 }
 
@@ -66,7 +67,8 @@ TEST(fixed_point_average, equal_contributions_change_nothing_beyond_a_quantum) {
     }
     const auto average = sums.result({"a", "b", "c"});
     for (std::size_t i = 0; i < values.size(); ++i) {
-        EXPECT_NEAR(average.as<float>()[i], values[i], std::ldexp(1.0, -sums.scale_bits()) + 1e-7 * std::abs(values[i]));
+        EXPECT_NEAR(average.as<float>()[i], values[i],
+                    std::ldexp(1.0, -sums.scale_bits()) + 1e-7 * std::abs(values[i]));
     }
 }
 

@@ -396,7 +396,7 @@ TEST_F(weight_store_test, unusable_cache_means_private_memory_and_a_note) {
     struct rlimit before {};
     ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
     const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-    const struct rlimit limited {32 * 1024, before.rlim_max};
+    const struct rlimit limited { 32 * 1024, before.rlim_max };
     ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limited), 0);
     const auto full = weight_store::open(file, tiny(), folder / "full");
     ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);

@@ -25,7 +25,9 @@ constexpr auto turn = std::chrono::milliseconds(100);
 } // namespace
 
 heartbeat::heartbeat(const mpi_session& session, const std::string& nodes, double silence_s)
-    : rank_(session.rank()), silence_(silence_s), comm_(mpi_communicator::duplicate_world()) {
+    : rank_(session.rank())
+    , silence_(silence_s)
+    , comm_(mpi_communicator::duplicate_world()) {
     copy_text(mine_.host, session.host());
     copy_text(mine_.nodes, nodes);
     copy_text(mine_.operation, "start");

@@ -72,8 +72,11 @@ public:
 } // namespace
 
 mpi_transport::mpi_transport(const mpi_session& session, mpi_limits limits)
-    : rank_(session.rank()), ranks_(session.ranks()), limits_(limits), messages_(mpi_communicator::duplicate_world()),
-      collectives_(mpi_communicator::duplicate_world()) {}
+    : rank_(session.rank())
+    , ranks_(session.ranks())
+    , limits_(limits)
+    , messages_(mpi_communicator::duplicate_world())
+    , collectives_(mpi_communicator::duplicate_world()) {}
 
 mpi_transport::~mpi_transport() = default;
 

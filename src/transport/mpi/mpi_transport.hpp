@@ -12,7 +12,7 @@
 namespace gaisnet {
 
 struct mpi_limits {
-    std::size_t inline_bytes = 32 * 1024;       ///< Tensors up to this size travel inside their envelope.
+    std::size_t inline_bytes = 32 * 1024;           ///< Tensors up to this size travel inside their envelope.
     std::size_t chunk_bytes = std::size_t{1} << 30; ///< Larger messages go in chunks: MPI counts are ints.
     std::size_t sum_elements = std::size_t{4} << 20;
 };
