@@ -50,8 +50,13 @@ public:
     exit_code run() {
         backbone_ = load_backbone(*run_.scene, here_);
         // Weights and data by what they are, not by where they lie.
-        identity_ = identity(given_.values) + fmt::format("model.weights.hash = {:016x}\ndata.hash = {:016x}\n",
-                                                          backbone_.fingerprint, run_.data->fingerprint());
+        identity_ = identity(given_.values);
+        if (run_.scene->model.weights != "random") {
+            identity_ += fmt::format("model.weights.hash = {:016x}\n", backbone_.fingerprint);
+        }
+        if (run_.scene->data.source == data_source::folder) {
+            identity_ += fmt::format("data.root.hash = {:016x}\n", run_.data->fingerprint());
+        }
         resume_from_ = find_checkpoint();
         if (here_.root()) {
             ledger_ = std::make_unique<ledger_run>(*run_.deploy);

@@ -56,7 +56,7 @@ void image_folder::check_classes() const {
         if (count < 2) {
             throw usage_error("data.root: class folder " + (root_ / classes_[label]).string() + " holds " +
                               std::to_string(count) +
-                              " usable JPEG or PNG images; at least two are needed, one to "
+                              " JPEG or PNG images that are not damaged; at least two are needed, one to "
                               "train on and one to validate on");
         }
     }

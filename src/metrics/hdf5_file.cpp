@@ -111,6 +111,12 @@ hdf5_file hdf5_file::create(const std::string& path, bool overwrite) {
     if (existed && !fs::is_regular_file(target, status)) {
         throw usage_error("output '" + path + "': is not a regular file; choose another path with --output");
     }
+    // HDF5 1.10 does not survive a disk that is full when it closes a new file, so room is looked for before.
+    constexpr std::uintmax_t least_room = 256 * 1024;
+    if (const auto room = fs::space(parent, status); !status && room.available < least_room) {
+        throw usage_error("output '" + path + "': no space is left on the device (" + std::to_string(room.available) +
+                          " bytes); choose another path with --output");
+    }
     file_descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | (overwrite ? 0 : O_EXCL), 0666));
     if (lock.get() < 0) {
         const int code = errno;

@@ -1,0 +1,254 @@
+#include "config/options.hpp"
+
+#include "base/error.hpp"
+#include "config/keys.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+namespace gaisnet {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+using testing::ThrowsMessage;
+using words = std::vector<std::string>;
+using variables = std::map<std::string, std::string>;
+
+/// Tests with config files in a folder of their own.
+class options : public testing::Test {
+protected:
+    options() {
+        const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+        folder_ =
+            fs::temp_directory_path() / ("gaisnet_options_" + std::string(info->name()) + std::to_string(getpid()));
+        fs::create_directories(folder_);
+    }
+    ~options() override { fs::remove_all(folder_); }
+
+    std::string file(const std::string& name, const std::string& text) const {
+        std::ofstream(folder_ / name) << text;
+        return (folder_ / name).string();
+    }
+
+    static command_line parse(words arguments, const variables& environment = {}) {
+        arguments.insert(arguments.begin(), "finetune");
+        return parse_command_line(arguments, environment);
+    }
+
+    static void rejects(const words& arguments, const testing::Matcher<const std::string&>& message,
+                        const variables& environment = {}) {
+        EXPECT_THAT([&] { parse(arguments, environment); }, ThrowsMessage<usage_error>(message));
+    }
+
+    /// Refuses a config file with this text; the message must name the file.
+    void rejects_file(const std::string& text, const testing::Matcher<const std::string&>& message) const {
+        const auto path = file("bad.cfg", text);
+        rejects({"--config", path}, AllOf(HasSubstr(path), message));
+    }
+
+    fs::path folder_;
+};
+
+TEST_F(options, every_key_has_its_default_without_anything_said) {
+    const auto parsed = parse({});
+    EXPECT_EQ(parsed.command, "finetune");
+    ASSERT_EQ(parsed.values.size(), all_keys().size());
+    for (const auto& key : all_keys()) {
+        EXPECT_EQ(parsed.values.at(key.name).value, key.initial) << key.name;
+        EXPECT_EQ(parsed.values.at(key.name).source, key.assumed ? "default (assumed)" : "default") << key.name;
+    }
+}
+
+TEST_F(options, keys_stand_once_and_are_described) {
+    std::set<std::string> names;
+    const auto help = help_text();
+    for (const auto& key : all_keys()) {
+        EXPECT_TRUE(names.insert(key.name).second) << key.name;
+        EXPECT_FALSE(key.description.empty()) << key.name;
+        EXPECT_EQ(find_key(key.name), &key);
+        EXPECT_TRUE(not_built(key.name, key.initial).empty()) << key.name;
+        EXPECT_THAT(help, HasSubstr("--" + key.name + " ")) << key.name;
+    }
+    EXPECT_EQ(find_key("train.nothing"), nullptr);
+}
+
+// Four sources that disagree, and a fifth case for the order of the files.
+TEST_F(options, command_line_over_environment_over_later_file_over_earlier_file_over_default) {
+    const auto first = file("first.cfg", "seed = 10\n[train]\nrounds = 11\nbatch = 12\nlr = 0.13\n");
+    const auto second = file("second.cfg", "[train]\nrounds = 21\nbatch = 22\nlr = 0.23\n");
+    const auto values = parse({"--train.rounds", "41", "--config", first, "--config", second},
+                              {{"GAISNET_TRAIN_ROUNDS", "31"}, {"GAISNET_TRAIN_BATCH", "32"}, {"HOME", "/root"}})
+                            .values;
+    EXPECT_EQ(values.at("train.rounds").value, "41");
+    EXPECT_EQ(values.at("train.rounds").source, "command line");
+    EXPECT_EQ(values.at("train.batch").value, "32");
+    EXPECT_EQ(values.at("train.batch").source, "environment GAISNET_TRAIN_BATCH");
+    EXPECT_EQ(values.at("train.lr").value, "0.23");
+    EXPECT_EQ(values.at("train.lr").source, second + ":4");
+    EXPECT_EQ(values.at("seed").value, "10");
+    EXPECT_EQ(values.at("seed").source, first + ":1");
+    EXPECT_EQ(values.at("train.epochs").source, "default");
+}
+
+TEST_F(options, values_keep_their_spaces_hyphens_and_signs) {
+    const auto path = file("a.cfg", "# a comment\n\n[link.d2d]   # another\nrate = uniform(10, 50) Mbit/s # and one\n");
+    const auto values = parse({"--config", path, "--output=my-results--1.h5", "--device.client.tx_power", "-3 dBm",
+                               "--train.lr", "1e-3"})
+                            .values;
+    EXPECT_EQ(values.at("link.d2d.rate").value, "uniform(10, 50) Mbit/s");
+    EXPECT_EQ(values.at("link.d2d.rate").source, path + ":4");
+    EXPECT_EQ(values.at("output").value, "my-results--1.h5");
+    EXPECT_EQ(values.at("device.client.tx_power").value, "-3 dBm");
+    EXPECT_EQ(values.at("train.lr").value, "1e-3");
+}
+
+TEST_F(options, keys_may_stand_with_their_section_or_below_it) {
+    const auto path = file("a.cfg", "train.rounds = 5\r\n[device.client]\r\nrate = 1 TFLOP/s\r\n");
+    const auto values = parse({"--config", path}).values;
+    EXPECT_EQ(values.at("train.rounds").value, "5");
+    EXPECT_EQ(values.at("train.rounds").source, path + ":1");
+    EXPECT_EQ(values.at("device.client.rate").value, "1 TFLOP/s");
+}
+
+TEST_F(options, every_key_has_an_environment_variable_of_its_own) {
+    for (const auto& key : all_keys()) {
+        auto name = "GAISNET_" + key.name;
+        std::transform(name.begin(), name.end(), name.begin(),
+                       [](unsigned char c) { return c == '.' ? '_' : static_cast<char>(std::toupper(c)); });
+        const auto values = parse({}, {{name, "a value"}}).values;
+        const auto changed = std::count_if(values.begin(), values.end(),
+                                           [](const auto& one) { return one.second.value == "a value"; });
+        EXPECT_EQ(changed, 1) << name;
+        EXPECT_EQ(values.at(key.name).value, "a value") << name;
+    }
+}
+
+TEST_F(options, unknown_flags_are_named_with_the_nearest_one) {
+    rejects({"--train.round", "3"}, AllOf(HasSubstr("command line"), HasSubstr("--train.round,"),
+                                          HasSubstr("did you mean --train.rounds?")));
+    rejects({"--train.roudns=3"}, HasSubstr("did you mean --train.rounds?"));
+    rejects({"--print-confg"}, HasSubstr("did you mean --print_config?"));
+    rejects({"--zzzzzzzzzzzzzzzz"}, AllOf(HasSubstr("zzzzzzzzzzzzzzzz"), Not(HasSubstr("did you mean"))));
+    rejects({"--train.r", "3"}, HasSubstr("--train.r")); // no guessing by beginnings
+}
+
+TEST_F(options, unknown_keys_of_files_are_named_with_their_line) {
+    rejects_file("seed = 1\n\n[train]\nroundz = 3\n",
+                 AllOf(HasSubstr("bad.cfg:4"), HasSubstr("train.roundz"), HasSubstr("did you mean train.rounds?")));
+    rejects_file("[trian]\nrounds = 3\n", AllOf(HasSubstr("bad.cfg:2"), HasSubstr("did you mean train.rounds?")));
+}
+
+TEST_F(options, unknown_variables_are_named_with_the_nearest_one) {
+    rejects({}, AllOf(HasSubstr("GAISNET_TRAIN_ROUND,"), HasSubstr("did you mean GAISNET_TRAIN_ROUNDS?")),
+            {{"GAISNET_TRAIN_ROUND", "3"}});
+}
+
+TEST_F(options, repeated_keys_of_a_file_are_named_with_both_lines) {
+    rejects_file("[train]\nrounds = 3\nlr = 1\nrounds = 4\n",
+                 AllOf(HasSubstr("bad.cfg:4"), HasSubstr("train.rounds"), HasSubstr("line 2")));
+    rejects_file("train.rounds = 3\n[train]\nrounds = 3\n", AllOf(HasSubstr("bad.cfg:3"), HasSubstr("line 1")));
+}
+
+TEST_F(options, unusable_files_are_named) {
+    const auto missing = (folder_ / "missing.cfg").string();
+    rejects({"--config", missing}, AllOf(HasSubstr(missing), HasSubstr("cannot be read")));
+    rejects({"--config", folder_.string()}, HasSubstr(folder_.string()));
+    rejects_file("", HasSubstr("is empty"));
+    rejects_file("[train]\nrounds 3\n", HasSubstr("rounds 3"));
+}
+
+TEST_F(options, what_is_not_built_says_so) {
+    rejects({"--clock", "real"}, HasSubstr("clock = real is not built yet"));
+    rejects({"--split.blocks", "auto"}, HasSubstr("split.blocks = auto is not built yet"));
+    rejects({"--tuning.method", "lora"}, HasSubstr("tuning.method = lora is not built yet"));
+    rejects({"--data.partition", "dirichlet(0.3)"}, HasSubstr("data.partition = dirichlet(0.3) is not built yet"));
+    rejects({"--cs.access", "tdma"}, AllOf(HasSubstr("cs.access is not built yet"), Not(HasSubstr("did you mean"))));
+    rejects({"--link.d2d.share", "tdma"}, HasSubstr("link.d2d.share is not built yet"));
+    rejects_file("[cloud]\nperiod = 3\n", AllOf(HasSubstr("bad.cfg:2"), HasSubstr("cloud.period is not built yet")));
+    rejects({}, AllOf(HasSubstr("environment GAISNET_CLOCK"), HasSubstr("clock = real is not built yet")),
+            {{"GAISNET_CLOCK", "real"}});
+    EXPECT_THAT([] { parse_command_line({"serve"}, {}); },
+                ThrowsMessage<usage_error>(HasSubstr("serve is not built yet")));
+}
+
+TEST_F(options, commands) {
+    for (const char* name : {"finetune", "plan", "pretrain"}) {
+        EXPECT_EQ(parse_command_line({"--seed", "3", name}, {}).command, name);
+    }
+    EXPECT_THAT([] { parse_command_line({}, {}); }, ThrowsMessage<usage_error>(HasSubstr("a command is missing")));
+    EXPECT_THAT([] { parse_command_line({"finetun"}, {}); },
+                ThrowsMessage<usage_error>(HasSubstr("did you mean finetune?")));
+    rejects({"plan"}, HasSubstr("\"plan\" is too much behind finetune"));
+}
+
+TEST_F(options, switches_are_written_with_hyphens_or_underscores) {
+    for (const char* flag : {"--print-config", "--print_config"}) {
+        EXPECT_TRUE(parse({flag}).print_config);
+    }
+    const auto parsed = parse({"--dry-run", "--log-level", "debug", "--progress", "plain"});
+    EXPECT_TRUE(parsed.dry_run);
+    EXPECT_EQ(parsed.log_level, "debug");
+    EXPECT_EQ(parsed.progress, progress_mode::plain);
+    EXPECT_EQ(parse({"--train.weight-decay", "0.1"}).values.at("train.weight_decay").value, "0.1");
+    EXPECT_TRUE(parse_command_line({"--help"}, {}).help);
+    EXPECT_TRUE(parse_command_line({"--version"}, {}).version);
+    rejects({"--log-level", "loud"}, AllOf(HasSubstr("loud"), HasSubstr("debug")));
+    rejects({"--progress", "loud"}, HasSubstr("loud"));
+    rejects({"--train.rounds"}, HasSubstr("train.rounds"));
+}
+
+TEST_F(options, printed_config_gives_the_same_settings_again) {
+    const auto source = file("a.cfg", "[train]\nstop = plateau(accuracy, 0.01, 2)\nrounds = 7\n[network]\nclusters = 2\n"
+                                      "clients = 4, 3\n[split]\nblocks = 0,2,2,0; 0,4,0\n");
+    const auto before = parse({"--config", source, "--link.d2d.rate", "choice(10, 20) Mbit/s", "--resume", "auto",
+                               "--device.edge.kappa", "1e-28", "--output", "some where/r.h5"})
+                            .values;
+    const auto text = print_config(before);
+    EXPECT_THAT(text, AllOf(HasSubstr("# " + source + ":3\nrounds = 7\n"), HasSubstr("# command line\n"),
+                            HasSubstr("# default (assumed)\n")));
+    const auto after = parse({"--config", file("printed.cfg", text)}).values;
+    for (const auto& [key, one] : before) {
+        EXPECT_EQ(after.at(key).value, one.value) << key;
+    }
+    EXPECT_EQ(identity(after), identity(before));
+}
+
+TEST_F(options, identity_knows_what_decides_the_results) {
+    const auto now = identity(parse({}).values);
+    EXPECT_EQ(difference(now, now), "");
+    for (const char* key : {"output", "resume", "placement", "runtime.active_clusters", "checkpoint.every", "events"}) {
+        EXPECT_EQ(identity(parse({std::string("--") + key, "other"}).values), now) << key;
+    }
+    for (const char* key : {"seed", "train.lr", "train.rounds", "network.clients", "link.d2d.rate", "data.classes",
+                            "runtime.threads", "model.dim", "device.client.rate"}) {
+        const auto other = identity(parse({std::string("--") + key, "other"}).values);
+        EXPECT_NE(other, now) << key;
+        EXPECT_THAT(difference(now, other), AllOf(HasSubstr(key), HasSubstr("other"), HasSubstr(find_key(key)->initial)));
+    }
+}
+
+TEST_F(options, identity_does_not_ask_where_a_value_came_from) {
+    const auto path = file("a.cfg", "[train]\nlr = 0.5\n");
+    EXPECT_EQ(identity(parse({"--config", path}).values), identity(parse({"--train.lr", "0.5"}).values));
+    EXPECT_EQ(identity(parse({"--train.lr", "0.5"}).values),
+              identity(parse({}, {{"GAISNET_TRAIN_LR", "0.5"}}).values));
+}
+
+TEST_F(options, differences_of_keys_that_one_side_does_not_know) {
+    EXPECT_THAT(difference("a = 1\n", "a = 1\nb = 2\n"), AllOf(HasSubstr("b"), HasSubstr("unknown")));
+    EXPECT_NE(difference("a = 1\nb = 2\n", "a = 1\n"), "");
+    EXPECT_EQ(difference("a = x = y\n", "a = x = y\n"), "");
+}
+
+} // namespace
+} // namespace gaisnet
