@@ -93,7 +93,7 @@ std::vector<key_info> make_keys() {
     t.integer("train.micro_batches", "1", "micro-batches a batch (gpipe, 1f1b)");
     t.choice("train.schedule", "serial", "serial|gpipe|1f1b", "order of work along the chain");
     t.choice("train.optimizer", "sgd", "sgd|adamw", "optimiser of every client");
-    t.real("train.lr", "0.01", "learning rate at the start");
+    t.real("train.lr", "0.02", "learning rate at the start");
     t.real("train.lr_final", "0.01", "cosine decay ends at this fraction of train.lr");
     t.real("train.momentum", "0.9", "momentum (sgd)");
     t.real("train.weight_decay", "5e-5", "weight decay");
@@ -125,10 +125,10 @@ std::vector<key_info> make_keys() {
     t.device("edge", "10 TFLOP/s", "300 W", "46 dBm", "1 W", "50 W", "64 GiB", false);
     t.device("client", "472 GFLOP/s", "10 W", "23 dBm", "0.94 W", "0.82 W", "4 GiB", false);
 
-    t.integer("pretrain.epochs", "6", "epochs (pretrain)");
+    t.integer("pretrain.epochs", "5", "epochs (pretrain)");
     t.integer("pretrain.samples", "1200", "images of each domain (pretrain)");
     t.integer("pretrain.batch", "64", "samples a batch (pretrain)");
-    t.real("pretrain.lr", "1e-3", "learning rate of AdamW (pretrain)");
+    t.real("pretrain.lr", "2e-3", "learning rate of AdamW (pretrain)");
     t.integer("pretrain.domains", "3", "domains, none of them an edge's (pretrain)");
 
     t.integer("runtime.threads", "1", "threads of torch and BLAS a rank; changes the last bits of results");

@@ -1,12 +1,17 @@
 #include "data/batch_loader.hpp"
 
+#include "base/error.hpp"
 #include "base/random.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace gaisnet {
 
 namespace {
+
+/// Batches that are decoded before they are asked for.
+constexpr std::size_t depth = 2;
 
 labelled_batch empty_batch(std::size_t count, const transform_spec& transform) {
     const auto n = static_cast<std::int64_t>(count);
@@ -14,18 +19,34 @@ labelled_batch empty_batch(std::size_t count, const transform_spec& transform) {
             tensor_view::allocate({n}, element_type::int64)};
 }
 
+std::size_t values_of(const transform_spec& transform) {
+    return 3 * static_cast<std::size_t>(transform.size) * static_cast<std::size_t>(transform.size);
+}
+
 } // namespace
+
+std::vector<std::size_t> epoch_order(std::uint64_t seed, const std::string& owner, std::int64_t epoch,
+                                     std::size_t samples) {
+    return random_stream(seed, "shuffle", owner, static_cast<std::uint32_t>(epoch)).permutation(samples);
+}
 
 batch_loader::batch_loader(const dataset& data, std::vector<std::size_t> samples, loader_settings settings,
                            decode_pool& pool)
     : data_(data)
     , samples_(std::move(samples))
     , settings_(std::move(settings))
-    , pool_(pool) {}
+    , pool_(pool) {
+    if (samples_.empty()) {
+        throw usage_error("start point " + settings_.owner + " has no training samples; at least one is needed");
+    }
+    if (settings_.batch < 1) {
+        throw usage_error("train.batch = " + std::to_string(settings_.batch) + "; 1 or more is accepted");
+    }
+}
 
 batch_loader::~batch_loader() {
-    if (next_.valid()) {
-        next_.wait(); // it uses this object
+    for (const auto& one : ahead_) {
+        one.batch.wait(); // its job uses this object
     }
 }
 
@@ -33,56 +54,82 @@ std::int64_t batch_loader::batches() const {
     return (static_cast<std::int64_t>(samples_.size()) + settings_.batch - 1) / settings_.batch;
 }
 
-labelled_batch batch_loader::make(place where) const {
-    const auto order =
-        random_stream(settings_.seed, "shuffle", settings_.owner, static_cast<std::uint32_t>(where.epoch))
-            .permutation(samples_.size());
+std::vector<std::size_t> batch_loader::samples_of(place where) {
+    if (order_epoch_ != where.epoch) {
+        order_ = epoch_order(settings_.seed, settings_.owner, where.epoch, samples_.size());
+        order_epoch_ = where.epoch;
+    }
     const auto first = static_cast<std::size_t>(where.index * settings_.batch);
     const auto end = std::min(first + static_cast<std::size_t>(settings_.batch), samples_.size());
-    auto out = empty_batch(end - first, settings_.transform);
-    const auto values = static_cast<std::size_t>(3 * settings_.transform.size * settings_.transform.size);
+    std::vector<std::size_t> out;
     for (auto i = first; i < end; ++i) {
-        const auto sample = samples_[order[i]];
-        const auto picture = data_.load(sample);
-        auto* to = out.images.as<float>() + (i - first) * values;
-        if (settings_.augment) {
-            transform_train(picture, settings_.transform, settings_.seed, data_.name(sample),
-                            static_cast<std::uint32_t>(where.epoch), to);
-        } else {
-            transform_validation(picture, settings_.transform, to);
-        }
-        out.labels.as<std::int64_t>()[i - first] = data_.label(sample);
+        out.push_back(samples_[order_[i]]);
     }
     return out;
 }
 
+labelled_batch batch_loader::make(const std::vector<std::size_t>& samples, std::int64_t epoch) const {
+    if (!settings_.augment) {
+        return load_batch(data_, samples, settings_.transform);
+    }
+    auto out = empty_batch(samples.size(), settings_.transform);
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        transform_train(data_.load(samples[i]), settings_.transform, settings_.seed, data_.name(samples[i]),
+                        static_cast<std::uint32_t>(epoch), out.images.as<float>() + i * values_of(settings_.transform));
+        out.labels.as<std::int64_t>()[i] = data_.label(samples[i]);
+    }
+    return out;
+}
+
+void batch_loader::drop_all_but(place wanted) {
+    while (!ahead_.empty() && !(ahead_.front().where == wanted)) {
+        ahead_.front().batch.wait(); // not get(): an error in a batch that nobody wants is nobody's
+        ahead_.pop_front();
+    }
+}
+
+void batch_loader::look_ahead(place from) {
+    auto next = from;
+    for (std::size_t i = 0; i < depth; ++i) {
+        next = next.index + 1 < batches() ? place{next.epoch, next.index + 1} : place{next.epoch + 1, 0};
+        if (i < ahead_.size()) {
+            continue; // on its way since the last call
+        }
+        ahead_.push_back({next, pool_.submit<labelled_batch>([this, samples = samples_of(next), epoch = next.epoch] {
+                              return make(samples, epoch);
+                          })});
+    }
+}
+
 const labelled_batch& batch_loader::get(std::int64_t epoch, std::int64_t index) {
     const place wanted{epoch, index};
+    if (epoch < 0 || index < 0 || index >= batches()) {
+        throw std::out_of_range("batch " + std::to_string(index) + " of epoch " + std::to_string(epoch) + " of " +
+                                settings_.owner + ": an epoch has " + std::to_string(batches()) + " batches");
+    }
     if (current_place_ == wanted) {
         return current_;
     }
-    const bool ready = next_.valid() && next_place_ == wanted;
-    if (next_.valid()) {
-        auto ahead = next_.get();
-        if (ready) {
-            current_ = std::move(ahead);
-        }
-    }
-    if (!ready) {
-        current_ = make(wanted);
+    drop_all_but(wanted);
+    if (ahead_.empty()) {
+        current_place_.reset(); // current_ is no batch at all if this throws
+        current_ = make(samples_of(wanted), epoch);
+    } else {
+        auto ready = std::move(ahead_.front().batch);
+        ahead_.pop_front();
+        current_place_.reset();
+        current_ = ready.get();
     }
     current_place_ = wanted;
-    next_place_ = index + 1 < batches() ? place{epoch, index + 1} : place{epoch + 1, 0};
-    next_ = pool_.submit<labelled_batch>([this, where = *next_place_] { return make(where); });
+    look_ahead(wanted);
     return current_;
 }
 
 labelled_batch load_batch(const dataset& data, const std::vector<std::size_t>& samples,
                           const transform_spec& transform) {
     auto out = empty_batch(samples.size(), transform);
-    const auto values = static_cast<std::size_t>(3 * transform.size * transform.size);
     for (std::size_t i = 0; i < samples.size(); ++i) {
-        transform_validation(data.load(samples[i]), transform, out.images.as<float>() + i * values);
+        transform_validation(data.load(samples[i]), transform, out.images.as<float>() + i * values_of(transform));
         out.labels.as<std::int64_t>()[i] = data.label(samples[i]);
     }
     return out;

@@ -5,6 +5,8 @@
 #include "data/decode_pool.hpp"
 #include "data/transform.hpp"
 
+#include <cstdint>
+#include <deque>
 #include <future>
 #include <memory>
 #include <optional>
@@ -27,36 +29,52 @@ struct loader_settings {
     std::string owner; ///< Name of the start point: its order is drawn for it.
 };
 
+/// The order in which a start point goes through `samples` of its samples in an epoch: a function of the arguments.
+std::vector<std::size_t> epoch_order(std::uint64_t seed, const std::string& owner, std::int64_t epoch,
+                                     std::size_t samples);
+
 /// Batches of one start point: every epoch in a new order, a function of (seed, owner, epoch). While one batch is being
-/// trained on, the next is decoded in the background.
+/// trained on, the next two are decoded in the background. A loader has no thread of its own; it is used by one.
 class batch_loader {
 public:
+    /// The data and the pool must outlive the loader. \throws usage_error without samples or with a batch below 1.
     batch_loader(const dataset& data, std::vector<std::size_t> samples, loader_settings settings, decode_pool& pool);
     ~batch_loader();
     batch_loader(const batch_loader&) = delete;
     batch_loader& operator=(const batch_loader&) = delete;
 
-    /// Batch `index` of `epoch`; it stays valid until another one is asked for. \throws decode_error
+    /// Batch `index` of `epoch`, in any order of calls; cheapest when they follow one another. The last batch of an epoch
+    /// holds what is left. The reference stays valid until another batch is asked for, the memory as long as a copy of
+    /// its views lives. \throws decode_error where this batch holds a damaged image; std::out_of_range
     const labelled_batch& get(std::int64_t epoch, std::int64_t index);
-    std::int64_t batches() const;
+    std::int64_t batches() const; ///< An epoch.
 
 private:
     struct place {
         std::int64_t epoch, index;
         bool operator==(const place&) const = default;
     };
-    labelled_batch make(place) const;
+    struct ahead {
+        place where;
+        std::future<labelled_batch> batch;
+    };
+    std::vector<std::size_t> samples_of(place);
+    labelled_batch make(const std::vector<std::size_t>& samples, std::int64_t epoch) const;
+    void drop_all_but(place wanted);
+    void look_ahead(place from);
 
     const dataset& data_;
     std::vector<std::size_t> samples_;
     loader_settings settings_;
     decode_pool& pool_;
-    std::optional<place> current_place_, next_place_;
+    std::optional<std::int64_t> order_epoch_;
+    std::vector<std::size_t> order_; ///< Of order_epoch_.
+    std::optional<place> current_place_;
     labelled_batch current_;
-    std::future<labelled_batch> next_;
+    std::deque<ahead> ahead_; ///< In the order in which they will be asked for.
 };
 
-/// The given samples, prepared as for validation.
+/// The given samples, prepared as for validation. \throws decode_error
 labelled_batch load_batch(const dataset&, const std::vector<std::size_t>& samples, const transform_spec&);
 
 } // namespace gaisnet

@@ -5,9 +5,13 @@
 #include <cstdio> // before jpeglib.h, which needs FILE
 
 #include <jpeglib.h>
+
+#include <jerror.h> // after jpeglib.h
 #include <png.h>
 
+#include <algorithm>
 #include <array>
+#include <cassert>
 #include <csetjmp>
 #include <cstring>
 #include <fstream>
@@ -16,6 +20,9 @@
 namespace gaisnet {
 
 namespace {
+
+constexpr std::uint64_t largest_image_pixels = 1ULL << 28;
+constexpr const char* too_large_text = "has more than 2^28 pixels";
 
 /// libjpeg reports through callbacks; errors leave by longjmp, which must not cross objects with destructors.
 struct jpeg_errors {
@@ -31,10 +38,18 @@ void jpeg_failed(j_common_ptr info) {
 }
 
 void jpeg_warned(j_common_ptr info, int level) {
-    if (level < 0) { // corrupt data: libjpeg would go on with grey
+    if (level >= 0) {
+        return; // a trace message
+    }
+    // Odd headers are harmless; any other warning means data that are lost or garbled, where libjpeg would go on in grey.
+    const int code = info->err->msg_code;
+    if (code != JWRN_JFIF_MAJOR && code != JWRN_ADOBE_XFORM && code != JWRN_BOGUS_PROGRESSION) {
         jpeg_failed(info);
     }
 }
+
+/// A header may promise more than any memory holds.
+bool too_large(std::uint64_t width, std::uint64_t height) { return width * height > largest_image_pixels; }
 
 /// Plain C in one function, so that longjmp skips no destructor. \returns false with errors.text set.
 bool decode_jpeg_into(const std::uint8_t* data, std::size_t size, jpeg_errors& errors, image& out) {
@@ -49,6 +64,11 @@ bool decode_jpeg_into(const std::uint8_t* data, std::size_t size, jpeg_errors& e
     jpeg_create_decompress(&info);
     jpeg_mem_src(&info, data, size);
     jpeg_read_header(&info, TRUE);
+    if (too_large(info.image_width, info.image_height)) {
+        jpeg_destroy_decompress(&info);
+        std::strncpy(errors.text, too_large_text, sizeof(errors.text) - 1);
+        return false;
+    }
     const bool cmyk = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
     const bool inverted = info.saw_Adobe_marker != 0;
     info.out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
@@ -68,9 +88,10 @@ bool decode_jpeg_into(const std::uint8_t* data, std::size_t size, jpeg_errors& e
             continue;
         }
         for (std::size_t x = 0; x < info.output_width; ++x) {
-            const auto ink = [&](std::size_t c) { return inverted ? row[0][x * 4 + c] : 255 - row[0][x * 4 + c]; };
+            // Adobe's files hold 255 - ink, which is what is left of the light.
+            const auto left = [&](std::size_t c) { return inverted ? row[0][x * 4 + c] : 255 - row[0][x * 4 + c]; };
             for (std::size_t c = 0; c < 3; ++c) {
-                to[x * 3 + c] = static_cast<std::uint8_t>(ink(c) * ink(3) / 255);
+                to[x * 3 + c] = static_cast<std::uint8_t>((left(c) * left(3) + 127) / 255);
             }
         }
     }
@@ -90,7 +111,12 @@ image decode_png(const std::filesystem::path& path, const std::vector<std::uint8
     if (!png_image_begin_read_from_memory(&png, bytes.data(), bytes.size())) {
         reject();
     }
+    if (too_large(png.width, png.height)) {
+        png_image_free(&png);
+        throw decode_error(path.string() + ": " + too_large_text);
+    }
     png.format = PNG_FORMAT_RGB;
+    png.flags |= PNG_IMAGE_FLAG_16BIT_sRGB; // else 16 bit files that do not say otherwise would count as linear light
     image out;
     out.width = static_cast<int>(png.width);
     out.height = static_cast<int>(png.height);
@@ -126,6 +152,8 @@ image decode_image(const std::filesystem::path& path) {
 }
 
 void write_png(const std::filesystem::path& path, const image& picture) {
+    assert(picture.rgb.size() ==
+           static_cast<std::size_t>(picture.width) * static_cast<std::size_t>(picture.height) * 3);
     png_image png{};
     png.version = PNG_IMAGE_VERSION;
     png.width = static_cast<png_uint_32>(picture.width);

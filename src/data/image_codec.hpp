@@ -13,11 +13,14 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-/// Decodes a JPEG (libjpeg-turbo; grey, YCbCr, CMYK) or PNG (libpng; every colour type; transparency over white), told
-/// apart by their first bytes. Warnings that mean lost data count as damage. \throws decode_error
+/// Decodes a JPEG (libjpeg-turbo; grey, YCbCr, CMYK, YCCK) or PNG (libpng; every colour type, 1 to 16 bits a channel),
+/// told apart by their first bytes, not by the name. CMYK becomes RGB by (1 - ink)(1 - black), without a colour
+/// profile. Transparent pixels are laid over white, mixed in linear light; a PNG with its own gamma is brought to sRGB.
+/// Warnings that mean lost or garbled data count as damage, as do images of more than 2^28 pixels.
+/// \throws decode_error
 image decode_image(const std::filesystem::path& path);
 
-/// \throws runtime_failure
+/// For looking at images. \throws runtime_failure
 void write_png(const std::filesystem::path& path, const image&);
 
 } // namespace gaisnet

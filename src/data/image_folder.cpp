@@ -4,10 +4,29 @@
 #include "data/image_codec.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <fstream>
+#include <mutex>
+#include <thread>
 
 namespace gaisnet {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+bool is_image_name(const fs::path& path) {
+    auto suffix = path.extension().string();
+    std::transform(suffix.begin(), suffix.end(), suffix.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return suffix == ".jpg" || suffix == ".jpeg" || suffix == ".png";
+}
+
+} // namespace
 
 image_folder::image_folder(const fs::path& root): root_(root) {
     std::error_code code;
@@ -24,19 +43,7 @@ image_folder::image_folder(const fs::path& root): root_(root) {
         }
         std::sort(classes_.begin(), classes_.end());
         for (std::size_t label = 0; label < classes_.size(); ++label) {
-            std::vector<std::string> names;
-            for (const auto& item : fs::directory_iterator(root / classes_[label])) {
-                auto suffix = item.path().extension().string();
-                std::transform(suffix.begin(), suffix.end(), suffix.begin(),
-                               [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-                if (item.is_regular_file() && (suffix == ".jpg" || suffix == ".jpeg" || suffix == ".png")) {
-                    names.push_back(classes_[label] + "/" + item.path().filename().string());
-                }
-            }
-            std::sort(names.begin(), names.end());
-            for (auto& name : names) {
-                samples_.push_back({std::move(name), static_cast<std::int64_t>(label)});
-            }
+            read_class(static_cast<std::int64_t>(label));
         }
     } catch (const fs::filesystem_error& problem) {
         throw usage_error("data.root = " + root.string() + " cannot be read: " + problem.what());
@@ -48,29 +55,85 @@ image_folder::image_folder(const fs::path& root): root_(root) {
     check_classes();
 }
 
+void image_folder::read_class(std::int64_t label) {
+    const auto& name = classes_[static_cast<std::size_t>(label)];
+    std::vector<std::string> files;
+    for (const auto& item : fs::directory_iterator(root_ / name)) {
+        // A link to nowhere counts as an image: better reported than silently left out.
+        if (is_image_name(item.path()) && (item.is_regular_file() || item.is_symlink())) {
+            files.push_back(item.path().filename().string());
+        } else if (!item.is_directory()) {
+            ++ignored_;
+        }
+    }
+    std::sort(files.begin(), files.end());
+    for (const auto& file : files) {
+        samples_.push_back({name + "/" + file, label});
+    }
+}
+
 void image_folder::check_classes() const {
+    std::vector<std::size_t> counts(classes_.size());
+    for (const auto& sample : samples_) {
+        ++counts[static_cast<std::size_t>(sample.label)];
+    }
     for (std::size_t label = 0; label < classes_.size(); ++label) {
-        const auto count = std::count_if(samples_.begin(), samples_.end(), [&](const entry& one) {
-            return one.label == static_cast<std::int64_t>(label);
-        });
-        if (count < 2) {
-            throw usage_error("data.root: class folder " + (root_ / classes_[label]).string() + " holds " +
-                              std::to_string(count) +
-                              " JPEG or PNG images that are not damaged; at least two are needed, one to "
-                              "train on and one to validate on");
+        if (counts[label] < 2) {
+            throw usage_error(
+                "data.root: class folder " + (root_ / classes_[label]).string() + " holds " +
+                std::to_string(counts[label]) +
+                " JPEG or PNG images that are not damaged; at least two are needed, one to train on and one to "
+                "validate on");
         }
     }
 }
 
 image image_folder::load(std::size_t sample) const { return decode_image(root_ / samples_[sample].name); }
 
-std::vector<std::string> image_folder::find_damaged(std::size_t part, std::size_t parts) const {
-    std::vector<std::string> damaged;
-    for (auto i = part; i < samples_.size(); i += parts) {
+std::string image_folder::damage_of(std::size_t sample) const {
+    const auto path = root_ / samples_[sample].name;
+    errno = 0;
+    if (!std::ifstream(path, std::ios::binary)) {
+        throw usage_error("data.root: " + path.string() + " cannot be read (" + std::strerror(errno) +
+                          "); readable files are accepted");
+    }
+    try {
+        load(sample);
+    } catch (const decode_error& problem) {
+        return problem.what();
+    }
+    return {};
+}
+
+std::vector<std::string> image_folder::find_damaged(std::size_t part, std::size_t parts, std::size_t threads) const {
+    std::vector<std::string> reasons(samples_.size());
+    std::atomic<std::size_t> next = part;
+    std::exception_ptr failure;
+    std::mutex guard;
+    const auto work = [&] {
         try {
-            load(i);
-        } catch (const decode_error& problem) {
-            damaged.push_back(samples_[i].name + "\t" + problem.what());
+            for (auto i = next.fetch_add(parts); i < samples_.size(); i = next.fetch_add(parts)) {
+                reasons[i] = damage_of(i);
+            }
+        } catch (...) {
+            const std::lock_guard lock(guard);
+            failure = failure ? failure : std::current_exception();
+        }
+    };
+    {
+        std::vector<std::jthread> helpers;
+        for (std::size_t i = 1; i < threads; ++i) {
+            helpers.emplace_back(work);
+        }
+        work();
+    }
+    if (failure) {
+        std::rethrow_exception(failure);
+    }
+    std::vector<std::string> damaged;
+    for (std::size_t i = 0; i < reasons.size(); ++i) {
+        if (!reasons[i].empty()) {
+            damaged.push_back(samples_[i].name + "\t" + reasons[i]);
         }
     }
     return damaged;

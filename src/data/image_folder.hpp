@@ -3,38 +3,48 @@
 #include "data/dataset.hpp"
 
 #include <filesystem>
-#include <memory>
 #include <set>
 
 namespace gaisnet {
 
-/// A folder with one folder a class, in the order of their names, holding JPEG and PNG files; other files are ignored.
+/// A folder with one folder a class, in the order of their names, holding files named .jpg, .jpeg or .png in any case,
+/// in the order of their names. Other files, and folders whose name begins with a dot, are ignored.
 class image_folder final : public dataset {
 public:
-    /// \throws usage_error naming a folder that is missing, holds no class, or a class without images.
+    /// \throws usage_error naming a folder that is missing, cannot be read, holds fewer than two classes, or a class
+    /// with fewer than two images.
     explicit image_folder(const std::filesystem::path& root);
 
     std::size_t size() const override { return samples_.size(); }
     std::int64_t label(std::size_t sample) const override { return samples_[sample].label; }
     const std::vector<std::string>& class_names() const override { return classes_; }
-    std::string name(std::size_t sample) const override { return samples_[sample].name; }
-    image load(std::size_t sample) const override;
+    std::string name(std::size_t sample) const override { return samples_[sample].name; } ///< CLASS/FILE
+    image load(std::size_t sample) const override;                                        ///< \throws decode_error
 
-    /// Decodes every sample i with i modulo `parts` == `part`; names and reasons of those that fail.
-    std::vector<std::string> find_damaged(std::size_t part, std::size_t parts) const;
-    /// Leaves samples out. \throws usage_error when a class becomes empty. \param names as name() gives them.
+    /// Files in class folders that are no JPEG or PNG by their name.
+    std::size_t ignored() const { return ignored_; }
+
+    /// Decodes every sample i with i modulo `parts` == `part`, so that ranks can share the work out, with up to
+    /// `threads` threads. \returns "NAME\tREASON" for each that fails, in the order of samples, whatever the threads.
+    /// \throws usage_error naming a file that cannot be opened.
+    std::vector<std::string> find_damaged(std::size_t part, std::size_t parts, std::size_t threads = 2) const;
+    /// Leaves samples out. \throws usage_error when a class keeps fewer than two. \param names as name() gives them.
     void remove(const std::set<std::string>& names);
 
 private:
+    void read_class(std::int64_t label);
     void check_classes() const;
+    /// Why the sample cannot be used, or nothing.
+    std::string damage_of(std::size_t sample) const;
 
     struct entry {
-        std::string name; ///< CLASS/FILE
+        std::string name;
         std::int64_t label;
     };
     std::filesystem::path root_;
     std::vector<std::string> classes_;
     std::vector<entry> samples_;
+    std::size_t ignored_ = 0;
 };
 
 } // namespace gaisnet

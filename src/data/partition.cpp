@@ -9,6 +9,10 @@
 namespace gaisnet {
 
 data_split stratified_split(const dataset& data, double train_fraction, std::uint64_t seed) {
+    if (!(train_fraction > 0.0 && train_fraction < 1.0)) {
+        throw usage_error("data.train_fraction = " + std::to_string(train_fraction) +
+                          "; a number between 0 and 1 is accepted");
+    }
     const auto classes = data.class_names().size();
     std::vector<std::vector<std::size_t>> by_class(classes);
     for (std::size_t sample = 0; sample < data.size(); ++sample) {
@@ -36,11 +40,12 @@ data_split stratified_split(const dataset& data, double train_fraction, std::uin
 
 std::vector<std::vector<std::size_t>> partition_iid(const std::vector<std::size_t>& samples, std::size_t parts,
                                                     std::size_t each, std::uint64_t seed) {
-    if (samples.size() < parts * std::max<std::size_t>(each, 1)) {
-        throw usage_error("data.per_cluster = " + std::to_string(each) + ": " + std::to_string(parts) +
-                          " start points need " + std::to_string(parts * std::max<std::size_t>(each, 1)) +
-                          " training samples, but there are " + std::to_string(samples.size()) +
-                          "; fewer samples or clusters, or more data, are accepted");
+    if (parts == 0 || samples.size() / parts < std::max<std::size_t>(each, 1)) { // no product: it may overflow
+        throw usage_error("data.per_cluster = " + std::to_string(each) + (each == 0 ? " (equal shares): " : ": ") +
+                          std::to_string(parts) + " start points cannot have " +
+                          (each == 0 ? "at least 1" : std::to_string(each)) + " training samples each out of " +
+                          std::to_string(samples.size()) + "; at most " +
+                          std::to_string(parts == 0 ? 0 : samples.size() / parts) + " each are accepted");
     }
     const auto order = random_stream(seed, "partition", "iid").permutation(samples.size());
     std::vector<std::vector<std::size_t>> out(parts);

@@ -94,11 +94,14 @@ void resample(const image& picture, double x, double y, double width, double hei
 void transform_train(const image& picture, const transform_spec& spec, std::uint64_t seed, const std::string& name,
                      std::uint32_t epoch, float* out) {
     random_stream draw(seed, "augment", name, epoch);
+    constexpr double narrowest = 3.0 / 4.0, widest = 4.0 / 3.0;
     const double area = static_cast<double>(picture.width) * picture.height;
-    double width = picture.width, height = picture.height;
+    // Where none of ten draws fits (a very long picture), the largest part with an accepted ratio is taken.
+    double width = std::min<double>(picture.width, picture.height * widest);
+    double height = std::min<double>(picture.height, picture.width / narrowest);
     for (int attempt = 0; attempt < 10; ++attempt) {
         const double part = area * draw.uniform(0.35, 1.0);
-        const double ratio = std::exp(draw.uniform(std::log(3.0 / 4.0), std::log(4.0 / 3.0)));
+        const double ratio = std::exp(draw.uniform(std::log(narrowest), std::log(widest)));
         const double w = std::sqrt(part * ratio), h = std::sqrt(part / ratio);
         if (w <= picture.width && h <= picture.height) {
             width = w;

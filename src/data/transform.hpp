@@ -15,17 +15,19 @@ struct transform_spec {
     std::array<float, 3> std{0.5F, 0.5F, 0.5F};
 };
 
-/// Training: a random part of 35 % to 100 % of the area with a side ratio of 3/4 to 4/3, resized to size x size, and
-/// flipped left to right half of the time; a function of (seed, sample name, epoch). \param out [3, size, size].
+/// Training: a random part of 35 % to 100 % of the area (8 %, as for training from scratch, would often lose the
+/// object) with a side ratio of 3/4 to 4/3, resized to size x size, and flipped left to right half of the time; a
+/// function of (seed, sample name, epoch). \param out [3, size, size].
 void transform_train(const image&, const transform_spec&, std::uint64_t seed, const std::string& name,
                      std::uint32_t epoch, float* out);
 
-/// Validation: resize the shorter side to size x 256/224 and cut out the centre; an image that already is size x size
-/// is taken as it is. \param out [3, size, size].
+/// Validation: resize the shorter side to size x 256/224 and cut out the centre, in one step (the middle square of
+/// 224/256 of the shorter side); an image that already is size x size is taken as it is. \param out [3, size, size].
 void transform_validation(const image&, const transform_spec&, float* out);
 
 /// Bilinear resampling of the box [x, x + width) x [y, y + height) to size x size, with antialiasing when shrinking (a
-/// triangle filter as wide as the step, as Pillow does). \param out [3, size, size], 0 to 255.
+/// triangle filter as wide as the step). Pillow's resize(box=...) is the same but for rounding to 8 bits between the
+/// two passes. The box lies inside the image. \param out [3, size, size], 0 to 255.
 void resample(const image&, double x, double y, double width, double height, int size, float* out);
 
 } // namespace gaisnet

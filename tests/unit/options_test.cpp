@@ -126,16 +126,16 @@ TEST_F(options, every_key_has_an_environment_variable_of_its_own) {
         std::transform(name.begin(), name.end(), name.begin(),
                        [](unsigned char c) { return c == '.' ? '_' : static_cast<char>(std::toupper(c)); });
         const auto values = parse({}, {{name, "a value"}}).values;
-        const auto changed = std::count_if(values.begin(), values.end(),
-                                           [](const auto& one) { return one.second.value == "a value"; });
+        const auto changed =
+            std::count_if(values.begin(), values.end(), [](const auto& one) { return one.second.value == "a value"; });
         EXPECT_EQ(changed, 1) << name;
         EXPECT_EQ(values.at(key.name).value, "a value") << name;
     }
 }
 
 TEST_F(options, unknown_flags_are_named_with_the_nearest_one) {
-    rejects({"--train.round", "3"}, AllOf(HasSubstr("command line"), HasSubstr("--train.round,"),
-                                          HasSubstr("did you mean --train.rounds?")));
+    rejects({"--train.round", "3"},
+            AllOf(HasSubstr("command line"), HasSubstr("--train.round,"), HasSubstr("did you mean --train.rounds?")));
     rejects({"--train.roudns=3"}, HasSubstr("did you mean --train.rounds?"));
     rejects({"--print-confg"}, HasSubstr("did you mean --print_config?"));
     rejects({"--zzzzzzzzzzzzzzzz"}, AllOf(HasSubstr("zzzzzzzzzzzzzzzz"), Not(HasSubstr("did you mean"))));
@@ -208,8 +208,9 @@ TEST_F(options, switches_are_written_with_hyphens_or_underscores) {
 }
 
 TEST_F(options, printed_config_gives_the_same_settings_again) {
-    const auto source = file("a.cfg", "[train]\nstop = plateau(accuracy, 0.01, 2)\nrounds = 7\n[network]\nclusters = 2\n"
-                                      "clients = 4, 3\n[split]\nblocks = 0,2,2,0; 0,4,0\n");
+    const auto source =
+        file("a.cfg", "[train]\nstop = plateau(accuracy, 0.01, 2)\nrounds = 7\n[network]\nclusters = 2\n"
+                      "clients = 4, 3\n[split]\nblocks = 0,2,2,0; 0,4,0\n");
     const auto before = parse({"--config", source, "--link.d2d.rate", "choice(10, 20) Mbit/s", "--resume", "auto",
                                "--device.edge.kappa", "1e-28", "--output", "some where/r.h5"})
                             .values;
@@ -233,15 +234,15 @@ TEST_F(options, identity_knows_what_decides_the_results) {
                             "runtime.threads", "model.dim", "device.client.rate"}) {
         const auto other = identity(parse({std::string("--") + key, "other"}).values);
         EXPECT_NE(other, now) << key;
-        EXPECT_THAT(difference(now, other), AllOf(HasSubstr(key), HasSubstr("other"), HasSubstr(find_key(key)->initial)));
+        EXPECT_THAT(difference(now, other),
+                    AllOf(HasSubstr(key), HasSubstr("other"), HasSubstr(find_key(key)->initial)));
     }
 }
 
 TEST_F(options, identity_does_not_ask_where_a_value_came_from) {
     const auto path = file("a.cfg", "[train]\nlr = 0.5\n");
     EXPECT_EQ(identity(parse({"--config", path}).values), identity(parse({"--train.lr", "0.5"}).values));
-    EXPECT_EQ(identity(parse({"--train.lr", "0.5"}).values),
-              identity(parse({}, {{"GAISNET_TRAIN_LR", "0.5"}}).values));
+    EXPECT_EQ(identity(parse({"--train.lr", "0.5"}).values), identity(parse({}, {{"GAISNET_TRAIN_LR", "0.5"}}).values));
 }
 
 TEST_F(options, differences_of_keys_that_one_side_does_not_know) {

@@ -118,9 +118,9 @@ TEST(quantity, typing_errors_in_units_get_a_hint) {
 
 // A unit of another dimension is refused with the right ones named, even where one letter would make it fit.
 TEST(quantity, units_of_other_dimensions_are_refused) {
-    EXPECT_THAT([] { parse_quantity("5 parsec", dimension::time); },
-                ThrowsMessage<usage_error>(
-                    AllOf(HasSubstr("unknown unit \"parsec\""), HasSubstr("ns, us, ms, s, min, h"))));
+    EXPECT_THAT(
+        [] { parse_quantity("5 parsec", dimension::time); },
+        ThrowsMessage<usage_error>(AllOf(HasSubstr("unknown unit \"parsec\""), HasSubstr("ns, us, ms, s, min, h"))));
     EXPECT_THROW(parse_quantity("5 W", dimension::energy), usage_error);
     EXPECT_THROW(parse_quantity("23 dBm", dimension::energy), usage_error);
     EXPECT_THROW(parse_quantity("5 Mbit", dimension::rate), usage_error);

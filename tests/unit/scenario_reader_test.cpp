@@ -99,7 +99,8 @@ TEST(scenario_reader, clients_for_all_clusters_or_each) {
 }
 
 TEST(scenario_reader, cuts_fit_model_and_chain) {
-    const auto scene = read({{"network.clusters", "2"}, {"network.clients", "4,3"}, {"split.blocks", "0,2,2,0; 0,4,0"}});
+    const auto scene =
+        read({{"network.clusters", "2"}, {"network.clients", "4,3"}, {"split.blocks", "0,2,2,0; 0,4,0"}});
     EXPECT_THAT(scene.split.blocks, ElementsAre(ElementsAre(0, 2, 2, 0), ElementsAre(0, 4, 0)));
     EXPECT_THAT(read({{"split.blocks", "1,1,1,1"}}).split.blocks, ElementsAre(ElementsAre(1, 1, 1, 1)));
     rejects({{"split.blocks", "0,2,3,0"}}, "4 blocks, but 4 counts with sum 5");
@@ -168,8 +169,11 @@ TEST(scenario_reader, data) {
     rejects({{"data.std", "0.5,0,0.5"}}, "above 0");
     rejects({{"data.train_fraction", "1"}}, "below 1");
     rejects({{"data.train_fraction", "0"}}, "above 0");
-    EXPECT_THAT([] { read({{"data.source", "folder"}}); },
-                ThrowsMessage<usage_error>(AllOf(HasSubstr("data.root"), HasSubstr("needs an image folder"))));
+    EXPECT_THAT(
+        [] {
+            read({{"data.source", "folder"}});
+        },
+        ThrowsMessage<usage_error>(AllOf(HasSubstr("data.root"), HasSubstr("needs an image folder"))));
     EXPECT_EQ(read({{"data.source", "folder"}, {"data.root", "/some/where"}}).data.root, "/some/where");
     rejects({{"data.damaged", "repair"}}, "skip, fatal");
 }

@@ -1,0 +1,217 @@
+#include "roles/checkpoint.hpp"
+
+#include "base/error.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+namespace gaisnet {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+tensor_view tensor(const std::vector<float>& values) {
+    auto out = tensor_view::allocate({static_cast<std::int64_t>(values.size())});
+    std::copy(values.begin(), values.end(), out.as<float>());
+    return out;
+}
+
+std::vector<float> values_of(const tensor_view& tensor) {
+    return {tensor.as<float>(), tensor.as<float>() + tensor.elements()};
+}
+
+/// Two edges and two stages after `rounds` rounds.
+checkpoint state_after(int rounds) {
+    checkpoint state;
+    state.identity = "seed = 1\ntrain.lr = 0.1 \"quoted\" \\ \xc3\xa9\n";
+    for (int round = 1; round <= rounds; ++round) {
+        state.rounds.push_back({{0.1 * round, 1.0 / 3.0, 0.25, 2.5, 0.75}, {0.9, 1e-300, 0.5, 0.125, 1e9}});
+    }
+    state.row_counts = {{"/events", 18446744073709551615ULL}, {"/rounds", 0}};
+    state.models = {tensor({1.0F, -0.0F, 0.1F}), tensor({3.4e38F, 1e-45F})};
+    state.stages["c0.0"].tensors["momentum"] = tensor({0.5F});
+    state.stages["c0.0"].steps = 12345678901LL;
+    state.stages["c1.3"].tensors["exp_avg"] = tensor({7.0F, 8.0F});
+    state.stages["c1.3"].tensors["exp_avg_sq"] = tensor({9.0F, 10.0F});
+    state.stages["c1.3"].steps = 3;
+    state.stages["edge0"].steps = 4; // nothing tuned there
+    return state;
+}
+
+class checkpoints : public testing::Test {
+protected:
+    checkpoints() {
+        const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+        folder_ =
+            fs::temp_directory_path() / ("gaisnet_checkpoint_" + std::string(info->name()) + std::to_string(getpid()));
+        fs::remove_all(folder_);
+    }
+    ~checkpoints() override { fs::remove_all(folder_); }
+
+    std::vector<std::string> entries() const {
+        std::vector<std::string> names;
+        for (const auto& entry : fs::directory_iterator(folder_)) {
+            names.push_back(entry.path().filename().string());
+        }
+        std::sort(names.begin(), names.end());
+        return names;
+    }
+
+    static std::string content(const fs::path& path) {
+        std::ifstream in(path, std::ios::binary);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+    static void overwrite(const fs::path& path, const std::string& text) {
+        std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
+    }
+
+    /// Replaces the one place where `from` stands in the description of a checkpoint.
+    static void edit(const fs::path& directory, const std::string& from, const std::string& to) {
+        auto text = content(directory / "checkpoint.json");
+        const auto place = text.find(from);
+        ASSERT_NE(place, std::string::npos) << text;
+        overwrite(directory / "checkpoint.json", text.replace(place, from.size(), to));
+    }
+
+    static void rejects(const fs::path& directory, const std::string& because) {
+        EXPECT_THAT([&] { read_checkpoint(directory); },
+                    ThrowsMessage<usage_error>(AllOf(HasSubstr(directory.string()), HasSubstr(because))));
+    }
+
+    fs::path folder_;
+};
+
+TEST_F(checkpoints, folder_stands_beside_the_output) {
+    EXPECT_EQ(checkpoint_folder("results/flowers.h5"), fs::path("results/flowers.ckpt"));
+    EXPECT_EQ(checkpoint_folder("run"), fs::path("run.ckpt"));
+}
+
+TEST_F(checkpoints, all_of_it_comes_back_bit_for_bit) {
+    const auto before = state_after(3);
+    write_checkpoint(folder_, before, 2);
+    EXPECT_THAT(entries(), ElementsAre("round_000003"));
+    const auto after = read_checkpoint(newest_checkpoint(folder_).value());
+    EXPECT_EQ(after.identity, before.identity);
+    EXPECT_EQ(after.row_counts, before.row_counts);
+    ASSERT_EQ(after.rounds.size(), 3U);
+    for (std::size_t round = 0; round < 3; ++round) {
+        ASSERT_EQ(after.rounds[round].size(), 2U);
+        for (std::size_t edge = 0; edge < 2; ++edge) {
+            const auto &a = after.rounds[round][edge], &b = before.rounds[round][edge];
+            EXPECT_EQ(a.accuracy, b.accuracy);
+            EXPECT_EQ(a.loss, b.loss);
+            EXPECT_EQ(a.train_accuracy, b.train_accuracy);
+            EXPECT_EQ(a.train_loss, b.train_loss);
+            EXPECT_EQ(a.wall_s, b.wall_s);
+        }
+    }
+    ASSERT_EQ(after.models.size(), 2U);
+    for (std::size_t edge = 0; edge < 2; ++edge) {
+        EXPECT_EQ(values_of(after.models[edge]), values_of(before.models[edge]));
+        EXPECT_EQ(after.models[edge].shape, before.models[edge].shape);
+    }
+    ASSERT_EQ(after.stages.size(), before.stages.size());
+    for (const auto& [name, stage] : before.stages) {
+        EXPECT_EQ(after.stages.at(name).steps, stage.steps);
+        ASSERT_EQ(after.stages.at(name).tensors.size(), stage.tensors.size()) << name;
+        for (const auto& [key, value] : stage.tensors) {
+            EXPECT_EQ(values_of(after.stages.at(name).tensors.at(key)), values_of(value));
+        }
+    }
+}
+
+TEST_F(checkpoints, the_newest_ones_are_kept) {
+    for (const int round : {8, 9, 10, 11}) {
+        write_checkpoint(folder_, state_after(round), 2);
+    }
+    EXPECT_THAT(entries(), ElementsAre("round_000010", "round_000011"));
+    EXPECT_EQ(newest_checkpoint(folder_)->filename(), "round_000011");
+    write_checkpoint(folder_, state_after(12), 1);
+    EXPECT_THAT(entries(), ElementsAre("round_000012"));
+}
+
+TEST_F(checkpoints, a_round_may_be_written_again) {
+    auto state = state_after(2);
+    write_checkpoint(folder_, state, 2);
+    state.identity = "other";
+    write_checkpoint(folder_, state, 2);
+    EXPECT_THAT(entries(), ElementsAre("round_000002"));
+    EXPECT_EQ(read_checkpoint(folder_ / "round_000002").identity, "other");
+}
+
+TEST_F(checkpoints, only_the_marker_makes_one_count) {
+    EXPECT_FALSE(newest_checkpoint(folder_)); // nor does a missing folder
+    write_checkpoint(folder_, state_after(1), 3);
+    write_checkpoint(folder_, state_after(2), 3);
+    fs::remove(folder_ / "round_000002" / "DONE");
+    EXPECT_EQ(newest_checkpoint(folder_)->filename(), "round_000001");
+    rejects(folder_ / "round_000002", "no DONE marker");
+    // Those that do not count are not counted among those to keep either.
+    write_checkpoint(folder_, state_after(3), 2);
+    EXPECT_EQ(newest_checkpoint(folder_)->filename(), "round_000003");
+    EXPECT_NO_THROW(read_checkpoint(folder_ / "round_000001"));
+}
+
+TEST_F(checkpoints, what_is_none_is_named) {
+    rejects(folder_ / "round_000007", "no such checkpoint folder");
+    write_checkpoint(folder_, state_after(1), 2);
+    rejects(folder_, "round_NNNNNN");                                        // the folder above
+    rejects(folder_ / "round_000001" / "DONE", "no such checkpoint folder"); // a file
+}
+
+TEST_F(checkpoints, damaged_descriptions_are_named) {
+    write_checkpoint(folder_, state_after(1), 2);
+    const auto directory = folder_ / "round_000001";
+    const auto whole = content(directory / "checkpoint.json");
+    for (const std::string& text : {std::string(), whole.substr(0, whole.size() / 2), std::string("[]"),
+                                    std::string("{\"format\": 1}"), std::string("{\"format\": \"one\"}")}) {
+        overwrite(directory / "checkpoint.json", text);
+        rejects(directory, "is damaged");
+    }
+    fs::remove(directory / "checkpoint.json");
+    rejects(directory, "is damaged");
+}
+
+TEST_F(checkpoints, other_formats_are_named) {
+    write_checkpoint(folder_, state_after(1), 2);
+    edit(folder_ / "round_000001", "\"format\": 1", "\"format\": 2");
+    rejects(folder_ / "round_000001", "has format 2");
+}
+
+TEST_F(checkpoints, damaged_tensors_are_named) {
+    write_checkpoint(folder_, state_after(1), 2);
+    const auto directory = folder_ / "round_000001";
+    const auto whole = content(directory / "state.safetensors");
+    for (const auto size : {std::size_t{0}, std::size_t{5}, whole.size() / 2, whole.size() - 1}) {
+        overwrite(directory / "state.safetensors", whole.substr(0, size));
+        rejects(directory, "state.safetensors");
+    }
+    fs::remove(directory / "state.safetensors");
+    rejects(directory, "state.safetensors");
+}
+
+TEST_F(checkpoints, unwritable_folders_are_named) {
+    overwrite(folder_, "a file where the folder should be");
+    EXPECT_THAT([&] { write_checkpoint(folder_, state_after(1), 2); },
+                ThrowsMessage<runtime_failure>(AllOf(HasSubstr(folder_.string()), HasSubstr("cannot be made"))));
+}
+
+// Rounds say one edge, the tensors two (or the other way round): parts of two runs, put together by hand.
+TEST_F(checkpoints, parts_that_do_not_belong_together_are_refused) {
+    auto state = state_after(1);
+    state.rounds[0].pop_back();
+    write_checkpoint(folder_, state, 2);
+    EXPECT_THROW(read_checkpoint(folder_ / "round_000001"), usage_error);
+}
+
+} // namespace
+} // namespace gaisnet

@@ -1,0 +1,165 @@
+#include "base/error.hpp"
+#include "data/image_cache.hpp"
+#include "data/image_codec.hpp"
+#include "data/image_folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <functional>
+
+namespace gaisnet {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class folder : public testing::Test {
+protected:
+    folder() {
+        const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+        root_ = fs::temp_directory_path() / ("gaisnet_folder_" + std::string(info->name()) + std::to_string(getpid()));
+        fs::create_directories(root_);
+    }
+    ~folder() override { fs::remove_all(root_); }
+
+    void picture(const std::string& name, std::uint8_t grey = 100) const {
+        fs::create_directories((root_ / name).parent_path());
+        write_png(root_ / name, {4, 4, std::vector<std::uint8_t>(48, grey)});
+    }
+    void text(const std::string& name) const {
+        fs::create_directories((root_ / name).parent_path());
+        std::ofstream(root_ / name) << "no image";
+    }
+    static std::string refusal(const std::function<void()>& act) {
+        try {
+            act();
+        } catch (const usage_error& problem) {
+            return problem.what();
+        }
+        ADD_FAILURE() << "nothing was refused";
+        return {};
+    }
+
+    fs::path root_;
+};
+
+TEST_F(folder, classes_and_files_come_in_the_order_of_their_names) {
+    for (const auto* name :
+         {"tulip/b.PNG", "tulip/a.png", "daisy/z.Jpeg", "daisy/y.jpg", ".cache/a.png", ".cache/b.png"}) {
+        picture(name);
+    }
+    text("tulip/readme.txt");
+    text("daisy/list.csv");
+    text("LICENSE.txt");
+    const image_folder data(root_);
+    EXPECT_THAT(data.class_names(), ElementsAre("daisy", "tulip"));
+    ASSERT_EQ(data.size(), 4U);
+    EXPECT_EQ(data.name(0), "daisy/y.jpg");
+    EXPECT_EQ(data.name(1), "daisy/z.Jpeg");
+    EXPECT_EQ(data.name(2), "tulip/a.png");
+    EXPECT_EQ(data.name(3), "tulip/b.PNG");
+    EXPECT_EQ(data.label(1), 0);
+    EXPECT_EQ(data.label(2), 1);
+    EXPECT_EQ(data.ignored(), 2U);
+    EXPECT_EQ(data.load(3).width, 4);
+}
+
+TEST_F(folder, unusable_roots_are_named) {
+    EXPECT_THAT(refusal([&] { image_folder(root_ / "nowhere"); }), HasSubstr((root_ / "nowhere").string()));
+    EXPECT_THAT(refusal([&] { image_folder(root_ / "nowhere"); }), HasSubstr("does not exist"));
+    text("file");
+    EXPECT_THAT(refusal([&] { image_folder(root_ / "file"); }), HasSubstr("is no folder"));
+    EXPECT_THAT(refusal([&] { image_folder{root_}; }), HasSubstr("holds 0 folders"));
+    picture("only/a.png");
+    picture("only/b.png");
+    EXPECT_THAT(refusal([&] { image_folder{root_}; }), HasSubstr("holds 1 folders"));
+    text("empty/notes.txt");
+    EXPECT_THAT(refusal([&] { image_folder{root_}; }), HasSubstr((root_ / "empty").string() + " holds 0 usable"));
+}
+
+TEST_F(folder, damaged_images_are_found_by_any_share_of_the_work) {
+    for (int i = 0; i < 10; ++i) {
+        picture("a/" + std::to_string(i) + ".png");
+        picture("b/" + std::to_string(i) + ".png");
+    }
+    text("a/3.png");
+    text("b/8.png");
+    fs::resize_file(root_ / "b/2.png", fs::file_size(root_ / "b/2.png") / 2);
+    image_folder data(root_);
+    const auto all = data.find_damaged(0, 1, 1);
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_THAT(all[0], testing::StartsWith("a/3.png\t" + (root_ / "a/3.png").string()));
+    EXPECT_THAT(all[1], testing::StartsWith("b/2.png\t"));
+    EXPECT_THAT(all[2], testing::StartsWith("b/8.png\t"));
+    EXPECT_EQ(data.find_damaged(0, 1, 4), all);
+    for (const std::size_t ranks : {2U, 3U, 30U}) {
+        std::vector<std::string> merged;
+        for (std::size_t rank = 0; rank < ranks; ++rank) {
+            const auto part = data.find_damaged(rank, ranks);
+            merged.insert(merged.end(), part.begin(), part.end());
+        }
+        std::sort(merged.begin(), merged.end());
+        EXPECT_EQ(merged, all) << ranks;
+    }
+    data.remove({"a/3.png", "b/2.png", "b/8.png"});
+    EXPECT_EQ(data.size(), 17U);
+    EXPECT_EQ(data.name(3), "a/4.png");
+    EXPECT_THAT(data.find_damaged(0, 1), testing::IsEmpty());
+}
+
+TEST_F(folder, a_class_must_not_become_empty) {
+    for (const auto* name : {"a/0.png", "a/1.png", "b/0.png", "b/1.png"}) {
+        picture(name);
+    }
+    image_folder data(root_);
+    EXPECT_THAT(refusal([&] { data.remove({"b/0.png", "b/1.png"}); }), HasSubstr((root_ / "b").string()));
+}
+
+TEST_F(folder, a_file_that_cannot_be_opened_is_named) {
+    for (const auto* name : {"a/0.png", "a/1.png", "b/0.png", "b/1.png"}) {
+        picture(name);
+    }
+    fs::create_symlink(root_ / "gone.png", root_ / "b" / "link.png");
+    const image_folder data(root_);
+    EXPECT_THAT(refusal([&] { data.find_damaged(0, 1); }),
+                testing::AllOf(HasSubstr((root_ / "b" / "link.png").string()), HasSubstr("cannot be read")));
+}
+
+/// Counts how often images are really made.
+class counted final : public dataset {
+public:
+    explicit counted(std::atomic<int>& loads): loads_(loads) {}
+    std::size_t size() const override { return 5; }
+    std::int64_t label(std::size_t) const override { return 0; }
+    const std::vector<std::string>& class_names() const override { return classes_; }
+    std::string name(std::size_t sample) const override { return std::to_string(sample); }
+    image load(std::size_t sample) const override {
+        ++loads_;
+        return {2, 2, std::vector<std::uint8_t>(12, static_cast<std::uint8_t>(sample))};
+    }
+
+private:
+    std::atomic<int>& loads_;
+    std::vector<std::string> classes_{"one"};
+};
+
+TEST(image_cache, keeps_what_fits_and_decodes_the_rest_again) {
+    std::atomic<int> loads = 0;
+    const image_cache cache(std::make_unique<counted>(loads), 40); // three images of 12 bytes
+    for (int epoch = 0; epoch < 3; ++epoch) {
+        for (std::size_t i = 0; i < 5; ++i) {
+            EXPECT_EQ(cache.load(i).rgb[7], i);
+        }
+    }
+    EXPECT_EQ(loads, 5 + 2 * 2); // the fourth and the fifth in every later epoch
+    EXPECT_EQ(cache.used_bytes(), 36U);
+}
+
+} // namespace
+} // namespace gaisnet

@@ -1,0 +1,260 @@
+#include "base/error.hpp"
+#include "data/batch_loader.hpp"
+#include "data/image_codec.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <set>
+#include <thread>
+
+namespace gaisnet {
+namespace {
+
+/// Sample i is a 2 x 2 image whose value is i; one may be damaged, and loading may take a while.
+class numbered final : public dataset {
+public:
+    explicit numbered(std::size_t size): size_(size) {}
+    std::size_t size() const override { return size_; }
+    std::int64_t label(std::size_t sample) const override { return static_cast<std::int64_t>(sample % 3); }
+    const std::vector<std::string>& class_names() const override { return classes_; }
+    std::string name(std::size_t sample) const override { return std::to_string(sample); }
+    image load(std::size_t sample) const override {
+        std::this_thread::sleep_for(delay);
+        ++loads;
+        if (sample == damaged) {
+            throw decode_error("sample " + name(sample) + ": is damaged");
+        }
+        return {2, 2, std::vector<std::uint8_t>(12, static_cast<std::uint8_t>(sample))};
+    }
+
+    std::size_t damaged = static_cast<std::size_t>(-1);
+    std::chrono::milliseconds delay{0};
+    mutable std::atomic<int> loads = 0;
+
+private:
+    std::size_t size_;
+    std::vector<std::string> classes_{"a", "b", "c"};
+};
+
+loader_settings settings(std::int64_t batch, std::string owner = "c1.1") {
+    loader_settings out;
+    out.transform = {2, {0, 0, 0}, {1.0F / 255, 1.0F / 255, 1.0F / 255}}; // the value itself
+    out.batch = batch;
+    out.owner = std::move(owner);
+    return out;
+}
+
+std::vector<std::size_t> samples_in(const labelled_batch& batch) {
+    std::vector<std::size_t> out;
+    for (std::int64_t i = 0; i < batch.images.shape[0]; ++i) {
+        const auto sample = static_cast<std::size_t>(std::lround(batch.images.as<float>()[i * 12]));
+        EXPECT_EQ(batch.labels.as<std::int64_t>()[i], static_cast<std::int64_t>(sample % 3));
+        out.push_back(sample);
+    }
+    return out;
+}
+
+const std::vector<std::size_t> mine{3, 5, 8, 13, 21, 34, 55, 89, 144, 233};
+
+TEST(loader, an_epoch_holds_every_sample_once_in_an_order_of_its_own) {
+    const numbered data(240);
+    decode_pool pool;
+    batch_loader loader(data, mine, settings(4), pool);
+    ASSERT_EQ(loader.batches(), 3);
+    std::set<std::vector<std::size_t>> orders;
+    for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
+        std::vector<std::size_t> seen;
+        for (std::int64_t b = 0; b < 3; ++b) {
+            const auto& batch = loader.get(epoch, b);
+            EXPECT_THAT(batch.images.shape, testing::ElementsAre(b < 2 ? 4 : 2, 3, 2, 2));
+            EXPECT_THAT(batch.labels.shape, testing::ElementsAre(b < 2 ? 4 : 2));
+            EXPECT_EQ(batch.labels.type, element_type::int64);
+            const auto some = samples_in(batch);
+            seen.insert(seen.end(), some.begin(), some.end());
+        }
+        const auto order = epoch_order(1, "c1.1", epoch, mine.size());
+        for (std::size_t i = 0; i < seen.size(); ++i) {
+            EXPECT_EQ(seen[i], mine[order[i]]);
+        }
+        orders.insert(seen);
+        std::sort(seen.begin(), seen.end());
+        EXPECT_EQ(seen, mine);
+    }
+    EXPECT_EQ(orders.size(), 3U);
+    EXPECT_NE(epoch_order(1, "c1.1", 0, 10), epoch_order(1, "c2.1", 0, 10));
+    EXPECT_NE(epoch_order(1, "c1.1", 0, 10), epoch_order(2, "c1.1", 0, 10));
+}
+
+TEST(loader, batches_do_not_depend_on_the_order_of_the_calls) {
+    const numbered data(240);
+    decode_pool pool;
+    batch_loader forward(data, mine, settings(4), pool), jumping(data, mine, settings(4), pool);
+    std::vector<std::vector<std::size_t>> expected;
+    for (std::int64_t i = 0; i < 9; ++i) {
+        expected.push_back(samples_in(forward.get(i / 3, i % 3)));
+    }
+    for (const std::int64_t i : {8, 0, 0, 1, 3, 2, 7, 8, 4, 5, 6}) {
+        EXPECT_EQ(samples_in(jumping.get(i / 3, i % 3)), expected[static_cast<std::size_t>(i)]) << i;
+    }
+}
+
+TEST(loader, asking_again_decodes_nothing_again) {
+    const numbered data(240);
+    decode_pool pool;
+    {
+        batch_loader loader(data, mine, settings(5), pool);
+        const auto* first = loader.get(0, 0).images.data;
+        EXPECT_EQ(loader.get(0, 0).images.data, first);
+        loader.get(0, 1);
+    }
+    EXPECT_EQ(data.loads, 4 * 5); // two batches asked for, two ahead of them
+}
+
+TEST(loader, a_batch_outlives_its_loader) {
+    const numbered data(240);
+    decode_pool pool;
+    labelled_batch kept;
+    {
+        batch_loader loader(data, mine, settings(10), pool);
+        kept = loader.get(0, 0);
+        loader.get(1, 0);
+    }
+    auto samples = samples_in(kept);
+    std::sort(samples.begin(), samples.end());
+    EXPECT_EQ(samples, mine);
+}
+
+// The damaged sample spoils its own batch, every time it is asked for, and no other.
+TEST(loader, an_error_reaches_who_asks_for_that_batch_and_nobody_else) {
+    numbered data(240);
+    const auto order = epoch_order(1, "c1.1", 0, mine.size());
+    data.damaged = mine[order[5]]; // the second batch of four of epoch 0
+    decode_pool pool;
+    batch_loader loader(data, mine, settings(4), pool);
+    EXPECT_EQ(loader.get(0, 0).images.shape[0], 4);
+    for (int attempt = 0; attempt < 2; ++attempt) {
+        try {
+            loader.get(0, 1);
+            ADD_FAILURE() << "the damage went unnoticed";
+        } catch (const decode_error& problem) {
+            EXPECT_THAT(problem.what(), testing::HasSubstr(std::to_string(data.damaged)));
+        }
+    }
+    EXPECT_EQ(loader.get(0, 2).images.shape[0], 2);
+    EXPECT_EQ(loader.get(0, 0).images.shape[0], 4); // decoding ahead meets the damage again
+    EXPECT_EQ(loader.get(0, 2).images.shape[0], 2);
+}
+
+TEST(loader, unusable_requests_are_refused) {
+    const numbered data(240);
+    decode_pool pool;
+    EXPECT_THROW(batch_loader(data, {}, settings(4), pool), usage_error);
+    EXPECT_THROW(batch_loader(data, mine, settings(0), pool), usage_error);
+    batch_loader loader(data, mine, settings(4), pool);
+    EXPECT_THROW(loader.get(0, 3), std::out_of_range);
+    EXPECT_THROW(loader.get(0, -1), std::out_of_range);
+    EXPECT_THROW(loader.get(-1, 0), std::out_of_range);
+}
+
+TEST(loader, many_loaders_share_one_pool) {
+    const numbered data(240);
+    decode_pool pool;
+    std::vector<std::unique_ptr<batch_loader>> loaders;
+    for (int i = 0; i < 1000; ++i) {
+        loaders.push_back(std::make_unique<batch_loader>(data, mine, settings(2, "c" + std::to_string(i)), pool));
+    }
+    for (std::int64_t b = 0; b < 2; ++b) {
+        for (std::size_t i = 0; i < loaders.size(); ++i) {
+            const auto order = epoch_order(1, "c" + std::to_string(i), 0, mine.size());
+            const auto first = static_cast<std::size_t>(2 * b);
+            ASSERT_THAT(samples_in(loaders[i]->get(0, b)),
+                        testing::ElementsAre(mine[order[first]], mine[order[first + 1]]));
+        }
+    }
+}
+
+TEST(loader, augmentation_is_drawn_from_the_sample_and_the_epoch) {
+    class gradient final : public dataset {
+    public:
+        std::size_t size() const override { return 1; }
+        std::int64_t label(std::size_t) const override { return 0; }
+        const std::vector<std::string>& class_names() const override { return classes; }
+        std::string name(std::size_t) const override { return "only"; }
+        image load(std::size_t) const override {
+            image out{16, 16, std::vector<std::uint8_t>(768)};
+            for (std::size_t i = 0; i < 768; ++i) {
+                out.rgb[i] = static_cast<std::uint8_t>(i / 3);
+            }
+            return out;
+        }
+        std::vector<std::string> classes{"one"};
+    };
+    const gradient data;
+    decode_pool pool;
+    auto with = settings(1);
+    with.augment = true;
+    with.transform.size = 8;
+    batch_loader loader(data, {0}, with, pool);
+    for (std::uint32_t epoch = 0; epoch < 2; ++epoch) {
+        std::vector<float> expected(192);
+        transform_train(data.load(0), with.transform, with.seed, "only", epoch, expected.data());
+        const auto& batch = loader.get(epoch, 0);
+        EXPECT_EQ(std::vector<float>(batch.images.as<float>(), batch.images.as<float>() + 192), expected);
+    }
+}
+
+TEST(loader, validation_batches_keep_their_order) {
+    const numbered data(240);
+    EXPECT_EQ(samples_in(load_batch(data, {9, 2, 200}, settings(1).transform)), (std::vector<std::size_t>{9, 2, 200}));
+}
+
+TEST(decode_pool, ends_at_once_and_breaks_the_promises_of_what_is_left) {
+    std::future<int> running, waiting;
+    std::atomic<bool> started = false;
+    {
+        decode_pool pool;
+        running = pool.submit<int>([&started] {
+            started = true;
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+            return 1;
+        });
+        waiting = pool.submit<int>([] { return 2; });
+        while (!started) {
+            std::this_thread::yield();
+        }
+    }
+    EXPECT_EQ(running.get(), 1);
+    EXPECT_THROW(waiting.get(), std::future_error);
+}
+
+// A wake-up lost between the worker's look at the stop flag and its sleep would leave one of these hanging.
+TEST(decode_pool, an_idle_pool_always_ends) {
+    for (int i = 0; i < 2000; ++i) {
+        decode_pool pool;
+        if (i % 2 == 0) {
+            pool.submit<int>([] { return 1; });
+        }
+    }
+}
+
+// A start point that is given up in the middle of an epoch waits for what is being decoded for it, and no longer.
+TEST(loader, may_end_early) {
+    numbered data(240);
+    data.delay = std::chrono::milliseconds(2);
+    decode_pool pool;
+    {
+        batch_loader loader(data, mine, settings(2), pool);
+        loader.get(0, 0);
+    }
+    const int loads = data.loads;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_EQ(data.loads, loads); // nothing of it is left running
+}
+
+} // namespace
+} // namespace gaisnet

@@ -1,0 +1,291 @@
+#include "network/topology.hpp"
+
+#include "base/error.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+#include <tuple>
+
+namespace gaisnet {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+/// 12 blocks; one edge with two clusters of four clients; figures by which classes of links can be told apart.
+scenario twelve_blocks() {
+    scenario scene;
+    scene.model.vit.depth = 12;
+    const auto link = [](double rate, double latency, double band) {
+        return link_settings{distribution::of(rate), distribution::of(latency), distribution::of(band)};
+    };
+    scene.link = {link(100e6, 5e-3, 20e6), link(200e6, 6e-3, 30e6), link(50e6, 2e-3, 12e6), link(1e9, 1e-2, 100e6)};
+    for (auto* device : {&scene.device.cloud, &scene.device.edge, &scene.device.client}) {
+        device->rate = distribution::of(1e12);
+        device->power = distribution::of(10);
+        device->tx_power = distribution::of(0.2);
+        device->rx_power = distribution::of(0.9);
+        device->idle_power = distribution::of(0.8);
+        device->memory = distribution::of(4e9);
+    }
+    scene.sense.time = 1e-3;
+    scene.sense.energy = 2e-3;
+    return scene;
+}
+
+/// What a stage is, in one word: "c0.1 0+6", the embedding with E before, the head with H behind.
+std::vector<std::string> describe(const topology& net, const cluster& group) {
+    std::vector<std::string> out;
+    for (const auto& stage : group.chain) {
+        out.push_back(net.nodes[stage.node].name + " " + (stage.embedding ? "E" : "") +
+                      std::to_string(stage.first_block) + "+" + std::to_string(stage.blocks) + (stage.head ? "H" : ""));
+    }
+    return out;
+}
+
+std::map<std::string, link_description_model> links_of(const topology& net, link_class kind) {
+    std::map<std::string, link_description_model> out;
+    for (const auto& link : net.links) {
+        if (link.kind == kind) {
+            const bool fresh = out.emplace(net.nodes[link.from].name + ">" + net.nodes[link.to].name, link).second;
+            EXPECT_TRUE(fresh) << "a link stands twice";
+        }
+    }
+    return out;
+}
+
+template <typename Map>
+std::vector<std::string> keys_of(const Map& map) {
+    std::vector<std::string> out;
+    for (const auto& [key, value] : map) {
+        out.push_back(key);
+    }
+    return out;
+}
+
+TEST(even_split, ends_of_a_long_chain_hold_embedding_and_head) {
+    EXPECT_THAT(even_split(12, 4), ElementsAre(0, 6, 6, 0));
+    EXPECT_THAT(even_split(12, 3), ElementsAre(0, 12, 0));
+    EXPECT_THAT(even_split(12, 5), ElementsAre(0, 4, 4, 4, 0));
+    EXPECT_THAT(even_split(12, 7), ElementsAre(0, 3, 3, 2, 2, 2, 0)); // what is left goes to the first ones
+}
+
+TEST(even_split, chains_of_one_and_two_share_everything) {
+    EXPECT_THAT(even_split(12, 1), ElementsAre(12));
+    EXPECT_THAT(even_split(12, 2), ElementsAre(6, 6));
+    EXPECT_THAT(even_split(5, 2), ElementsAre(3, 2));
+}
+
+TEST(even_split, without_the_head_the_last_one_works_too) {
+    EXPECT_THAT(even_split(12, 4, false), ElementsAre(0, 4, 4, 4));
+    EXPECT_THAT(even_split(12, 3, false), ElementsAre(0, 6, 6));
+    EXPECT_THAT(even_split(12, 2, false), ElementsAre(6, 6));
+}
+
+TEST(even_split, more_members_than_blocks) {
+    EXPECT_THAT(even_split(2, 6), ElementsAre(0, 1, 1, 0, 0, 0));
+    for (int depth = 1; depth <= 13; ++depth) {
+        for (int members = 1; members <= 9; ++members) {
+            for (const bool head : {true, false}) {
+                const auto blocks = even_split(depth, members, head);
+                EXPECT_EQ(blocks.size(), static_cast<std::size_t>(members));
+                EXPECT_EQ(std::accumulate(blocks.begin(), blocks.end(), 0), depth) << depth << " over " << members;
+            }
+        }
+    }
+}
+
+TEST(topology, edges_come_first_then_clients_in_chain_order) {
+    auto scene = twelve_blocks();
+    const auto net = make_topology(scene);
+    std::vector<std::string> names;
+    for (const auto& one : net.nodes) {
+        names.push_back(one.name);
+    }
+    EXPECT_THAT(names, ElementsAre("edge0", "c0.0", "c0.1", "c0.2", "c0.3", "c1.0", "c1.1", "c1.2", "c1.3"));
+    EXPECT_EQ(net.nodes[0].role, node_role::edge);
+    EXPECT_EQ(net.nodes[0].cluster, -1);
+    EXPECT_EQ(net.nodes[7].role, node_role::client);
+    EXPECT_EQ(net.nodes[7].cluster, 1);
+    EXPECT_EQ(net.nodes[7].member, 2);
+    EXPECT_THAT(net.clusters[1].clients, ElementsAre(5, 6, 7, 8));
+    EXPECT_THAT(describe(net, net.clusters[1]), ElementsAre("c1.0 E0+0", "c1.1 0+6", "c1.2 6+6", "c1.3 12+0H"));
+    EXPECT_DOUBLE_EQ(net.nodes[7].device.sense_time_s, 1e-3);
+    EXPECT_DOUBLE_EQ(net.nodes[7].device.sense_energy_j, 2e-3);
+    EXPECT_EQ(net.nodes[7].device.memory_bytes, 4'000'000'000U);
+}
+
+TEST(topology, several_edges_have_clusters_of_their_own) {
+    auto scene = twelve_blocks();
+    scene.network.edges = 2;
+    scene.network.clients = {2, 1};
+    const auto net = make_topology(scene);
+    ASSERT_EQ(net.clusters.size(), 4U);
+    EXPECT_EQ(net.clusters[3].name, "e1.c1");
+    EXPECT_EQ(net.clusters[3].edge, 1);
+    EXPECT_EQ(net.nodes[1].name, "edge1");
+    EXPECT_EQ(net.nodes[net.clusters[2].clients[1]].name, "e1.c0.1");
+    EXPECT_EQ(net.nodes[net.clusters[3].clients[0]].cluster, 3);
+    for (const auto& link : net.links) {
+        EXPECT_EQ(net.nodes[link.from].edge, net.nodes[link.to].edge);
+    }
+}
+
+TEST(topology, chains_of_one_and_two) {
+    auto scene = twelve_blocks();
+    scene.network.clients = {1, 2};
+    const auto net = make_topology(scene);
+    EXPECT_THAT(describe(net, net.clusters[0]), ElementsAre("c0.0 E0+12H"));
+    EXPECT_THAT(describe(net, net.clusters[1]), ElementsAre("c1.0 E0+6", "c1.1 6+6H"));
+}
+
+TEST(topology, given_cuts_by_cluster) {
+    auto scene = twelve_blocks();
+    scene.network.clients = {4, 3};
+    scene.split.blocks = {{1, 2, 3, 6}, {12, 0, 0}};
+    const auto net = make_topology(scene);
+    EXPECT_THAT(describe(net, net.clusters[0]), ElementsAre("c0.0 E0+1", "c0.1 1+2", "c0.2 3+3", "c0.3 6+6H"));
+    // Who holds nothing takes no part, but stays a node.
+    EXPECT_THAT(describe(net, net.clusters[1]), ElementsAre("c1.0 E0+12", "c1.2 12+0H"));
+    EXPECT_EQ(net.clusters[1].clients.size(), 3U);
+    scene.split.blocks = {{0, 6, 6, 0}};
+    EXPECT_THAT([&] { make_topology(scene); },
+                ThrowsMessage<usage_error>(AllOf(HasSubstr("cluster c1 has 3 stages"), HasSubstr("4 counts"))));
+    scene.network.clients = {4};
+    scene.split.blocks = {{0, 6, 5, 0}};
+    EXPECT_THAT([&] { make_topology(scene); }, ThrowsMessage<usage_error>(HasSubstr("sum 11")));
+}
+
+// U-shape: labels stay at the start point, so the head comes back to it and the last client holds blocks instead.
+TEST(topology, labels_kept_local_bring_the_head_back) {
+    auto scene = twelve_blocks();
+    scene.train.labels = label_route::local;
+    scene.network.clients = {4, 2};
+    const auto net = make_topology(scene);
+    EXPECT_THAT(describe(net, net.clusters[0]),
+                ElementsAre("c0.0 E0+0", "c0.1 0+4", "c0.2 4+4", "c0.3 8+4", "c0.0 12+0H"));
+    EXPECT_THAT(describe(net, net.clusters[1]), ElementsAre("c1.0 E0+6", "c1.1 6+6", "c1.0 12+0H"));
+    const auto d2d = links_of(net, link_class::d2d);
+    EXPECT_TRUE(d2d.contains("c0.3>c0.0") && d2d.contains("c0.0>c0.3"));
+    EXPECT_EQ(d2d.size(), 8U + 2U); // a ring of four, both ways; two neighbours, both ways, though used twice
+    scene.network.clients = {1};
+    const auto alone = make_topology(scene);
+    EXPECT_THAT(describe(alone, alone.clusters[0]), ElementsAre("c0.0 E0+12H"));
+}
+
+TEST(topology, edge_is_one_stage_of_every_chain) {
+    auto scene = twelve_blocks();
+    scene.network.clients = {3};
+    scene.cluster.edge_stage = 2;
+    const auto net = make_topology(scene);
+    EXPECT_THAT(describe(net, net.clusters[0]), ElementsAre("c0.0 E0+0", "edge0 0+6", "c0.1 6+6", "c0.2 12+0H"));
+    EXPECT_THAT(describe(net, net.clusters[1]), ElementsAre("c1.0 E0+0", "edge0 0+6", "c1.1 6+6", "c1.2 12+0H"));
+    // Its smashed data takes cs_up and cs_down: only c0.1 and c0.2 are neighbours in the air.
+    EXPECT_THAT(keys_of(links_of(net, link_class::d2d)),
+                ElementsAre("c0.1>c0.2", "c0.2>c0.1", "c1.1>c1.2", "c1.2>c1.1"));
+    EXPECT_EQ(links_of(net, link_class::cs_up).size(), 6U);
+    scene.cluster.edge_stage = 4; // behind the last client
+    EXPECT_THAT(describe(make_topology(scene), make_topology(scene).clusters[0]),
+                ElementsAre("c0.0 E0+0", "c0.1 0+6", "c0.2 6+6", "edge0 12+0H"));
+    scene.cluster.edge_stage = 5;
+    EXPECT_THAT([&] { make_topology(scene); },
+                ThrowsMessage<usage_error>(AllOf(HasSubstr("cluster.edge_stage = 5"), HasSubstr("2 to 4"))));
+    scene.cluster.edge_stage = 2;
+    scene.network.clients = {1};
+    const auto pair = make_topology(scene);
+    EXPECT_THAT(describe(pair, pair.clusters[0]), ElementsAre("c0.0 E0+6", "edge0 6+6H"));
+    EXPECT_TRUE(links_of(pair, link_class::d2d).empty());
+}
+
+TEST(topology, every_client_has_a_link_to_its_edge_and_back) {
+    const auto net = make_topology(twelve_blocks());
+    const auto up = links_of(net, link_class::cs_up), down = links_of(net, link_class::cs_down);
+    EXPECT_EQ(up.size(), 8U);
+    EXPECT_EQ(down.size(), 8U);
+    EXPECT_EQ(up.at("c1.3>edge0").rate_bit_s, 100e6);
+    EXPECT_EQ(up.at("c1.3>edge0").bandwidth_hz, 20e6);
+    EXPECT_EQ(down.at("edge0>c1.3").rate_bit_s, 200e6);
+    EXPECT_EQ(down.at("edge0>c1.3").latency_s, 6e-3);
+    EXPECT_EQ(down.at("edge0>c1.3").bandwidth_hz, 30e6);
+}
+
+// 12 MHz over 2 clusters is 6 MHz each; a chain of 4 has 3 hops, 6 directed ones: 1 MHz. A chain of 3 has 4: 1.5 MHz.
+TEST(topology, d2d_band_is_divided_over_clusters_and_directed_hops) {
+    auto scene = twelve_blocks();
+    scene.network.clients = {4, 3};
+    const auto d2d = links_of(make_topology(scene), link_class::d2d);
+    EXPECT_THAT(keys_of(d2d), ElementsAre("c0.0>c0.1", "c0.1>c0.0", "c0.1>c0.2", "c0.2>c0.1", "c0.2>c0.3", "c0.3>c0.2",
+                                          "c1.0>c1.1", "c1.1>c1.0", "c1.1>c1.2", "c1.2>c1.1"));
+    double sum = 0;
+    for (const auto& [name, link] : d2d) {
+        EXPECT_DOUBLE_EQ(link.bandwidth_hz, name.starts_with("c0") ? 1e6 : 1.5e6) << name;
+        EXPECT_DOUBLE_EQ(link.rate_bit_s, 50e6);
+        sum += link.bandwidth_hz;
+    }
+    EXPECT_DOUBLE_EQ(sum, 12e6);
+}
+
+// Hops go past a client that holds nothing.
+TEST(topology, d2d_joins_neighbours_of_the_chain) {
+    auto scene = twelve_blocks();
+    scene.network.clusters = 1;
+    scene.split.blocks = {{6, 0, 0, 6}};
+    const auto d2d = links_of(make_topology(scene), link_class::d2d);
+    EXPECT_THAT(keys_of(d2d), ElementsAre("c0.0>c0.3", "c0.3>c0.0"));
+    EXPECT_DOUBLE_EQ(d2d.begin()->second.bandwidth_hz, 6e6);
+}
+
+TEST(topology, power_by_frequency) {
+    auto scene = twelve_blocks();
+    auto& client = scene.device.client;
+    client.kappa = 1e-27;
+    client.frequency = distribution::of(2e9);
+    client.flops_per_cycle = 8;
+    const auto device = make_topology(scene).nodes[1].device;
+    EXPECT_DOUBLE_EQ(device.rate_flop_s, 16e9);
+    EXPECT_DOUBLE_EQ(device.power_w, 8.0); // kappa f^3 = 1e-27 x 8e27
+}
+
+/// All that is drawn for one node or link, by its name.
+using drawn = std::map<std::string, std::tuple<double, double, double>>;
+drawn values_of(const topology& net) {
+    drawn out;
+    for (const auto& one : net.nodes) {
+        out[one.name] = {one.device.rate_flop_s, one.device.power_w, 0.0};
+    }
+    for (const auto& link : net.links) {
+        if (link.kind != link_class::d2d) { // whose bands depend on the number of clusters
+            out[net.nodes[link.from].name + ">" + net.nodes[link.to].name] = {link.rate_bit_s, link.latency_s,
+                                                                              link.bandwidth_hz};
+        }
+    }
+    return out;
+}
+
+TEST(topology, adding_clusters_changes_no_value_that_was_drawn) {
+    auto scene = twelve_blocks();
+    scene.link.cs_up.rate = {distribution::family::uniform, {1e6, 100e6}, ""};
+    scene.device.client.rate = {distribution::family::uniform, {1e9, 1e12}, ""};
+    const auto small = values_of(make_topology(scene));
+    EXPECT_EQ(values_of(make_topology(scene)), small);
+    scene.network.clusters = 5;
+    const auto large = values_of(make_topology(scene));
+    std::set<double> rates;
+    for (const auto& [name, value] : small) {
+        EXPECT_EQ(large.at(name), value) << name;
+        rates.insert(std::get<0>(value));
+    }
+    EXPECT_GE(rates.size(), 8U + 8U); // every client and every uplink drew its own
+    scene.seed = 2;
+    EXPECT_NE(values_of(make_topology(scene)).at("c0.0"), small.at("c0.0"));
+}
+
+} // namespace
+} // namespace gaisnet
