@@ -52,7 +52,7 @@ if [[ $install -eq 1 ]]; then
     setup_packages "${project_packages[@]}"
 fi
 cd "$project_root"
-build_release
+build_preset release gaisnet
 
 # A half-written file must not pass for the model next time.
 discard_partial_weights() { rm -f "$weights"; }

@@ -62,7 +62,7 @@ case $mode in
         ;;
     all)
         build_release
-        build_preset asan unit_core
+        build_preset asan unit_core transport_loopback_test
         sanitized=passed
         run_tests asan --label-regex '^core$' || sanitized=failed
         run_tests release

@@ -147,7 +147,8 @@ void read_network(const reader& in, scenario& out) {
     out.network.clusters = in.count("network.clusters", 1);
     out.network.clients.clear();
     for (const auto& word : split_text(in.text("network.clients"), ',')) {
-        out.network.clients.push_back(static_cast<int>(in.whole("network.clients", word, 1, 1'000'000)));
+        out.network.clients.push_back(
+            static_cast<int>(in.whole("network.clients", word, 1, std::numeric_limits<int>::max())));
     }
     const auto lists = out.network.clients.size();
     if (lists != 1 && lists != static_cast<std::size_t>(out.network.clusters)) {

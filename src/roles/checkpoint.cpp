@@ -138,8 +138,15 @@ checkpoint read_checkpoint(const fs::path& directory) {
                           std::span<float>(tensor.as<float>(), static_cast<std::size_t>(tensor.elements())));
         const auto slash = entry.name.find('/');
         if (slash == std::string::npos) {
-            const auto edge = static_cast<std::size_t>(std::stoul(entry.name.substr(entry.name.find('.') + 1)));
-            state.models.at(edge) = std::move(tensor);
+            std::size_t edge = 0;
+            while (edge < state.models.size() && entry.name != fmt::format("edge.{}", edge)) {
+                ++edge;
+            }
+            if (edge == state.models.size()) {
+                throw usage_error("checkpoint " + directory.string() +
+                                  " is damaged: its parts do not belong together (" + entry.name + ")");
+            }
+            state.models[edge] = std::move(tensor);
         } else {
             state.stages[entry.name.substr(0, slash)].tensors[entry.name.substr(slash + 1)] = std::move(tensor);
         }

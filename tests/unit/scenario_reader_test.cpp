@@ -93,9 +93,9 @@ TEST(scenario_reader, clients_for_all_clusters_or_each) {
     const auto scene = read({{"network.clusters", "3"}, {"network.clients", "4, 1,2"}});
     EXPECT_THAT(scene.network.clients, ElementsAre(4, 1, 2));
     rejects({{"network.clusters", "3"}, {"network.clients", "4,1"}}, "2 numbers for 3 clusters");
-    rejects({{"network.clients", "4,,1,1"}}, "of at least 1"); // message of a list of any kind ends so
+    rejects({{"network.clients", "4,,1,1"}}, "a whole number");
     rejects({{"network.clients", ""}}, "one number, or one for each cluster");
-    rejects({{"network.clients", "0"}}, "from 1");
+    rejects({{"network.clients", "0"}}, "a whole number");
 }
 
 TEST(scenario_reader, cuts_fit_model_and_chain) {

@@ -3,6 +3,7 @@
 #include "model/vit_config.hpp"
 #include "model/weight_names.hpp"
 #include "model/weight_store.hpp"
+#include "support/real_data.hpp"
 
 #include <gtest/gtest.h>
 
@@ -13,7 +14,6 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
-#include <iostream>
 #include <set>
 #include <thread>
 
@@ -505,13 +505,12 @@ TEST_F(weight_store_test, opens_the_golden_backbone) {
 }
 
 TEST_F(weight_store_test, opens_a_real_half_precision_checkpoint) {
-    const char* path = std::getenv("GAISNET_TEST_WEIGHTS");
-    if (path == nullptr) {
-        std::cout << "skipped: GAISNET_TEST_WEIGHTS does not name a ViT-Ti/16 checkpoint\n";
-        GTEST_SKIP();
+    const auto path = real_data("vit_tiny_patch16_224_augreg.fp16.safetensors");
+    if (!path) {
+        GTEST_SKIP() << "no real ViT-Ti weights: neither GAISNET_DATA nor shared/data beside the project has them";
     }
     const vit_config config{"vit_tiny", 224, 16, 192, 12, 3, 4};
-    const auto store = weight_store::open(path, config, cache);
+    const auto store = weight_store::open(*path, config, cache);
     EXPECT_TRUE(any_note_has(*store, "head"));
     for (const auto& spec : backbone_tensors(config)) {
         const auto values = store->tensor(spec.name);
