@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <numeric>
 #include <optional>
 
 namespace gaisnet {
@@ -64,9 +65,9 @@ public:
                          run_.deploy->net.nodes.size(), run_.deploy->net.clusters.size(), here_.ranks(),
                          run_.deploy->total_weight(0), run_.deploy->validation_samples);
         }
-        // The first ledger pass finds a stuck role network before anything is written or trained.
         make_players();
         replay();
+        forecast_next(); // finds a stuck role network before anything is written or trained
         open_output();
         while (!stop_.stopped()) {
             play_round();
@@ -244,6 +245,19 @@ private:
         }
     }
 
+    /// The ledger pass of the next round, at rank 0.
+    void forecast_next() {
+        if (!ledger_ || stop_.stopped() || next_forecast_) {
+            return;
+        }
+        const auto start = clock_type::now();
+        next_forecast_ = ledger_->play(rounds_done() + 1);
+        ledger_s_ += seconds_since(start);
+        if (rounds_.empty()) {
+            warn_of_memory(*run_.deploy, next_forecast_->nodes);
+        }
+    }
+
     int rounds_done() const { return static_cast<int>(rounds_.size()); }
 
     void play_round() {
@@ -253,8 +267,9 @@ private:
         here_.note(fmt::format("round {}: ledger pass", round));
         byte_writer out;
         if (ledger_) {
-            record.forecast = ledger_->play(round);
-            ledger_s_ += seconds_since(start);
+            forecast_next();
+            record.forecast = std::move(*next_forecast_);
+            next_forecast_.reset();
             out.put(record.forecast.decisions.averages);
         }
         auto bytes = out.take();
@@ -399,6 +414,7 @@ private:
     }
 
     void finish() {
+        const auto peaks = collect_peak_memory(here_.network());
         if (!here_.root()) {
             return;
         }
@@ -426,6 +442,9 @@ private:
         fmt::print("tuned modules: {}\n", tuned);
         spdlog::info("ledger: {} events, {:.3f} s in all ({:.2f} % of the rounds' wall time)", ledger_->events_fired(),
                      ledger_s_, summary.wall_s > 0 ? 100.0 * ledger_s_ / summary.wall_s : 0.0);
+        spdlog::info("peak resident memory of the processes: {} in all, {} the largest",
+                     quantity(static_cast<double>(std::accumulate(peaks.begin(), peaks.end(), std::uint64_t{0})), "B"),
+                     quantity(static_cast<double>(*std::max_element(peaks.begin(), peaks.end())), "B"));
         std::fflush(stdout);
     }
 
@@ -437,6 +456,7 @@ private:
     std::string identity_;
     std::optional<checkpoint> resume_from_;
     std::unique_ptr<ledger_run> ledger_; ///< Rank 0
+    std::optional<round_forecast> next_forecast_; ///< Rank 0, of a round that has not begun.
     std::map<int, std::shared_ptr<sample_source>> sources_;
     std::unique_ptr<tensor_run> tensors_;
     std::unique_ptr<tuned_vit> evaluated_;

@@ -27,6 +27,9 @@ exit_code plan(const command_line& given, session& here) {
     std::vector<node_row> nodes;
     for (int round = 1; round <= run.scene->train.rounds; ++round) {
         const auto forecast = ledger.play(round);
+        if (round == 1) {
+            warn_of_memory(*run.deploy, forecast.nodes);
+        }
         for (auto row : forecast.rounds) {
             row.accuracy = row.loss = std::numeric_limits<double>::quiet_NaN(); // nothing is trained
             rows.push_back(row);

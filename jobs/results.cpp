@@ -2,6 +2,8 @@
 
 #include "base/bytes.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 
 namespace gaisnet {
@@ -150,6 +152,18 @@ std::vector<transport_counters> collect_counters(transport& network) {
     std::vector<transport_counters> all;
     for (auto& [name, sum] : sums) {
         all.push_back(std::move(sum));
+    }
+    return all;
+}
+
+std::vector<std::uint64_t> collect_peak_memory(transport& network) {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    byte_writer out;
+    out.put(static_cast<std::uint64_t>(usage.ru_maxrss) * 1024); // Linux counts in KiB
+    std::vector<std::uint64_t> all;
+    for (const auto& part : network.gather(out.take(), 0)) {
+        all.push_back(byte_reader(part).get<std::uint64_t>());
     }
     return all;
 }

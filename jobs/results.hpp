@@ -34,4 +34,8 @@ std::vector<tensor_view> collect_models(transport&, const tensor_run&, int edges
 /// What every transport of every rank has carried since the start, added up, at rank 0.
 std::vector<transport_counters> collect_counters(transport&);
 
+/// Largest resident memory that each rank's process has had so far, bytes by rank; at rank 0, empty elsewhere. Pages
+/// that ranks share, like the frozen weights, count in each.
+std::vector<std::uint64_t> collect_peak_memory(transport&);
+
 } // namespace gaisnet

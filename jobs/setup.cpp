@@ -72,6 +72,30 @@ loaded_backbone load_backbone(const scenario& scene, session& here) {
     return {std::move(backbone), store->fingerprint()};
 }
 
+void warn_of_memory(const deployment& deploy, std::span<const node_row> rows) {
+    std::size_t count = 0;
+    std::string worst;
+    double largest = 1.0;
+    for (const auto& row : rows) {
+        const auto& who = deploy.net.nodes[row.node];
+        const double share = static_cast<double>(row.total_bytes) / static_cast<double>(who.device.memory_bytes);
+        if (share <= 1.0) {
+            continue;
+        }
+        ++count;
+        if (share > largest) {
+            largest = share;
+            worst = fmt::format("{} needs {} and has {}", who.name, quantity(static_cast<double>(row.total_bytes), "B"),
+                                quantity(static_cast<double>(who.device.memory_bytes), "B"));
+        }
+    }
+    if (count > 0) {
+        spdlog::warn("{} node(s) need more memory than device.*.memory gives them, worst {}: another split, fewer "
+                     "samples a batch, or train.schedule = 1f1b needs less",
+                     count, worst);
+    }
+}
+
 std::map<std::string, std::string> library_versions(const session& here) {
     unsigned major = 0, minor = 0, release = 0;
     H5get_libversion(&major, &minor, &release);

@@ -3,6 +3,7 @@
 #include "config/options.hpp"
 #include "config/scenario_reader.hpp"
 #include "metrics/recorder.hpp"
+#include "metrics/rows.hpp"
 #include "model/vit.hpp"
 #include "network/scenario.hpp"
 #include "roles/deployment.hpp"
@@ -11,6 +12,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,10 @@ struct loaded_backbone {
     std::uint64_t fingerprint = 0;
 };
 loaded_backbone load_backbone(const scenario&, session&);
+
+/// Warns of nodes that need more memory than their devices have, by the ledger's figures of a round. The emulation goes
+/// on: its devices do not fail.
+void warn_of_memory(const deployment&, std::span<const node_row>);
 
 /// Names and versions of the libraries in use.
 std::map<std::string, std::string> library_versions(const session&);

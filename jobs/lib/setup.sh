@@ -18,7 +18,7 @@ project_packages=(
     libopenmpi-dev openmpi-bin
     libhdf5-dev hdf5-tools
     libboost-program-options-dev
-    libgtest-dev libgmock-dev libbenchmark-dev
+    libgtest-dev libgmock-dev
     libjpeg62-turbo-dev libpng-dev
     nlohmann-json3-dev libspdlog-dev libfmt-dev
     python3-h5py python3-numpy
@@ -106,7 +106,7 @@ list_requirements() {
     done
     say "packages: this is not Debian, so nothing is installed. Needed: a C++20 compiler, CMake 3.25+, Ninja," \
         "LibTorch 1.13+, an OpenMP build of OpenBLAS, Open MPI, HDF5 with C++, Boost.Program_options, GoogleTest," \
-        "Google Benchmark, libjpeg-turbo, libpng, nlohmann-json, spdlog, fmt; for the tests Python 3 with h5py and" \
+        "libjpeg-turbo, libpng, nlohmann-json, spdlog, fmt; for the tests Python 3 with h5py and" \
         "numpy. (Debian's names: $*)"
     if [[ ${#missing[@]} -gt 0 ]]; then
         warn "not found on PATH: ${missing[*]}"

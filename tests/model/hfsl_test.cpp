@@ -1,7 +1,9 @@
 // The whole of hybrid federated split learning on small models: federated and split learning as special cases, any
 // number of ranks and any placement, restart, and what goes over the links.
 
+#include "model/optimizer.hpp"
 #include "model/torch_support.hpp"
+#include "model/tuned_vit.hpp"
 #include "support/lab.hpp"
 
 #include <gtest/gtest.h>
@@ -97,6 +99,36 @@ TEST(hfsl, equal_clusters_average_to_one_of_them) {
     const auto average = run_hfsl(three, {.same_data = true});
     // One quantum of each average: 2^-s with s = floor(62 - log2(36 * 1024)) = 46.
     EXPECT_LE(largest_difference(single.models[0], average.models[0]), 1e-7);
+}
+
+TEST(hfsl, one_cluster_is_split_learning_and_that_is_training_the_whole_model) {
+    auto scene = lab::small_scenario();
+    scene.network.clusters = 1;
+    const auto split = run_hfsl(scene, {.rounds = 2});
+
+    const auto deployed = lab::deploy(scene);
+    tuned_vit whole(lab::random_backbone(scene.model.vit), deployed.method, lab::classes);
+    const auto values = initial_values(deployed.tunables, scene.seed);
+    auto initial = tensor_view::allocate({deployed.tunable_elements});
+    std::copy(values.begin(), values.end(), initial.as<float>());
+    whole.load(initial);
+    const auto& plan = deployed.plans[0];
+    lab::random_samples samples(scene.model.vit, 0, plan.batch);
+    optimizer step({scene.train.optimizer, scene.train.momentum, scene.train.weight_decay});
+    for (std::int64_t index = 0; index < 2 * plan.batches_a_round; ++index) {
+        const auto batch = plan.batch_at(index);
+        const auto logits = whole.forward(to_torch(samples.images(batch)));
+        run_backward(at::cross_entropy_loss(logits, to_torch(samples.labels(batch))), {});
+        step.step(whole.parameters(), deployed.learning_rate(0, index));
+    }
+    std::vector<float> trained;
+    for (const auto& parameter : whole.parameters()) {
+        const auto flat = parameter.detach().contiguous();
+        trained.insert(trained.end(), flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel());
+    }
+    EXPECT_GT(largest_difference(trained, {initial.as<float>(), initial.as<float>() + initial.elements()}), 1e-3);
+    // The averages in between round to one quantum (2^-s, s = 48 for 12 samples), less than a float's last bit.
+    EXPECT_LE(largest_difference(split.models.back(), trained), 1e-6);
 }
 
 TEST(hfsl, one_step_over_equal_shards_is_one_step_on_their_union) {

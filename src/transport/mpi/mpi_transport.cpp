@@ -89,7 +89,7 @@ void mpi_transport::send(int destination, message sent) {
     const auto bytes = sent.tensor.bytes();
     if (destination == rank_) {
         count_local(bytes);
-        incoming_[rank_].push_back({std::move(sent), {}});
+        incoming_[rank_].push_back({{}, std::move(sent), {}, true});
         return;
     }
     ++mpi_.messages;
@@ -132,47 +132,61 @@ void mpi_transport::accept_envelopes() {
         }
         int size = 0;
         GAISNET_MPI(MPI_Get_count, &status, MPI_BYTE, &size);
-        std::vector<std::byte> envelope(static_cast<std::size_t>(size));
-        GAISNET_MPI(MPI_Mrecv, envelope.data(), size, MPI_BYTE, &handle, MPI_STATUS_IGNORE); // it has arrived
-        byte_reader in(envelope);
-        incoming next;
-        next.arrived.route.from = in.get<std::uint32_t>();
-        next.arrived.route.to = in.get<std::uint32_t>();
-        next.arrived.route.kind = in.get<message_kind>();
-        const auto type = in.get<element_type>();
-        auto shape = in.get_list<std::int64_t>();
-        const bool with_data = in.get<bool>();
-        auto& tensor = next.arrived.tensor;
-        tensor = shape.empty() ? tensor_view{} : tensor_view::allocate(std::move(shape), type);
-        const auto bytes = tensor.bytes();
-        if (with_data) {
-            in.copy(tensor.data, bytes);
-        } else {
-            // Receives of one source and tag match in the order of their posting, as the envelopes came.
-            for (std::size_t first = 0; first < bytes; first += limits_.chunk_bytes) {
-                const auto count = std::min(limits_.chunk_bytes, bytes - first);
-                next.requests.push_back(MPI_REQUEST_NULL);
-                GAISNET_MPI(MPI_Irecv, tensor.data + first, static_cast<int>(count), MPI_BYTE, status.MPI_SOURCE,
-                            data_tag, messages_.get(), &next.requests.back());
-            }
-        }
-        incoming_[status.MPI_SOURCE].push_back(std::move(next));
+        auto& next = incoming_[status.MPI_SOURCE].emplace_back();
+        next.envelope.resize(static_cast<std::size_t>(size));
+        next.requests.push_back(MPI_REQUEST_NULL);
+        // Its bytes may still be on the way, and the sender busy with computing.
+        GAISNET_MPI(MPI_Imrecv, next.envelope.data(), size, MPI_BYTE, &handle, &next.requests.back());
     }
+}
+
+void mpi_transport::open(incoming& next, int source) {
+    byte_reader in(next.envelope);
+    next.arrived.route.from = in.get<std::uint32_t>();
+    next.arrived.route.to = in.get<std::uint32_t>();
+    next.arrived.route.kind = in.get<message_kind>();
+    const auto type = in.get<element_type>();
+    auto shape = in.get_list<std::int64_t>();
+    const bool with_data = in.get<bool>();
+    auto& tensor = next.arrived.tensor;
+    tensor = shape.empty() ? tensor_view{} : tensor_view::allocate(std::move(shape), type);
+    const auto bytes = tensor.bytes();
+    next.requests.clear();
+    if (with_data) {
+        in.copy(tensor.data, bytes);
+    } else {
+        // Receives of one source and tag match in the order of their posting, as the envelopes came.
+        for (std::size_t first = 0; first < bytes; first += limits_.chunk_bytes) {
+            const auto count = std::min(limits_.chunk_bytes, bytes - first);
+            next.requests.push_back(MPI_REQUEST_NULL);
+            GAISNET_MPI(MPI_Irecv, tensor.data + first, static_cast<int>(count), MPI_BYTE, source, data_tag,
+                        messages_.get(), &next.requests.back());
+        }
+    }
+    next.envelope = {};
+    next.opened = true;
 }
 
 std::optional<message> mpi_transport::poll() {
     progress_sends();
     accept_envelopes();
-    for (auto& [source, queue] : incoming_) {
-        if (queue.empty()) {
-            continue;
-        }
+    const auto all_done = [](std::vector<MPI_Request>& requests) {
         int done = 1;
-        auto& requests = queue.front().requests;
         if (!requests.empty()) {
             GAISNET_MPI(MPI_Testall, static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE);
         }
-        if (done) {
+        return done != 0;
+    };
+    for (auto& [source, queue] : incoming_) {
+        for (auto& next : queue) { // in order: the chunks of one must not be posted before those of an earlier one
+            if (!next.opened) {
+                if (!all_done(next.requests)) {
+                    break;
+                }
+                open(next, source);
+            }
+        }
+        if (!queue.empty() && queue.front().opened && all_done(queue.front().requests)) {
             auto arrived = std::move(queue.front().arrived);
             queue.pop_front();
             return arrived;

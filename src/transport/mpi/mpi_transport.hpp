@@ -45,11 +45,14 @@ private:
         std::vector<MPI_Request> requests;
     };
     struct incoming {
+        std::vector<std::byte> envelope; ///< Until it is opened.
         message arrived;
-        std::vector<MPI_Request> requests; ///< Chunks that are under way.
+        std::vector<MPI_Request> requests; ///< What is under way: the envelope, once it is opened the chunks.
+        bool opened = false;
     };
 
     void accept_envelopes();
+    void open(incoming&, int source);
     void progress_sends();
     void wait_for(MPI_Request& request);
 
