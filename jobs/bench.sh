@@ -110,16 +110,16 @@ measure_scale() {
             10) clusters=3 chain=4,4,2 ;;
             *) clusters=$((clients / 4)) chain=4 ;;
         esac
-        samples=$((clusters * 25)) # of which a fifth validates
         jobs/mpirun.sh -n "$ranks" "$program" finetune --config configs/quickstart.cfg --train.rounds 3 \
-            --network.clusters "$clusters" --network.clients "$chain" --data.samples "$samples" --data.per_cluster 20 \
+            --network.clusters "$clusters" --network.clients "$chain" --data.samples $((clusters * 26)) --data.per_cluster 20 \
             --output "$folder/scale.h5" --overwrite on --progress none >/dev/null 2>"$folder/scale.log" ||
             { cat "$folder/scale.log" >&2; die "the run with $clients clients failed"; }
         seconds=$(round_seconds "$folder/scale.h5" | awk 'NR > 1 { sum += $1; ++n } END { print sum / n }')
+        samples=$((clusters * 20 + $(sed -n 's/.* training and \([0-9]*\) validation samples.*/\1/p' "$folder/scale.log")))
         memory=$(sed -n 's/.*peak resident memory of the processes: \(.*\) in all.*/\1/p' "$folder/scale.log")
         each=$(compute "1000 * $seconds / $samples" %.3f)
         first=${first:-$each}
-        printf '  %4d clients: %.3f s a round, %d samples, %s ms a sample (%s of that of 10 clients), peak memory %s, %s\n' \
+        printf '  %4d clients: %.3f s a round, %d samples trained and evaluated, %s ms a sample (%s of that of 10 clients), peak memory %s, %s\n' \
             "$clients" "$seconds" "$samples" "$each" "$(compute "$each / $first" %.2f)" "$memory" \
             "ledger pass $(ledger_share "$folder/scale.log")"
     done

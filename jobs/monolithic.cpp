@@ -10,6 +10,8 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 
 #include <chrono>
 #include <cstdio>
@@ -78,6 +80,7 @@ void run_loop(const command_line& given, session& here) {
 
 int main(int argc, char** argv) {
     try {
+        spdlog::set_default_logger(spdlog::stderr_color_mt("monolithic"));
         session here(argc, argv);
         std::vector<std::string> arguments{"finetune"};
         arguments.insert(arguments.end(), argv + 1, argv + argc);

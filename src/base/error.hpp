@@ -38,4 +38,11 @@ public:
     explicit runtime_failure(const std::string& message): error(exit_code::runtime_failure, message) {}
 };
 
+/// A broken invariant is the program's own fault; it is checked in every build.
+inline void ensure(bool holds, const char* what) {
+    if (!holds) {
+        throw std::logic_error(std::string("internal error: ") + what);
+    }
+}
+
 } // namespace gaisnet

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <csetjmp>
 #include <cstring>
 #include <fstream>
@@ -152,8 +151,8 @@ image decode_image(const std::filesystem::path& path) {
 }
 
 void write_png(const std::filesystem::path& path, const image& picture) {
-    assert(picture.rgb.size() ==
-           static_cast<std::size_t>(picture.width) * static_cast<std::size_t>(picture.height) * 3);
+    ensure(picture.rgb.size() == static_cast<std::size_t>(picture.width) * static_cast<std::size_t>(picture.height) * 3,
+           "an image has three bytes a pixel");
     png_image png{};
     png.version = PNG_IMAGE_VERSION;
     png.width = static_cast<png_uint_32>(picture.width);

@@ -1,9 +1,9 @@
 #include "model/stage_spec.hpp"
 
+#include "base/error.hpp"
 #include "base/random.hpp"
 
 #include <algorithm>
-#include <cassert>
 
 namespace gaisnet {
 
@@ -150,6 +150,8 @@ std::uint64_t stage_spec::workspace_bytes(std::int64_t n) const {
 
 std::vector<stage_spec> make_stages(const vit_config& vit, std::shared_ptr<const tuning_method> method,
                                     std::int64_t classes, const std::vector<stage_cut>& cuts) {
+    ensure(!cuts.empty() && cuts.front().embedding && cuts.back().head,
+           "a chain begins with the embedding and ends with the head");
     std::vector<stage_spec> stages;
     bool trainable_before = false;
     for (std::size_t i = 0; i < cuts.size(); ++i) {
@@ -160,7 +162,6 @@ std::vector<stage_spec> make_stages(const vit_config& vit, std::shared_ptr<const
         trainable_before = trainable_before || stage.trainable();
         stages.push_back(std::move(stage));
     }
-    assert(!cuts.empty() && cuts.front().embedding && cuts.back().head);
     return stages;
 }
 

@@ -3,7 +3,6 @@
 #include "base/error.hpp"
 #include "model/torch_support.hpp"
 
-#include <cassert>
 
 namespace gaisnet {
 
@@ -104,7 +103,7 @@ tensor_view torch_stage::forward(const stage_request& request) {
 
 tensor_view torch_stage::backward(const stage_request& request) {
     auto node = saved_.extract(request.micro.first);
-    assert(!node.empty() && "a backward follows its forward");
+    ensure(!node.empty(), "a backward follows its forward");
     auto& saved = node.mapped();
     const auto gradient = spec_->cut().head ? at::Tensor() : to_torch(request.input);
     run_backward(saved.output, gradient);

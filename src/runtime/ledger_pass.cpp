@@ -3,7 +3,6 @@
 #include "base/error.hpp"
 
 #include <algorithm>
-#include <cassert>
 
 namespace gaisnet {
 
@@ -126,7 +125,7 @@ bool ledger_pass::begin(operation& op) {
 bool ledger_pass::begin_recv(operation& op, const recv_request& request) {
     auto& box = mailboxes_[request.route];
     if (box.messages.empty()) {
-        assert(!box.waiting && "a channel has one reader");
+        ensure(!box.waiting, "a channel has one reader");
         box.waiting = &op;
         return false;
     }
