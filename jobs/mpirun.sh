@@ -46,8 +46,12 @@ if [[ $version != *"Open MPI"* ]]; then
     exec mpiexec -n "$ranks" ${more[@]+"${more[@]}"} "$@"
 fi
 
-# --quiet leaves the program's own message alone: without it mpirun adds a dozen lines to every exit code but 0.
-options=(--quiet -n "$ranks")
+options=(-n "$ranks")
+# --quiet leaves the program's own message alone: without it mpirun adds a dozen lines to every exit code but 0. But
+# over several hosts mpirun alone may know which rank was killed.
+if [[ -z ${GAISNET_MPIRUN_OPTIONS:-} && ${SLURM_JOB_NUM_NODES:-1} -eq 1 ]]; then
+    options+=(--quiet)
+fi
 if [[ $(id -u) -eq 0 ]]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi

@@ -63,6 +63,9 @@ void session::note(std::string_view operation) {
 }
 
 void session::abort(int code) {
+    if (heartbeat_) {
+        heartbeat_->leave(); // the others must not take this end for a death
+    }
     if (mpi_) {
         mpi_session::abort(code);
     }

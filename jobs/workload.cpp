@@ -7,6 +7,7 @@
 #include "data/procedural.hpp"
 #include "model/torch_support.hpp"
 
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -189,7 +190,7 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit
             });
     };
     std::vector<batch_result> results;
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     std::future<labelled_batch> next;
     if (member < batches) {
         next = load(member);

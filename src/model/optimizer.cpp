@@ -1,11 +1,13 @@
 #include "model/optimizer.hpp"
 
+#include <c10/core/GradMode.h>
+
 #include <cmath>
 
 namespace gaisnet {
 
 void optimizer::step(std::vector<at::Tensor>& parameters, double learning_rate) {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     const bool adam = settings_.kind == optimizer_kind::adamw;
     if (first_.empty()) {
         for (const auto& parameter : parameters) {

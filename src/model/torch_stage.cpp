@@ -3,6 +3,8 @@
 #include "base/error.hpp"
 #include "model/torch_support.hpp"
 
+#include <c10/core/GradMode.h>
+
 
 namespace gaisnet {
 
@@ -18,7 +20,7 @@ torch_stage::torch_stage(const stage_spec& spec, std::shared_ptr<const vit_backb
 }
 
 void torch_stage::load(const tensor_view& modules) {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     const auto flat = to_torch(modules);
     std::int64_t first = 0;
     for (auto& parameter : parameters_) {
@@ -75,7 +77,7 @@ at::Tensor torch_stage::loss_of(const at::Tensor& cls, const stage_request& requ
 }
 
 tensor_view torch_stage::forward(const stage_request& request) {
-    const at::AutoGradMode grad_mode(spec_->runs_backward());
+    const c10::AutoGradMode grad_mode(spec_->runs_backward());
     const auto& cut = spec_->cut();
     saved_batch saved;
     at::Tensor tokens;

@@ -2,6 +2,8 @@
 
 #include "model/torch_support.hpp"
 
+#include <c10/core/GradMode.h>
+
 namespace gaisnet {
 
 tuned_vit::tuned_vit(std::shared_ptr<const vit_backbone> backbone, std::shared_ptr<const tuning_method> method,
@@ -15,7 +17,7 @@ tuned_vit::tuned_vit(std::shared_ptr<const vit_backbone> backbone, std::shared_p
 }
 
 void tuned_vit::load(const tensor_view& modules) {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     const auto flat = to_torch(modules);
     std::int64_t first = 0;
     for (auto& parameter : parameters_) {

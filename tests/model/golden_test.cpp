@@ -6,6 +6,7 @@
 #include "model/tuned_vit.hpp"
 #include "model/weight_store.hpp"
 
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -43,7 +44,7 @@ protected:
     /// The tuned model with the golden prompts and head.
     tuned_vit make_model() const {
         tuned_vit model(backbone, make_tuning_method({"prompt_deep", 5}), 7);
-        const at::NoGradGuard no_grad;
+        const c10::NoGradGuard no_grad;
         const auto prompts = tensor("golden.prompts");
         for (std::size_t block = 0; block < 3; ++block) {
             model.parameters()[block].copy_(prompts[static_cast<std::int64_t>(block)]);
@@ -77,7 +78,7 @@ protected:
 };
 
 TEST_F(golden, plain_forward) {
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     auto tokens = backbone->embed(tensor("golden.images"));
     for (std::int64_t block = 0; block < 3; ++block) {
         tokens = backbone->block(block, tokens);
@@ -90,7 +91,7 @@ TEST_F(golden, deep_prompts_logits_loss_and_gradients) {
     expect_near(model.forward(tensor("golden.images")), tensor("golden.logits"), 1e-5);
     EXPECT_NEAR(loss_and_backward(model), tensor("golden.loss").item<double>(), 1e-5);
     for (auto& parameter : model.parameters()) {
-        const at::NoGradGuard no_grad;
+        const c10::NoGradGuard no_grad;
         parameter.copy_(parameter.grad());
     }
     expect_parameters(model, "golden.grad.", 1e-5);

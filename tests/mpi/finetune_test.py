@@ -146,9 +146,9 @@ def real_data(folder):
                "--train.rounds", "1", "--train.lr", "0.01"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=200)
     accuracy = re.search(r"accuracy +([0-9.]+) %", result.stdout)
-    # Five classes. Chance is 24 %; random weights and the same training stay below 40 %.
+    # Five classes: 62 % were measured with these weights, 30 % with random ones.
     check("120 flower photographs through a real ViT-Ti in two chains of four",
-          result.returncode == 0 and accuracy is not None and float(accuracy[1]) > 60,
+          result.returncode == 0 and accuracy is not None and float(accuracy[1]) > 50,
           (accuracy[0] if accuracy else result.stderr[-500:]))
 
 
@@ -176,29 +176,30 @@ def restart(folder):
 
 
 def failures(folder):
-    for name, number in (("killed", signal.SIGKILL), ("stopped", signal.SIGSTOP)):
-        output = folder / f"{name}.h5"
+    for name, number, victim in (("killed", signal.SIGKILL, 1), ("killed", signal.SIGKILL, 0),
+                                 ("stopped", signal.SIGSTOP, 1)):
+        output = folder / f"failure_{name}{victim}.h5"
         process = start(3, output, "--train.rounds", "2000", "--runtime.silence", "5 s", "--checkpoint.every", "1")
         wait_for_round(output, process)
         ranks = ranks_of(process)
         begin = time.monotonic()
         if len(ranks) != 3:
-            check(f"a rank is {name}", False, f"found processes {ranks}")
             process.kill()
+            out, err = process.communicate()
+            check(f"rank {victim} is {name}", False, f"found processes {ranks}, code {process.returncode}: {err[-500:]}")
             continue
-        os.kill(ranks[1], number)
+        os.kill(ranks[victim], number)
         try:
             out, err = process.communicate(timeout=30)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
         took = time.monotonic() - begin
-        check(f"all ranks end within 15 s when one is {name}", took < 15 and process.returncode != 0,
+        check(f"all ranks end within 15 s when rank {victim} is {name}", took < 15 and process.returncode != 0,
               f"{took:.1f} s, code {process.returncode}")
-        if number == signal.SIGSTOP:
-            check("... and the message names rank, host and operation",
-                  re.search(r"rank 1 on host \S+ \(nodes: .+\) has given no sign of life .*operation: .+", err) is not None,
-                  err[-500:])
+        sign = "has given no sign of life" if number == signal.SIGSTOP else "has died"
+        check("... and one message names rank, host, nodes and operation", err.count("gaisnet: error:") == 1 and
+              re.search(rf"rank {victim} on host \S+ \(nodes: .+\) {sign}.*operation: .+", err) is not None, err[-500:])
         while (left := [pid for pid in ranks if is_alive(pid)]) and time.monotonic() - begin < 15:
             time.sleep(0.05)  # a killed process of a loaded machine takes a moment to go
         check("... and no process is left", not left, str(left))

@@ -2,10 +2,16 @@
 
 #include "base/error.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <utility>
 
 namespace gaisnet {
 
@@ -31,20 +37,41 @@ heartbeat::heartbeat(const mpi_session& session, const std::string& nodes, doubl
     copy_text(mine_.host, session.host());
     copy_text(mine_.nodes, nodes);
     copy_text(mine_.operation, "start");
-    const auto now = clock::now();
-    if (rank_ == 0) {
-        for (int rank = 1; rank < session.ranks(); ++rank) {
-            peers_.push_back({rank, now, {}, MPI_REQUEST_NULL, {}});
+    struct {
+        beat first;
+        std::int64_t process = 0;
+    } me{mine_, ::getpid()};
+    std::vector<decltype(me)> all(static_cast<std::size_t>(session.ranks()));
+    GAISNET_MPI(MPI_Allgather, &me, sizeof me, MPI_BYTE, all.data(), sizeof me, MPI_BYTE, comm_.get());
+    const auto watch = [&](int rank) {
+        const auto& its = all[static_cast<std::size_t>(rank)];
+        peer one;
+        one.rank = rank;
+        one.heard = clock::now();
+        one.last = its.first;
+        const auto process = static_cast<pid_t>(its.process);
+        // In a container it may not be to be seen although it is there.
+        if (its.first.host == mine_.host && ::kill(process, 0) == 0) {
+            one.process = process;
         }
-    } else {
-        peers_.push_back({0, now, {}, MPI_REQUEST_NULL, {}});
+        peers_.push_back(one);
+    };
+    for (int rank = 1; rank < session.ranks() && rank_ == 0; ++rank) {
+        watch(rank);
+    }
+    if (rank_ != 0) {
+        watch(0);
     }
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
-heartbeat::~heartbeat() {
+heartbeat::~heartbeat() { leave(); }
+
+void heartbeat::leave() {
     thread_.request_stop();
-    thread_.join();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
 }
 
 void heartbeat::note(std::string_view operation) {
@@ -88,16 +115,23 @@ void heartbeat::receive() {
     }
 }
 
-void heartbeat::judge() const {
-    for (const auto& one : peers_) {
-        if (one.last.leaving || clock::now() - one.heard < silence_) {
+void heartbeat::judge() {
+    for (auto& one : peers_) {
+        if (one.last.leaving) {
             continue;
         }
+        // All but rank 0 watch rank 0 alone; one of them speaks. A last word of the dead may still be on its way, so the
+        // next turn decides.
+        const bool missing = one.process != 0 && rank_ <= 1 && ::kill(one.process, 0) != 0 && errno == ESRCH;
+        const bool dead = missing && std::exchange(one.gone, true);
+        if (!dead && clock::now() - one.heard < silence_) {
+            continue;
+        }
+        const auto what = dead ? std::string("has died (killed, or out of memory)")
+                               : "has given no sign of life for " + std::to_string(std::lround(silence_.count())) + " s";
         std::fprintf(stderr,
-                     "gaisnet: error: rank %d on host %s (nodes: %s) has given no sign of life for %.0f s; its last "
-                     "operation: %s. All ranks end.\n",
-                     one.rank, one.last.host.data(), one.last.nodes.data(), silence_.count(),
-                     one.last.operation.data());
+                     "gaisnet: error: rank %d on host %s (nodes: %s) %s; its last operation: %s. All ranks end.\n",
+                     one.rank, one.last.host.data(), one.last.nodes.data(), what.c_str(), one.last.operation.data());
         mpi_session::abort(static_cast<int>(exit_code::runtime_failure));
     }
 }

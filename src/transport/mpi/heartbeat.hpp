@@ -2,6 +2,8 @@
 
 #include "transport/mpi/mpi_session.hpp"
 
+#include <sys/types.h>
+
 #include <array>
 #include <chrono>
 #include <mutex>
@@ -14,7 +16,8 @@ namespace gaisnet {
 
 /// Finds ranks that have died or hang: a thread a rank tells rank 0 once a second that its process lives and what it
 /// does, and rank 0 tells the others. It beats through long computations, so a slow message or a long step is never
-/// taken for a failure. Silence ends all ranks with one message: host, rank, nodes, last operation.
+/// taken for a failure. Silence ends all ranks with one message: host, rank, nodes, last operation. A process on rank
+/// 0's host that is gone is found at once, before the launcher, which then ends all others, has done so.
 class heartbeat {
 public:
     /// Every rank has to make one. \param nodes what this rank plays. \param silence_s seconds after which a rank
@@ -23,6 +26,9 @@ public:
     ~heartbeat();
     heartbeat(const heartbeat&) = delete;
     heartbeat& operator=(const heartbeat&) = delete;
+
+    /// Beats for the last time, and says that this rank ends for a reason it has told. Further calls do nothing.
+    void leave();
 
     /// What this rank does now; cheap.
     void note(std::string_view operation);
@@ -37,16 +43,18 @@ private:
     };
     struct peer {
         int rank = 0;
+        pid_t process = 0; ///< 0: not on this host, or not to be seen from here.
         clock::time_point heard;
         beat last;
         MPI_Request request = MPI_REQUEST_NULL;
         beat outgoing;
+        bool gone = false; ///< The process was not there a turn ago.
     };
 
     void run(const std::stop_token& stop);
     void send_to(peer&, bool leaving);
     void receive();
-    void judge() const;
+    void judge();
 
     int rank_;
     std::chrono::duration<double> silence_;
