@@ -1,6 +1,7 @@
 #include "config/options.hpp"
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "config/keys.hpp"
 
 #include <boost/program_options.hpp>

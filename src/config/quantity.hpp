@@ -29,7 +29,4 @@ double parse_quantity(std::string_view text, dimension);
 /// A value, `uniform(LOW, HIGH) UNIT` or `choice(A, B, ...) UNIT`. \throws usage_error
 distribution parse_distribution(std::string_view text, dimension);
 
-/// Number of single-character edits between two words, for "did you mean".
-std::size_t edit_distance(std::string_view a, std::string_view b);
-
 } // namespace gaisnet

@@ -13,21 +13,10 @@ torch_stage::torch_stage(const stage_spec& spec, std::shared_ptr<const vit_backb
     : spec_(&spec)
     , backbone_(std::move(backbone))
     , optimizer_(optimiser)
-    , source_(std::move(source)) {
-    for (const auto& tunable : spec.tunables()) {
-        parameters_.push_back(at::zeros(tunable.tensor.shape).requires_grad_(true));
-    }
-}
+    , source_(std::move(source))
+    , parameters_(make_parameters(spec.tunables())) {}
 
-void torch_stage::load(const tensor_view& modules) {
-    const c10::NoGradGuard no_grad;
-    const auto flat = to_torch(modules);
-    std::int64_t first = 0;
-    for (auto& parameter : parameters_) {
-        parameter.copy_(flat.narrow(0, first, parameter.numel()).view(parameter.sizes()));
-        first += parameter.numel();
-    }
-}
+void torch_stage::load(const tensor_view& modules) { load_parameters(parameters_, modules); }
 
 tensor_view torch_stage::unload() {
     std::vector<at::Tensor> parts;

@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <c10/core/Allocator.h>
+#include <c10/core/GradMode.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/version.h>
@@ -26,6 +27,24 @@ tensor_view to_view(const at::Tensor& tensor) {
     view.data = static_cast<std::byte*>(kept->data_ptr());
     view.owner = std::move(kept);
     return view;
+}
+
+std::vector<at::Tensor> make_parameters(const std::vector<tunable_spec>& tunables) {
+    std::vector<at::Tensor> parameters;
+    for (const auto& tunable : tunables) {
+        parameters.push_back(at::zeros(tunable.tensor.shape).requires_grad_(true));
+    }
+    return parameters;
+}
+
+void load_parameters(std::vector<at::Tensor>& parameters, const tensor_view& values) {
+    const c10::NoGradGuard no_grad;
+    const auto flat = to_torch(values);
+    std::int64_t first = 0;
+    for (auto& parameter : parameters) {
+        parameter.copy_(flat.narrow(0, first, parameter.numel()).view(parameter.sizes()));
+        first += parameter.numel();
+    }
 }
 
 void set_torch_threads(int threads) { at::set_num_threads(threads); }

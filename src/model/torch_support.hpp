@@ -4,11 +4,13 @@
 // versions have.
 
 #include "base/tensor_view.hpp"
+#include "model/tuning_method.hpp"
 
 #include <ATen/ATen.h>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace gaisnet {
 
@@ -16,6 +18,11 @@ namespace gaisnet {
 at::Tensor to_torch(const tensor_view&);
 /// A view of a tensor's memory (made contiguous first if it is not).
 tensor_view to_view(const at::Tensor&);
+
+/// Trainable tensors of these shapes, all zero.
+std::vector<at::Tensor> make_parameters(const std::vector<tunable_spec>&);
+/// Sets their values from one after another, float32 [elements].
+void load_parameters(std::vector<at::Tensor>&, const tensor_view& values);
 
 /// Threads of torch's kernels and of BLAS; never derived from the number of ranks, because gradients depend on it.
 void set_torch_threads(int threads);

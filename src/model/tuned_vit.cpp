@@ -2,29 +2,16 @@
 
 #include "model/torch_support.hpp"
 
-#include <c10/core/GradMode.h>
-
 namespace gaisnet {
 
 tuned_vit::tuned_vit(std::shared_ptr<const vit_backbone> backbone, std::shared_ptr<const tuning_method> method,
                      std::int64_t classes)
     : backbone_(std::move(backbone))
     , method_(std::move(method))
-    , tunables_(model_tunables(backbone_->config, *method_, classes)) {
-    for (const auto& tunable : tunables_) {
-        parameters_.push_back(at::zeros(tunable.tensor.shape).requires_grad_(true));
-    }
-}
+    , tunables_(model_tunables(backbone_->config, *method_, classes))
+    , parameters_(make_parameters(tunables_)) {}
 
-void tuned_vit::load(const tensor_view& modules) {
-    const c10::NoGradGuard no_grad;
-    const auto flat = to_torch(modules);
-    std::int64_t first = 0;
-    for (auto& parameter : parameters_) {
-        parameter.copy_(flat.narrow(0, first, parameter.numel()).view(parameter.sizes()));
-        first += parameter.numel();
-    }
-}
+void tuned_vit::load(const tensor_view& modules) { load_parameters(parameters_, modules); }
 
 at::Tensor tuned_vit::forward(const at::Tensor& images) const {
     auto tokens = backbone_->embed(images);

@@ -1,6 +1,7 @@
 #include "model/weight_names.hpp"
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -113,24 +114,6 @@ convention detect_convention(const safetensors_file& file) {
                                              : ", its first tensor is " + printable(file.tensors().front().name)) +
                      "; accepted: timm's names (blocks.0.attn.qkv.weight) or those of Hugging Face "
                      "(vit.encoder.layer.0.attention.attention.query.weight)");
-}
-
-/// Levenshtein distance.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-        row[j] = j;
-    }
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            row[j] = std::min({substituted, row[j] + 1, row[j - 1] + 1});
-        }
-    }
-    return row.back();
 }
 
 std::string nearest_name(std::string_view name, const std::set<std::string>& known) {

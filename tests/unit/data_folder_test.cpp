@@ -1,5 +1,4 @@
 #include "base/error.hpp"
-#include "data/image_cache.hpp"
 #include "data/image_codec.hpp"
 #include "data/image_folder.hpp"
 
@@ -129,36 +128,6 @@ TEST_F(folder, a_file_that_cannot_be_opened_is_named) {
     const image_folder data(root_);
     EXPECT_THAT(refusal([&] { data.find_damaged(0, 1); }),
                 testing::AllOf(HasSubstr((root_ / "b" / "link.png").string()), HasSubstr("cannot be read")));
-}
-
-/// Counts how often images are really made.
-class counted final : public dataset {
-public:
-    explicit counted(std::atomic<int>& loads): loads_(loads) {}
-    std::size_t size() const override { return 5; }
-    std::int64_t label(std::size_t) const override { return 0; }
-    const std::vector<std::string>& class_names() const override { return classes_; }
-    std::string name(std::size_t sample) const override { return std::to_string(sample); }
-    image load(std::size_t sample) const override {
-        ++loads_;
-        return {2, 2, std::vector<std::uint8_t>(12, static_cast<std::uint8_t>(sample))};
-    }
-
-private:
-    std::atomic<int>& loads_;
-    std::vector<std::string> classes_{"one"};
-};
-
-TEST(image_cache, keeps_what_fits_and_decodes_the_rest_again) {
-    std::atomic<int> loads = 0;
-    const image_cache cache(std::make_unique<counted>(loads), 40); // three images of 12 bytes
-    for (int epoch = 0; epoch < 3; ++epoch) {
-        for (std::size_t i = 0; i < 5; ++i) {
-            EXPECT_EQ(cache.load(i).rgb[7], i);
-        }
-    }
-    EXPECT_EQ(loads, 5 + 2 * 2); // the fourth and the fifth in every later epoch
-    EXPECT_EQ(cache.used_bytes(), 36U);
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 #include "config/quantity.hpp"
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
