@@ -57,7 +57,7 @@ find_python || die "the benchmark reads HDF5 files with h5py"
 build_preset release gaisnet monolithic
 cd "$project_root"
 program=$project_root/build/release/gaisnet
-ranks=$(nproc)
+cores=$(nproc)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -74,6 +74,13 @@ PYTHON
 # "0.05 % of the rounds' wall time", from a run's log.
 ledger_share() { sed -n 's/.*ledger: .*(\(.*\))$/\1/p' "$1"; }
 
+# run_gaisnet LOG NODES ARGUMENT...: one rank a core, but no more than the scenario has nodes.
+run_gaisnet() {
+    local log=$1 ranks=$(($2 < cores ? $2 : cores))
+    shift 2
+    jobs/mpirun.sh -n "$ranks" "$program" "$@" >/dev/null 2>"$log" || { cat "$log" >&2; die "a run of gaisnet failed"; }
+}
+
 # compute EXPRESSION FORMAT: arithmetic with decimals.
 compute() { awk "BEGIN { printf \"$2\", $1 }"; }
 
@@ -88,14 +95,13 @@ measure_split() {
     say "split: $((steps * 60)) training samples and the validation images in $repeat pairs of runs"
     local pair whole split ratios=()
     for ((pair = 1; pair <= repeat; ++pair)); do
-        whole=$(OMP_NUM_THREADS=$ranks build/release/monolithic "${settings[@]}" --runtime.threads "$ranks" \
-            2>>"$folder/log" | awk '{ print $2 }')
-        jobs/mpirun.sh -n "$ranks" "$program" finetune "${settings[@]}" --output "$folder/split.h5" \
-            >/dev/null 2>"$folder/split.log"
+        whole=$(build/release/monolithic "${settings[@]}" --runtime.threads "$cores" 2>"$folder/log" |
+            awk '{ print $2 }') || { cat "$folder/log" >&2; die "the plain loop failed"; }
+        run_gaisnet "$folder/split.log" 25 finetune "${settings[@]}" --output "$folder/split.h5"
         split=$(round_seconds "$folder/split.h5" | tail -n 1)
         ratios+=("$(compute "$whole / $split" %.3f)")
-        printf '  pair %d: plain loop, %d threads: %.2f s; gaisnet, %d ranks: %.2f s; ratio %s\n' \
-            "$pair" "$ranks" "$whole" "$ranks" "$split" "${ratios[-1]}"
+        printf '  pair %d: plain loop, %d threads: %.2f s; gaisnet, a rank a core: %.2f s; ratio %s\n' \
+            "$pair" "$cores" "$whole" "$split" "${ratios[-1]}"
     done
     printf '  split: plain loop / gaisnet = %s (median of %d)\n' \
         "$(printf '%s\n' "${ratios[@]}" | sort -n | sed -n "$(((repeat + 1) / 2))p")" "$repeat"
@@ -110,10 +116,9 @@ measure_scale() {
             10) clusters=3 chain=4,4,2 ;;
             *) clusters=$((clients / 4)) chain=4 ;;
         esac
-        jobs/mpirun.sh -n "$ranks" "$program" finetune --config configs/quickstart.cfg --train.rounds 3 \
+        run_gaisnet "$folder/scale.log" "$clients" finetune --config configs/quickstart.cfg --train.rounds 3 \
             --network.clusters "$clusters" --network.clients "$chain" --data.samples $((clusters * 26)) --data.per_cluster 20 \
-            --output "$folder/scale.h5" --overwrite on --progress none >/dev/null 2>"$folder/scale.log" ||
-            { cat "$folder/scale.log" >&2; die "the run with $clients clients failed"; }
+            --output "$folder/scale.h5" --overwrite on --progress none
         seconds=$(round_seconds "$folder/scale.h5" | awk 'NR > 1 { sum += $1; ++n } END { print sum / n }')
         samples=$((clusters * 20 + $(sed -n 's/.* training and \([0-9]*\) validation samples.*/\1/p' "$folder/scale.log")))
         memory=$(sed -n 's/.*peak resident memory of the processes: \(.*\) in all.*/\1/p' "$folder/scale.log")

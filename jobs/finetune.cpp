@@ -226,6 +226,7 @@ private:
         if (resume_from_) {
             recorder_.emplace(recorder::resume(scene.output, resume_from_->row_counts, resume_from_->identity, nodes,
                                                {scene.overwrite, scene.events}));
+            remove_checkpoints_after(checkpoint_folder(scene.output), resume_from_->rounds.size());
             return;
         }
         run_header header;
@@ -238,11 +239,11 @@ private:
         header.clock = "virtual";
         header.time_scale = scene.time_scale;
         header.command = given_.command;
-        recorder_.emplace(recorder::create(scene.output, header, nodes, links, {scene.overwrite, scene.events}));
-        if (!scene.resume.empty() || scene.overwrite) {
-            std::error_code ignored; // checkpoints of the run that is replaced
-            std::filesystem::remove_all(checkpoint_folder(scene.output), ignored);
-        }
+        // A run that was killed before its first checkpoint begins anew when told to resume.
+        const bool replace =
+            scene.overwrite || (scene.resume == "auto" && recorder::is_unfinished(scene.output, identity_));
+        recorder_.emplace(recorder::create(scene.output, header, nodes, links, {replace, scene.events}));
+        remove_checkpoints_after(checkpoint_folder(scene.output), 0); // of another run with this output
     }
 
     /// The ledger pass of the next round, at rank 0.
@@ -386,7 +387,8 @@ private:
             recorder_->finish(status, reason, stop_.converged());
         }
         if (here_.root()) {
-            spdlog::warn("{}; go on with --resume auto", reason);
+            const bool resumable = newest_checkpoint(checkpoint_folder(run_.scene->output)).has_value();
+            spdlog::warn("{}{}", reason, resumable ? "; go on with --resume auto" : "; there is no checkpoint");
         }
     }
 
@@ -455,7 +457,7 @@ private:
     loaded_backbone backbone_;
     std::string identity_;
     std::optional<checkpoint> resume_from_;
-    std::unique_ptr<ledger_run> ledger_; ///< Rank 0
+    std::unique_ptr<ledger_run> ledger_;          ///< Rank 0
     std::optional<round_forecast> next_forecast_; ///< Rank 0, of a round that has not begun.
     std::map<int, std::shared_ptr<sample_source>> sources_;
     std::unique_ptr<tensor_run> tensors_;
@@ -475,6 +477,7 @@ exit_code finetune(const command_line& given, session& here) {
     if (given.dry_run) {
         return plan(given, here);
     }
+    session::accept_requeue();
     return finetuning(given, here).run();
 }
 

@@ -6,6 +6,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -16,28 +17,21 @@ namespace {
 
 using namespace gaisnet;
 
-/// Tells an error once and gives the exit code. Before the ranks talk to each other every rank finds the same error:
-/// rank 0 tells it and all end in good order. Afterwards an error may belong to one rank, which ends the others.
+/// Tells an error once, ends all ranks and gives the exit code. An error that every rank finds is told by rank 0; where
+/// it did not, because its host has the file that another's lacks, say, the next rank tells it after a while.
 int report(const error& problem, session& here) {
-    const int code = static_cast<int>(problem.code());
-    if (here.ranks() == 1) {
-        fmt::print(stderr, "gaisnet: error: {}\n", problem.what());
-        return code;
+    if (here.ranks() > 1 && problem.on_all_ranks() && !here.root()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(std::min(8000, 1500 + 250 * here.rank())));
     }
-    const bool everyones = problem.code() == exit_code::usage;
-    if (everyones && !here.talking()) {
-        if (here.root()) {
-            fmt::print(stderr, "gaisnet: error: {}\n", problem.what());
-        }
-        return code;
-    }
-    if (everyones && !here.root()) {
-        std::this_thread::sleep_for(std::chrono::seconds(2)); // rank 0 most likely has the same and tells it
-    }
-    const auto where = everyones ? std::string() : fmt::format("rank {} on {}: ", here.rank(), here.host());
-    fmt::print(stderr, "gaisnet: error: {}{}\n", where, problem.what());
+    const bool alone = here.ranks() == 1 || (problem.on_all_ranks() && here.root());
+    fmt::print(stderr, "gaisnet: error: {}{}\n",
+               alone ? std::string() : fmt::format("rank {} on {}: ", here.rank(), here.host()), problem.what());
     std::fflush(nullptr);
-    here.abort(code);
+    const int code = static_cast<int>(problem.code());
+    if (here.ranks() > 1) {
+        here.abort(code);
+    }
+    return code;
 }
 
 void start_log(const std::string& level, bool root) {

@@ -3,11 +3,11 @@
 #
 #   jobs/mpirun.sh -n N PROGRAM [ARGUMENT...]
 #
-#   OMP_NUM_THREADS          computing threads a rank; unset: the cores shared among the ranks, at least one
 #   GAISNET_MPIRUN_OPTIONS   more options of mpirun, split at blanks, for example "--hostfile hosts"
 #
 # One rank runs without mpirun. The working directory is the caller's and the exit code the program's: 75, which means
-# "stopped by a signal after a round, resumable", comes through. SIGTERM and SIGUSR1 reach the ranks as SIGUSR1.
+# "stopped by a signal after a round, resumable", comes through. SIGTERM and SIGUSR1 reach the ranks as SIGUSR1, SIGINT
+# (Ctrl-C) as SIGUSR2; a second SIGINT ends them at once.
 set -euo pipefail
 
 usage() {
@@ -35,9 +35,6 @@ if ! command -v mpirun >/dev/null && ! command -v mpiexec >/dev/null; then
     printf '%s: error: %d ranks need MPI, but neither mpirun nor mpiexec is found\n' "$0" "$ranks" >&2
     exit 127
 fi
-if [[ -z ${OMP_NUM_THREADS:-} ]]; then
-    export OMP_NUM_THREADS=$((ranks < cores ? cores / ranks : 1))
-fi
 read -r -a more <<<"${GAISNET_MPIRUN_OPTIONS:-}"
 
 # Not in a pipe: grep would close it early, and mpirun's death by SIGPIPE would count under pipefail.
@@ -55,14 +52,13 @@ fi
 if [[ $(id -u) -eq 0 ]]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
+# Ranks are not bound to cores: each has threads that decode images ahead and use whatever core is idle.
+options+=(--bind-to none)
 if [[ $ranks -gt $cores ]]; then
-    options+=(--oversubscribe --bind-to none)
+    options+=(--oversubscribe)
     export OMPI_MCA_mpi_yield_when_idle=1 # a rank that waits must not keep a core from one that computes
-elif [[ $OMP_NUM_THREADS == 1 ]]; then
-    # Slots are counted in hardware threads: what nproc counts.
-    options+=(--use-hwthread-cpus --bind-to core)
 else
-    options+=(--use-hwthread-cpus --bind-to none)
+    options+=(--use-hwthread-cpus) # slots are counted in hardware threads: what nproc counts
 fi
 # Single-copy transfers between ranks read the other's memory; where containers or Yama forbid it, Open MPI complains.
 if [[ $(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0) -gt 0 || -e /.dockerenv ||
@@ -70,19 +66,33 @@ if [[ $(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0) -gt 0 || -
     options+=(--mca btl_vader_single_copy_mechanism none)
 fi
 
-# mpirun answers SIGTERM by killing the ranks a second later, and more time (odls_base_sigkill_timeout) would also keep
-# the ranks that are left after a failure. SIGUSR1 it hands on, and the ranks end in good order after the round.
-mpirun "${options[@]}" ${more[@]+"${more[@]}"} "$@" <&0 &
+# mpirun answers SIGTERM and SIGINT by killing the ranks a second later, and more time (odls_base_sigkill_timeout) would
+# also keep the ranks that are left after a failure. SIGUSR1 and SIGUSR2 it hands on, and the ranks end in good order.
+# It runs in a process group of its own (set -m), or a terminal's Ctrl-C would reach it as well.
+set -m
+mpirun "${options[@]}" ${more[@]+"${more[@]}"} "$@" </dev/null &
 child=$!
+set +m
+interrupts=0
+interrupt() {
+    interrupts=$((interrupts + 1))
+    kill "$([[ $interrupts -eq 1 ]] && echo -USR2 || echo -TERM)" "$child" 2>/dev/null || true
+}
 trap 'kill -USR1 "$child" 2>/dev/null || true' TERM USR1
-trap 'kill -INT "$child" 2>/dev/null || true' INT
+trap interrupt INT
 trap 'kill -HUP "$child" 2>/dev/null || true' HUP
 while :; do
     code=0
     wait "$child" || code=$?
-    # A signal ends wait as well: the child is then still there, or its code is yet to be fetched.
-    if [[ $code -le 128 ]] || ! kill -0 "$child" 2>/dev/null; then
+    # A signal ends wait as well, with a code above 128: the child is then still there, or its code is yet to be fetched.
+    if [[ $code -le 128 ]]; then
+        break
+    fi
+    if ! kill -0 "$child" 2>/dev/null; then
+        code=0
+        wait "$child" || code=$?
         break
     fi
 done
+[[ $interrupts -le 1 ]] || code=130
 exit "$code"

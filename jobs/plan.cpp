@@ -14,9 +14,17 @@
 namespace gaisnet {
 
 exit_code plan(const command_line& given, session& here) {
-    const auto run = prepare(given, here, false);
+    const bool check_everything = given.command == "finetune"; // its dry run
+    const auto run = prepare(given, here, check_everything);
+    if (check_everything) {
+        load_backbone(*run.scene, here);
+    }
+    here.network().barrier(); // no rank leaves before all have found their input usable
     if (!here.root()) {
         return exit_code::ok;
+    }
+    if (check_everything && run.scene->resume.empty()) {
+        recorder::check_output(run.scene->output, run.scene->overwrite);
     }
     if (given.dry_run) {
         fmt::print("{}", describe(run, here.ranks()));
@@ -26,6 +34,9 @@ exit_code plan(const command_line& given, session& here) {
     std::vector<round_row> rows;
     std::vector<node_row> nodes;
     for (int round = 1; round <= run.scene->train.rounds; ++round) {
+        if (session::interrupted()) {
+            throw error(exit_code::interrupted, "interrupted");
+        }
         const auto forecast = ledger.play(round);
         if (round == 1) {
             warn_of_memory(*run.deploy, forecast.nodes);

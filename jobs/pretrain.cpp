@@ -29,6 +29,7 @@ namespace {
 constexpr std::int64_t shards = 4;
 /// Fixed point of gradients: values up to 2^20 with 40 fractional bits.
 constexpr int gradient_bits = 40;
+constexpr float largest_gradient = 1 << 20;
 
 /// The images of all domains but the one that will be fine-tuned on, by one list.
 class images_of_other_domains {
@@ -76,8 +77,17 @@ public:
                                           "most {} ranks can be used",
                                           shards, here.ranks(), shards));
         }
+        if (images_.size() < static_cast<std::size_t>(scene_.pretrain.batch)) {
+            throw usage_error(fmt::format("pretrain.samples = {}: {} images of {} domains are less than one batch, "
+                                          "pretrain.batch = {}",
+                                          scene_.pretrain.samples, images_.size(), scene_.pretrain.domains,
+                                          scene_.pretrain.batch));
+        }
         if (here.root()) {
             check_output();
+        }
+        if (given.dry_run) {
+            return;
         }
         set_torch_threads(scene_.runtime.threads);
         const auto start = weight_store::random(scene_.model.vit, scene_.seed);
@@ -97,7 +107,6 @@ public:
     }
 
     void run() {
-        here_.start_talking();
         here_.watch("pretraining", scene_.runtime.silence);
         for (int rank = 0; rank < here_.ranks(); ++rank) {
             everyone_.push_back(rank);
@@ -145,6 +154,13 @@ public:
         }
     }
 
+    /// What a dry run prints.
+    std::string describe() const {
+        return fmt::format("{} epochs of {} images of {} domains, {} classes, {} pixels; {}\n", scene_.pretrain.epochs,
+                           images_.size(), scene_.pretrain.domains, scene_.data.classes, scene_.model.vit.image,
+                           scene_.output);
+    }
+
 private:
     void check_output() const {
         if (std::filesystem::exists(scene_.output) && !scene_.overwrite) {
@@ -169,7 +185,7 @@ private:
         for (const auto& parameter : parameters_) {
             elements += parameter.numel();
         }
-        sums_.assign(static_cast<std::size_t>(elements), 0);
+        sums_->assign(static_cast<std::size_t>(elements), 0);
         double loss = 0;
         for (const auto shard : mine_) {
             const auto first = batch.size() * static_cast<std::size_t>(shard) / shards;
@@ -180,7 +196,11 @@ private:
                 const auto gradient = parameter.grad().contiguous();
                 const auto* values = gradient.data_ptr<float>();
                 for (std::int64_t i = 0; i < gradient.numel(); ++i) {
-                    sums_[at++] += std::llrint(std::ldexp(static_cast<double>(values[i]), gradient_bits));
+                    if (!(std::abs(values[i]) < largest_gradient)) { // also for what is not a number
+                        throw runtime_failure("pre-training diverged: a gradient is not finite or too large; a smaller "
+                                              "pretrain.lr may help");
+                    }
+                    (*sums_)[at++] += std::llrint(std::ldexp(static_cast<double>(values[i]), gradient_bits));
                 }
                 parameter.mutable_grad().reset();
             }
@@ -194,7 +214,7 @@ private:
             auto gradient = at::empty_like(parameter, at::TensorOptions().requires_grad(false));
             auto* values = gradient.data_ptr<float>();
             for (std::int64_t i = 0; i < gradient.numel(); ++i) {
-                values[i] = static_cast<float>(std::ldexp(static_cast<double>(sums_[at++]), -gradient_bits));
+                values[i] = static_cast<float>(std::ldexp(static_cast<double>((*sums_)[at++]), -gradient_bits));
             }
             parameter.mutable_grad() = gradient;
         }
@@ -248,7 +268,7 @@ private:
     at::Tensor head_weight_, head_bias_;
     std::vector<int> everyone_;      ///< All ranks
     std::vector<std::int64_t> mine_; ///< Shards of this rank.
-    std::vector<std::int64_t> sums_;
+    sum_buffer sums_ = std::make_shared<std::vector<std::int64_t>>();
     double loss_sum_ = 0; ///< Of this rank's shards in the epoch.
     std::int64_t seen_ = 0, correct_ = 0;
 };
@@ -256,7 +276,12 @@ private:
 } // namespace
 
 exit_code pretrain(const command_line& given, session& here) {
-    pretraining(given, here).run();
+    pretraining job(given, here);
+    if (!given.dry_run) {
+        job.run();
+    } else if (here.root()) {
+        fmt::print("{}", job.describe());
+    }
     return exit_code::ok;
 }
 

@@ -35,9 +35,13 @@ session::session(int& argc, char**& argv) {
     } else {
         network_ = std::move(loopback_world(1).front());
     }
+    std::signal(SIGINT, on_interrupt);
+    std::signal(SIGUSR2, on_interrupt);
+}
+
+void session::accept_requeue() {
     std::signal(SIGTERM, on_requeue);
     std::signal(SIGUSR1, on_requeue);
-    std::signal(SIGINT, on_interrupt);
 }
 
 session::~session() = default;

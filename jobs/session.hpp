@@ -31,22 +31,19 @@ public:
     /// What this rank does now, for failure reports.
     void note(std::string_view operation);
 
-    /// From now on ranks wait for each other, so a rank that fails has to end the others.
-    void start_talking() { talking_ = true; }
-    bool talking() const { return talking_; }
-
     /// Ends all ranks because this one failed, after the message was printed.
     [[noreturn]] void abort(int code);
 
-    /// SIGTERM or SIGUSR1 asked to finish the round, write a checkpoint and end with 75.
+    /// From now on SIGTERM and SIGUSR1 ask to finish the round, write a checkpoint and end with 75.
+    static void accept_requeue();
     static bool requeue_requested();
-    static bool interrupted(); ///< SIGINT
+    /// SIGINT, or SIGUSR2, in whose guise jobs/mpirun.sh hands it on.
+    static bool interrupted();
 
 private:
     std::unique_ptr<mpi_session> mpi_;
     std::unique_ptr<transport> network_;
     std::unique_ptr<heartbeat> heartbeat_;
-    bool talking_ = false;
 };
 
 } // namespace gaisnet

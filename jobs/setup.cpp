@@ -26,7 +26,6 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
     const auto& scene = *out.scene;
     const auto net = make_topology(scene); // before the data: ranks and cuts cost nothing to check
     out.rank_of = place_nodes(net, scene.placement, here.ranks());
-    here.start_talking();
     std::string mine;
     for (std::size_t node = 0; node < out.rank_of.size(); ++node) {
         if (out.rank_of[node] == here.rank() && mine.size() < 100) {

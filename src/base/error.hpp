@@ -19,23 +19,30 @@ enum class exit_code : int {
 /// and what is accepted.
 class error : public std::runtime_error {
 public:
-    error(exit_code code, const std::string& message): std::runtime_error(message), code_(code) {}
+    /// \param on_all_ranks most likely every rank finds the same error; one of them tells it.
+    error(exit_code code, const std::string& message, bool on_all_ranks = false)
+        : std::runtime_error(message)
+        , code_(code)
+        , on_all_ranks_(on_all_ranks) {}
     exit_code code() const noexcept { return code_; }
+    bool on_all_ranks() const noexcept { return on_all_ranks_; }
 
 private:
     exit_code code_;
+    bool on_all_ranks_;
 };
 
 /// The user's input (command line, configuration, weights, data, number of ranks) cannot be used: exit code 2.
 class usage_error : public error {
 public:
-    explicit usage_error(const std::string& message): error(exit_code::usage, message) {}
+    explicit usage_error(const std::string& message): error(exit_code::usage, message, true) {}
 };
 
 /// Something went wrong while running (a rank died, a disk filled up, a value became non-finite): exit code 1.
 class runtime_failure : public error {
 public:
-    explicit runtime_failure(const std::string& message): error(exit_code::runtime_failure, message) {}
+    explicit runtime_failure(const std::string& message, bool on_all_ranks = false)
+        : error(exit_code::runtime_failure, message, on_all_ranks) {}
 };
 
 /// A broken invariant is the program's own fault; it is checked in every build.

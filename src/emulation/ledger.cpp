@@ -142,7 +142,7 @@ void ledger::close_round(std::span<const std::uint32_t> members, double end_s) {
     }
 }
 
-critical_path trace_back(const std::vector<ledger_event>& events, std::int64_t last) {
+critical_path trace_back(const std::vector<ledger_event>& events, std::int64_t last, std::uint32_t edge) {
     critical_path path;
     if (last < 0) {
         return path;
@@ -156,7 +156,7 @@ critical_path trace_back(const std::vector<ledger_event>& events, std::int64_t l
         case event_kind::sense: path.sensing_s += part; break;
         case event_kind::forward:
         case event_kind::backward:
-        case event_kind::step: path.compute_s += part; break;
+        case event_kind::step: (event.node == edge ? path.edge_s : path.compute_s) += part; break;
         case event_kind::aggregate:
         case event_kind::evaluate: path.edge_s += part; break;
         case event_kind::send_modules_down: path.delivery_s += part; break;

@@ -90,10 +90,10 @@ private:
 };
 
 /// Durations along the critical path from `last` back to the start of the round, by part; they add up to the time
-/// between. `is_edge[node]` tells the edges.
+/// between. What the edge computes, also as a stage of a chain, is its part.
 struct critical_path {
     double delivery_s = 0, sensing_s = 0, compute_s = 0, d2d_s = 0, cs_smashed_s = 0, upload_s = 0, edge_s = 0;
 };
-critical_path trace_back(const std::vector<ledger_event>&, std::int64_t last);
+critical_path trace_back(const std::vector<ledger_event>&, std::int64_t last, std::uint32_t edge);
 
 } // namespace gaisnet

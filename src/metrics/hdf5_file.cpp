@@ -64,6 +64,11 @@ H5::FileAccPropList access_properties() {
     return access;
 }
 
+[[noreturn]] void throw_unwritable(const std::string& path, int code) {
+    throw usage_error("output '" + path + "': cannot be written: " + reason_of_errno(code) +
+                      "; choose another path with --output");
+}
+
 } // namespace
 
 void capture_hdf5_errors() {
@@ -95,7 +100,7 @@ hdf5_file::~hdf5_file() {
     }
 }
 
-hdf5_file hdf5_file::create(const std::string& path, bool overwrite) {
+void hdf5_file::check(const std::string& path, bool overwrite) {
     namespace fs = std::filesystem;
     std::error_code status;
     const fs::path target(path);
@@ -107,8 +112,8 @@ hdf5_file hdf5_file::create(const std::string& path, bool overwrite) {
         throw usage_error("output '" + path + "': there is no directory '" + parent.string() +
                           "'; create it or choose another path with --output");
     }
-    const bool existed = fs::exists(target, status);
-    if (existed && !fs::is_regular_file(target, status)) {
+    const bool exists = fs::exists(target, status);
+    if (exists && !fs::is_regular_file(target, status)) {
         throw usage_error("output '" + path + "': is not a regular file; choose another path with --output");
     }
     // HDF5 1.10 does not survive a disk that is full when it closes a new file, so room is looked for before.
@@ -117,16 +122,25 @@ hdf5_file hdf5_file::create(const std::string& path, bool overwrite) {
         throw usage_error("output '" + path + "': no space is left on the device (" + std::to_string(room.available) +
                           " bytes); choose another path with --output");
     }
+    if (exists && !overwrite) {
+        throw usage_error("output '" + path +
+                          "': the file exists; --overwrite on replaces it, --resume auto goes on from its last " +
+                          "checkpoint, --output chooses another path");
+    }
+    if (::access(exists ? path.c_str() : parent.c_str(), W_OK) != 0) {
+        throw_unwritable(path, errno);
+    }
+}
+
+hdf5_file hdf5_file::create(const std::string& path, bool overwrite) {
+    namespace fs = std::filesystem;
+    check(path, overwrite);
+    std::error_code status;
+    const fs::path target(path);
+    const bool existed = fs::exists(target, status);
     file_descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | (overwrite ? 0 : O_EXCL), 0666));
     if (lock.get() < 0) {
-        const int code = errno;
-        if (code == EEXIST) {
-            throw usage_error("output '" + path +
-                              "': the file exists; --overwrite replaces it, --resume auto goes on " +
-                              "from its last checkpoint, --output chooses another path");
-        }
-        throw usage_error("output '" + path + "': cannot be written: " + reason_of_errno(code) +
-                          "; choose another path with --output");
+        throw_unwritable(path, errno);
     }
     refuse_second_writer(path, lock);
     hdf5_file result(path, std::move(lock));

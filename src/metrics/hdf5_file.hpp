@@ -56,6 +56,8 @@ public:
     /// Makes an empty file. Throws usage_error when the path cannot be written, is not a regular file, exists and
     /// `overwrite` is false, or is being written by another run.
     static hdf5_file create(const std::string& path, bool overwrite);
+    /// Whether create() would make the file, as far as that can be told without making it: throws what create() would.
+    static void check(const std::string& path, bool overwrite);
     /// Opens an existing file for writing, also one whose writer was killed. Throws usage_error when it does not
     /// exist, cannot be written, is no HDF5 file, or is being written by another run.
     static hdf5_file reopen(const std::string& path);

@@ -175,6 +175,21 @@ recorder recorder::create(const std::string& path, const run_header& header, std
     }
 }
 
+void recorder::check_output(const std::string& path, bool overwrite) { hdf5_file::check(path, overwrite); }
+
+bool recorder::is_unfinished(const std::string& path, const std::string& identity) {
+    try {
+        auto file = hdf5_file::reopen(path);
+        const auto root = file.handle().openGroup("/");
+        return root.attrExists("identity") && read_text(root, "identity") == identity &&
+               read_text(root, "status") != name_of(run_status::complete);
+    } catch (const usage_error&) { // no file, no HDF5 file, not writable, or written by another run
+        return false;
+    } catch (const H5::Exception&) { // killed before its header was whole
+        return false;
+    }
+}
+
 recorder recorder::resume(const std::string& path, const std::map<std::string, std::uint64_t>& row_counts,
                           const std::string& identity, std::span<const node_description> nodes,
                           const recorder_options& options) {

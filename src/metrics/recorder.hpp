@@ -59,6 +59,11 @@ public:
                            const std::string& identity, std::span<const node_description> nodes,
                            const recorder_options& options = {});
 
+    /// Throws what create() would throw for this path, and makes nothing.
+    static void check_output(const std::string& path, bool overwrite);
+    /// True for a results file of a run with this identity that did not end by itself, and that nobody is writing.
+    static bool is_unfinished(const std::string& path, const std::string& identity);
+
     recorder(recorder&&) noexcept;
     recorder& operator=(recorder&&) = delete;
     /// Marks the run as aborted when finish() was not called.

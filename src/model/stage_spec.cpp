@@ -14,14 +14,6 @@ std::vector<tunable_spec> head_tunables(const vit_config& vit, std::int64_t clas
             {{"head.bias", {classes}}, {tensor_init::family::zeros, 0.0}}};
 }
 
-std::uint64_t bytes_of(const std::vector<tensor_spec>& tensors) {
-    std::uint64_t bytes = 0;
-    for (const auto& tensor : tensors) {
-        bytes += static_cast<std::uint64_t>(tensor.elements()) * 4;
-    }
-    return bytes;
-}
-
 } // namespace
 
 stage_spec::stage_spec(const vit_config& vit, std::shared_ptr<const tuning_method> method, std::int64_t classes,
@@ -44,12 +36,19 @@ stage_spec::stage_spec(const vit_config& vit, std::shared_ptr<const tuning_metho
     }
 }
 
-std::uint64_t stage_spec::frozen_bytes() const {
-    std::uint64_t bytes = cut_.embedding ? bytes_of(embedding_tensors(vit_)) : 0;
-    for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
-        bytes += bytes_of(block_tensors(vit_, block));
+std::vector<tensor_spec> stage_spec::frozen() const {
+    std::vector<tensor_spec> all;
+    const auto append = [&](const std::vector<tensor_spec>& some) { all.insert(all.end(), some.begin(), some.end()); };
+    if (cut_.embedding) {
+        append(embedding_tensors(vit_));
     }
-    return bytes + (cut_.head ? bytes_of(norm_tensors(vit_)) : 0);
+    for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
+        append(block_tensors(vit_, block));
+    }
+    if (cut_.head) {
+        append(norm_tensors(vit_));
+    }
+    return all;
 }
 
 std::vector<std::int64_t> stage_spec::input_shape(std::int64_t n) const {

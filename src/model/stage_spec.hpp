@@ -34,8 +34,8 @@ public:
     std::int64_t tunable_elements() const { return tunable_elements_; }
     std::uint64_t tunable_bytes() const { return static_cast<std::uint64_t>(tunable_elements_) * 4; }
     bool trainable() const { return tunable_elements_ > 0; }
-    /// Frozen parameters of this stage, bytes.
-    std::uint64_t frozen_bytes() const;
+    /// Frozen parameters of this stage.
+    std::vector<tensor_spec> frozen() const;
 
     /// Something before this stage is trainable, so the gradient of its input is wanted.
     bool input_gradient = false;

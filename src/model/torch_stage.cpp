@@ -5,7 +5,6 @@
 
 #include <c10/core/GradMode.h>
 
-
 namespace gaisnet {
 
 torch_stage::torch_stage(const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone,

@@ -30,6 +30,14 @@ void write_text(const fs::path& path, const std::string& text) {
     file.commit();
 }
 
+std::string round_name(std::size_t round) { return fmt::format("round_{:06}", round); }
+
+void remove_checkpoint(const fs::path& directory) {
+    std::error_code ignored;                      // one that stays is no harm to the run
+    fs::remove(directory / marker_name, ignored); // first, so that a half-removed one does not count
+    fs::remove_all(directory, ignored);
+}
+
 std::vector<fs::path> complete_checkpoints(const fs::path& folder) {
     std::vector<fs::path> found;
     std::error_code ignored;
@@ -50,7 +58,7 @@ fs::path checkpoint_folder(const fs::path& output) {
 }
 
 void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep) {
-    const auto directory = folder / fmt::format("round_{:06}", state.rounds.size());
+    const auto directory = folder / round_name(state.rounds.size());
     std::error_code code;
     fs::remove_all(directory, code);
     fs::create_directories(directory, code);
@@ -87,8 +95,21 @@ void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep)
 
     auto all = complete_checkpoints(folder);
     for (std::size_t i = 0; i + static_cast<std::size_t>(std::max(keep, 1)) < all.size(); ++i) {
-        fs::remove(all[i] / marker_name, code); // first, so that a half-removed one does not count
-        fs::remove_all(all[i], code);
+        remove_checkpoint(all[i]);
+    }
+}
+
+void remove_checkpoints_after(const fs::path& folder, std::size_t round) {
+    std::vector<fs::path> later;
+    std::error_code code;
+    for (const auto& entry : fs::directory_iterator(folder, code)) {
+        const auto name = entry.path().filename().string();
+        if (name.starts_with("round_") && name > round_name(round)) {
+            later.push_back(entry.path());
+        }
+    }
+    for (const auto& directory : later) {
+        remove_checkpoint(directory);
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 namespace gaisnet {
 
@@ -21,10 +22,16 @@ std::vector<std::string> names_of(const topology& net) {
 std::vector<std::uint64_t> resident_bytes(const deployment& deploy) {
     std::vector<std::uint64_t> bytes(deploy.net.nodes.size(), 0);
     const std::uint64_t states = deploy.scene->train.optimizer == optimizer_kind::sgd ? 1 : 2;
+    std::vector<std::set<std::string>> held(deploy.net.nodes.size()); // stages of a node share frozen weights
     for (const auto& chain : deploy.chains) {
         for (const auto& seat : chain) {
+            for (const auto& tensor : seat.spec.frozen()) {
+                if (held[seat.node].insert(tensor.name).second) {
+                    bytes[seat.node] += static_cast<std::uint64_t>(tensor.elements()) * sizeof(float);
+                }
+            }
             // The values, their gradients and the optimiser's state.
-            bytes[seat.node] += seat.spec.frozen_bytes() + seat.spec.tunable_bytes() * (2 + states);
+            bytes[seat.node] += seat.spec.tunable_bytes() * (2 + states);
         }
     }
     for (int edge = 0; edge < deploy.net.edges; ++edge) { // the domain model and the sums of its average
@@ -104,7 +111,7 @@ void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out) {
     row.round = static_cast<std::uint32_t>(round);
     row.latency_s = end - start;
     row.end_s = end;
-    const auto path = trace_back(events, last);
+    const auto path = trace_back(events, last, edge);
     row.delivery_s = path.delivery_s;
     row.sensing_s = path.sensing_s;
     row.compute_s = path.compute_s;
@@ -152,6 +159,14 @@ void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out) {
 }
 
 std::vector<node_description> describe_nodes(const deployment& deploy, const std::vector<int>& rank_of) {
+    // Of a client with two stages the start point's; of an edge that is a stage the first cluster's.
+    std::vector<const stage_seat*> first_seats(deploy.net.nodes.size(), nullptr);
+    for (const auto& chain : deploy.chains) {
+        for (const auto& seat : chain) {
+            auto& first = first_seats[seat.node];
+            first = first ? first : &seat;
+        }
+    }
     std::vector<node_description> out;
     for (std::size_t i = 0; i < deploy.net.nodes.size(); ++i) {
         const auto& node = deploy.net.nodes[i];
@@ -159,18 +174,18 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
         row.name = node.name;
         row.role = node.role;
         row.edge = node.edge;
-        row.cluster = node.cluster;
-        row.position = node.member;
+        row.cluster = node.cluster < 0 ? -1 : node.cluster % deploy.scene->network.clusters;
+        row.position = -1;
         row.rank = rank_of[i];
-        if (node.cluster >= 0) {
-            const auto cluster = static_cast<std::size_t>(node.cluster);
-            for (const auto& seat : deploy.chains[cluster]) {
-                if (seat.node == i && seat.spec.cut().blocks > 0) {
-                    row.first_block = static_cast<std::int32_t>(seat.spec.cut().first_block);
-                    row.blocks = static_cast<std::int32_t>(seat.spec.cut().blocks);
-                }
+        if (const auto* seat = first_seats[i]) {
+            row.position = node.cluster < 0 ? -1 : static_cast<std::int32_t>(seat->position);
+            if (seat->spec.cut().blocks > 0) {
+                row.first_block = static_cast<std::int32_t>(seat->spec.cut().first_block);
+                row.blocks = static_cast<std::int32_t>(seat->spec.cut().blocks);
             }
-            row.samples = node.member == 0 ? static_cast<std::uint64_t>(deploy.plans[cluster].samples) : 0;
+        }
+        if (node.cluster >= 0 && node.member == 0) {
+            row.samples = static_cast<std::uint64_t>(deploy.plans[static_cast<std::size_t>(node.cluster)].samples);
         }
         row.rate_flop_s = node.device.rate_flop_s;
         row.power_w = node.device.power_w;

@@ -27,16 +27,17 @@ fixed_point_average::fixed_point_average(std::vector<std::int64_t> tensor_elemen
     : tensor_elements_(std::move(tensor_elements))
     , elements_(std::accumulate(tensor_elements_.begin(), tensor_elements_.end(), std::int64_t{0}))
     , scale_bits_(largest_scale(total_weight))
-    , buffer_(static_cast<std::size_t>(elements_) + tensor_elements_.size() + contributions, 0) {}
+    , buffer_(std::make_shared<std::vector<std::int64_t>>(
+          static_cast<std::size_t>(elements_) + tensor_elements_.size() + contributions, 0)) {}
 
 void fixed_point_average::add(const contribution& given) {
     const double factor = std::ldexp(static_cast<double>(given.weight), scale_bits_);
     const auto* values = given.modules.as<float>();
-    auto* weights = buffer_.data() + elements_;
-    auto& status = buffer_[static_cast<std::size_t>(elements_) + tensor_elements_.size() + given.index];
+    auto* weights = buffer_->data() + elements_;
+    auto& status = (*buffer_)[static_cast<std::size_t>(elements_) + tensor_elements_.size() + given.index];
     for (const auto& slice : *given.slices) {
         weights[slice.tensor] += given.weight;
-        auto* sums = buffer_.data() + slice.in_model;
+        auto* sums = buffer_->data() + slice.in_model;
         for (std::int64_t i = 0; i < slice.elements; ++i) {
             const double value = values[slice.in_message + i];
             if (!(std::abs(value) <= largest_magnitude)) {
@@ -49,7 +50,7 @@ void fixed_point_average::add(const contribution& given) {
 }
 
 tensor_view fixed_point_average::result(const std::vector<std::string>& contributors) const {
-    const auto* weights = buffer_.data() + elements_;
+    const auto* weights = buffer_->data() + elements_;
     const auto* status = weights + tensor_elements_.size();
     std::string bad;
     for (std::size_t i = 0; i < contributors.size(); ++i) {
@@ -59,12 +60,12 @@ tensor_view fixed_point_average::result(const std::vector<std::string>& contribu
         }
     }
     if (!bad.empty()) {
-        throw runtime_failure("training diverged: FedAvg got unusable tunables from " + bad +
-                              "; a smaller train.lr may help");
+        throw runtime_failure(
+            "training diverged: FedAvg got unusable tunables from " + bad + "; a smaller train.lr may help", true);
     }
     auto average = tensor_view::allocate({elements_});
     auto* out = average.as<float>();
-    const std::int64_t* sums = buffer_.data();
+    const std::int64_t* sums = buffer_->data();
     for (std::size_t tensor = 0; tensor < tensor_elements_.size(); ++tensor) {
         if (weights[tensor] <= 0) {
             throw runtime_failure("FedAvg: nobody contributed tensor number " + std::to_string(tensor));

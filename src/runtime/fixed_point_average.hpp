@@ -29,7 +29,7 @@ public:
     /// ranks learn of them after the sum and stop together.
     void add(const contribution&);
 
-    std::span<std::int64_t> buffer() { return buffer_; }
+    sum_buffer buffer() { return buffer_; }
 
     /// The average of every tensor, float32 [elements], once all buffers are summed.
     /// \param contributors names by contribution, for the message. \throws runtime_failure for a bad value or a tensor
@@ -42,7 +42,7 @@ private:
     std::vector<std::int64_t> tensor_elements_;
     std::int64_t elements_ = 0;
     int scale_bits_ = 0;
-    std::vector<std::int64_t> buffer_;
+    sum_buffer buffer_;
 };
 
 } // namespace gaisnet

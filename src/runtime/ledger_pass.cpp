@@ -122,6 +122,16 @@ bool ledger_pass::begin(operation& op) {
     return true; // enter: the ledger knows no ranks
 }
 
+/// A received message is held until the reader has computed with it. Modules go at once into the tunables, which count
+/// as resident.
+void ledger_pass::hold(actor& reader, message_kind kind, std::uint64_t bytes) {
+    if (kind == message_kind::modules) {
+        shrink(reader.node, bytes);
+    } else {
+        reader.held_bytes += bytes;
+    }
+}
+
 bool ledger_pass::begin_recv(operation& op, const recv_request& request) {
     auto& box = mailboxes_[request.route];
     if (box.messages.empty()) {
@@ -131,7 +141,7 @@ bool ledger_pass::begin_recv(operation& op, const recv_request& request) {
     }
     // It came while this strand was busy with something else, so what the strand last waited for stays the cause.
     op.result = std::move(box.messages.front().tensor);
-    op.who().held_bytes += op.result.bytes();
+    hold(op.who(), request.route.kind, op.result.bytes());
     box.messages.pop_front();
     return true;
 }
@@ -206,7 +216,7 @@ void ledger_pass::deliver(std::uint64_t message) {
         operation& reader = *std::exchange(box.waiting, nullptr);
         reader.result = std::move(arrived.tensor);
         reader.who().cause = arrived.event;
-        reader.who().held_bytes += arrived.bytes;
+        hold(reader.who(), arrived.route.kind, arrived.bytes);
         resume(reader);
     } else {
         box.messages.push_back({std::move(arrived.tensor), arrived.event});

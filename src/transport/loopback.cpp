@@ -33,17 +33,17 @@ struct world {
 
 class loopback_sum final : public pending_sum {
 public:
-    loopback_sum(std::shared_ptr<world> shared, std::span<std::int64_t> buffer, const std::vector<int>& group, int rank)
+    loopback_sum(std::shared_ptr<world> shared, sum_buffer buffer, const std::vector<int>& group, int rank)
         : shared_(std::move(shared))
-        , buffer_(buffer)
+        , buffer_(std::move(buffer))
         , group_(group) {
         const std::lock_guard lock(shared_->guard);
         auto& state = shared_->groups[group_];
         call_ = state.calls[rank]++;
         auto& round = state.rounds[call_];
-        round.total.resize(buffer.size(), 0);
-        for (std::size_t i = 0; i < buffer.size(); ++i) {
-            round.total[i] += buffer[i];
+        round.total.resize(buffer_->size(), 0);
+        for (std::size_t i = 0; i < buffer_->size(); ++i) {
+            round.total[i] += (*buffer_)[i];
         }
         ++round.given;
     }
@@ -58,7 +58,7 @@ public:
         if (round.given < group_.size()) {
             return false;
         }
-        std::copy(round.total.begin(), round.total.end(), buffer_.begin());
+        std::copy(round.total.begin(), round.total.end(), buffer_->begin());
         if (++round.taken == group_.size()) {
             rounds.erase(call_);
         }
@@ -67,7 +67,7 @@ public:
 
 private:
     std::shared_ptr<world> shared_;
-    std::span<std::int64_t> buffer_;
+    sum_buffer buffer_;
     std::vector<int> group_;
     std::uint64_t call_ = 0;
     bool finished_ = false;
@@ -100,8 +100,8 @@ public:
     bool idle() override { return true; }
 
     void prepare(const std::vector<int>&) override {}
-    std::unique_ptr<pending_sum> sum(std::span<std::int64_t> buffer, const std::vector<int>& group) override {
-        return std::make_unique<loopback_sum>(shared_, buffer, group, rank_);
+    std::unique_ptr<pending_sum> sum(sum_buffer buffer, const std::vector<int>& group) override {
+        return std::make_unique<loopback_sum>(shared_, std::move(buffer), group, rank_);
     }
 
     void barrier() override {

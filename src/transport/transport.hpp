@@ -6,7 +6,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -29,6 +28,8 @@ struct message {
     channel route;
     tensor_view tensor;
 };
+
+using sum_buffer = std::shared_ptr<std::vector<std::int64_t>>;
 
 /// A non-blocking sum over ranks that is under way.
 class pending_sum {
@@ -63,10 +64,10 @@ public:
     /// Makes ready for sums over `group` (sorted ranks). It may wait for the other ranks of the group, so all of them have
     /// to call it, between rounds, in the same order of groups.
     virtual void prepare(const std::vector<int>& group) = 0;
-    /// Element-wise sum over a prepared `group` (sorted ranks that include this one) in place. The buffer must live until done().
-    /// Every rank of the group has to call it, with equal sizes, and calls for one group must come in the same order
+    /// Element-wise sum over a prepared `group` (sorted ranks that include this one) in place. The transport keeps the
+    /// buffer as long as it may be written to, also when the caller gives up. Every rank of the group has to call it, with equal sizes, and calls for one group must come in the same order
     /// on all its ranks. Large buffers are summed in chunks.
-    virtual std::unique_ptr<pending_sum> sum(std::span<std::int64_t> buffer, const std::vector<int>& group) = 0;
+    virtual std::unique_ptr<pending_sum> sum(sum_buffer buffer, const std::vector<int>& group) = 0;
 
     /// Blocking helpers of the run's driver, between rounds. Every rank has to call them.
     virtual void barrier() = 0;

@@ -215,6 +215,62 @@ TEST(ledger_run, an_edge_stage_uses_the_cellular_links_and_the_edges_device) {
     EXPECT_GT(round.rounds[0].cs_smashed_s, 0.0);
 }
 
+TEST(ledger_run, nodes_are_described_by_their_place_in_the_chain) {
+    auto scene = lab::small_scenario();
+    scene.network.edges = 2;
+    scene.network.clients = {4};
+    scene.cluster.edge_stage = 2;
+    scene.split.blocks = {{1, 2, 0, 1, 0}}; // client 1 holds nothing and is passed by; the edge comes second
+    const auto deploy = lab::deploy(scene);
+    const auto nodes = describe_nodes(deploy, std::vector<int>(deploy.net.nodes.size(), 0));
+    const auto find = [&](const std::string& name) {
+        return *std::find_if(nodes.begin(), nodes.end(), [&](const auto& node) { return node.name == name; });
+    };
+    EXPECT_EQ(find("e1.c1.0").cluster, 1) << "of its edge";
+    EXPECT_EQ(find("e1.c1.0").position, 0);
+    EXPECT_EQ(find("e1.c1.1").position, -1) << "not in the chain";
+    EXPECT_EQ(find("e1.c1.2").position, 2) << "behind the edge";
+    EXPECT_EQ(find("edge1").first_block, 1);
+    EXPECT_EQ(find("edge1").blocks, 2);
+}
+
+TEST(ledger_run, an_edge_holds_a_frozen_block_once_however_many_chains_use_it) {
+    auto scene = lab::small_scenario();
+    scene.cluster.edge_stage = 2;
+    std::uint64_t edge_bytes[2];
+    for (const int clusters : {1, 2}) {
+        scene.network.clusters = clusters;
+        const auto deploy = lab::deploy(scene);
+        ledger_run ledger(deploy);
+        const auto round = ledger.play(1);
+        edge_bytes[clusters - 1] = round.nodes[0].total_bytes - round.nodes[0].temporary_bytes;
+    }
+    const auto deploy = lab::deploy(scene);
+    // One chain more costs its tunables, their gradients and momentum; no frozen weights.
+    EXPECT_EQ(edge_bytes[1] - edge_bytes[0], 3 * deploy.chains[1][1].spec.tunable_bytes());
+}
+
+TEST(ledger_run, delivered_modules_are_no_temporary_data_of_a_client) {
+    // The end point holds the head alone: what it keeps while it trains is far less than a head of many classes.
+    auto scene = lab::small_scenario();
+    scene.network.clients = {4};
+    const std::int64_t many = 5000;
+    const auto deploy =
+        make_deployment(scene, make_tuning_method({scene.tuning.method, scene.tuning.prompts}), many, {12, 12}, 20);
+    ledger_run ledger(deploy);
+    std::uint64_t first = 0;
+    for (int round = 1; round <= 3; ++round) {
+        const auto rows = ledger.play(round).nodes;
+        const auto& end_point = deploy.chains[0].back();
+        const auto found =
+            std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return row.node == end_point.node; });
+        const auto modules = end_point.spec.tunable_bytes();
+        EXPECT_LE(found->temporary_bytes, 2 * modules) << "at arrival, and again at departure";
+        first = round == 1 ? found->temporary_bytes : first;
+        EXPECT_EQ(found->temporary_bytes, first) << "nothing piles up over rounds";
+    }
+}
+
 TEST(ledger_run, drawn_values_do_not_change_when_a_cluster_is_added) {
     auto scene = lab::small_scenario();
     scene.device.client.rate = {distribution::family::uniform, {0.5e9, 2e9}, {}};

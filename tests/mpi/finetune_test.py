@@ -42,18 +42,10 @@ def start(ranks, output, *extra):
 
 
 def ranks_of(process):
-    """The program's processes in the session of a started run."""
+    """The program's processes in the session of a started run, in the order of their ranks."""
     listed = subprocess.run(["ps", "-s", str(process.pid), "-o", "pid=,args="], capture_output=True, text=True).stdout
-    found = []
-    for line in listed.splitlines():
-        pid, arguments = line.strip().split(None, 1)
-        if arguments.startswith(PROGRAM):
-            found.append(int(pid))
-    # Open MPI puts ranks into sessions of their own on some systems: look for children of the launcher too.
-    if not found:
-        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()
-        found = [int(pid) for pid in children]
-    return sorted(found)
+    entries = [line.strip().split(None, 1) for line in listed.splitlines()]
+    return sorted(int(pid) for pid, arguments in entries if arguments.startswith(PROGRAM))
 
 
 def is_alive(pid):
@@ -175,7 +167,68 @@ def restart(folder):
               f"code {result.returncode}: {result.stderr[-500:]}")
 
 
+def begin_again(folder):
+    """--resume auto where there is nothing to resume, and a run that begins anew beside older checkpoints."""
+    output = folder / "again.h5"
+    process = start(1, output, "--train.rounds", "3000", "--checkpoint.every", "0")
+    end = time.monotonic() + 40
+    while not output.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(1)
+    process.kill()
+    process.communicate()
+    more = ["--overwrite", "off", "--train.rounds", "3000", "--checkpoint.every", "0"]
+    result = run(1, output, *more)
+    check("an unfinished file is not replaced unasked", result.returncode == 2 and "exists" in result.stderr, result.stderr)
+    process = start(1, output, *more, "--resume", "auto")
+    time.sleep(3)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    check("... but --resume auto begins anew when no checkpoint is there", process.returncode == 75, err[-500:])
+    output.unlink()
+    result = run(1, output)
+    left = sorted(path.name for path in output.with_suffix(".ckpt").iterdir())
+    check("a new run removes older checkpoints, not its own", result.returncode == 0 and
+          left == ["round_000001", "round_000002"], f"{left} {result.stderr[-300:]}")
+
+
+def interrupt(folder):
+    """Ctrl-C: the signal goes to the whole foreground group, of which mpirun must not be one."""
+    for ranks in (1, 2):
+        output = folder / f"interrupted{ranks}.h5"
+        process = start(ranks, output, "--train.rounds", "3000")
+        began = wait_for_round(output, process)
+        os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+        check(f"Ctrl-C ends {ranks} rank(s) with 130", began and process.returncode == 130,
+              f"code {process.returncode}: {err[-500:]}")
+        if h5py is not None:
+            with h5py.File(output, "r") as file:
+                check("... and the file says aborted", file.attrs["status"] == b"aborted", str(file.attrs["status"]))
+
+
+def pretraining(folder):
+    small = ["--pretrain.samples", "64", "--pretrain.domains", "1", "--pretrain.epochs", "1", "--progress", "none"]
+    for ranks in (1, 3):
+        command = [MPIRUN, "-n", str(ranks), PROGRAM, "pretrain", *small, "--output", str(folder / f"fm{ranks}.safetensors")]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        check(f"pretrain on {ranks} rank(s)", result.returncode == 0, result.stderr[-500:])
+    check("... gives the same model", (folder / "fm1.safetensors").read_bytes() == (folder / "fm3.safetensors").read_bytes())
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    check("... and refuses an output that exists, without a hang", result.returncode == 2 and
+          result.stderr.count("gaisnet: error:") == 1 and "exists" in result.stderr, result.stderr[-500:])
+    fresh = folder / "diverged.safetensors"
+    command[command.index("--output") + 1] = str(fresh)
+    result = subprocess.run([*command, "--pretrain.lr", "1e30", "--pretrain.epochs", "9"], capture_output=True, text=True, timeout=60)
+    check("... and writes nothing when it diverges", result.returncode == 1 and "diverged" in result.stderr and
+          not fresh.exists(), f"code {result.returncode}: {result.stderr[-500:]}")
+
+
 def failures(folder):
+    result = run(4, folder / "diverging.h5", "--train.lr", "1e30")
+    check("one message when training diverges on all ranks", result.returncode == 1 and
+          result.stderr.count("gaisnet: error:") == 1 and "diverged" in result.stderr,
+          f"code {result.returncode}: {result.stderr[-700:]}")
     for name, number, victim in (("killed", signal.SIGKILL, 1), ("killed", signal.SIGKILL, 0),
                                  ("stopped", signal.SIGSTOP, 1)):
         output = folder / f"failure_{name}{victim}.h5"
@@ -215,6 +268,9 @@ def main():
         plan_is_run(folder)
         real_data(folder)
         restart(folder)
+        begin_again(folder)
+        interrupt(folder)
+        pretraining(folder)
         failures(folder)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

@@ -102,8 +102,8 @@ public:
     std::optional<message> poll() override { return inner_.poll(); }
     bool idle() override { return inner_.idle(); }
     void prepare(const std::vector<int>& group) override { inner_.prepare(group); }
-    std::unique_ptr<pending_sum> sum(std::span<std::int64_t> buffer, const std::vector<int>& group) override {
-        return inner_.sum(buffer, group);
+    std::unique_ptr<pending_sum> sum(sum_buffer buffer, const std::vector<int>& group) override {
+        return inner_.sum(std::move(buffer), group);
     }
     void barrier() override { inner_.barrier(); }
     void broadcast(std::vector<std::byte>& bytes, int root) override { inner_.broadcast(bytes, root); }

@@ -114,11 +114,13 @@ inline void sums(transport& network) {
         network.prepare(half);
     }
     network.prepare(alone);
-    std::vector<std::int64_t> all(10'001), some(77), own(5, 9);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        all[i] = static_cast<std::int64_t>(i) * (network.rank() + 1) + (std::int64_t{1} << 55);
+    const auto make = [](std::size_t size, std::int64_t value) {
+        return std::make_shared<std::vector<std::int64_t>>(size, value);
+    };
+    const auto all = make(10'001, 0), some = make(77, std::int64_t{1} << network.rank()), own = make(5, 9);
+    for (std::size_t i = 0; i < all->size(); ++i) {
+        (*all)[i] = static_cast<std::int64_t>(i) * (network.rank() + 1) + (std::int64_t{1} << 55);
     }
-    std::fill(some.begin(), some.end(), std::int64_t{1} << network.rank());
     std::vector<std::unique_ptr<pending_sum>> pending;
     pending.push_back(network.sum(all, everyone));
     if (in_half) {
@@ -131,13 +133,13 @@ inline void sums(transport& network) {
         }
     }
     const std::int64_t ranks = network.ranks();
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        ASSERT_EQ(all[i], static_cast<std::int64_t>(i) * ranks * (ranks + 1) / 2 + ranks * (std::int64_t{1} << 55));
+    for (std::size_t i = 0; i < all->size(); ++i) {
+        ASSERT_EQ((*all)[i], static_cast<std::int64_t>(i) * ranks * (ranks + 1) / 2 + ranks * (std::int64_t{1} << 55));
     }
     if (in_half) {
-        EXPECT_EQ(some.back(), (std::int64_t{1} << half.size()) - 1);
+        EXPECT_EQ(some->back(), (std::int64_t{1} << half.size()) - 1);
     }
-    EXPECT_EQ(own.front(), 9);
+    EXPECT_EQ(own->front(), 9);
     finish(network);
 }
 

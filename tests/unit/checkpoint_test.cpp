@@ -161,6 +161,17 @@ TEST_F(checkpoints, only_the_marker_makes_one_count) {
     EXPECT_NO_THROW(read_checkpoint(folder_ / "round_000001"));
 }
 
+TEST_F(checkpoints, later_ones_than_where_a_run_goes_on_are_removed) {
+    for (int round = 1; round <= 3; ++round) {
+        write_checkpoint(folder_, state_after(round), 9);
+    }
+    remove_checkpoints_after(folder_, 2);
+    EXPECT_EQ(newest_checkpoint(folder_), folder_ / "round_000002");
+    remove_checkpoints_after(folder_, 0);
+    EXPECT_FALSE(newest_checkpoint(folder_));
+    remove_checkpoints_after(folder_ / "none", 0); // nothing to do
+}
+
 TEST_F(checkpoints, what_is_none_is_named) {
     rejects(folder_ / "round_000007", "no such checkpoint folder");
     write_checkpoint(folder_, state_after(1), 2);

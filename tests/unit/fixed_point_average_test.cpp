@@ -49,8 +49,8 @@ TEST(fixed_point_average, does_not_depend_on_order_or_grouping) {
     for (int i = parts - 1; i >= 0; --i) { // two ranks, other order
         (i % 3 == 0 ? left : right).add(given[static_cast<std::size_t>(i)]);
     }
-    for (std::size_t i = 0; i < left.buffer().size(); ++i) {
-        left.buffer()[i] += right.buffer()[i];
+    for (std::size_t i = 0; i < left.buffer()->size(); ++i) {
+        (*left.buffer())[i] += (*right.buffer())[i];
     }
     const std::vector<std::string> names(parts, "x");
     const auto a = forward.result(names), b = left.result(names);
@@ -77,7 +77,7 @@ TEST(fixed_point_average, the_largest_sum_fits) {
     for (const std::int64_t weight : {1L, 7L, 3670L, 1'000'000'000L}) {
         fixed_point_average sums({3, 2}, weight, 1);
         sums.add(make(0, {1024.0F, -1024.0F, 1024.0F, 1024.0F, -1024.0F}, weight));
-        EXPECT_LT(std::abs(static_cast<double>(sums.buffer()[0])), std::ldexp(1.0, 62));
+        EXPECT_LT(std::abs(static_cast<double>((*sums.buffer())[0])), std::ldexp(1.0, 62));
         EXPECT_EQ(sums.result({"a"}).as<float>()[1], -1024.0F);
     }
 }

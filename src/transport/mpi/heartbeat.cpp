@@ -127,8 +127,9 @@ void heartbeat::judge() {
         if (!dead && clock::now() - one.heard < silence_) {
             continue;
         }
-        const auto what = dead ? std::string("has died (killed, or out of memory)")
-                               : "has given no sign of life for " + std::to_string(std::lround(silence_.count())) + " s";
+        const auto what = dead
+                              ? std::string("has died (killed, or out of memory)")
+                              : "has given no sign of life for " + std::to_string(std::lround(silence_.count())) + " s";
         std::fprintf(stderr,
                      "gaisnet: error: rank %d on host %s (nodes: %s) %s; its last operation: %s. All ranks end.\n",
                      one.rank, one.last.host.data(), one.last.nodes.data(), what.c_str(), one.last.operation.data());

@@ -46,22 +46,34 @@ std::vector<std::byte> make_envelope(const message& sent, bool with_data) {
 /// A sum in chunks, all of them started at once: MPI keeps their order.
 class mpi_sum final : public pending_sum {
 public:
-    mpi_sum(std::span<std::int64_t> buffer, MPI_Comm comm, std::size_t chunk) {
-        for (std::size_t first = 0; first < buffer.size(); first += chunk) {
-            const auto count = std::min(chunk, buffer.size() - first);
+    mpi_sum(sum_buffer buffer, MPI_Comm comm, std::size_t chunk, std::vector<sum_buffer>& abandoned)
+        : buffer_(std::move(buffer))
+        , abandoned_(abandoned) {
+        for (std::size_t first = 0; first < buffer_->size(); first += chunk) {
+            const auto count = std::min(chunk, buffer_->size() - first);
             requests_.push_back(MPI_REQUEST_NULL);
-            GAISNET_MPI(MPI_Iallreduce, MPI_IN_PLACE, buffer.data() + first, static_cast<int>(count), MPI_INT64_T,
+            GAISNET_MPI(MPI_Iallreduce, MPI_IN_PLACE, buffer_->data() + first, static_cast<int>(count), MPI_INT64_T,
                         MPI_SUM, comm, &requests_.back());
         }
     }
+    ~mpi_sum() override {
+        if (!done_) {
+            abandoned_.push_back(std::move(buffer_));
+        }
+    }
+    mpi_sum(const mpi_sum&) = delete;
+    mpi_sum& operator=(const mpi_sum&) = delete;
     bool done() override {
         int all = 0;
         GAISNET_MPI(MPI_Testall, static_cast<int>(requests_.size()), requests_.data(), &all, MPI_STATUSES_IGNORE);
-        return all != 0;
+        return done_ = all != 0;
     }
 
 private:
+    sum_buffer buffer_;
+    std::vector<sum_buffer>& abandoned_;
     std::vector<MPI_Request> requests_;
+    bool done_ = false;
 };
 
 class finished_sum final : public pending_sum {
@@ -215,11 +227,11 @@ void mpi_transport::prepare(const std::vector<int>& group) {
     }
 }
 
-std::unique_ptr<pending_sum> mpi_transport::sum(std::span<std::int64_t> buffer, const std::vector<int>& group) {
-    if (group.size() == 1 || buffer.empty()) {
+std::unique_ptr<pending_sum> mpi_transport::sum(sum_buffer buffer, const std::vector<int>& group) {
+    if (group.size() == 1 || buffer->empty()) {
         return std::make_unique<finished_sum>();
     }
-    return std::make_unique<mpi_sum>(buffer, groups_.at(group).get(), limits_.sum_elements);
+    return std::make_unique<mpi_sum>(std::move(buffer), groups_.at(group).get(), limits_.sum_elements, abandoned_);
 }
 
 void mpi_transport::wait_for(MPI_Request& request) {

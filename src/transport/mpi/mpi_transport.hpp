@@ -31,7 +31,7 @@ public:
     std::optional<message> poll() override;
     bool idle() override;
     void prepare(const std::vector<int>& group) override;
-    std::unique_ptr<pending_sum> sum(std::span<std::int64_t> buffer, const std::vector<int>& group) override;
+    std::unique_ptr<pending_sum> sum(sum_buffer buffer, const std::vector<int>& group) override;
     void barrier() override;
     void broadcast(std::vector<std::byte>& bytes, int root) override;
     std::vector<std::vector<std::byte>> gather(std::vector<std::byte> bytes, int root) override;
@@ -60,6 +60,7 @@ private:
     mpi_limits limits_;
     mpi_communicator messages_, collectives_;
     std::map<std::vector<int>, mpi_communicator> groups_;
+    std::vector<sum_buffer> abandoned_; ///< Of sums that were given up while MPI may still write to them.
     std::deque<outgoing> outgoing_;
     std::map<int, std::deque<incoming>> incoming_; ///< By source rank, in order of their envelopes.
     transport_counters loopback_{"loopback", 0, 0}, mpi_{"mpi", 0, 0};
