@@ -14,6 +14,7 @@
 #include "setup.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -30,6 +31,11 @@ using clock_type = std::chrono::steady_clock;
 
 double seconds_since(clock_type::time_point start) {
     return std::chrono::duration<double>(clock_type::now() - start).count();
+}
+
+/// Text of whatever origin as UTF-8, which safetensors demands.
+std::string utf8(const std::string& text) {
+    return nlohmann::json::parse(nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 /// What rank 0 tells the others after a round.
@@ -61,9 +67,10 @@ public:
         resume_from_ = find_checkpoint();
         if (here_.root()) {
             ledger_ = std::make_unique<ledger_run>(*run_.deploy);
-            spdlog::info("{} nodes in {} clusters on {} rank(s), {} training and {} validation samples an edge",
+            spdlog::info("{} nodes in {} clusters on {} rank(s), {} training and {} validation samples an edge from {}",
                          run_.deploy->net.nodes.size(), run_.deploy->net.clusters.size(), here_.ranks(),
-                         run_.deploy->total_weight(0), run_.deploy->validation_samples);
+                         run_.deploy->total_weight(0), run_.deploy->validation_samples,
+                         run_.scene->data.source == data_source::folder ? run_.scene->data.root : "procedural images");
         }
         make_players();
         replay();
@@ -221,6 +228,7 @@ private:
             return;
         }
         const auto& scene = *run_.scene;
+        check_modules_path(scene);
         const auto nodes = describe_nodes(*run_.deploy, run_.rank_of);
         const auto links = describe_links(*run_.deploy);
         if (resume_from_) {
@@ -394,8 +402,7 @@ private:
 
     /// Tuned modules as safetensors with their names: what a PyTorch user loads.
     std::string write_tuned_modules(std::uint32_t edge) const {
-        auto path = std::filesystem::path(run_.scene->output);
-        path.replace_extension(run_.deploy->net.edges > 1 ? fmt::format(".edge{}.safetensors", edge) : ".safetensors");
+        const auto path = modules_path(*run_.scene, static_cast<int>(edge));
         std::vector<tensor_to_write> tensors;
         const auto* values = models_[edge].as<float>();
         for (const auto& tunable : run_.deploy->tunables) {
@@ -403,15 +410,11 @@ private:
             tensors.emplace_back(tunable.tensor.name, tunable.tensor.shape, std::span<const float>(values, elements));
             values += elements;
         }
-        std::string names;
-        for (const auto& name : run_.data->class_names()) {
-            names += (names.empty() ? "" : ",") + name;
-        }
         write_safetensors(path, tensors,
                           {{"method", run_.scene->tuning.method},
                            {"prompts", std::to_string(run_.scene->tuning.prompts)},
-                           {"classes", names},
-                           {"weights", std::filesystem::path(run_.scene->model.weights).filename().string()}});
+                           {"classes", nlohmann::json(run_.data->class_names()).dump()},
+                           {"weights", utf8(std::filesystem::path(run_.scene->model.weights).filename().string())}});
         return path.string();
     }
 

@@ -25,6 +25,7 @@ exit_code plan(const command_line& given, session& here) {
     }
     if (check_everything && run.scene->resume.empty()) {
         recorder::check_output(run.scene->output, run.scene->overwrite);
+        check_modules_path(*run.scene);
     }
     if (given.dry_run) {
         fmt::print("{}", describe(run, here.ranks()));

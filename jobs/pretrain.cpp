@@ -9,6 +9,7 @@
 #include "model/torch_support.hpp"
 #include "model/vit.hpp"
 #include "model/weight_store.hpp"
+#include "setup.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -148,9 +149,8 @@ public:
         if (here_.root()) {
             write();
             const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-            fmt::print("pre-trained on {} images of {} domains in {:.1f} s: {}\n",
-                       images_.size() * static_cast<std::size_t>(scene_.pretrain.epochs), scene_.pretrain.domains,
-                       elapsed.count(), scene_.output);
+            fmt::print("pre-trained on {} images of {} domains in {:.1f} s: {}\n", total * batch,
+                       scene_.pretrain.domains, elapsed.count(), scene_.output);
         }
     }
 
@@ -250,10 +250,9 @@ private:
         }
         tensors.emplace_back("head.weight", to_view(head_weight_));
         tensors.emplace_back("head.bias", to_view(head_bias_));
-        const auto three = [](const std::vector<double>& v) { return fmt::format("{},{},{}", v[0], v[1], v[2]); };
         write_safetensors(scene_.output, tensors,
-                          {{"mean", three(scene_.data.mean)},
-                           {"std", three(scene_.data.std)},
+                          {{"mean", numbers_text(scene_.data.mean)},
+                           {"std", numbers_text(scene_.data.std)},
                            {"heads", std::to_string(scene_.model.vit.heads)},
                            {"ln_eps", "1e-6"}});
     }

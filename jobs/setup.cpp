@@ -20,6 +20,25 @@ constexpr double slow_gemm_gflops = 15.0;
 
 } // namespace
 
+namespace {
+
+/// `pretrain` writes into its weights how images were normalised.
+void warn_of_normalisation(const scenario& scene, const std::map<std::string, std::string>& metadata) {
+    const auto differs = [&](const char* key, const std::vector<double>& used) {
+        const auto found = metadata.find(key);
+        if (found != metadata.end() && found->second != numbers_text(used)) {
+            spdlog::warn("the weights were trained on images with {} = {}, but data.{} = {}", key, found->second, key,
+                         numbers_text(used));
+        }
+    };
+    differs("mean", scene.data.mean);
+    differs("std", scene.data.std);
+}
+
+} // namespace
+
+std::string numbers_text(const std::vector<double>& numbers) { return fmt::format("{}", fmt::join(numbers, ",")); }
+
 prepared_run prepare(const command_line& given, session& here, bool check_images) {
     prepared_run out;
     out.scene = std::make_unique<const scenario>(read_scenario(given.values));
@@ -63,12 +82,40 @@ loaded_backbone load_backbone(const scenario& scene, session& here) {
                 spdlog::info("{}", note);
             }
         }
+        if (here.root()) {
+            warn_of_normalisation(scene, store->metadata());
+        }
     }
     // The tensors keep the store, and with it the mapped file, alive.
     auto backbone = std::make_shared<vit_backbone>(make_backbone(scene.model.vit, [&](const tensor_spec& spec) {
         return at::from_blob(const_cast<float*>(store->tensor(spec.name).data()), spec.shape, [store](void*) {});
     }));
     return {std::move(backbone), store->fingerprint()};
+}
+
+std::filesystem::path modules_path(const scenario& scene, int edge) {
+    return beside_output(scene.output, scene.network.edges > 1 ? fmt::format(".edge{}.safetensors", edge)
+                                                               : std::string(".safetensors"));
+}
+
+void check_modules_path(const scenario& scene) {
+    for (int edge = 0; edge < scene.network.edges; ++edge) {
+        const auto path = modules_path(scene, edge);
+        std::error_code code;
+        if (!std::filesystem::exists(path, code)) {
+            continue;
+        }
+        const std::string start = "output " + scene.output + ": the tuned modules go to " + path.string();
+        if (std::filesystem::equivalent(path, scene.model.weights, code)) {
+            throw usage_error(start + ", which is model.weights; another output is accepted");
+        }
+        if (!std::filesystem::is_regular_file(path, code)) {
+            throw usage_error(start + ", which is not a regular file; another output is accepted");
+        }
+        if (!scene.overwrite && scene.resume.empty()) {
+            throw usage_error(start + ", which exists; another output, or overwrite = on, is accepted");
+        }
+    }
 }
 
 void warn_of_memory(const deployment& deploy, std::span<const node_row> rows) {

@@ -10,6 +10,7 @@
 #include "session.hpp"
 #include "workload.hpp"
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <span>
@@ -36,9 +37,18 @@ struct loaded_backbone {
 };
 loaded_backbone load_backbone(const scenario&, session&);
 
+/// "0.5,0.5,0.5": mean or std as `pretrain` writes them into the weights.
+std::string numbers_text(const std::vector<double>&);
+
 /// Warns of nodes that need more memory than their devices have, by the ledger's figures of a round. The emulation goes
 /// on: its devices do not fail.
 void warn_of_memory(const deployment&, std::span<const node_row>);
+
+/// Where the tuned modules of an edge go: beside the results file.
+std::filesystem::path modules_path(const scenario&, int edge);
+/// \throws usage_error when the tuned modules would replace the weights that they are trained on, or, unless the run is
+/// told to overwrite or to resume, any other file.
+void check_modules_path(const scenario&);
 
 /// Names and versions of the libraries in use.
 std::map<std::string, std::string> library_versions(const session&);

@@ -44,27 +44,37 @@ private:
     std::unique_ptr<batch_loader> loader_;
 };
 
-/// Every rank decodes its share; all leave out the same samples.
-void leave_out_damaged(image_folder& folder, const scenario& scene, session& here) {
+/// Every rank decodes its share; all leave out the same samples. \returns what distinguishes the images from others.
+std::uint64_t check_images(image_folder& folder, const scenario& scene, session& here) {
     here.note("checking images");
+    if (here.root() && folder.ignored() > 0) {
+        spdlog::warn("{} file(s) in the class folders of {} are no JPEG or PNG by name and are not used",
+                     folder.ignored(), scene.data.root);
+    }
     auto& network = here.network();
     byte_writer out;
-    out.put(folder.find_damaged(static_cast<std::size_t>(here.rank()), static_cast<std::size_t>(here.ranks())));
+    const auto mine = folder.check(static_cast<std::size_t>(here.rank()), static_cast<std::size_t>(here.ranks()));
+    out.put(mine.damaged);
+    out.put(mine.content);
     std::vector<std::string> all;
+    std::uint64_t content = 0;
     for (const auto& part : network.gather(out.take(), 0)) {
         byte_reader in(part);
         const auto some = in.get_list<std::string>();
         all.insert(all.end(), some.begin(), some.end());
+        content += in.get<std::uint64_t>();
     }
     std::sort(all.begin(), all.end());
     byte_writer everything;
     everything.put(all);
+    everything.put(content);
     auto bytes = everything.take();
     network.broadcast(bytes, 0);
     byte_reader in(bytes);
     all = in.get_list<std::string>();
+    content = in.get<std::uint64_t>();
     if (all.empty()) {
-        return;
+        return content;
     }
     std::set<std::string> names;
     std::string text;
@@ -86,6 +96,7 @@ void leave_out_damaged(image_folder& folder, const scenario& scene, session& her
         spdlog::warn("{} damaged image(s) are left out:{}", all.size(), text);
     }
     folder.remove(names);
+    return content;
 }
 
 } // namespace
@@ -96,6 +107,7 @@ struct workload::parts {
     std::vector<data_split> splits;             ///< Like sets
     std::vector<std::vector<std::size_t>> by_cluster;
     transform_spec transform;
+    std::uint64_t content = 0; ///< Of an image folder that was checked.
     mutable decode_pool pool;
 
     std::size_t set_of(int edge) const { return sets.size() == 1 ? 0 : static_cast<std::size_t>(edge); }
@@ -112,7 +124,7 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
     if (scene.data.source == data_source::folder) {
         auto folder = std::make_unique<image_folder>(scene.data.root);
         if (check_images) {
-            leave_out_damaged(*folder, scene, here);
+            p.content = gaisnet::check_images(*folder, scene, here);
         }
         p.sets.push_back(std::move(folder));
     } else {
@@ -153,7 +165,7 @@ std::int64_t workload::validation_samples() const {
 }
 
 std::uint64_t workload::fingerprint() const {
-    std::uint64_t hash = 0;
+    std::uint64_t hash = parts_->content;
     for (const auto& set : parts_->sets) {
         for (std::size_t sample = 0; sample < set->size(); ++sample) {
             hash = stable_hash(set->name(sample), hash);

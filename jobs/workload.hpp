@@ -27,7 +27,7 @@ public:
     /// Training samples by cluster (all edges' clusters in order).
     std::vector<std::int64_t> samples() const;
     std::int64_t validation_samples() const;
-    /// Changes with the names of the samples: a resumed run must see the same ones.
+    /// Changes with the names and pixels of an image folder that was checked: a resumed run must see the same ones.
     std::uint64_t fingerprint() const;
 
     /// The samples of a cluster's start point. \param name of the start point's node.

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "config/keys.hpp"
+#include "config/scenario_reader.hpp"
 
 #include <boost/program_options.hpp>
 
@@ -89,7 +90,14 @@ std::map<std::string, std::vector<int>> lines_of_keys(const std::string& path) {
     std::map<std::string, std::vector<int>> lines;
     std::string line, section;
     for (int number = 1; std::getline(in, line); ++number) {
-        line = line.substr(0, line.find('#'));
+        const auto comment = line.find('#');
+        if (comment != std::string::npos && comment > 0 && line[comment - 1] != ' ' && line[comment - 1] != '\t') {
+            throw usage_error(
+                path + ":" + std::to_string(number) +
+                ": a # begins a comment, and here it stands inside a value: put a blank before it, or give "
+                "the value as a flag or in the environment");
+        }
+        line = line.substr(0, comment);
         const auto first = line.find_first_not_of(" \t\r");
         if (first == std::string::npos) {
             continue;
@@ -274,6 +282,7 @@ command_line parse_command_line(const std::vector<std::string>& arguments,
     for (const auto& [key, value] : flags) {
         take(out.values, key, value, "command line");
     }
+    out.values = resolve(std::move(out.values));
     return out;
 }
 
@@ -295,11 +304,13 @@ std::string print_config(const settings& values) {
     for (const auto& key : all_keys()) {
         const auto& one = values.at(key.name);
         const auto dot = key.name.rfind('.');
-        if (one.value.empty() && key.initial.empty()) {
+        if (one.value.empty()) {
             continue; // not set
         }
         const auto line = [&](const std::string& name) {
-            return "# " + one.source + "\n" + name + " = " + one.value + "\n";
+            const bool fits = one.value.find('#') == std::string::npos;
+            return "# " + one.source + "\n" + (fits ? "" : "# a # cannot stand in a file, give it as a flag: ") + name +
+                   " = " + one.value + "\n";
         };
         if (dot == std::string::npos) {
             plain += line(key.name);

@@ -82,7 +82,12 @@ double to_si(double value, std::string_view name, dimension what) {
     }
     for (const auto& one : units_of(what)) {
         if (name == one.name) {
-            return name == dbm ? 1e-3 * std::pow(10.0, value / 10.0) : value * one.factor;
+            const auto result = name == dbm ? 1e-3 * std::pow(10.0, value / 10.0) : value * one.factor;
+            if (!std::isfinite(result) || (result == 0.0 && value != 0.0)) {
+                throw usage_error("the value is too " + std::string(result == 0.0 ? "small" : "large") +
+                                  " to be computed with");
+            }
+            return result;
         }
     }
     std::string message = "unknown unit \"" + std::string(name) + "\"";

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <sstream>
 
 namespace gaisnet {
@@ -27,6 +28,7 @@ class reader {
 public:
     explicit reader(const settings& values): values_(values) {}
 
+    const settings& values() const { return values_; }
     const std::string& text(const std::string& key) const { return values_.at(key).value; }
 
     [[noreturn]] void reject(const std::string& key, const std::string& why) const {
@@ -142,6 +144,41 @@ private:
     const settings& values_;
 };
 
+std::optional<vit_config> preset_named(const std::string& name) {
+    constexpr std::pair<const char*, std::int64_t> heads[] = {{"vit_tiny", 3}, {"vit_small", 6}, {"vit_base", 12}};
+    for (const auto& [preset, count] : heads) {
+        if (name == preset) {
+            vit_config vit;
+            vit.preset = name;
+            vit.image = 224;
+            vit.patch = 16;
+            vit.depth = 12;
+            vit.heads = count;
+            vit.dim = 64 * count;
+            return vit;
+        }
+    }
+    return std::nullopt;
+}
+
+std::vector<std::pair<std::string, std::int64_t>> sizes_of(const vit_config& vit) {
+    return {{"model.image", vit.image},
+            {"model.patch", vit.patch},
+            {"model.dim", vit.dim},
+            {"model.depth", vit.depth},
+            {"model.heads", vit.heads}};
+}
+
+/// A device is described by rate and power, or by these.
+bool by_frequency(const settings& values, const std::string& device) {
+    for (const auto* part : {".kappa", ".frequency", ".flops_per_cycle"}) {
+        if (!values.at(device + part).value.empty()) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void read_network(const reader& in, scenario& out) {
     out.network.edges = in.count("network.edges", 1);
     out.network.clusters = in.count("network.clusters", 1);
@@ -172,11 +209,11 @@ void read_model(const reader& in, scenario& out) {
         "model.preset",
         {{"custom", "custom"}, {"vit_tiny", "vit_tiny"}, {"vit_small", "vit_small"}, {"vit_base", "vit_base"}});
     if (vit.preset == "custom") {
-        vit.image = in.integer("model.image", 1);
-        vit.patch = in.integer("model.patch", 1);
-        vit.dim = in.integer("model.dim", 1);
-        vit.depth = in.integer("model.depth", 1);
-        vit.heads = in.integer("model.heads", 1);
+        vit.image = in.integer("model.image", 1, 16384);
+        vit.patch = in.integer("model.patch", 1, 16384);
+        vit.dim = in.integer("model.dim", 1, 65536);
+        vit.depth = in.integer("model.depth", 1, 10000);
+        vit.heads = in.integer("model.heads", 1, 65536);
         if (vit.image % vit.patch != 0) {
             in.reject("model.image", "it must be a multiple of model.patch = " + std::to_string(vit.patch));
         }
@@ -184,17 +221,8 @@ void read_model(const reader& in, scenario& out) {
             in.reject("model.dim", "it must be a multiple of model.heads = " + std::to_string(vit.heads));
         }
     } else {
-        vit.image = 224;
-        vit.patch = 16;
-        vit.depth = 12;
-        vit.heads = vit.preset == "vit_tiny" ? 3 : vit.preset == "vit_small" ? 6 : 12;
-        vit.dim = 64 * vit.heads;
-        const std::pair<const char*, std::int64_t> fixed[] = {{"model.image", vit.image},
-                                                              {"model.patch", vit.patch},
-                                                              {"model.dim", vit.dim},
-                                                              {"model.depth", vit.depth},
-                                                              {"model.heads", vit.heads}};
-        for (const auto& [key, value] : fixed) {
+        vit = *preset_named(vit.preset);
+        for (const auto& [key, value] : sizes_of(vit)) {
             if (!in.is_default(key) && in.integer(key, 1) != value) {
                 in.reject(key, "model.preset = " + vit.preset + " has " + std::to_string(value) +
                                    "; other sizes go with model.preset = custom");
@@ -208,7 +236,7 @@ void read_model(const reader& in, scenario& out) {
     out.model.cache = in.path("model.cache");
     out.tuning.method = in.text("tuning.method");
     in.choice<int>("tuning.method", {{"prompt_deep", 0}});
-    out.tuning.prompts = in.integer("tuning.prompts", 1);
+    out.tuning.prompts = in.integer("tuning.prompts", 1, 100'000);
 }
 
 void read_split(const reader& in, scenario& out) {
@@ -317,6 +345,9 @@ void read_data(const reader& in, scenario& out) {
     if (data.source == data_source::folder && data.root.empty()) {
         in.reject("data.root", "data.source = folder needs an image folder, one folder a class");
     }
+    if (data.source == data_source::procedural && !data.root.empty()) {
+        in.reject("data.root", "it goes with data.source = folder; procedural images are drawn and read no folder");
+    }
     data.mean = three_numbers(in, "data.mean", -1e300, false);
     data.std = three_numbers(in, "data.std", 0.0, true);
     data.train_fraction = in.real("data.train_fraction", 0.0, 1.0, true);
@@ -349,22 +380,21 @@ link_settings read_link(const reader& in, const std::string& kind) {
 device_settings read_device(const reader& in, const std::string& kind) {
     const auto key = "device." + kind;
     device_settings out;
-    out.rate = in.drawn(key + ".rate", true);
-    out.power = in.drawn(key + ".power", false);
     out.tx_power = in.drawn(key + ".tx_power", false);
     out.rx_power = in.drawn(key + ".rx_power", false);
     out.idle_power = in.drawn(key + ".idle_power", false);
     out.memory = in.drawn(key + ".memory", true);
-    const bool kappa = !in.text(key + ".kappa").empty(), frequency = !in.text(key + ".frequency").empty();
-    const bool per_cycle = !in.text(key + ".flops_per_cycle").empty();
-    if (kappa || frequency || per_cycle) {
+    if (!by_frequency(in.values(), key)) {
+        out.rate = in.drawn(key + ".rate", true);
+        out.power = in.drawn(key + ".power", false);
+    } else {
         for (const auto* part : {".kappa", ".frequency", ".flops_per_cycle"}) {
             if (in.text(key + part).empty()) {
                 in.reject(key + part, "kappa, frequency and flops_per_cycle go together; this one is missing");
             }
         }
         for (const auto* part : {".rate", ".power"}) {
-            if (!in.is_default(key + part)) {
+            if (!in.text(key + part).empty() && !in.is_default(key + part)) {
                 in.reject(key + part, "it follows from kappa, frequency and flops_per_cycle: give it or them");
             }
         }
@@ -407,6 +437,26 @@ void read_run(const reader& in, scenario& out) {
 }
 
 } // namespace
+
+settings resolve(settings values) {
+    const auto is_default = [&](const std::string& key) { return values.at(key).source.starts_with("default"); };
+    const auto preset = values.at("model.preset").value;
+    if (const auto vit = preset_named(preset)) {
+        for (const auto& [key, value] : sizes_of(*vit)) {
+            if (is_default(key)) {
+                values[key] = {std::to_string(value), "model.preset = " + preset};
+            }
+        }
+    }
+    for (const std::string device : {"device.cloud", "device.edge", "device.client"}) {
+        for (const auto* part : {".rate", ".power"}) {
+            if (by_frequency(values, device) && is_default(device + part)) {
+                values[device + part] = {"", "default"};
+            }
+        }
+    }
+    return values;
+}
 
 scenario read_scenario(const settings& values) {
     const reader in(values);

@@ -1,7 +1,10 @@
 #include "data/image_folder.hpp"
 
 #include "base/error.hpp"
+#include "base/random.hpp"
 #include "data/image_codec.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -11,7 +14,9 @@
 #include <exception>
 #include <fstream>
 #include <mutex>
+#include <string_view>
 #include <thread>
+#include <tuple>
 
 namespace gaisnet {
 
@@ -24,6 +29,16 @@ bool is_image_name(const fs::path& path) {
     std::transform(suffix.begin(), suffix.end(), suffix.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return suffix == ".jpg" || suffix == ".jpeg" || suffix == ".png";
+}
+
+/// Class names go into files whose text is UTF-8.
+void check_utf8(const std::string& name) {
+    try {
+        static_cast<void>(nlohmann::json(name).dump());
+    } catch (const nlohmann::json::exception&) {
+        throw usage_error("data.root: the name of a class folder is not UTF-8: " +
+                          nlohmann::json(name).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
+    }
 }
 
 } // namespace
@@ -42,6 +57,9 @@ image_folder::image_folder(const fs::path& root): root_(root) {
             }
         }
         std::sort(classes_.begin(), classes_.end());
+        for (const auto& name : classes_) {
+            check_utf8(name);
+        }
         for (std::size_t label = 0; label < classes_.size(); ++label) {
             read_class(static_cast<std::int64_t>(label));
         }
@@ -89,7 +107,7 @@ void image_folder::check_classes() const {
 
 image image_folder::load(std::size_t sample) const { return decode_image(root_ / samples_[sample].name); }
 
-std::string image_folder::damage_of(std::size_t sample) const {
+std::pair<std::string, std::uint64_t> image_folder::check_sample(std::size_t sample) const {
     const auto path = root_ / samples_[sample].name;
     errno = 0;
     if (!std::ifstream(path, std::ios::binary)) {
@@ -97,22 +115,25 @@ std::string image_folder::damage_of(std::size_t sample) const {
                           "); readable files are accepted");
     }
     try {
-        load(sample);
+        const auto picture = load(sample);
+        const std::string_view pixels(reinterpret_cast<const char*>(picture.rgb.data()), picture.rgb.size());
+        const auto shape = static_cast<std::uint64_t>(picture.width);
+        return {"", stable_hash(pixels, stable_hash(samples_[sample].name, shape))};
     } catch (const decode_error& problem) {
-        return problem.what();
+        return {problem.what(), 0};
     }
-    return {};
 }
 
-std::vector<std::string> image_folder::find_damaged(std::size_t part, std::size_t parts, std::size_t threads) const {
+image_folder::check_result image_folder::check(std::size_t part, std::size_t parts, std::size_t threads) const {
     std::vector<std::string> reasons(samples_.size());
+    std::vector<std::uint64_t> hashes(samples_.size(), 0);
     std::atomic<std::size_t> next = part;
     std::exception_ptr failure;
     std::mutex guard;
     const auto work = [&] {
         try {
             for (auto i = next.fetch_add(parts); i < samples_.size(); i = next.fetch_add(parts)) {
-                reasons[i] = damage_of(i);
+                std::tie(reasons[i], hashes[i]) = check_sample(i);
             }
         } catch (...) {
             const std::lock_guard lock(guard);
@@ -129,13 +150,14 @@ std::vector<std::string> image_folder::find_damaged(std::size_t part, std::size_
     if (failure) {
         std::rethrow_exception(failure);
     }
-    std::vector<std::string> damaged;
+    check_result result;
     for (std::size_t i = 0; i < reasons.size(); ++i) {
         if (!reasons[i].empty()) {
-            damaged.push_back(samples_[i].name + "\t" + reasons[i]);
+            result.damaged.push_back(samples_[i].name + "\t" + reasons[i]);
         }
+        result.content += hashes[i];
     }
-    return damaged;
+    return result;
 }
 
 void image_folder::remove(const std::set<std::string>& names) {

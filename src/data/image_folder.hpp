@@ -12,7 +12,7 @@ namespace gaisnet {
 class image_folder final : public dataset {
 public:
     /// \throws usage_error naming a folder that is missing, cannot be read, holds fewer than two classes, or a class
-    /// with fewer than two images.
+    /// with fewer than two images, or whose name is not UTF-8.
     explicit image_folder(const std::filesystem::path& root);
 
     std::size_t size() const override { return samples_.size(); }
@@ -24,18 +24,22 @@ public:
     /// Files in class folders that are no JPEG or PNG by their name.
     std::size_t ignored() const { return ignored_; }
 
+    struct check_result {
+        std::vector<std::string> damaged; ///< "NAME\tREASON" in the order of samples.
+        /// Sum over the samples that are whole of a hash of name and pixels: the parts' sums add up to that of all.
+        std::uint64_t content = 0;
+    };
     /// Decodes every sample i with i modulo `parts` == `part`, so that ranks can share the work out, with up to
-    /// `threads` threads. \returns "NAME\tREASON" for each that fails, in the order of samples, whatever the threads.
-    /// \throws usage_error naming a file that cannot be opened.
-    std::vector<std::string> find_damaged(std::size_t part, std::size_t parts, std::size_t threads = 2) const;
+    /// `threads` threads; the result does not depend on them. \throws usage_error naming a file that cannot be opened.
+    check_result check(std::size_t part, std::size_t parts, std::size_t threads = 2) const;
     /// Leaves samples out. \throws usage_error when a class keeps fewer than two. \param names as name() gives them.
     void remove(const std::set<std::string>& names);
 
 private:
     void read_class(std::int64_t label);
     void check_classes() const;
-    /// Why the sample cannot be used, or nothing.
-    std::string damage_of(std::size_t sample) const;
+    /// Why the sample cannot be used, or nothing, and then the hash of its name and pixels.
+    std::pair<std::string, std::uint64_t> check_sample(std::size_t sample) const;
 
     struct entry {
         std::string name;

@@ -122,8 +122,11 @@ std::uint64_t stage_spec::retained_bytes(std::int64_t n) const {
         // probabilities (heads x tokens), the input of GELU (mlp_ratio d). Frozen linear layers save no input.
         floats += tokens * (2 * d + 4 + 3 * d + vit_.heads * tokens + vit_.mlp_ratio * d);
     }
-    if (cut_.blocks > 0 && !cut_.head) {
-        floats += vit_.tokens() * d; // the output, kept until its gradient comes
+    if (input_gradient) { // the input, whose gradient is sent back
+        floats += cut_.blocks > 0 ? vit_.tokens() * d : d;
+    }
+    if (cut_.blocks > 0 && !cut_.head) { // the output, kept until its gradient comes
+        floats += all_tokens_out ? vit_.tokens() * d : d;
     }
     if (cut_.head) {
         floats += 3 * d + 2 + 2 * classes_; // norm's input and output, CLS, log-probabilities and logits

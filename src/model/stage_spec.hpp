@@ -53,7 +53,8 @@ public:
     double backward_flops(std::int64_t n) const;
     double step_flops(optimizer_kind) const;
 
-    /// Bytes that stay from the forward to the backward of a micro-batch (what autograd saves, and the input).
+    /// Bytes that stay from the forward to the backward of a micro-batch (what autograd saves, the output, and
+    /// the input when its gradient is sent back).
     std::uint64_t retained_bytes(std::int64_t n) const;
     /// Bytes needed in passing by the largest operation, beyond what is retained.
     std::uint64_t workspace_bytes(std::int64_t n) const;

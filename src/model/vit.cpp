@@ -41,7 +41,8 @@ at::Tensor vit_backbone::normalise(const at::Tensor& cls) const {
     return at::layer_norm(cls, {config.dim}, norm_weight, norm_bias, norm_epsilon);
 }
 
-at::Tensor cls_of(const at::Tensor& tokens) { return tokens.select(1, 0); }
+// A copy, because autograd would keep all tokens alive for a view of one.
+at::Tensor cls_of(const at::Tensor& tokens) { return tokens.select(1, 0).clone(); }
 
 vit_backbone make_backbone(const vit_config& vit, const std::function<at::Tensor(const tensor_spec&)>& tensor) {
     vit_backbone out;

@@ -52,10 +52,16 @@ std::vector<fs::path> complete_checkpoints(const fs::path& folder) {
 
 } // namespace
 
-fs::path checkpoint_folder(const fs::path& output) {
-    auto folder = output;
-    return folder.replace_extension(".ckpt");
+fs::path beside_output(const fs::path& output, const std::string& suffix) {
+    auto path = output;
+    if (path.extension() == ".h5") { // of "lr0.02" all is the name
+        path.replace_extension();
+    }
+    path += suffix;
+    return path;
 }
+
+fs::path checkpoint_folder(const fs::path& output) { return beside_output(output, ".ckpt"); }
 
 void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep) {
     const auto directory = folder / round_name(state.rounds.size());

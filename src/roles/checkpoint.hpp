@@ -28,6 +28,9 @@ struct checkpoint {
     std::map<std::string, executor_state> stages;    ///< Optimiser state by stage.
 };
 
+/// What a run leaves beside its results file: the file's name without ".h5", with a suffix.
+std::filesystem::path beside_output(const std::filesystem::path& output, const std::string& suffix);
+
 /// The folder of a run's checkpoints: beside the output, with the suffix ".ckpt".
 std::filesystem::path checkpoint_folder(const std::filesystem::path& output);
 

@@ -35,7 +35,8 @@ task<> client_role::play_round(pass& in, int round) {
         load(modules);
     }
     if (senses()) {
-        co_await in.sense(me, stages.front().plan().samples);
+        const auto& plan = stages.front().plan(); // what a round does not train on is not sensed
+        co_await in.sense(me, std::min(plan.samples, plan.samples_in_round(round)));
     }
     std::vector<task<>> work;
     for (auto& stage : stages) {

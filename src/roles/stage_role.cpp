@@ -96,7 +96,7 @@ task<> stage_role::forward(pass& in, micro_batch micro) {
     }
     const auto& spec = seat->spec;
     compute_cost cost{event_kind::forward, spec.forward_flops(micro.count), spec.retained_bytes(micro.count),
-                      spec.workspace_bytes(micro.count)};
+                      spec.workspace_bytes(micro.count), spec.input_gradient};
     auto output = co_await in.compute(me, cost, *executor, std::move(work));
     if (!last()) {
         in.send(me, downstream(), message_kind::forward, std::move(output));

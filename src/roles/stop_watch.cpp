@@ -12,7 +12,7 @@ bool stop_watch::round_ended(int round, double accuracy, double loss) {
     if (rule_.kind == stop_kind::plateau) {
         const bool by_loss = rule_.metric == stop_metric::loss;
         const double gain = by_loss ? best_ - loss : accuracy - best_;
-        if (!any_ || gain >= rule_.min_delta) {
+        if (!any_ || (gain > 0 && gain >= rule_.min_delta)) {
             any_ = true;
             best_ = by_loss ? loss : accuracy;
             since_best_ = 0;

@@ -132,6 +132,11 @@ void ledger_pass::hold(actor& reader, message_kind kind, std::uint64_t bytes) {
     }
 }
 
+void ledger_pass::release(actor& who) {
+    shrink(who.node, who.held_bytes);
+    who.held_bytes = 0;
+}
+
 bool ledger_pass::begin_recv(operation& op, const recv_request& request) {
     auto& box = mailboxes_[request.route];
     if (box.messages.empty()) {
@@ -149,6 +154,9 @@ bool ledger_pass::begin_recv(operation& op, const recv_request& request) {
 bool ledger_pass::begin_compute(operation& op, const compute_request& request) {
     auto& who = op.who();
     const auto& cost = request.cost;
+    if (cost.retains_input) {
+        release(who);
+    }
     grow(who.node, cost.kind == event_kind::forward ? cost.retained_bytes : 0, cost.workspace_bytes);
     who.cause = ledger_.compute(who.node, cost.kind, cost.flops, who.cause,
                                 {[](void* self, std::uint64_t address) {
@@ -165,8 +173,7 @@ void ledger_pass::computed(operation& op) {
     if (request.cost.kind == event_kind::backward) {
         shrink(who.node, request.cost.retained_bytes);
     }
-    shrink(who.node, who.held_bytes);
-    who.held_bytes = 0;
+    release(who);
     if (request.stage) {
         op.result = request.stage->run(request.work);
     }

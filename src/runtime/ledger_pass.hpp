@@ -74,6 +74,7 @@ private:
     void grow(std::uint32_t node, std::uint64_t bytes, std::uint64_t passing = 0);
     void shrink(std::uint32_t node, std::uint64_t bytes) { memory_[node].current -= bytes; }
     void hold(actor& reader, message_kind, std::uint64_t bytes);
+    void release(actor&);
     void resume(operation&);
     [[noreturn]] void report_stuck() const;
 

@@ -30,6 +30,7 @@ struct compute_cost {
     double flops = 0;
     std::uint64_t retained_bytes = 0;  ///< Kept from the forward until the matching backward has ended.
     std::uint64_t workspace_bytes = 0; ///< Needed while it runs.
+    bool retains_input = false;        ///< The received message is among what is retained.
 };
 
 /// Where a stage's tunables lie in the message and in the domain model; FedAvg matches them by tensor.

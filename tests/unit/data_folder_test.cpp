@@ -91,25 +91,46 @@ TEST_F(folder, damaged_images_are_found_by_any_share_of_the_work) {
     text("b/8.png");
     fs::resize_file(root_ / "b/2.png", fs::file_size(root_ / "b/2.png") / 2);
     image_folder data(root_);
-    const auto all = data.find_damaged(0, 1, 1);
+    const auto all = data.check(0, 1, 1).damaged;
     ASSERT_EQ(all.size(), 3U);
     EXPECT_THAT(all[0], testing::StartsWith("a/3.png\t" + (root_ / "a/3.png").string()));
     EXPECT_THAT(all[1], testing::StartsWith("b/2.png\t"));
     EXPECT_THAT(all[2], testing::StartsWith("b/8.png\t"));
-    EXPECT_EQ(data.find_damaged(0, 1, 4), all);
+    EXPECT_EQ(data.check(0, 1, 4).damaged, all);
     for (const std::size_t ranks : {2U, 3U, 30U}) {
         std::vector<std::string> merged;
+        std::uint64_t content = 0;
         for (std::size_t rank = 0; rank < ranks; ++rank) {
-            const auto part = data.find_damaged(rank, ranks);
+            const auto checked = data.check(rank, ranks);
+            const auto& part = checked.damaged;
+            content += checked.content;
             merged.insert(merged.end(), part.begin(), part.end());
         }
         std::sort(merged.begin(), merged.end());
         EXPECT_EQ(merged, all) << ranks;
+        EXPECT_EQ(content, data.check(0, 1).content) << ranks;
     }
     data.remove({"a/3.png", "b/2.png", "b/8.png"});
     EXPECT_EQ(data.size(), 17U);
     EXPECT_EQ(data.name(3), "a/4.png");
-    EXPECT_THAT(data.find_damaged(0, 1), testing::IsEmpty());
+    EXPECT_THAT(data.check(0, 1).damaged, testing::IsEmpty());
+}
+
+TEST_F(folder, other_pixels_under_the_same_names_are_told_apart) {
+    for (const auto* name : {"a/0.png", "a/1.png", "b/0.png", "b/1.png"}) {
+        picture(name);
+    }
+    const auto before = image_folder(root_).check(0, 1).content;
+    EXPECT_EQ(image_folder(root_).check(0, 1).content, before);
+    write_png(root_ / "b/1.png", {1, 1, {9, 9, 9}});
+    EXPECT_NE(image_folder(root_).check(0, 1).content, before);
+}
+
+TEST_F(folder, class_names_are_utf8) {
+    for (const auto* name : {"a/0.png", "a/1.png", "fl\xf6te/0.png", "fl\xf6te/1.png"}) {
+        picture(name);
+    }
+    EXPECT_THAT(refusal([&] { image_folder{root_}; }), HasSubstr("UTF-8"));
 }
 
 TEST_F(folder, a_class_must_not_become_empty) {
@@ -126,7 +147,7 @@ TEST_F(folder, a_file_that_cannot_be_opened_is_named) {
     }
     fs::create_symlink(root_ / "gone.png", root_ / "b" / "link.png");
     const image_folder data(root_);
-    EXPECT_THAT(refusal([&] { data.find_damaged(0, 1); }),
+    EXPECT_THAT(refusal([&] { data.check(0, 1); }),
                 testing::AllOf(HasSubstr((root_ / "b" / "link.png").string()), HasSubstr("cannot be read")));
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "config/keys.hpp"
+#include "config/scenario_reader.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -222,6 +223,34 @@ TEST_F(options, printed_config_gives_the_same_settings_again) {
         EXPECT_EQ(after.at(key).value, one.value) << key;
     }
     EXPECT_EQ(identity(after), identity(before));
+}
+
+TEST_F(options, printed_config_says_what_is_run) {
+    const auto before =
+        parse({"--model.preset", "vit_tiny", "--device.client.kappa", "1e-28", "--device.client.frequency", "1 GHz",
+               "--device.client.flops_per_cycle", "4", "--output", "run#1.h5"})
+            .values;
+    const auto text = print_config(before);
+    EXPECT_THAT(text, AllOf(HasSubstr("# model.preset = vit_tiny\nimage = 224\n"), HasSubstr("\ndim = 192\n"),
+                            HasSubstr("give it as a flag: output = run#1.h5\n")));
+    const auto after = parse({"--config", file("printed.cfg", text), "--output", "run#1.h5"}).values;
+    EXPECT_EQ(identity(after), identity(before));
+    const auto scene = read_scenario(after);
+    EXPECT_EQ(scene.model.vit.dim, 192);
+    EXPECT_TRUE(scene.device.client.kappa.has_value());
+}
+
+TEST_F(options, a_hash_inside_a_value_is_refused) {
+    const auto message = [&](const std::string& text) {
+        try {
+            parse({"--config", file("hash.cfg", text)});
+        } catch (const usage_error& problem) {
+            return std::string(problem.what());
+        }
+        return std::string("accepted");
+    };
+    EXPECT_THAT(message("seed = 1\noutput = run#1.h5\n"), AllOf(HasSubstr("hash.cfg:2"), HasSubstr("comment")));
+    EXPECT_EQ(message("seed = 1 # one\n# two\n"), "accepted");
 }
 
 TEST_F(options, identity_knows_what_decides_the_results) {

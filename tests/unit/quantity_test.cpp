@@ -199,6 +199,12 @@ TEST(parse_distribution, malformed_ones_say_what_is_wrong) {
     rejects("normal(1, 2) s", "not a finite number");
 }
 
+TEST(quantity, what_no_double_holds_in_si_units_is_refused) {
+    EXPECT_THROW(parse_quantity("1e308 Gbit/s", dimension::rate), usage_error);
+    EXPECT_THROW(parse_quantity("4000 dBm", dimension::power), usage_error);
+    EXPECT_THROW(parse_quantity("-4000 dBm", dimension::power), usage_error);
+}
+
 TEST(edit_distance, counts_single_character_edits) {
     EXPECT_EQ(edit_distance("", ""), 0U);
     EXPECT_EQ(edit_distance("rounds", "rounds"), 0U);

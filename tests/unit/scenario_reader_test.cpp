@@ -73,9 +73,9 @@ TEST(scenario_reader, presets_are_the_sizes_of_vision_transformers) {
 TEST(scenario_reader, dimensions_of_the_model_fit_together) {
     rejects({{"model.image", "33"}}, "multiple of model.patch = 8");
     rejects({{"model.dim", "65"}}, "multiple of model.heads = 4");
-    rejects({{"model.depth", "0"}}, "of at least 1");
+    rejects({{"model.depth", "0"}}, "from 1 to 10000 is accepted");
     rejects({{"model.weights", ""}}, "safetensors");
-    rejects({{"tuning.prompts", "0"}}, "of at least 1");
+    rejects({{"tuning.prompts", "0"}}, "from 1 to 100000 is accepted");
 }
 
 TEST(scenario_reader, whole_numbers) {
@@ -224,9 +224,10 @@ TEST(scenario_reader, power_by_frequency_needs_all_its_parts) {
 
 TEST(scenario_reader, paths_may_begin_with_a_variable) {
     ::setenv("GAISNET_TEST_FOLDER", "/data/images", 1);
-    EXPECT_EQ(read({{"data.root", "${GAISNET_TEST_FOLDER}/flowers"}}).data.root, "/data/images/flowers");
+    EXPECT_EQ(read({{"data.source", "folder"}, {"data.root", "${GAISNET_TEST_FOLDER}/flowers"}}).data.root, "/data/images/flowers");
     ::unsetenv("GAISNET_TEST_FOLDER");
     rejects({{"data.root", "${GAISNET_TEST_FOLDER}/flowers"}}, "GAISNET_TEST_FOLDER is not set");
+    rejects({{"data.root", "/data/images"}}, "data.source = folder");
     EXPECT_EQ(read({{"output", "a/$b.h5"}}).output, "a/$b.h5");
     rejects({{"output", ""}}, "a path is accepted");
 }

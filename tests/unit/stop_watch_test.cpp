@@ -95,6 +95,14 @@ TEST(stop_watch, slow_progress_is_progress) {
 }
 
 // Loss falls where accuracy rises; the accuracy beside it does not matter.
+TEST(stop_watch, no_gain_at_all_is_a_plateau_even_when_none_is_asked_for) {
+    stop_watch watch(plateau(stop_metric::accuracy, 0.0, 2), 50);
+    EXPECT_FALSE(watch.round_ended(1, 0.975, 0.1));
+    EXPECT_FALSE(watch.round_ended(2, 0.975, 0.1));
+    EXPECT_TRUE(watch.round_ended(3, 0.975, 0.1));
+    EXPECT_TRUE(watch.converged());
+}
+
 TEST(stop_watch, plateau_of_loss) {
     stop_watch watch(plateau(stop_metric::loss, 0.1, 1), 10);
     EXPECT_EQ(last_round(watch, {{0.1, 2.0}, {0.1, 1.5}, {0.9, 1.45}}), 3);
