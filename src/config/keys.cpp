@@ -114,8 +114,8 @@ std::vector<key_info> make_keys() {
     t.integer("data.domain", "0", "domain of the first edge; edge e has domain + e (procedural)");
     t.integer("data.samples", "1200", "images of a domain, before the split (procedural)");
 
-    t.quantity("sense.time", dimension::time, "1 ms", "sensing time a sample");
-    t.quantity("sense.energy", dimension::energy, "1 mJ", "sensing energy a sample");
+    t.quantity("sense.time", dimension::time, "1 ms", "sensing time a sample, of those that a round trains on");
+    t.quantity("sense.energy", dimension::energy, "1 mJ", "sensing energy a sample, of those that a round trains on");
 
     t.link("cs_up", "100 Mbit/s", "5 ms", "20 MHz", "client to edge", false);
     t.link("cs_down", "100 Mbit/s", "5 ms", "20 MHz", "edge to client", false);
