@@ -224,7 +224,8 @@ TEST(scenario_reader, power_by_frequency_needs_all_its_parts) {
 
 TEST(scenario_reader, paths_may_begin_with_a_variable) {
     ::setenv("GAISNET_TEST_FOLDER", "/data/images", 1);
-    EXPECT_EQ(read({{"data.source", "folder"}, {"data.root", "${GAISNET_TEST_FOLDER}/flowers"}}).data.root, "/data/images/flowers");
+    EXPECT_EQ(read({{"data.source", "folder"}, {"data.root", "${GAISNET_TEST_FOLDER}/flowers"}}).data.root,
+              "/data/images/flowers");
     ::unsetenv("GAISNET_TEST_FOLDER");
     rejects({{"data.root", "${GAISNET_TEST_FOLDER}/flowers"}}, "GAISNET_TEST_FOLDER is not set");
     rejects({{"data.root", "/data/images"}}, "data.source = folder");
