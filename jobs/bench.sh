@@ -61,7 +61,7 @@ cores=$(nproc)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# Seconds of wall time of every round from the first argument on: one line each.
+# round_seconds FILE: wall time (s) of every round of a results file, one line each.
 round_seconds() {
     "$PYTHON" - "$1" <<'PYTHON'
 import sys, h5py

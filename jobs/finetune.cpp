@@ -155,16 +155,13 @@ private:
         auto initial = tensor_view::allocate({deploy.tunable_elements});
         std::copy(values.begin(), values.end(), initial.as<float>());
         tensor_run::hooks hooks;
-        hooks.note = [this](std::uint32_t node, const char* what) {
+        hooks.note = [this](std::uint32_t node, const char* what) { // before every computation
+            session::check_interrupt();
             here_.note(fmt::format("round {}: {} of {}", rounds_done() + 1, what, run_.deploy->net.nodes[node].name));
             show_progress(work_done_ + 1);
         };
         count_work();
-        hooks.idle = [] {
-            if (session::interrupted()) {
-                throw error(exit_code::interrupted, "interrupted");
-            }
-        };
+        hooks.idle = session::check_interrupt;
         tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of, make, initial, std::move(hooks));
         evaluated_ = std::make_unique<tuned_vit>(backbone, deploy.method, deploy.classes);
         if (resume_from_) {

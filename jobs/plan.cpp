@@ -35,9 +35,7 @@ exit_code plan(const command_line& given, session& here) {
     std::vector<round_row> rows;
     std::vector<node_row> nodes;
     for (int round = 1; round <= run.scene->train.rounds; ++round) {
-        if (session::interrupted()) {
-            throw error(exit_code::interrupted, "interrupted");
-        }
+        session::check_interrupt();
         const auto forecast = ledger.play(round);
         if (round == 1) {
             warn_of_memory(*run.deploy, forecast.nodes);

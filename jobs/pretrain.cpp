@@ -125,9 +125,7 @@ public:
             for (std::size_t b = 0; b < batches; ++b) {
                 const auto done = static_cast<std::size_t>(epoch) * batches + b;
                 here_.note(fmt::format("pretraining step {}", done));
-                if (session::interrupted()) {
-                    throw error(exit_code::interrupted, "interrupted");
-                }
+                session::check_interrupt();
                 loss += train_batch({order.data() + b * batch, batch});
                 steps.step(parameters_, learning_rate(done, total));
                 if (here_.root()) {

@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include "base/error.hpp"
 #include "transport/loopback.hpp"
 #include "transport/mpi/mpi_transport.hpp"
 
@@ -78,5 +79,11 @@ void session::abort(int code) {
 
 bool session::requeue_requested() { return requeue_signal != 0; }
 bool session::interrupted() { return interrupt_signal != 0; }
+
+void session::check_interrupt() {
+    if (interrupted()) {
+        throw error(exit_code::interrupted, "interrupted", true); // the launcher tells all ranks
+    }
+}
 
 } // namespace gaisnet

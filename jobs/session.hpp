@@ -39,6 +39,8 @@ public:
     static bool requeue_requested();
     /// SIGINT, or SIGUSR2, in whose guise jobs/mpirun.sh hands it on.
     static bool interrupted();
+    /// \throws error with exit_code::interrupted when interrupted().
+    static void check_interrupt();
 
 private:
     std::unique_ptr<mpi_session> mpi_;

@@ -18,10 +18,6 @@ namespace {
 /// Below this a BLAS is not one: reference BLAS gives about 5 GFLOP/s a core where OpenBLAS gives 100.
 constexpr double slow_gemm_gflops = 15.0;
 
-} // namespace
-
-namespace {
-
 /// `pretrain` writes into its weights how images were normalised.
 void warn_of_normalisation(const scenario& scene, const std::map<std::string, std::string>& metadata) {
     const auto differs = [&](const char* key, const std::vector<double>& used) {

@@ -208,6 +208,7 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit
         next = load(member);
     }
     for (auto batch = member; batch < batches; batch += members) {
+        session::check_interrupt();
         const auto now = next.get();
         if (batch + members < batches) {
             next = load(batch + members);

@@ -43,8 +43,8 @@ public:
     batch_loader(const batch_loader&) = delete;
     batch_loader& operator=(const batch_loader&) = delete;
 
-    /// Batch `index` of `epoch`, in any order of calls; cheapest when they follow one another. The last batch of an epoch
-    /// holds what is left. The reference stays valid until another batch is asked for, the memory as long as a copy of
+    /// Batch `index` of `epoch`, in any order of calls; cheapest when they follow one another. The last batch of an
+    /// epoch holds what is left. The reference stays valid until another batch is asked for, the memory as long as a copy of
     /// its views lives. \throws decode_error where this batch holds a damaged image; std::out_of_range
     const labelled_batch& get(std::int64_t epoch, std::int64_t index);
     std::int64_t batches() const; ///< An epoch.

@@ -49,8 +49,8 @@ private:
 
 /// An HDF5 file with one writer that other processes may read while it grows (SWMR), and that survives a kill of its
 /// writer and a full disk. Not thread safe. After a failed flush HDF5 can neither close the file nor end the process
-/// without a crash (seen with 1.10.8), so disk space is reserved before anything is handed to it, and after a failure all
-/// the same (a broken disk or server) the file is abandoned.
+/// without a crash (seen with 1.10.8), so disk space is reserved before anything is handed to it, and after a failure
+/// all the same (a broken disk or server) the file is abandoned.
 class hdf5_file {
 public:
     /// Makes an empty file. Throws usage_error when the path cannot be written, is not a regular file, exists and

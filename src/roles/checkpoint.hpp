@@ -38,8 +38,8 @@ std::filesystem::path checkpoint_folder(const std::filesystem::path& output);
 /// are removed. \throws runtime_failure naming the file and the reason.
 void write_checkpoint(const std::filesystem::path& folder, const checkpoint&, int keep);
 
-/// Removes checkpoints of rounds after `round`: those of a run that was stopped later than where another now goes on, or,
-/// with 0, of one that begins anew.
+/// Removes checkpoints of rounds after `round`: those of a run that was stopped later than where another now goes on,
+/// or, with 0, of one that begins anew.
 void remove_checkpoints_after(const std::filesystem::path& folder, std::size_t round);
 
 /// The newest complete checkpoint in a folder of checkpoints, if there is one.

@@ -61,12 +61,13 @@ public:
     /// True when everything sent has left this rank.
     virtual bool idle() = 0;
 
-    /// Makes ready for sums over `group` (sorted ranks). It may wait for the other ranks of the group, so all of them have
-    /// to call it, between rounds, in the same order of groups.
+    /// Makes ready for sums over `group` (sorted ranks). It may wait for the other ranks of the group, so all of them
+    /// have to call it, between rounds, in the same order of groups.
     virtual void prepare(const std::vector<int>& group) = 0;
     /// Element-wise sum over a prepared `group` (sorted ranks that include this one) in place. The transport keeps the
-    /// buffer as long as it may be written to, also when the caller gives up. Every rank of the group has to call it, with equal sizes, and calls for one group must come in the same order
-    /// on all its ranks. Large buffers are summed in chunks.
+    /// buffer as long as it may be written to, also when the caller gives up. Every rank of the group has to call it,
+    /// with equal sizes, and calls for one group must come in the same order on all its ranks. Large buffers are summed
+    /// in chunks.
     virtual std::unique_ptr<pending_sum> sum(sum_buffer buffer, const std::vector<int>& group) = 0;
 
     /// Blocking helpers of the run's driver, between rounds. Every rank has to call them.

@@ -194,14 +194,16 @@ def begin_again(folder):
 
 def interrupt(folder):
     """Ctrl-C: the signal goes to the whole foreground group, of which mpirun must not be one."""
-    for ranks in (1, 2):
-        output = folder / f"interrupted{ranks}.h5"
-        process = start(ranks, output, "--train.rounds", "3000")
-        began = wait_for_round(output, process)
+    for ranks, epochs in ((1, "1"), (2, "1"), (1, "9999"), (2, "9999")):  # between rounds, and within a very long one
+        output = folder / f"interrupted{ranks}_{epochs}.h5"
+        process = start(ranks, output, "--train.rounds", "3000", "--train.epochs", epochs)
+        began = wait_for_round(output, process, 40 if epochs == "1" else 5) or epochs != "1"
         os.killpg(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-        check(f"Ctrl-C ends {ranks} rank(s) with 130", began and process.returncode == 130,
-              f"code {process.returncode}: {err[-500:]}")
+        begin = time.monotonic()
+        out, err = process.communicate(timeout=60)
+        took = time.monotonic() - begin
+        check(f"Ctrl-C ends {ranks} rank(s) with 130, {epochs} epoch(s) a round", began and process.returncode == 130 and
+              took < 15 and err.count("gaisnet: error:") <= 1, f"{took:.1f} s, code {process.returncode}: {err[-500:]}")
         if h5py is not None:
             with h5py.File(output, "r") as file:
                 check("... and the file says aborted", file.attrs["status"] == b"aborted", str(file.attrs["status"]))
