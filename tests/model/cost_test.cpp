@@ -163,7 +163,7 @@ void compare_memory(bench& chain) {
         tokens = chain.stages[s]->run({stage_operation::forward, chain.micro, std::move(tokens), chain.labels, 0.0});
         const auto retained = static_cast<double>(spec.retained_bytes(chain.count)) - input;
         const auto peak = retained + static_cast<double>(spec.workspace_bytes(chain.count));
-        EXPECT_NEAR(static_cast<double>(meter.current()) / retained, 1.0, 0.1) << "kept";
+        EXPECT_NEAR(static_cast<double>(meter.current()) / retained, 1.0, 0.02) << "kept";
         EXPECT_NEAR(static_cast<double>(meter.peak()) / peak, 1.0, 0.25) << "peak";
     }
 }
