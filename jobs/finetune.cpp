@@ -66,7 +66,8 @@ public:
         }
         resume_from_ = find_checkpoint();
         if (here_.root()) {
-            ledger_ = std::make_unique<ledger_run>(*run_.deploy);
+            ledger_ = std::make_unique<ledger_run>(*run_.deploy,
+                                                   here_.network().needs_order() ? run_.rank_of : std::vector<int>());
             spdlog::info("{} nodes in {} clusters on {} rank(s), {} training and {} validation samples an edge from {}",
                          run_.deploy->net.nodes.size(), run_.deploy->net.clusters.size(), here_.ranks(),
                          run_.deploy->total_weight(0), run_.deploy->validation_samples,
@@ -276,13 +277,12 @@ private:
             forecast_next();
             record.forecast = std::move(*next_forecast_);
             next_forecast_.reset();
-            out.put(record.forecast.decisions.averages);
+            record.forecast.decisions.write(out);
         }
         auto bytes = out.take();
         here_.network().broadcast(bytes, 0);
-        round_decisions decisions;
         byte_reader in(bytes);
-        decisions.averages = in.get_list<std::uint32_t>();
+        const auto decisions = round_decisions::read(in);
 
         tensors_->play(round, decisions);
 

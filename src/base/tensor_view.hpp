@@ -11,6 +11,9 @@ namespace gaisnet {
 
 enum class element_type : std::uint8_t { float32, int64 };
 
+/// Where a tensor's bytes are. Each rank has one device at most.
+enum class memory_space : std::uint8_t { host, device };
+
 constexpr std::size_t element_bytes(element_type type) { return type == element_type::float32 ? 4 : 8; }
 
 /// A dense row-major tensor without any tensor library: what a message carries and what a stage takes and returns.
@@ -21,6 +24,7 @@ struct tensor_view {
     std::vector<std::int64_t> shape; ///< Empty shape with no data means "nothing".
     std::byte* data = nullptr;
     std::shared_ptr<void> owner;
+    memory_space memory = memory_space::host;
 
     std::int64_t elements() const {
         return shape.empty() ? 0 : std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>{});
@@ -30,11 +34,11 @@ struct tensor_view {
 
     /// A shape without data, as the ledger pass uses it.
     static tensor_view shape_only(std::vector<std::int64_t> shape, element_type type = element_type::float32) {
-        return {type, std::move(shape), nullptr, nullptr};
+        return {type, std::move(shape), nullptr, nullptr, memory_space::host};
     }
     /// Uninitialised host memory of that shape.
     static tensor_view allocate(std::vector<std::int64_t> shape, element_type type = element_type::float32) {
-        tensor_view view{type, std::move(shape), nullptr, nullptr};
+        auto view = shape_only(std::move(shape), type);
         auto memory = std::shared_ptr<std::byte[]>(new std::byte[view.bytes()]);
         view.data = memory.get();
         view.owner = std::move(memory);

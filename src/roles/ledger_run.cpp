@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 #include <set>
+#include <tuple>
 
 namespace gaisnet {
 
@@ -53,8 +54,34 @@ void append_sorted(const std::vector<ledger_event>& events, std::vector<event_ro
 
 } // namespace
 
-ledger_run::ledger_run(const deployment& deploy)
+void round_decisions::write(byte_writer& out) const {
+    out.put(averages);
+    out.put(static_cast<std::uint64_t>(exchanges.size()));
+    for (const auto& one : exchanges) {
+        out.put(one.average_of);
+        out.put(one.route);
+        out.put(one.shape.type);
+        out.put(one.shape.shape);
+    }
+}
+
+round_decisions round_decisions::read(byte_reader& in) {
+    round_decisions out;
+    out.averages = in.get_list<std::uint32_t>();
+    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
+        decided_exchange one;
+        one.average_of = in.get<int>();
+        one.route = in.get<channel>();
+        one.shape.type = in.get<element_type>();
+        one.shape.shape = in.get_list<std::int64_t>();
+        out.exchanges.push_back(std::move(one));
+    }
+    return out;
+}
+
+ledger_run::ledger_run(const deployment& deploy, std::vector<int> rank_of)
     : deploy_(deploy)
+    , rank_of_(std::move(rank_of))
     , ledger_(queue_)
     , cast_(
           deploy, [](const stage_seat& seat) { return std::make_unique<shape_stage>(seat.spec); },
@@ -69,25 +96,39 @@ ledger_run::ledger_run(const deployment& deploy)
     }
 }
 
+int ledger_run::wave_of(int cluster) const { return cluster / deploy_.scene->runtime.active_clusters; }
+
 round_forecast ledger_run::play(int round) {
     round_forecast out;
     cast_.begin_round();
-    std::vector<std::pair<double, std::uint32_t>> averages;
+    std::vector<placed_exchange> exchanges;
     for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(deploy_.net.edges); ++edge) {
-        play_edge(edge, round, out);
-        averages.emplace_back(clocks_[edge], edge);
+        play_edge(edge, round, out, exchanges);
     }
-    std::sort(averages.begin(), averages.end());
-    for (const auto& [time, edge] : averages) {
-        out.decisions.averages.push_back(edge);
+    // Stable: messages that start at the same time stay in the order of sending.
+    std::stable_sort(exchanges.begin(), exchanges.end(), [](const placed_exchange& a, const placed_exchange& b) {
+        return std::tie(a.wave, a.since_start_s, a.is_average) < std::tie(b.wave, b.since_start_s, b.is_average);
+    });
+    for (auto& one : exchanges) {
+        if (one.is_average) {
+            out.decisions.averages.push_back(static_cast<std::uint32_t>(one.what.average_of));
+        }
+        if (!rank_of_.empty()) {
+            out.decisions.exchanges.push_back(std::move(one.what));
+        }
     }
     return out;
 }
 
-void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out) {
+void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out,
+                           std::vector<placed_exchange>& exchanges) {
     ledger_.begin_round(static_cast<std::uint32_t>(round), clocks_[edge]);
     ledger_pass pass(ledger_, names_of(deploy_.net),
                      {{edge, {deploy_.contributors[edge].size(), deploy_.tunable_elements}}});
+    std::vector<smashed_message> between_ranks;
+    if (!rank_of_.empty()) {
+        pass.record([&](const channel& route) { return rank_of_[route.from] != rank_of_[route.to]; }, between_ranks);
+    }
     auto& edge_player = cast_.edges()[edge];
     pass.spawn(edge, edge_player.play_round(pass, round));
     std::vector<std::uint32_t> members{edge};
@@ -105,6 +146,17 @@ void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out) {
     const double end = last < 0 ? start : events[static_cast<std::size_t>(last)].arrival_s;
     clocks_[edge] = end;
     ledger_.close_round(members, end);
+    for (auto& sent : between_ranks) {
+        const double begin = events[static_cast<std::size_t>(sent.event)].start_s;
+        exchanges.push_back({wave_of(sent.cluster), begin - start, false, {sent.route, std::move(sent.shape), -1}});
+    }
+    int last_wave = 0;
+    for (std::size_t c = 0; c < deploy_.net.clusters.size(); ++c) {
+        if (deploy_.net.clusters[c].edge == static_cast<int>(edge)) {
+            last_wave = std::max(last_wave, wave_of(static_cast<int>(c)));
+        }
+    }
+    exchanges.push_back({last_wave, end - start, true, {{}, {}, static_cast<int>(edge)}});
 
     round_row row;
     row.edge = edge;

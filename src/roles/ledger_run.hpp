@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/bytes.hpp"
 #include "emulation/ledger.hpp"
 #include "metrics/rows.hpp"
 #include "roles/cast.hpp"
@@ -9,9 +10,20 @@
 
 namespace gaisnet {
 
+/// Something that ranks do together in the tensor pass.
+struct decided_exchange {
+    channel route;       ///< Of smashed data that goes from one rank to another ...
+    tensor_view shape;   ///< ... and its type and shape.
+    int average_of = -1; ///< Otherwise the edge whose average is summed.
+};
+
 /// What the tensor pass has to obey.
 struct round_decisions {
-    std::vector<std::uint32_t> averages; ///< Edges in the order in which their averages begin.
+    std::vector<std::uint32_t> averages;     ///< Edges in the order in which their averages begin.
+    std::vector<decided_exchange> exchanges; ///< In the order in which ranks begin them (see ledger_run).
+
+    void write(byte_writer&) const;
+    static round_decisions read(byte_reader&);
 };
 
 /// One round as the ledger sees it, of all edges.
@@ -25,7 +37,11 @@ struct round_forecast {
 /// The ledger over the rounds of a scenario: what time, energy and spectrum they cost. Without torch, MPI and data.
 class ledger_run {
 public:
-    explicit ledger_run(const deployment&);
+    /// \param rank_of the rank of every node. When given, the decisions hold the exchanges between ranks, in one order
+    /// that extends what depends on what, in the tensor pass as well: clusters in waves of runtime.active_clusters,
+    /// since a rank lets no more of them compute at a time; within a wave by the ledger's start, counted from the start
+    /// of the edge's round, then by the order of sending. An edge's average belongs to the wave of its last cluster.
+    explicit ledger_run(const deployment&, std::vector<int> rank_of = {});
 
     /// Plays round `round` (from 1); rounds must come in order.
     round_forecast play(int round);
@@ -35,9 +51,17 @@ public:
     std::uint64_t events_fired() const { return queue_.fired(); }
 
 private:
-    void play_edge(std::uint32_t edge, int round, round_forecast& out);
+    struct placed_exchange {
+        int wave = 0;
+        double since_start_s = 0;
+        bool is_average = false;
+        decided_exchange what;
+    };
+    void play_edge(std::uint32_t edge, int round, round_forecast& out, std::vector<placed_exchange>& exchanges);
+    int wave_of(int cluster) const;
 
     const deployment& deploy_;
+    std::vector<int> rank_of_; ///< Empty: exchanges are not wanted.
     event_queue queue_;
     ledger ledger_;
     cast cast_;

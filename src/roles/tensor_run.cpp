@@ -52,6 +52,26 @@ bool tensor_run::in_group(std::uint32_t edge) const {
 }
 
 void tensor_run::play(int round, const round_decisions& decisions) {
+    begin(round, decisions);
+    pass_->run();
+    end();
+}
+
+/// The decided exchanges with the ranks that take part.
+std::vector<exchange> tensor_run::exchanges_of(const round_decisions& decisions) const {
+    std::vector<exchange> all;
+    for (const auto& one : decisions.exchanges) {
+        if (one.average_of >= 0) {
+            all.push_back({{}, 0, 0, {}, groups_[static_cast<std::size_t>(one.average_of)]});
+        } else {
+            all.push_back({one.route, rank_of_[one.route.from], rank_of_[one.route.to], one.shape, {}});
+        }
+    }
+    return all;
+}
+
+void tensor_run::begin(int round, const round_decisions& decisions) {
+    network_.expect(exchanges_of(decisions));
     cast_.begin_round();
     tensor_pass::settings plan;
     plan.rank_of = rank_of_;
@@ -77,19 +97,25 @@ void tensor_run::play(int round, const round_decisions& decisions) {
         plan.averages.push_back(std::move(average));
     }
 
-    tensor_pass pass(network_, std::move(plan), backlog_);
+    pass_ = std::make_unique<tensor_pass>(network_, std::move(plan), backlog_);
     for (auto& edge : cast_.edges()) {
-        pass.spawn(edge.play_round(pass, round));
+        pass_->spawn(edge.play_round(*pass_, round));
     }
     for (auto& client : cast_.clients()) {
-        pass.spawn(client.play_round(pass, round));
+        pass_->spawn(client.play_round(*pass_, round));
     }
-    pass.run();
-    for (const auto edge : decisions.averages) {
+    averaged_ = decisions.averages;
+    pass_->start();
+}
+
+void tensor_run::end() {
+    pass_->finish();
+    for (const auto edge : averaged_) {
         if (in_group(edge)) {
-            models_[edge] = pass.average_of(edge);
+            models_[edge] = pass_->average_of(edge);
         }
     }
+    pass_.reset();
 }
 
 std::map<int, training_totals> tensor_run::take_totals() {

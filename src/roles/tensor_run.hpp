@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,12 @@ public:
     tensor_run(const deployment&, transport&, std::vector<int> rank_of, const executor_factory&,
                const tensor_view& initial, hooks = {});
 
-    /// Every rank has to call it.
+    /// Plays a round. Every rank has to call it.
     void play(int round, const round_decisions&);
+    /// play() in steps: begin(), then pass().step() until pass().done(), then end().
+    void begin(int round, const round_decisions&);
+    tensor_pass& pass() { return *pass_; }
+    void end();
 
     /// Ranks that hold the model of an edge: those that host the edge or one of its clients.
     const std::vector<int>& group_of(std::uint32_t edge) const { return groups_[edge]; }
@@ -48,6 +53,8 @@ public:
     void restore(const std::map<std::string, executor_state>&);
 
 private:
+    std::vector<exchange> exchanges_of(const round_decisions&) const;
+
     const deployment& deploy_;
     transport& network_;
     std::vector<int> rank_of_;
@@ -57,6 +64,8 @@ private:
     std::vector<tensor_view> models_;      ///< By edge
     std::map<int, std::size_t> strands_;
     tensor_pass::backlog_type backlog_;
+    std::unique_ptr<tensor_pass> pass_; ///< Of the round under way.
+    std::vector<std::uint32_t> averaged_;
 };
 
 } // namespace gaisnet

@@ -48,6 +48,11 @@ ledger_pass::ledger_pass(ledger& accounts, std::vector<std::string> names,
     }
 }
 
+void ledger_pass::record(std::function<bool(const channel&)> wanted, std::vector<smashed_message>& log) {
+    recorded_ = std::move(wanted);
+    log_ = &log;
+}
+
 void ledger_pass::spawn(std::uint32_t node, task<> role) {
     roles_.emplace_back(node, std::move(role));
     queue_.schedule(queue_.now(), node,
@@ -197,6 +202,11 @@ void ledger_pass::send(actor& from, std::uint32_t to, message_kind kind, tensor_
     const channel route{from.node, to, kind};
     const auto number = messages_.size();
     const auto bytes = tensor.bytes();
+    const bool smashed = kind == message_kind::forward || kind == message_kind::gradient;
+    const bool logged = log_ && smashed && recorded_(route);
+    if (logged) {
+        log_->push_back({route, tensor, from.cluster, -1});
+    }
     messages_.push_back({route, std::move(tensor), from.cause, bytes});
     const event_queue::action arrived{
         [](void* self, std::uint64_t message) { static_cast<ledger_pass*>(self)->deliver(message); }, this, number};
@@ -213,6 +223,9 @@ void ledger_pass::send(actor& from, std::uint32_t to, message_kind kind, tensor_
                                    this, number};
     messages_[number].event =
         ledger_.transfer(from.node, to, event_of(kind, is_edge(from)), bytes, from.cause, sent, arrived);
+    if (logged) {
+        log_->back().event = messages_[number].event;
+    }
 }
 
 void ledger_pass::deliver(std::uint64_t message) {

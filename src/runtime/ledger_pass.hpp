@@ -4,6 +4,7 @@
 #include "runtime/pass.hpp"
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,6 +16,14 @@ namespace gaisnet {
 struct average_expectation {
     std::size_t contributions = 0;
     std::int64_t elements = 0; ///< Of the domain model.
+};
+
+/// Smashed data that was sent in a round: its shape, and the transfer that the ledger charged for it.
+struct smashed_message {
+    channel route;
+    tensor_view shape;
+    int cluster = 0;
+    std::int64_t event = -1;
 };
 
 /// Peak memory of one node in a round, computed from shapes.
@@ -30,6 +39,8 @@ public:
     ledger_pass(ledger& accounts, std::vector<std::string> names,
                 std::map<std::uint32_t, average_expectation> averages);
 
+    /// Writes down smashed data between nodes for which `wanted` holds, in the order of sending.
+    void record(std::function<bool(const channel&)> wanted, std::vector<smashed_message>& log);
     /// Adds a node's role; it starts at the ledger's current time.
     void spawn(std::uint32_t node, task<> role);
     /// Runs everything to its end. \throws runtime_failure that names every node that cannot go on and what it waits
@@ -87,6 +98,8 @@ private:
     std::vector<memory_account> memory_;
     std::vector<std::pair<std::uint32_t, task<>>> roles_;
     trampoline trampoline_;
+    std::function<bool(const channel&)> recorded_;
+    std::vector<smashed_message>* log_ = nullptr;
 };
 
 const char* name_of(message_kind);

@@ -45,21 +45,27 @@ task<> tensor_pass::supervise(task<> role) {
     --unfinished_roles_;
 }
 
-void tensor_pass::run() {
+void tensor_pass::start() {
     // The last spawned is resumed first; edges come first in node order and must deliver before clients can start.
     for (auto role = roles_.rbegin(); role != roles_.rend(); ++role) {
         ready_.push_back(role->start_on(trampoline_));
     }
+}
+
+bool tensor_pass::step() {
+    if (ready_.empty()) {
+        return progress();
+    }
+    const auto next = ready_.back(); // depth first
+    ready_.pop_back();
+    trampoline_.run(next);
+    return true;
+}
+
+void tensor_pass::run() {
     int idle_turns = 0;
-    while (!all_done()) {
-        if (!ready_.empty()) { // depth first
-            const auto next = ready_.back();
-            ready_.pop_back();
-            trampoline_.run(next);
-            idle_turns = 0;
-            continue;
-        }
-        if (progress()) {
+    while (!done()) {
+        if (step()) {
             idle_turns = 0;
             continue;
         }
@@ -76,6 +82,9 @@ void tensor_pass::run() {
             std::this_thread::sleep_for(std::chrono::microseconds(idle_turns < 2000 ? 20 : 100));
         }
     }
+}
+
+void tensor_pass::finish() {
     if (failure_) {
         std::rethrow_exception(failure_);
     }
@@ -86,7 +95,7 @@ void tensor_pass::run() {
     }
 }
 
-bool tensor_pass::all_done() {
+bool tensor_pass::done() {
     return failure_ || (unfinished_roles_ == 0 && unfinished_sums_ == 0 && ready_.empty() && network_.idle());
 }
 

@@ -44,9 +44,19 @@ public:
     tensor_pass(transport& network, settings plan, backlog_type& backlog);
 
     void spawn(task<> role);
-    /// Runs until all local roles have ended and everything sent has left. \throws what a role threw.
+    /// Makes all roles ready.
+    void start();
+    /// Steps until done().
     void run();
-    /// The average of an edge of this rank, after run().
+    /// Resumes a strand, or moves messages and sums on; false when neither was possible now.
+    bool step();
+    /// True when all local roles have ended and everything sent has left, or when a role has failed.
+    bool done();
+    /// Ends the pass. \throws what a role threw.
+    void finish();
+    /// Who waits for what, a line each.
+    std::string waiting_for() const;
+    /// The average of an edge of this rank, after finish().
     const tensor_view& average_of(std::uint32_t edge) const { return averages_.at(edge).result; }
 
     void send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor) override;
@@ -74,9 +84,7 @@ private:
     void activate_clusters();
     /// Moves messages and sums on; true when something happened.
     bool progress();
-    bool all_done();
     task<> supervise(task<> role);
-    std::string waiting_for() const;
 
     transport& network_;
     settings plan_;

@@ -29,6 +29,16 @@ struct message {
     tensor_view tensor;
 };
 
+/// Something that ranks will do together: move a message, or sum over a group.
+struct exchange {
+    channel route; ///< Of a message
+    int from_rank = 0, to_rank = 0;
+    tensor_view shape;      ///< Type and shape of a message's tensor, without data.
+    std::vector<int> group; ///< Of a sum, sorted ranks; empty for a message.
+
+    bool is_sum() const { return !group.empty(); }
+};
+
 using sum_buffer = std::shared_ptr<std::vector<std::int64_t>>;
 
 /// A non-blocking sum over ranks that is under way.
@@ -54,12 +64,19 @@ public:
     virtual int ranks() const = 0;
 
     /// Sends to another rank (or to this one). Never blocks; the tensor's owner is kept until the bytes have left.
-    /// Messages between the same two ranks arrive in order.
+    /// Messages of a channel arrive in order.
     virtual void send(int destination_rank, message) = 0;
     /// Drives transfers; the next message that has completely arrived, if any.
     virtual std::optional<message> poll() = 0;
     /// True when everything sent has left this rank.
     virtual bool idle() = 0;
+
+    /// True when expect() has to be called. The same on every rank.
+    virtual bool needs_order() const { return false; }
+    /// Says what will be exchanged next, in one order that all ranks are given and that extends what depends on what.
+    /// A transport whose operations wait for their other end begins them in this order, so that no circle of waiting
+    /// can form; the others have no use for it. All that was said before must have been exchanged.
+    virtual void expect(std::vector<exchange>) {}
 
     /// Makes ready for sums over `group` (sorted ranks). It may wait for the other ranks of the group, so all of them
     /// have to call it, between rounds, in the same order of groups.

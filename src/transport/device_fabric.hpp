@@ -1,0 +1,51 @@
+#pragma once
+
+#include "transport/transport.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace gaisnet {
+
+/// A transfer that is under way.
+class pending_transfer {
+public:
+    virtual ~pending_transfer() = default;
+    /// Drives it; true when it has ended. \throws runtime_failure when it failed.
+    virtual bool done() = 0;
+};
+
+/// What moves tensors between the devices of ranks, as NCCL does: without tags, and an operation may wait until its
+/// other end has begun it. Operations of a rank run one after another in the order in which they are begun; sums may
+/// run beside messages. Beginning one never blocks.
+class device_fabric {
+public:
+    virtual ~device_fabric() = default;
+    virtual const char* name() const = 0;
+    /// The ranks that it connects, sorted.
+    virtual const std::vector<int>& members() const = 0;
+
+    /// Marks what this rank's device was given to do so far: a send waits for the end of that.
+    virtual std::shared_ptr<void> mark() = 0;
+    /// \param after a mark() made when the tensor was handed in. The caller keeps the tensor until done().
+    virtual std::unique_ptr<pending_transfer> send(int rank, const tensor_view&,
+                                                   const std::shared_ptr<void>& after) = 0;
+    /// \param arriving type and shape; gets memory, which is filled when done().
+    virtual std::unique_ptr<pending_transfer> receive(int rank, tensor_view& arriving) = 0;
+    /// As transport::prepare and transport::sum.
+    virtual void prepare(const std::vector<int>& group) = 0;
+    virtual std::unique_ptr<pending_sum> sum(sum_buffer, const std::vector<int>& group) = 0;
+    /// \throws runtime_failure when the fabric has failed since the last call. Cheap.
+    virtual void check() = 0;
+};
+
+/// Moves tensors between a device and its host.
+class host_staging {
+public:
+    virtual ~host_staging() = default;
+    /// Begins a copy into host memory, behind what the device was given to do so far.
+    /// \param copy gets the host memory, which is filled when done(). The caller keeps `tensor` until then.
+    virtual std::unique_ptr<pending_transfer> to_host(const tensor_view& tensor, tensor_view& copy) = 0;
+};
+
+} // namespace gaisnet

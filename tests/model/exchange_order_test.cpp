@@ -1,0 +1,320 @@
+// The order in which ranks begin what waits for its other end. Random role networks on random placements run over a
+// double of NCCL that buffers nothing, rank by rank in one thread, so that a circle of waiting is seen for certain.
+
+#include "base/error.hpp"
+#include "base/random.hpp"
+#include "model/shape_stage.hpp"
+#include "roles/tensor_run.hpp"
+#include "support/lab.hpp"
+#include "support/rendezvous_fabric.hpp"
+#include "transport/device_transport.hpp"
+#include "transport/loopback.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace gaisnet {
+namespace {
+
+/// A stage without a model: what it gives out depends on all that it was given, so that a message that went astray
+/// changes the result.
+class mixing_stage final : public stage_executor {
+public:
+    explicit mixing_stage(const stage_seat& seat)
+        : shapes_(seat.spec)
+        , name_(static_cast<std::uint64_t>(seat.cluster) * 100 + seat.position) {}
+
+    void load(const tensor_view& modules) override {
+        values_.assign(modules.as<float>(), modules.as<float>() + modules.elements());
+    }
+    tensor_view unload() override {
+        auto out = tensor_view::allocate({static_cast<std::int64_t>(values_.size())});
+        std::copy(values_.begin(), values_.end(), out.as<float>());
+        return out;
+    }
+    tensor_view labels(const micro_batch& micro) override {
+        auto out = tensor_view::allocate({micro.count}, element_type::int64);
+        std::iota(out.as<std::int64_t>(), out.as<std::int64_t>() + micro.count, micro.batch + micro.first);
+        return out;
+    }
+    tensor_view run(const stage_request& request) override {
+        mix(name_ + static_cast<std::uint64_t>(request.micro.batch * 1000 + request.micro.first));
+        for (const auto* given : {&request.input, &request.labels}) {
+            for (std::size_t i = 0; i < given->bytes(); ++i) {
+                mix(static_cast<std::uint64_t>(given->data[i]));
+            }
+        }
+        if (request.operation == stage_operation::step) {
+            for (auto& value : values_) {
+                value = 0.5F * value + next();
+            }
+            return {};
+        }
+        auto out = shapes_.run(request);
+        if (out.empty()) {
+            return {};
+        }
+        out = tensor_view::allocate(out.shape);
+        std::generate(out.as<float>(), out.as<float>() + out.elements(), [&] { return next(); });
+        return out;
+    }
+
+private:
+    void mix(std::uint64_t value) { state_ = (state_ ^ value) * 0x100000001b3U; }
+    float next() {
+        mix(1);
+        return static_cast<float>(state_ >> 40) / static_cast<float>(1 << 24);
+    }
+
+    shape_stage shapes_;
+    std::uint64_t name_, state_ = 0xcbf29ce484222325U;
+    std::vector<float> values_;
+};
+
+class dice {
+public:
+    explicit dice(std::uint32_t number): stream_(99, "test", "dice", 0, number) {}
+    int between(int least, int most) {
+        return least + static_cast<int>(stream_.below(static_cast<std::uint64_t>(most - least + 1)));
+    }
+    bool one_in(int n) { return between(1, n) == 1; }
+
+private:
+    random_stream stream_;
+};
+
+distribution uniform(double low, double high) { return {distribution::family::uniform, {low, high}, {}}; }
+
+scenario random_scenario(dice& roll) {
+    auto scene = lab::small_scenario();
+    scene.model.vit = {"custom", 8, 4, 8, 5, 2, 2};
+    scene.tuning.prompts = 1;
+    scene.network.edges = roll.between(1, 3);
+    scene.network.clusters = roll.between(1, 4);
+    scene.network.clients.clear();
+    for (int c = 0; c < scene.network.clusters; ++c) {
+        scene.network.clients.push_back(roll.between(1, 5));
+    }
+    scene.train.batch = roll.between(2, 4);
+    scene.train.micro_batches = roll.between(1, 4);
+    scene.train.schedule = static_cast<schedule_kind>(roll.between(0, 2));
+    if (scene.train.schedule == schedule_kind::serial) {
+        scene.train.micro_batches = 1;
+    }
+    scene.train.labels = roll.one_in(3) ? label_route::local : label_route::chain;
+    if (roll.one_in(4)) {
+        scene.cluster.edge_stage = 2;
+    }
+    scene.runtime.active_clusters = roll.between(1, 3);
+    scene.link.d2d.rate = uniform(1e5, 1e8);
+    scene.link.cs_up.rate = scene.link.cs_down.rate = uniform(1e5, 1e8);
+    scene.device.client.rate = uniform(1e6, 1e9);
+    if (roll.one_in(4)) { // much happens at the same time
+        scene.link.d2d.latency = distribution::of(0.0);
+        scene.link.d2d.rate = distribution::of(1e15);
+        scene.device.client.rate = distribution::of(1e30);
+    }
+    return scene;
+}
+
+struct played {
+    bool stuck = false;
+    std::string waiting;
+    std::vector<std::vector<float>> models; ///< By edge
+    std::uint64_t carried = 0;              ///< Messages over the fabric.
+};
+
+/// One rank of a run, with all that it needs.
+struct player {
+    std::unique_ptr<device_transport> network;
+    std::unique_ptr<tensor_run> run;
+};
+
+using reorder = std::function<void(int rank, std::vector<decided_exchange>&)>;
+
+/// Plays two rounds. The ranks take turns in random order, each for a random number of steps.
+played play(const deployment& deploy, const std::vector<int>& rank_of, const std::vector<round_forecast>& rounds,
+            dice& roll, const reorder& change = {}) {
+    const int ranks = *std::max_element(rank_of.begin(), rank_of.end()) + 1;
+    lab::rendezvous_world fabric(ranks);
+    auto base = loopback_world(ranks);
+    const auto values = initial_values(deploy.tunables, 1);
+    auto initial = tensor_view::allocate({deploy.tunable_elements});
+    std::copy(values.begin(), values.end(), initial.as<float>());
+    std::vector<player> players;
+    for (int rank = 0; rank < ranks; ++rank) {
+        auto network = std::make_unique<device_transport>(std::move(base[static_cast<std::size_t>(rank)]), nullptr,
+                                                          fabric.fabric(rank));
+        auto run = std::make_unique<tensor_run>(
+            deploy, *network, rank_of, [](const stage_seat& seat) { return std::make_unique<mixing_stage>(seat); },
+            initial);
+        players.push_back({std::move(network), std::move(run)});
+    }
+    played result;
+    std::vector<std::size_t> at(players.size(), 0); // ranks go on to the next round each when it can
+    const auto begin = [&](std::size_t rank) {
+        auto decisions = rounds[at[rank]].decisions;
+        if (change) {
+            change(static_cast<int>(rank), decisions.exchanges);
+        }
+        players[rank].run->begin(static_cast<int>(at[rank]) + 1, decisions);
+    };
+    for (std::size_t rank = 0; rank < players.size(); ++rank) {
+        begin(rank);
+    }
+    int quiet = 0;
+    auto activity = fabric.activity();
+    while (std::any_of(at.begin(), at.end(), [&](std::size_t round) { return round < rounds.size(); })) {
+        bool moved = false;
+        for (std::size_t turn = 0; turn < players.size(); ++turn) {
+            const auto rank = static_cast<std::size_t>(roll.between(0, ranks - 1));
+            if (at[rank] == rounds.size()) {
+                continue;
+            }
+            auto& run = *players[rank].run;
+            for (int steps = roll.between(1, 20); steps > 0 && !run.pass().done(); --steps) {
+                moved = run.pass().step() || moved;
+            }
+            if (run.pass().done()) {
+                run.end();
+                if (++at[rank] < rounds.size()) {
+                    begin(rank);
+                }
+                moved = true;
+            }
+        }
+        quiet = moved || fabric.activity() != activity ? 0 : quiet + 1;
+        activity = fabric.activity();
+        if (quiet > 40 * ranks) { // each rank has had many turns, and nothing happens any more
+            result.stuck = true;
+            result.waiting = fabric.waiting();
+            return result;
+        }
+    }
+    for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(deploy.net.edges); ++edge) {
+        const auto& model = players[static_cast<std::size_t>(rank_of[edge])].run->model(edge);
+        result.models.emplace_back(model.as<float>(), model.as<float>() + model.elements());
+    }
+    for (const auto& one : players) {
+        for (const auto& counter : one.network->counters()) {
+            result.carried += counter.transport == "rendezvous" ? counter.messages : 0;
+        }
+    }
+    return result;
+}
+
+struct random_network {
+    explicit random_network(std::uint32_t number): roll(number), scene(random_scenario(roll)) {
+        std::vector<std::int64_t> samples;
+        for (int c = 0; c < scene.network.edges * scene.network.clusters; ++c) {
+            samples.push_back(roll.between(3, 12));
+        }
+        deploy = lab::deploy(scene, samples);
+        const int ranks = roll.between(2, 6);
+        for (std::size_t node = 0; node < deploy.net.nodes.size(); ++node) {
+            rank_of.push_back(roll.between(0, ranks - 1));
+        }
+        rank_of.back() = ranks - 1;
+    }
+    /// Two rounds of the ledger.
+    std::vector<round_forecast> rounds() const {
+        ledger_run ledger(deploy, rank_of);
+        std::vector<round_forecast> out;
+        out.push_back(ledger.play(1));
+        out.push_back(ledger.play(2));
+        return out;
+    }
+
+    dice roll;
+    scenario scene;
+    deployment deploy;
+    std::vector<int> rank_of;
+};
+
+TEST(exchange_order, random_networks_never_wait_in_a_circle_and_compute_what_one_rank_computes) {
+    std::uint64_t carried = 0;
+    for (std::uint32_t number = 0; number < 1000; ++number) {
+        SCOPED_TRACE("network " + std::to_string(number));
+        random_network net(number);
+        const auto rounds = net.rounds();
+        const auto spread = play(net.deploy, net.rank_of, rounds, net.roll);
+        ASSERT_FALSE(spread.stuck) << spread.waiting;
+        const auto alone = play(net.deploy, std::vector<int>(net.rank_of.size(), 0), rounds, net.roll);
+        ASSERT_FALSE(alone.stuck);
+        EXPECT_EQ(spread.models, alone.models);
+        carried += spread.carried;
+    }
+    EXPECT_GT(carried, 30'000U);
+}
+
+constexpr std::uint32_t networks = 300;
+
+/// Networks in which some rank waits for ever under that order, or a message meets one of another size.
+int stuck_networks(const std::function<void(random_network&, int rank, std::vector<decided_exchange>&)>& change) {
+    int stuck = 0;
+    for (std::uint32_t number = 0; number < networks; ++number) {
+        random_network net(number);
+        try {
+            const auto run = play(net.deploy, net.rank_of, net.rounds(), net.roll,
+                                  [&](int rank, auto& exchanges) { change(net, rank, exchanges); });
+            stuck += run.stuck ? 1 : 0;
+        } catch (const std::logic_error&) {
+            ++stuck;
+        }
+    }
+    return stuck;
+}
+
+// What must not be able to pass the test above: orders that look reasonable.
+TEST(exchange_order, receives_first_is_found_to_be_wrong) {
+    EXPECT_GT(stuck_networks([](random_network& net, int rank, auto& exchanges) {
+                  std::stable_partition(exchanges.begin(), exchanges.end(), [&](const auto& one) {
+                      return one.average_of < 0 && net.rank_of[one.route.to] == rank;
+                  });
+              }),
+              static_cast<int>(networks) / 4);
+}
+
+TEST(exchange_order, another_order_on_one_rank_is_found_to_be_wrong) {
+    EXPECT_GT(stuck_networks([](random_network&, int rank, auto& exchanges) {
+                  if (rank == 1 && exchanges.size() > 4) {
+                      std::reverse(exchanges.begin(), exchanges.begin() + 4);
+                  }
+              }),
+              static_cast<int>(networks) / 10);
+}
+
+TEST(exchange_order, averages_first_is_found_to_be_wrong) {
+    EXPECT_GT(stuck_networks([](random_network&, int, auto& exchanges) {
+                  std::stable_partition(exchanges.begin(), exchanges.end(),
+                                        [](const auto& one) { return one.average_of >= 0; });
+              }),
+              static_cast<int>(networks) / 4);
+}
+
+// The ledger lets all clusters train side by side; a rank lets only some of them compute. The start times alone are
+// therefore not an order that ranks can follow.
+TEST(exchange_order, start_times_without_waves_are_found_to_be_wrong) {
+    int stuck = 0;
+    for (std::uint32_t number = 0; number < networks; ++number) {
+        random_network net(number);
+        net.scene.runtime.active_clusters = 1000; // one wave; the deployment looks at this scenario
+        const auto rounds = net.rounds();
+        net.scene.runtime.active_clusters = 1;
+        stuck += play(net.deploy, net.rank_of, rounds, net.roll).stuck ? 1 : 0;
+    }
+    EXPECT_GT(stuck, static_cast<int>(networks) / 4);
+}
+
+TEST(exchange_order, a_message_that_nobody_expects_is_an_error) {
+    lab::rendezvous_world fabric(2);
+    auto base = loopback_world(2);
+    device_transport network(std::move(base[0]), nullptr, fabric.fabric(0));
+    network.send(1, {{0, 1, message_kind::forward}, tensor_view::allocate({3})});
+    EXPECT_THROW(network.idle(), std::exception);
+}
+
+} // namespace
+} // namespace gaisnet
