@@ -50,4 +50,7 @@ struct tensor_view {
     }
 };
 
+/// Makes uninitialised memory for a tensor of that type and shape.
+using tensor_allocator = std::function<tensor_view(std::vector<std::int64_t>, element_type, memory_space)>;
+
 } // namespace gaisnet

@@ -29,9 +29,7 @@ tensor_run::tensor_run(const deployment& deploy, transport& network, std::vector
         groups_.emplace_back(groups[edge].begin(), groups[edge].end());
         models_.push_back(initial);
         set_model(edge, initial);
-        if (in_group(edge)) {
-            network_.prepare(groups_[edge]); // every rank goes through the edges in the same order
-        }
+        network_.prepare(groups_[edge]);
     }
     for (const auto& seated : cast_.executors()) {
         ++strands_[seated.seat->cluster];

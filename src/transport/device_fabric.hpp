@@ -39,13 +39,13 @@ public:
     virtual void check() = 0;
 };
 
-/// Moves tensors between a device and its host.
-class host_staging {
+/// Makes tensors of a device ready for a transport of the host.
+class tensor_staging {
 public:
-    virtual ~host_staging() = default;
-    /// Begins a copy into host memory, behind what the device was given to do so far.
-    /// \param copy gets the host memory, which is filled when done(). The caller keeps `tensor` until then.
-    virtual std::unique_ptr<pending_transfer> to_host(const tensor_view& tensor, tensor_view& copy) = 0;
+    virtual ~tensor_staging() = default;
+    /// Begins behind what the device was given to do so far.
+    /// \param staged gets the tensor that may be sent when done(). The caller keeps `tensor` until then.
+    virtual std::unique_ptr<pending_transfer> stage(const tensor_view& tensor, tensor_view& staged) = 0;
 };
 
 } // namespace gaisnet

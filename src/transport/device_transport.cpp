@@ -29,7 +29,7 @@ private:
     std::shared_ptr<handed_sum> handed_;
 };
 
-device_transport::device_transport(std::unique_ptr<transport> base, std::unique_ptr<host_staging> staging,
+device_transport::device_transport(std::unique_ptr<transport> base, std::unique_ptr<tensor_staging> staging,
                                    std::unique_ptr<device_fabric> fabric)
     : base_(std::move(base))
     , staging_(std::move(staging))
@@ -71,12 +71,13 @@ void device_transport::expect(std::vector<exchange> next) {
 void device_transport::send(int destination, message sent) {
     if (carries({sent.route, rank(), destination, sent.tensor, {}})) {
         handed_messages_[sent.route].push_back({std::move(sent.tensor), fabric_->mark()});
-    } else if (sent.tensor.memory == memory_space::device && staging_) {
+    } else if (sent.tensor.memory == memory_space::device) {
+        ensure(staging_ != nullptr, "a tensor on a device has a way off it");
         auto& next = staged_.emplace_back();
         next.destination = destination;
         next.route = sent.route;
         next.tensor = std::move(sent.tensor);
-        next.transfer = staging_->to_host(next.tensor, next.copy);
+        next.transfer = staging_->stage(next.tensor, next.ready);
     } else {
         base_->send(destination, std::move(sent));
     }
@@ -130,8 +131,8 @@ void device_transport::move_on() {
         under_way_.pop_front();
     }
     while (!staged_.empty() && staged_.front().transfer->done()) {
-        auto& ready = staged_.front();
-        base_->send(ready.destination, {ready.route, std::move(ready.copy)});
+        auto& next = staged_.front();
+        base_->send(next.destination, {next.route, std::move(next.ready)});
         staged_.pop_front();
     }
     if (fabric_) {

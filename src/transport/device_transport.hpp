@@ -20,9 +20,9 @@ namespace gaisnet {
 /// so it ends: ranks cannot wait in a circle.
 class device_transport final : public transport {
 public:
-    /// \param base carries what the fabric does not. \param staging may be null when tensors never lie on a device, or
-    /// when `base` takes those that do. \param fabric may be null.
-    device_transport(std::unique_ptr<transport> base, std::unique_ptr<host_staging> staging,
+    /// \param base carries what the fabric does not. \param staging may be null when no tensor lies on a device.
+    /// \param fabric null on all ranks, or on none: a rank that it does not connect has one too.
+    device_transport(std::unique_ptr<transport> base, std::unique_ptr<tensor_staging> staging,
                      std::unique_ptr<device_fabric> fabric);
     ~device_transport() override;
 
@@ -60,7 +60,7 @@ private:
     struct staged {
         int destination = 0;
         channel route;
-        tensor_view tensor, copy;
+        tensor_view tensor, ready;
         std::unique_ptr<pending_transfer> transfer;
     };
     class ordered_sum;
@@ -73,7 +73,7 @@ private:
     void move_on();
 
     std::unique_ptr<transport> base_;
-    std::unique_ptr<host_staging> staging_;
+    std::unique_ptr<tensor_staging> staging_;
     std::unique_ptr<device_fabric> fabric_;
     std::deque<exchange> expected_; ///< This rank's, of those that the fabric carries.
     std::map<channel, std::deque<outgoing>> handed_messages_;

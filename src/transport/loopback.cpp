@@ -1,5 +1,7 @@
 #include "transport/loopback.hpp"
 
+#include "base/error.hpp"
+
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -81,6 +83,7 @@ public:
     int ranks() const override { return static_cast<int>(shared_->mailboxes.size()); }
 
     void send(int destination, message sent) override {
+        ensure(destination >= 0 && destination < ranks(), "a message goes to a rank that exists");
         count_local(sent.tensor.bytes());
         const std::lock_guard lock(shared_->guard);
         shared_->mailboxes[static_cast<std::size_t>(destination)].push_back(std::move(sent));

@@ -78,8 +78,8 @@ public:
     /// can form; the others have no use for it. All that was said before must have been exchanged.
     virtual void expect(std::vector<exchange>) {}
 
-    /// Makes ready for sums over `group` (sorted ranks). It may wait for the other ranks of the group, so all of them
-    /// have to call it, between rounds, in the same order of groups.
+    /// Makes ready for sums over `group` (sorted ranks). It may wait for other ranks: every rank has to call it, member
+    /// or not, between rounds, for the same groups in the same order.
     virtual void prepare(const std::vector<int>& group) = 0;
     /// Element-wise sum over a prepared `group` (sorted ranks that include this one) in place. The transport keeps the
     /// buffer as long as it may be written to, also when the caller gives up. Every rank of the group has to call it,

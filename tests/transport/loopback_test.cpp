@@ -10,7 +10,7 @@ TEST(loopback, conforms_with_one_to_four_ranks) {
         auto world = loopback_world(ranks);
         std::vector<std::jthread> threads;
         for (auto& one : world) {
-            threads.emplace_back([&network = *one] { conformance::everything(network); });
+            threads.emplace_back([&network = *one] { conformance::everything({network}); });
         }
     }
 }

@@ -1,43 +1,40 @@
-// Run under mpirun with any number of ranks; every rank runs every test, and all fail when one does.
+// Run under mpirun with any number of ranks.
 
 #include "transport/mpi/mpi_transport.hpp"
 
+#include "support/mpi_main.hpp"
 #include "transport/conformance.hpp"
 
 #include <unistd.h>
 
-#include <cstdio>
-
 namespace gaisnet {
 namespace {
 
-const mpi_session* session = nullptr;
-
 TEST(mpi, conforms) {
-    mpi_transport network(*session);
-    conformance::everything(network);
+    mpi_transport network(lab::mpi());
+    conformance::everything({network});
 }
 
 TEST(mpi, conforms_when_everything_goes_in_small_chunks) {
-    mpi_transport network(*session, {64, 1 << 16, 100});
-    conformance::everything(network);
+    mpi_transport network(lab::mpi(), {64, 1 << 16, 100});
+    conformance::everything({network});
 }
 
 TEST(mpi, a_message_above_two_gibibytes) {
     const auto free_bytes = static_cast<std::int64_t>(::sysconf(_SC_AVPHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
-    int enough = session->ranks() > 1 && free_bytes > (std::int64_t{6} << 30) ? 1 : 0;
+    int enough = lab::mpi().ranks() > 1 && free_bytes > (std::int64_t{6} << 30) ? 1 : 0;
     MPI_Bcast(&enough, 1, MPI_INT, 0, MPI_COMM_WORLD); // memory falls while the others look
     if (!enough) {
         GTEST_SKIP() << "a message above 2 GiB needs two ranks and 6 GiB of free memory, of which "
                      << (free_bytes >> 20) << " MiB are there";
     }
-    mpi_transport network(*session);
+    mpi_transport network(lab::mpi());
     constexpr std::int64_t bytes = (std::int64_t{2} << 30) + (200 << 20);
     if (network.rank() == 0 && network.ranks() > 1) {
         network.send(1, {{0, 1, message_kind::modules}, conformance::pattern(bytes, 7)});
     }
     if (network.rank() == 1) {
-        const auto arrived = conformance::receive(network, 1);
+        const auto arrived = conformance::receive({network}, 1);
         ASSERT_EQ(arrived.size(), 1U);
         EXPECT_EQ(arrived[0].tensor.bytes(), static_cast<std::size_t>(bytes));
         EXPECT_TRUE(conformance::holds_pattern(arrived[0].tensor, 7));
@@ -47,26 +44,3 @@ TEST(mpi, a_message_above_two_gibibytes) {
 
 } // namespace
 } // namespace gaisnet
-
-int main(int argc, char** argv) {
-    testing::InitGoogleTest(&argc, argv);
-    gaisnet::mpi_session mpi(argc, argv);
-    gaisnet::session = &mpi;
-    if (mpi.rank() != 0) { // the other ranks print only what fails
-        auto& listeners = testing::UnitTest::GetInstance()->listeners();
-        auto* printer = listeners.Release(listeners.default_result_printer());
-        class failures_only final : public testing::EmptyTestEventListener {
-            void OnTestPartResult(const testing::TestPartResult& result) override {
-                if (result.failed()) {
-                    std::fprintf(stderr, "%s:%d: %s\n", result.file_name() ? result.file_name() : "?",
-                                 result.line_number(), result.message());
-                }
-            }
-        };
-        delete printer;
-        listeners.Append(new failures_only);
-    }
-    int failed = RUN_ALL_TESTS(), any = 0;
-    MPI_Allreduce(&failed, &any, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
-    return any;
-}

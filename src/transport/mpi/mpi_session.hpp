@@ -49,6 +49,9 @@ public:
     [[noreturn]] static void abort(int code);
     static std::string version();
 
+    /// True when this MPI reads and writes device memory (CUDA-aware), as it says itself.
+    static bool takes_device_memory();
+
     /// True under mpirun, srun and the like. Alone, the program needs no MPI.
     static bool started_by_launcher();
 

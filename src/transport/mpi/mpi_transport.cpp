@@ -35,6 +35,7 @@ std::vector<std::byte> make_envelope(const message& sent, bool with_data) {
     out.put(sent.route.to);
     out.put(sent.route.kind);
     out.put(sent.tensor.type);
+    out.put(sent.tensor.memory);
     out.put(sent.tensor.shape);
     out.put(with_data);
     if (with_data) {
@@ -87,6 +88,9 @@ mpi_transport::mpi_transport(const mpi_session& session, mpi_limits limits)
     : rank_(session.rank())
     , ranks_(session.ranks())
     , limits_(limits)
+    , allocate_([](std::vector<std::int64_t> shape, element_type type, memory_space) {
+        return tensor_view::allocate(std::move(shape), type);
+    })
     , messages_(mpi_communicator::duplicate_world())
     , collectives_(mpi_communicator::duplicate_world()) {}
 
@@ -98,6 +102,7 @@ void mpi_transport::count_local(std::uint64_t bytes) {
 }
 
 void mpi_transport::send(int destination, message sent) {
+    ensure(destination >= 0 && destination < ranks_, "a message goes to a rank that exists");
     const auto bytes = sent.tensor.bytes();
     if (destination == rank_) {
         count_local(bytes);
@@ -106,7 +111,7 @@ void mpi_transport::send(int destination, message sent) {
     }
     ++mpi_.messages;
     mpi_.bytes += bytes;
-    const bool with_data = bytes <= limits_.inline_bytes;
+    const bool with_data = bytes <= limits_.inline_bytes && sent.tensor.memory == memory_space::host;
     auto& out = outgoing_.emplace_back();
     out.envelope = make_envelope(sent, with_data);
     out.requests.push_back(MPI_REQUEST_NULL);
@@ -158,10 +163,13 @@ void mpi_transport::open(incoming& next, int source) {
     next.arrived.route.to = in.get<std::uint32_t>();
     next.arrived.route.kind = in.get<message_kind>();
     const auto type = in.get<element_type>();
+    const auto memory = in.get<memory_space>();
     auto shape = in.get_list<std::int64_t>();
     const bool with_data = in.get<bool>();
     auto& tensor = next.arrived.tensor;
-    tensor = shape.empty() ? tensor_view{} : tensor_view::allocate(std::move(shape), type);
+    if (!shape.empty()) {
+        tensor = allocate_(std::move(shape), type, memory);
+    }
     const auto bytes = tensor.bytes();
     next.requests.clear();
     if (with_data) {
@@ -213,8 +221,11 @@ bool mpi_transport::idle() {
 }
 
 void mpi_transport::prepare(const std::vector<int>& group) {
+    if (group.size() == 1 || !std::binary_search(group.begin(), group.end(), rank_)) {
+        return;
+    }
     auto& known = groups_[group];
-    if (group.size() > 1 && known.get() == MPI_COMM_NULL) {
+    if (known.get() == MPI_COMM_NULL) {
         MPI_Group all = MPI_GROUP_NULL, some = MPI_GROUP_NULL;
         MPI_Comm made = MPI_COMM_NULL;
         GAISNET_MPI(MPI_Comm_group, collectives_.get(), &all);

@@ -17,13 +17,17 @@ struct mpi_limits {
     std::size_t sum_elements = std::size_t{4} << 20;
 };
 
-/// Messages over MPI. Every message is an envelope (route, type, shape); a large tensor follows in chunks. Receives are
-/// matched by the envelope, so no rank has to know what comes. All calls are non-blocking; waiting polls.
+/// Messages over MPI. Every message is an envelope (route, type, shape); a large tensor follows in chunks, and so does
+/// any tensor on a device, which only a CUDA-aware MPI can take. Receives are matched by the envelope, so no rank has to
+/// know what comes. All calls are non-blocking; waiting polls.
 class mpi_transport final : public transport {
 public:
     /// Every rank has to call it.
     explicit mpi_transport(const mpi_session&, mpi_limits limits = {});
     ~mpi_transport() override;
+
+    /// Where arriving tensors go from now on. Without it, and on the device only with an MPI that can, to the host.
+    void use_memory(tensor_allocator allocate) { allocate_ = std::move(allocate); }
 
     int rank() const override { return rank_; }
     int ranks() const override { return ranks_; }
@@ -58,6 +62,7 @@ private:
 
     int rank_, ranks_;
     mpi_limits limits_;
+    tensor_allocator allocate_;
     mpi_communicator messages_, collectives_;
     std::map<std::vector<int>, mpi_communicator> groups_;
     std::vector<sum_buffer> abandoned_; ///< Of sums that were given up while MPI may still write to them.

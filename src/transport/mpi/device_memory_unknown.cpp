@@ -1,0 +1,9 @@
+// Of an MPI that cannot be asked whether it is CUDA-aware: tensors then go through host memory.
+
+#include "transport/mpi/mpi_session.hpp"
+
+namespace gaisnet {
+
+bool mpi_session::takes_device_memory() { return false; }
+
+} // namespace gaisnet

@@ -1,0 +1,84 @@
+#include "transport/nccl/handles.hpp"
+
+#include "base/error.hpp"
+
+#include <exception>
+
+namespace gaisnet {
+
+namespace {
+
+std::string speaker = "this process";
+
+} // namespace
+
+void set_device_speaker(std::string who) { speaker = std::move(who); }
+
+void check_cuda(cudaError_t code, const char* call) {
+    if (code != cudaSuccess) {
+        throw runtime_failure(std::string(call) + " failed on " + speaker + ": " + cudaGetErrorString(code) + " (" +
+                              cudaGetErrorName(code) + ")");
+    }
+}
+
+void check_nccl(ncclResult_t code, const char* call, ncclComm_t comm) {
+    if (code == ncclSuccess || code == ncclInProgress) {
+        return;
+    }
+    std::string text = std::string(call) + " failed on " + speaker + ": " + ncclGetErrorString(code);
+    const char* more = ncclGetLastError(comm);
+    if (more && *more) {
+        text += std::string("; ") + more;
+    }
+    throw runtime_failure(text);
+}
+
+cuda_stream::cuda_stream() { GAISNET_CUDA(cudaStreamCreateWithFlags, &stream_, cudaStreamNonBlocking); }
+
+cuda_stream::~cuda_stream() {
+    if (stream_) {
+        cudaStreamDestroy(stream_); // nothing can be done about a failure here
+    }
+}
+
+cuda_event::cuda_event() { GAISNET_CUDA(cudaEventCreateWithFlags, &event_, cudaEventDisableTiming); }
+
+cuda_event::~cuda_event() {
+    if (event_) {
+        cudaEventDestroy(event_);
+    }
+}
+
+void cuda_event::record(cudaStream_t stream) { GAISNET_CUDA(cudaEventRecord, event_, stream); }
+
+bool cuda_event::reached() const {
+    const auto code = cudaEventQuery(event_);
+    if (code == cudaErrorNotReady) {
+        return false;
+    }
+    check_cuda(code, "cudaEventQuery");
+    return true;
+}
+
+nccl_communicator::nccl_communicator(int ranks, const ncclUniqueId& id, int rank) {
+    GAISNET_NCCL(ncclCommInitRank, &comm_, ranks, id, rank);
+}
+
+nccl_communicator::~nccl_communicator() {
+    if (!comm_) {
+        return;
+    }
+    if (std::uncaught_exceptions() > 0) {
+        ncclCommAbort(comm_);
+    } else {
+        ncclCommDestroy(comm_);
+    }
+}
+
+void nccl_communicator::check() const {
+    ncclResult_t state = ncclSuccess;
+    check_nccl(ncclCommGetAsyncError(comm_, &state), "ncclCommGetAsyncError", comm_);
+    check_nccl(state, "an NCCL operation", comm_);
+}
+
+} // namespace gaisnet

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+#include <nccl.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace gaisnet {
+
+/// Who speaks in error messages: "rank 2 on host n1, GPU 0". Set once, when a rank gets its device.
+void set_device_speaker(std::string who);
+
+/// Throws runtime_failure naming the call, CUDA's reason and the speaker unless `code` is cudaSuccess.
+void check_cuda(cudaError_t code, const char* call);
+/// The same for NCCL, with what ncclGetLastError adds. ncclInProgress is no failure.
+void check_nccl(ncclResult_t code, const char* call, ncclComm_t comm = nullptr);
+
+#define GAISNET_CUDA(function, ...) ::gaisnet::check_cuda(function(__VA_ARGS__), #function)
+#define GAISNET_NCCL(function, ...) ::gaisnet::check_nccl(function(__VA_ARGS__), #function)
+
+/// Owns a stream that does not wait for the default stream, where LibTorch computes.
+class cuda_stream {
+public:
+    cuda_stream();
+    cuda_stream(cuda_stream&& other) noexcept: stream_(std::exchange(other.stream_, nullptr)) {}
+    cuda_stream& operator=(cuda_stream&& other) noexcept {
+        std::swap(stream_, other.stream_);
+        return *this;
+    }
+    ~cuda_stream();
+    cudaStream_t get() const { return stream_; }
+
+private:
+    cudaStream_t stream_ = nullptr;
+};
+
+/// Owns an event without timing.
+class cuda_event {
+public:
+    cuda_event();
+    cuda_event(cuda_event&& other) noexcept: event_(std::exchange(other.event_, nullptr)) {}
+    cuda_event& operator=(cuda_event&& other) noexcept {
+        std::swap(event_, other.event_);
+        return *this;
+    }
+    ~cuda_event();
+    cudaEvent_t get() const { return event_; }
+    /// Marks the end of what the stream was given so far.
+    void record(cudaStream_t);
+    /// True when that has ended. \throws runtime_failure when something in the stream failed.
+    bool reached() const;
+
+private:
+    cudaEvent_t event_ = nullptr;
+};
+
+/// Owns a communicator. While an exception is under way its peers may be gone: it is then aborted, not destroyed.
+class nccl_communicator {
+public:
+    nccl_communicator() = default;
+    /// Blocks until all `ranks` have called it with the same id.
+    nccl_communicator(int ranks, const ncclUniqueId&, int rank);
+    nccl_communicator(nccl_communicator&& other) noexcept: comm_(std::exchange(other.comm_, nullptr)) {}
+    nccl_communicator& operator=(nccl_communicator&& other) noexcept {
+        std::swap(comm_, other.comm_);
+        return *this;
+    }
+    ~nccl_communicator();
+    ncclComm_t get() const { return comm_; }
+    /// \throws runtime_failure when an operation has failed since.
+    void check() const;
+
+private:
+    ncclComm_t comm_ = nullptr;
+};
+
+} // namespace gaisnet

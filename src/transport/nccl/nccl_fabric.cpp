@@ -1,0 +1,159 @@
+#include "transport/nccl/nccl_fabric.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace gaisnet {
+
+namespace {
+
+int place_in(const std::vector<int>& group, int rank) {
+    const auto found = std::lower_bound(group.begin(), group.end(), rank);
+    ensure(found != group.end() && *found == rank, "a peer belongs to the group");
+    return static_cast<int>(found - group.begin());
+}
+
+class pending_event final : public pending_transfer {
+public:
+    explicit pending_event(cudaStream_t stream) { event_.record(stream); }
+    bool done() override { return event_.reached(); }
+
+private:
+    cuda_event event_;
+};
+
+class nccl_sum final : public pending_sum {
+public:
+    nccl_sum(sum_buffer buffer, tensor_view staged, tensor_view summed, cudaStream_t stream,
+             std::vector<tensor_view>& abandoned)
+        : buffer_(std::move(buffer))
+        , staged_(std::move(staged))
+        , summed_(std::move(summed))
+        , abandoned_(abandoned) {
+        end_.record(stream);
+    }
+    ~nccl_sum() override {
+        if (!done_) {
+            abandoned_.push_back(std::move(staged_));
+            abandoned_.push_back(std::move(summed_));
+        }
+    }
+    nccl_sum(const nccl_sum&) = delete;
+    nccl_sum& operator=(const nccl_sum&) = delete;
+    bool done() override {
+        if (!done_ && end_.reached()) {
+            std::memcpy(buffer_->data(), staged_.data, staged_.bytes());
+            done_ = true;
+        }
+        return done_;
+    }
+
+private:
+    sum_buffer buffer_;
+    tensor_view staged_, summed_; ///< On the host and on the device.
+    std::vector<tensor_view>& abandoned_;
+    cuda_event end_;
+    bool done_ = false;
+};
+
+class finished_sum final : public pending_sum {
+public:
+    bool done() override { return true; }
+};
+
+} // namespace
+
+nccl_fabric::nccl_fabric(transport& base, std::vector<int> members, std::shared_ptr<cuda_memory> memory,
+                         std::size_t sum_elements)
+    : base_(base)
+    , members_(std::move(members))
+    , memory_(std::move(memory))
+    , sum_elements_(sum_elements)
+    , messages_(connect(members_)) {}
+
+nccl_fabric::~nccl_fabric() = default;
+
+nccl_communicator nccl_fabric::connect(const std::vector<int>& group) {
+    ncclUniqueId id{};
+    std::vector<std::byte> bytes(sizeof id);
+    if (base_.rank() == group.front()) {
+        GAISNET_NCCL(ncclGetUniqueId, &id);
+        std::memcpy(bytes.data(), &id, sizeof id);
+    }
+    base_.broadcast(bytes, group.front());
+    std::memcpy(&id, bytes.data(), sizeof id);
+    if (!std::binary_search(group.begin(), group.end(), base_.rank())) {
+        return {};
+    }
+    return {static_cast<int>(group.size()), id, place_in(group, base_.rank())};
+}
+
+std::shared_ptr<void> nccl_fabric::mark() {
+    auto event = std::make_shared<cuda_event>();
+    event->record(nullptr); // the default stream, where the tensor is computed
+    return event;
+}
+
+std::unique_ptr<pending_transfer> nccl_fabric::ends_here(cudaStream_t stream) const {
+    return std::make_unique<pending_event>(stream);
+}
+
+std::unique_ptr<pending_transfer> nccl_fabric::send(int rank, const tensor_view& tensor,
+                                                    const std::shared_ptr<void>& after) {
+    const auto stream = message_stream_.get();
+    GAISNET_CUDA(cudaStreamWaitEvent, stream, static_cast<cuda_event*>(after.get())->get(), 0);
+    check_nccl(ncclSend(tensor.data, tensor.bytes(), ncclUint8, place_in(members_, rank), messages_.get(), stream),
+               "ncclSend", messages_.get());
+    return ends_here(stream);
+}
+
+std::unique_ptr<pending_transfer> nccl_fabric::receive(int rank, tensor_view& arriving) {
+    const auto stream = message_stream_.get();
+    arriving = memory_->device(std::move(arriving.shape), arriving.type, stream);
+    check_nccl(ncclRecv(arriving.data, arriving.bytes(), ncclUint8, place_in(members_, rank), messages_.get(), stream),
+               "ncclRecv", messages_.get());
+    return ends_here(stream);
+}
+
+void nccl_fabric::prepare(const std::vector<int>& group) {
+    if (!groups_.contains(group)) {
+        groups_.emplace(group, connect(group));
+    }
+}
+
+std::unique_ptr<pending_sum> nccl_fabric::sum(sum_buffer buffer, const std::vector<int>& group) {
+    if (buffer->empty()) {
+        return std::make_unique<finished_sum>();
+    }
+    const auto comm = groups_.at(group).get();
+    const auto stream = sum_stream_.get();
+    const std::vector<std::int64_t> shape{static_cast<std::int64_t>(buffer->size())};
+    // From page-locked memory, because a copy from other memory makes the host wait for the stream.
+    auto staged = memory_->pinned(shape, element_type::int64);
+    auto summed = memory_->device(shape, element_type::int64, stream);
+    std::memcpy(staged.data, buffer->data(), staged.bytes());
+    for (std::size_t first = 0; first < buffer->size(); first += sum_elements_) {
+        const auto count = std::min(sum_elements_, buffer->size() - first);
+        auto* host = staged.as<std::int64_t>() + first;
+        auto* device = summed.as<std::int64_t>() + first;
+        GAISNET_CUDA(cudaMemcpyAsync, device, host, count * sizeof *host, cudaMemcpyHostToDevice, stream);
+        check_nccl(ncclAllReduce(device, device, count, ncclInt64, ncclSum, comm, stream), "ncclAllReduce", comm);
+        GAISNET_CUDA(cudaMemcpyAsync, host, device, count * sizeof *host, cudaMemcpyDeviceToHost, stream);
+    }
+    return std::make_unique<nccl_sum>(std::move(buffer), std::move(staged), std::move(summed), stream, abandoned_);
+}
+
+void nccl_fabric::check() {
+    if (messages_.get()) {
+        messages_.check();
+    }
+    for (const auto& [group, comm] : groups_) {
+        if (comm.get()) {
+            comm.check();
+        }
+    }
+}
+
+} // namespace gaisnet

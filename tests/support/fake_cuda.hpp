@@ -1,0 +1,29 @@
+#pragma once
+
+// A double of the parts of CUDA and NCCL that the NCCL transport uses, so that its code runs on machines without a GPU.
+// Ranks are threads, each with its own current device; device memory is host memory. Streams other than the default one
+// are queues that only move on when somebody asks an event or waits for a stream. NCCL buffers nothing: a send ends when
+// it and its receive are at the heads of their streams.
+
+#include <nccl.h>
+
+#include <string>
+
+namespace gaisnet::fake_cuda {
+
+/// GPUs that every thread sees from now on; 0: as on a machine without a driver.
+void set_devices(int count);
+/// Bytes of device memory, all of it free.
+void set_memory(std::size_t bytes);
+/// The next NCCL operation of this thread fails in this way.
+void fail_next(ncclResult_t, const std::string& last_error);
+/// Communicators of this thread report this as their asynchronous state.
+void set_async_error(ncclResult_t);
+/// Tensors and communicators that were made and not let go.
+int living_allocations();
+int living_communicators();
+/// Bytes that ncclSend and ncclAllReduce of all threads were given.
+std::size_t bytes_sent();
+std::size_t bytes_summed();
+
+} // namespace gaisnet::fake_cuda
