@@ -165,6 +165,19 @@ def print_transport(table):
                  for name in numpy.unique(rows["transport"])])
 
 
+def print_ranks(ranks):
+    """Where the processes ran: a line each, the middle left out when there are many."""
+    print("\nRanks")
+    rows = ranks[:]
+    most = 16
+    for row in rows[:most]:
+        gpu = f", GPU {row['gpu']} {text(row['gpu_uuid'])}" if row["gpu"] >= 0 else ""
+        print(f"  {row['rank']:<6}{text(row['host'])}, cores {text(row['cores'])}, {text(row['device'])}{gpu}, "
+              f"{text(row['transport'])}")
+    if len(rows) > most:
+        print(f"  ... and {len(rows) - most} more")
+
+
 def print_tables(file):
     print("\nTables")
 
@@ -188,6 +201,7 @@ def summarise(path):
             print_links(file["rounds"])
             print_roles(file)
             print_transport(file["communication/transport"])
+            print_ranks(file["topology/ranks"])
         else:
             print("\nNo round has ended yet.")
         print_tables(file)

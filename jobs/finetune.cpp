@@ -64,6 +64,7 @@ public:
         if (run_.scene->data.source == data_source::folder) {
             identity_ += fmt::format("data.root.hash = {:016x}\n", run_.data->fingerprint());
         }
+        identity_ += fmt::format("device.kind = {}\n", here_.devices().cuda ? "cuda" : "cpu");
         resume_from_ = find_checkpoint();
         if (here_.root()) {
             ledger_ = std::make_unique<ledger_run>(*run_.deploy,
@@ -229,9 +230,10 @@ private:
         check_modules_path(scene);
         const auto nodes = describe_nodes(*run_.deploy, run_.rank_of);
         const auto links = describe_links(*run_.deploy);
+        const auto ranks = describe_ranks(here_.devices());
         if (resume_from_) {
             recorder_.emplace(recorder::resume(scene.output, resume_from_->row_counts, resume_from_->identity, nodes,
-                                               {scene.overwrite, scene.events}));
+                                               {scene.overwrite, scene.events, ranks}));
             remove_checkpoints_after(checkpoint_folder(scene.output), resume_from_->rounds.size());
             return;
         }
@@ -248,7 +250,7 @@ private:
         // A run that was killed before its first checkpoint begins anew when told to resume.
         const bool replace =
             scene.overwrite || (scene.resume == "auto" && recorder::is_unfinished(scene.output, identity_));
-        recorder_.emplace(recorder::create(scene.output, header, nodes, links, {replace, scene.events}));
+        recorder_.emplace(recorder::create(scene.output, header, nodes, links, {replace, scene.events, ranks}));
         remove_checkpoints_after(checkpoint_folder(scene.output), 0); // of another run with this output
     }
 

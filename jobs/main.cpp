@@ -72,7 +72,7 @@ int main(int argc, char** argv) {
                     for (const auto& [name, version] : library_versions(*here)) {
                         fmt::print("  {} {}\n", name, version);
                     }
-                    fmt::print("  devices: CPU\n");
+                    fmt::print("  devices: {}\n", accelerator_summary());
                 }
                 return 0;
             }

@@ -29,7 +29,7 @@ void train(const prepared_run& run, tuned_vit& model, optimizer& steps, sample_s
         const auto index = (round - 1) * plan.batches_a_round + i;
         const auto batch = plan.batch_at(index);
         const auto logits = model.forward(to_torch(source.images(batch)));
-        const auto loss = at::cross_entropy_loss(logits, to_torch(source.labels(batch)));
+        const auto loss = at::cross_entropy_loss(logits, to_torch(source.labels(batch)).to(logits.device()));
         run_backward(loss, {});
         steps.step(model.parameters(), deploy.learning_rate(cluster, index));
     }

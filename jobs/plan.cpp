@@ -28,7 +28,10 @@ exit_code plan(const command_line& given, session& here) {
         check_modules_path(*run.scene);
     }
     if (given.dry_run) {
-        fmt::print("{}", describe(run, here.ranks()));
+        fmt::print("{}", describe(run));
+        if (run.ranks == here.ranks() && !here.devices().ranks.empty()) {
+            fmt::print("{}", describe_devices(here.devices()));
+        }
     }
     const auto start = std::chrono::steady_clock::now();
     ledger_run ledger(*run.deploy);
@@ -52,6 +55,9 @@ exit_code plan(const command_line& given, session& here) {
     summary.stop_reason = fmt::format("train.rounds = {}", run.scene->train.rounds);
     summary.clock = "virtual";
     fmt::print("{}", report(summary));
+    if (given.dry_run && given.command == "finetune") {
+        fmt::print("as a Slurm job:\n{}\n", sbatch_line(given, *run.scene, run.ranks));
+    }
     std::fflush(stdout);
     spdlog::info("ledger: {} events in {:.3f} s ({:.0f} events/s)", ledger.events_fired(), elapsed.count(),
                  static_cast<double>(ledger.events_fired()) / elapsed.count());

@@ -78,6 +78,10 @@ public:
                                           "most {} ranks can be used",
                                           shards, here.ranks(), shards));
         }
+        if (scene_.compute.device == device_choice::cuda || scene_.compute.precision != compute_precision::fp32) {
+            throw usage_error(
+                "pretrain computes on CPUs in fp32: device = cpu or auto with precision = fp32 is accepted");
+        }
         if (images_.size() < static_cast<std::size_t>(scene_.pretrain.batch)) {
             throw usage_error(fmt::format("pretrain.samples = {}: {} images of {} domains are less than one batch, "
                                           "pretrain.batch = {}",

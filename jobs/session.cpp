@@ -1,8 +1,12 @@
 #include "session.hpp"
 
 #include "base/error.hpp"
+#include "model/torch_support.hpp"
+#include "transport/device_transport.hpp"
 #include "transport/loopback.hpp"
 #include "transport/mpi/mpi_transport.hpp"
+
+#include <sched.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -16,6 +20,28 @@ namespace {
 
 volatile std::sig_atomic_t requeue_signal = 0;
 volatile std::sig_atomic_t interrupt_signal = 0;
+
+/// "0-3,8": the cores that this process may run on.
+std::string usable_cores() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) {
+        return "unknown";
+    }
+    std::string text;
+    for (int core = 0; core < CPU_SETSIZE; ++core) {
+        if (!CPU_ISSET(core, &set)) {
+            continue;
+        }
+        int last = core;
+        while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, &set)) {
+            ++last;
+        }
+        text += (text.empty() ? "" : ",") + std::to_string(core) + (last > core ? "-" + std::to_string(last) : "");
+        core = last;
+    }
+    return text;
+}
 
 void on_requeue(int) { requeue_signal = 1; }
 void on_interrupt(int) {
@@ -32,12 +58,46 @@ session::session(int& argc, char**& argv) {
         mpi_ = std::make_unique<mpi_session>(argc, argv);
     }
     if (mpi_ && mpi_->ranks() > 1) {
-        network_ = std::make_unique<mpi_transport>(*mpi_);
+        auto made = std::make_unique<mpi_transport>(*mpi_);
+        between_hosts_ = made.get();
+        network_ = std::move(made);
     } else {
         network_ = std::move(loopback_world(1).front());
     }
     std::signal(SIGINT, on_interrupt);
     std::signal(SIGUSR2, on_interrupt);
+}
+
+const device_plan& session::find_devices(device_choice choice, bool nccl_shares_gpu) {
+    note("looking for GPUs");
+    rank_report mine;
+    mine.host = host();
+    mine.cores = usable_cores();
+    if (choice == device_choice::cpu) {
+        mine.why_none = "device = cpu";
+    } else {
+        look_for_gpus(mine);
+        mine.mpi_takes_device = mpi_ && mpi_session::takes_device_memory();
+        if (!mine.gpus.empty() && !torch_has_cuda()) {
+            mine.gpus.clear();
+            mine.why_none = "this LibTorch finds none";
+        }
+    }
+    devices_ = plan_devices(choice, nccl_shares_gpu, exchange_reports(network(), mine));
+    return devices_;
+}
+
+void session::open_devices() {
+    if (!devices_.cuda) {
+        return;
+    }
+    note("opening the GPU");
+    gpu_ = open_accelerator(devices_, rank());
+    if (between_hosts_) {
+        between_hosts_->use_memory(gpu_->allocator());
+    }
+    auto fabric = devices_.nccl.empty() ? nullptr : gpu_->fabric(network());
+    network_ = std::make_unique<device_transport>(std::move(network_), gpu_->staging(), std::move(fabric));
 }
 
 void session::accept_requeue() {

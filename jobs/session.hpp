@@ -1,8 +1,11 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "transport/accelerator.hpp"
+#include "transport/device_plan.hpp"
 #include "transport/mpi/heartbeat.hpp"
 #include "transport/mpi/mpi_session.hpp"
+#include "transport/mpi/mpi_transport.hpp"
 #include "transport/transport.hpp"
 
 #include <memory>
@@ -25,6 +28,16 @@ public:
     std::string host() const;
     std::string mpi_version() const;
 
+    /// Decides what the ranks compute on, from what each of them finds. Every rank has to call it.
+    /// \throws usage_error as plan_devices does.
+    const device_plan& find_devices(device_choice, bool nccl_shares_gpu);
+    /// Gives this rank the GPU that find_devices() chose, if it did: its transport then carries device tensors. Every
+    /// rank has to call it.
+    void open_devices();
+    const device_plan& devices() const { return devices_; }
+    /// This rank's GPU; null without.
+    accelerator* gpu() { return gpu_.get(); }
+
     /// Watches over the other ranks from now on. Every rank has to call it.
     /// \param nodes what this rank plays, for messages. \param silence_s without a sign of life counts as dead.
     void watch(const std::string& nodes, double silence_s);
@@ -44,6 +57,9 @@ public:
 
 private:
     std::unique_ptr<mpi_session> mpi_;
+    device_plan devices_;
+    std::unique_ptr<accelerator> gpu_;
+    mpi_transport* between_hosts_ = nullptr; ///< The MPI transport, also when another is built on it.
     std::unique_ptr<transport> network_;
     std::unique_ptr<heartbeat> heartbeat_;
 };

@@ -11,6 +11,12 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <sstream>
+#include <string_view>
+
 namespace gaisnet {
 
 namespace {
@@ -33,6 +39,41 @@ void warn_of_normalisation(const scenario& scene, const std::map<std::string, st
 
 } // namespace
 
+namespace {
+
+/// A dry run may happen where no job would run, so there it only tells what it found.
+void take_devices(const scenario& scene, bool dry_run, session& here) {
+    const auto& compute = scene.compute;
+    try {
+        const auto& plan = here.find_devices(compute.device, compute.nccl_share_gpu);
+        if (compute.precision == compute_precision::tf32 && !plan.cuda) {
+            throw usage_error("precision = tf32: device = auto found no GPU; fp32 and bf16 are accepted on CPUs");
+        }
+    } catch (const usage_error& problem) {
+        if (!dry_run) {
+            throw;
+        }
+        if (here.root()) {
+            spdlog::warn("{}", problem.what());
+        }
+    }
+    if (dry_run) {
+        return;
+    }
+    here.open_devices();
+    if (here.root()) {
+        for (const auto& warning : here.devices().warnings) {
+            spdlog::warn("{}", warning);
+        }
+        std::istringstream lines(describe_devices(here.devices()));
+        for (std::string line; std::getline(lines, line);) {
+            spdlog::log(here.devices().cuda ? spdlog::level::info : spdlog::level::debug, "{}", line);
+        }
+    }
+}
+
+} // namespace
+
 std::string numbers_text(const std::vector<double>& numbers) { return fmt::format("{}", fmt::join(numbers, ",")); }
 
 prepared_run prepare(const command_line& given, session& here, bool check_images) {
@@ -40,7 +81,8 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
     out.scene = std::make_unique<const scenario>(read_scenario(given.values));
     const auto& scene = *out.scene;
     const auto net = make_topology(scene); // before the data: ranks and cuts cost nothing to check
-    out.rank_of = place_nodes(net, scene.placement, here.ranks());
+    out.ranks = given.dry_run && scene.job.ranks > 0 ? scene.job.ranks : here.ranks();
+    out.rank_of = place_nodes(net, scene.placement, out.ranks);
     std::string mine;
     for (std::size_t node = 0; node < out.rank_of.size(); ++node) {
         if (out.rank_of[node] == here.rank() && mine.size() < 100) {
@@ -48,6 +90,9 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
         }
     }
     here.watch(mine, scene.runtime.silence);
+    if (given.command == "finetune") {
+        take_devices(scene, given.dry_run, here);
+    }
     out.data = std::make_unique<workload>(scene, here, check_images);
     out.deploy = std::make_unique<deployment>(
         make_deployment(scene, make_tuning_method({scene.tuning.method, scene.tuning.prompts}), out.data->classes(),
@@ -55,9 +100,63 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
     return out;
 }
 
+namespace {
+
+/// The type in which a weight is kept: blocks may compute in bfloat16, the final norm never does.
+at::ScalarType type_of(const scenario& scene, const std::string& name) {
+    for (const auto& spec : norm_tensors(scene.model.vit)) {
+        if (spec.name == name) {
+            return at::kFloat;
+        }
+    }
+    return scene.compute.precision == compute_precision::bf16 ? at::kBFloat16 : at::kFloat;
+}
+
+at::Tensor tensor_of(const weight_store& store, const tensor_spec& spec) {
+    return at::from_blob(const_cast<float*>(store.tensor(spec.name).data()), spec.shape);
+}
+
+vit_backbone backbone_on_cpu(const scenario& scene, const std::shared_ptr<const weight_store>& store) {
+    return make_backbone(scene.model.vit, [&](const tensor_spec& spec) {
+        const auto type = type_of(scene, spec.name);
+        if (type != at::kFloat) {
+            return tensor_of(*store, spec).to(type);
+        }
+        // The tensors keep the store, and with it the mapped file, alive.
+        return at::from_blob(const_cast<float*>(store->tensor(spec.name).data()), spec.shape, [store](void*) {});
+    });
+}
+
+/// All weights lie in one piece of memory, because ranks that share a GPU share that.
+vit_backbone backbone_on_gpu(const scenario& scene, const weight_store& store, session& here) {
+    constexpr std::size_t alignment = 256;
+    std::map<std::string, std::size_t> offsets;
+    std::size_t bytes = 0;
+    const auto all = backbone_tensors(scene.model.vit);
+    for (const auto& spec : all) {
+        offsets[spec.name] = bytes;
+        const auto size = static_cast<std::size_t>(spec.elements()) * at::elementSize(type_of(scene, spec.name));
+        bytes += (size + alignment - 1) / alignment * alignment;
+    }
+    const auto place = [&](const tensor_view& memory, const tensor_spec& spec) {
+        return at::from_blob(
+            memory.data + offsets.at(spec.name), spec.shape, [owner = memory.owner](void*) mutable { owner.reset(); },
+            at::TensorOptions().dtype(type_of(scene, spec.name)).device(at::kCUDA));
+    };
+    const auto memory = here.gpu()->shared_weights(bytes, here.network(), [&](const tensor_view& made) {
+        for (const auto& spec : all) {
+            place(made, spec).copy_(tensor_of(store, spec));
+        }
+    });
+    return make_backbone(scene.model.vit, [&](const tensor_spec& spec) { return place(memory, spec); });
+}
+
+} // namespace
+
 loaded_backbone load_backbone(const scenario& scene, session& here) {
     set_torch_threads(scene.runtime.threads);
-    if (here.root()) {
+    allow_tf32(scene.compute.precision == compute_precision::tf32);
+    if (here.root() && !here.gpu()) {
         const double gflops = measure_gemm_gflops();
         if (gflops < slow_gemm_gflops) {
             spdlog::warn("matrix products run at {:.1f} GFLOP/s: is LibTorch linked to a reference BLAS? On Debian, "
@@ -82,11 +181,8 @@ loaded_backbone load_backbone(const scenario& scene, session& here) {
             warn_of_normalisation(scene, store->metadata());
         }
     }
-    // The tensors keep the store, and with it the mapped file, alive.
-    auto backbone = std::make_shared<vit_backbone>(make_backbone(scene.model.vit, [&](const tensor_spec& spec) {
-        return at::from_blob(const_cast<float*>(store->tensor(spec.name).data()), spec.shape, [store](void*) {});
-    }));
-    return {std::move(backbone), store->fingerprint()};
+    auto backbone = here.gpu() ? backbone_on_gpu(scene, *store, here) : backbone_on_cpu(scene, store);
+    return {std::make_shared<vit_backbone>(std::move(backbone)), store->fingerprint()};
 }
 
 std::filesystem::path modules_path(const scenario& scene, int edge) {
@@ -138,20 +234,62 @@ void warn_of_memory(const deployment& deploy, std::span<const node_row> rows) {
     }
 }
 
+std::vector<rank_description> describe_ranks(const device_plan& plan) {
+    std::vector<rank_description> rows;
+    for (std::size_t rank = 0; rank < plan.ranks.size(); ++rank) {
+        const auto& device = plan.ranks[rank];
+        const bool nccl = std::binary_search(plan.nccl.begin(), plan.nccl.end(), static_cast<int>(rank));
+        rows.push_back({static_cast<std::uint32_t>(rank), device.host, device.cores,
+                        device.index < 0 ? "CPU" : device.gpu.name, device.index, device.gpu.uuid,
+                        nccl ? "nccl" : (plan.ranks.size() > 1 ? "mpi" : "loopback")});
+    }
+    return rows;
+}
+
+std::string sbatch_line(const command_line& given, const scenario& scene, int ranks) {
+    const auto quoted = [](const std::string& word) {
+        const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char letter) {
+            return std::isalnum(letter) ||
+                   std::string_view("_-./=:,+@%").find(static_cast<char>(letter)) != std::string_view::npos;
+        });
+        std::string out = "'";
+        for (const char letter : word) {
+            out += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
+        }
+        return plain ? word : out + "'";
+    };
+    std::string line =
+        fmt::format("sbatch --nodes={} --ntasks={} --cpus-per-task={}", scene.job.nodes, ranks, scene.runtime.threads);
+    if (scene.job.gpus_per_node > 0) {
+        line += fmt::format(" --gpus-per-node={}", scene.job.gpus_per_node);
+    }
+    line += fmt::format(" --time={} slurm/run.sbatch", static_cast<long>(std::ceil(scene.job.time / 60.0)));
+    for (const auto& word : given.arguments) {
+        if (word != "--dry-run" && word != "--dry_run") {
+            line += " " + quoted(word);
+        }
+    }
+    return line;
+}
+
 std::map<std::string, std::string> library_versions(const session& here) {
     unsigned major = 0, minor = 0, release = 0;
     H5get_libversion(&major, &minor, &release);
-    return {{"LibTorch", torch_version()},
-            {"MPI", here.mpi_version()},
-            {"HDF5", fmt::format("{}.{}.{}", major, minor, release)},
-            {"Boost", BOOST_LIB_VERSION},
-            {"fmt", std::to_string(FMT_VERSION)},
-            {"spdlog", fmt::format("{}.{}.{}", SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH)}};
+    auto all = accelerator_libraries();
+    all.merge(std::map<std::string, std::string>{
+        {"LibTorch", torch_version()},
+        {"MPI", here.mpi_version()},
+        {"HDF5", fmt::format("{}.{}.{}", major, minor, release)},
+        {"Boost", BOOST_LIB_VERSION},
+        {"fmt", std::to_string(FMT_VERSION)},
+        {"spdlog", fmt::format("{}.{}.{}", SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH)}});
+    return all;
 }
 
-std::string describe(const prepared_run& run, int ranks) {
+std::string describe(const prepared_run& run) {
     const auto& net = run.deploy->net;
-    std::string text = fmt::format("{} nodes, {} clusters, {} rank(s)\n", net.nodes.size(), net.clusters.size(), ranks);
+    std::string text =
+        fmt::format("{} nodes, {} clusters, {} rank(s)\n", net.nodes.size(), net.clusters.size(), run.ranks);
     text += fmt::format("{:<14} {:>5} {:>8} {:>10} {:>14} {:>12}  {}\n", "node", "rank", "samples", "blocks", "compute",
                         "memory", "holds");
     constexpr std::size_t most = 60;

@@ -25,6 +25,7 @@ struct prepared_run {
     std::unique_ptr<workload> data;
     std::unique_ptr<deployment> deploy;
     std::vector<int> rank_of;
+    int ranks = 1; ///< As many as were started; in a dry run as many as the job will have.
 };
 
 /// Every rank has to call it. \throws usage_error for what the user has to change.
@@ -50,10 +51,16 @@ std::filesystem::path modules_path(const scenario&, int edge);
 /// told to overwrite or to resume, any other file.
 void check_modules_path(const scenario&);
 
+/// The plan of devices as rows of the results file.
+std::vector<rank_description> describe_ranks(const device_plan&);
+
+/// The command that submits this run to Slurm, as a line for a shell.
+std::string sbatch_line(const command_line&, const scenario&, int ranks);
+
 /// Names and versions of the libraries in use.
 std::map<std::string, std::string> library_versions(const session&);
 
 /// One line a node and rank, cuts and links: what --dry-run prints before the forecast.
-std::string describe(const prepared_run&, int ranks);
+std::string describe(const prepared_run&);
 
 } // namespace gaisnet

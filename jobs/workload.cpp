@@ -213,7 +213,8 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit
         if (batch + members < batches) {
             next = load(batch + members);
         }
-        const auto logits = model.forward(to_torch(now.images));
+        at::Tensor logits;
+        with_clear_errors([&] { logits = model.forward(to_torch(now.images)).cpu(); });
         const auto labels = to_torch(now.labels);
         const auto losses = at::cross_entropy_loss(logits, labels, {}, at::Reduction::None);
         batch_result result{edge, static_cast<std::uint32_t>(batch), 0, labels.size(0), 0.0};

@@ -131,6 +131,15 @@ std::vector<key_info> make_keys() {
     t.real("pretrain.lr", "2e-3", "learning rate of AdamW (pretrain)");
     t.integer("pretrain.domains", "3", "domains, none of them an edge's (pretrain)");
 
+    t.choice("device", "auto", "auto|cpu|cuda", "what the ranks compute on; auto: GPUs if every rank has one");
+    t.choice("precision", "fp32", "fp32|tf32|bf16",
+             "of the frozen blocks' products; tunables and smashed data stay float32 (tf32: GPU)");
+    t.onoff("nccl_share_gpu", "off", "ranks on one GPU use NCCL too, each as a host of its own");
+    t.integer("job.nodes", "1", "computers that a Slurm job takes");
+    t.integer("job.ranks", "0", "ranks of a Slurm job, which --dry-run then shows; 0: as many as were started");
+    t.integer("job.gpus_per_node", "0", "GPUs that a Slurm job takes on each computer");
+    t.quantity("job.time", dimension::time, "1 h", "time limit of a Slurm job", false);
+
     t.integer("runtime.threads", "1", "threads of torch and BLAS a rank; changes the last bits of results");
     t.integer("runtime.active_clusters", "1", "clusters with batches in flight a rank");
     t.quantity("runtime.silence", dimension::time, "10 s", "without a sign of life a rank counts as dead after", false);
@@ -182,7 +191,6 @@ constexpr future_item future[] = {
     {"cache", ""},
     {"device.client.battery", ""},
     {"half_duplex", ""},
-    {"device", ""},
 };
 
 } // namespace

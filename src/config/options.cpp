@@ -29,7 +29,8 @@ const char* const general[] = {"config", "log_level", "progress"};
 /// What changes how a run is carried out, but not its results.
 const std::set<std::string> not_in_identity{
     "output",           "overwrite",       "resume",      "placement", "runtime.active_clusters", "runtime.silence",
-    "checkpoint.every", "checkpoint.keep", "model.cache", "events",    "model.weights",           "data.root"};
+    "checkpoint.every", "checkpoint.keep", "model.cache", "events",    "model.weights",           "data.root",
+    "device",           "nccl_share_gpu",  "job.nodes",   "job.ranks", "job.gpus_per_node",       "job.time"};
 
 template <typename List>
 std::string nearest(const std::string& word, const List& names) {
@@ -216,6 +217,7 @@ std::vector<std::string> words_of(const std::string& accepted) {
 command_line parse_command_line(const std::vector<std::string>& arguments,
                                 const std::map<std::string, std::string>& environment) {
     command_line out;
+    out.arguments = arguments;
     for (const auto& key : all_keys()) {
         out.values[key.name] = {key.initial, key.assumed ? "default (assumed)" : "default"};
     }

@@ -18,7 +18,8 @@ struct setting {
 using settings = std::map<std::string, setting>;
 
 struct command_line {
-    std::string command; ///< finetune, plan, pretrain; empty with --help or --version alone
+    std::vector<std::string> arguments; ///< As they were given, the command among them.
+    std::string command;                ///< finetune, plan, pretrain; empty with --help or --version alone
     settings values;
     bool help = false, version = false, print_config = false, dry_run = false;
     std::string log_level = "info";

@@ -417,6 +417,24 @@ void read_run(const reader& in, scenario& out) {
     out.placement = in.choice<placement_kind>(
         "placement",
         {{"auto", placement_kind::automatic}, {"cluster", placement_kind::cluster}, {"node", placement_kind::node}});
+    auto& compute = out.compute;
+    compute.device = in.choice<device_choice>(
+        "device", {{"auto", device_choice::automatic}, {"cpu", device_choice::cpu}, {"cuda", device_choice::cuda}});
+    compute.precision = in.choice<compute_precision>(
+        "precision",
+        {{"fp32", compute_precision::fp32}, {"tf32", compute_precision::tf32}, {"bf16", compute_precision::bf16}});
+    if (compute.device == device_choice::cpu && compute.precision == compute_precision::tf32) {
+        in.reject("precision", "device = cpu has no TF32; fp32 and bf16 are accepted");
+    }
+    compute.nccl_share_gpu = in.onoff("nccl_share_gpu");
+    out.job.nodes = in.count("job.nodes", 1);
+    out.job.ranks = in.count("job.ranks", 0);
+    if (out.job.ranks > 0 && out.job.ranks < out.job.nodes) {
+        in.reject("job.nodes", "job.ranks = " + std::to_string(out.job.ranks) +
+                                   ": a computer without a rank has nothing to do; at most that many are accepted");
+    }
+    out.job.gpus_per_node = in.count("job.gpus_per_node", 0);
+    out.job.time = in.quantity("job.time", true);
     in.choice<int>("clock", {{"virtual", 0}});
     if (in.real("time_scale", 0.0, 1e300, true) != 1.0) {
         in.reject("time_scale", "it belongs to clock = real, which is not built yet");

@@ -84,6 +84,7 @@ struct recorder::state {
     std::vector<node_role> roles;
     typed_table<node_entry> nodes;
     typed_table<link_entry> links;
+    typed_table<rank_description> ranks;
     typed_table<round_row> rounds;
     typed_table<node_record> clients, energy, memory, traffic;
     typed_table<communication_row> communication;
@@ -95,9 +96,15 @@ struct recorder::state {
     state(hdf5_file made, const recorder_options& chosen, std::span<const node_description> described, TableOf table_of)
         : state(std::move(made), chosen, described, name_bytes_for(described), table_of) {}
 
-    std::vector<hdf5_table*> tables() {
+    /// Tables whose rows a checkpoint counts. Ranks are not among them: a resumed run has its own.
+    std::vector<hdf5_table*> counted_tables() {
         return {&nodes.table(),  &links.table(),   &rounds.table(),        &clients.table(),   &energy.table(),
                 &memory.table(), &traffic.table(), &communication.table(), &transport.table(), &events.table()};
+    }
+    std::vector<hdf5_table*> tables() {
+        auto all = counted_tables();
+        all.push_back(&ranks.table());
+        return all;
     }
 
     void set_status(run_status status, const std::string& reason, bool converged) {
@@ -118,6 +125,7 @@ private:
         , options(chosen)
         , nodes(make(table_of, "/topology/nodes", table_text::nodes, topology_node_columns(width)))
         , links(make(table_of, "/topology/links", table_text::links, topology_link_columns(width)))
+        , ranks(make(table_of, "/topology/ranks", table_text::ranks, topology_rank_columns()))
         , rounds(make(table_of, "/rounds", table_text::rounds, round_columns()))
         , clients(make(table_of, "/clients", table_text::clients, client_columns(width)))
         , energy(make(table_of, "/energy", table_text::energy, energy_columns(width)))
@@ -149,7 +157,7 @@ recorder recorder::create(const std::string& path, const run_header& header, std
     try {
         // Names of both ends make a link's row the longer one; 256 bytes hold any row of the topology.
         file.reserve(metadata_room + header.config.size() + header.identity.size() +
-                     (nodes.size() + links.size()) * (256 + 2 * name_bytes_for(nodes)));
+                     (nodes.size() + links.size()) * (256 + 2 * name_bytes_for(nodes)) + options.ranks.size() * 400);
         hdf5_guarded(path, "write the header", [&] { write_header(file.handle(), header); });
         auto made = std::make_unique<state>(std::move(file), options, nodes, [](auto& target, auto... what) {
             return hdf5_table::create(target, what...);
@@ -166,6 +174,7 @@ recorder recorder::create(const std::string& path, const run_header& header, std
             link_rows.push_back({&link, nodes[link.from].name, nodes[link.to].name});
         }
         made->links.append(link_rows);
+        made->ranks.append(options.ranks);
         made->file.start_swmr();
         return recorder(std::move(made));
     } catch (const runtime_failure& failure) {
@@ -218,7 +227,7 @@ recorder recorder::resume(const std::string& path, const std::map<std::string, s
                           " nodes, the scenario has " + std::to_string(nodes.size()));
     }
     // All checks come before the first change, so that a refused resume leaves the file as it was.
-    for (const auto* table : made->tables()) {
+    for (const auto* table : made->counted_tables()) {
         const auto count = row_counts.find(table->path());
         if (count == row_counts.end()) {
             throw usage_error("'" + path + "': the checkpoint does not say how many rows " + table->path() + " had");
@@ -231,10 +240,12 @@ recorder recorder::resume(const std::string& path, const std::map<std::string, s
     }
     made->file.reserve(metadata_room);
     made->set_status(run_status::running, "", false);
-    for (auto* table : made->tables()) {
+    for (auto* table : made->counted_tables()) {
         table->cut(row_counts.at(table->path()));
     }
     made->nodes.replace(entries_of(nodes));
+    made->ranks.table().cut(0);
+    made->ranks.append(options.ranks);
     made->file.start_swmr();
     return recorder(std::move(made));
 }
@@ -285,7 +296,7 @@ void recorder::write_round(const round_data& data) {
 
 std::map<std::string, std::uint64_t> recorder::row_counts() const {
     std::map<std::string, std::uint64_t> counts;
-    for (const auto* table : state_->tables()) {
+    for (const auto* table : state_->counted_tables()) {
         counts[table->path()] = table->rows();
     }
     return counts;

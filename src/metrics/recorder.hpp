@@ -14,7 +14,7 @@ namespace gaisnet {
 /// What the file says about the run as a whole: its root attributes.
 struct run_header {
     std::string schema = "gaisnet";
-    std::uint64_t schema_version = 1;
+    std::uint64_t schema_version = 2;
     std::string software_version;
     std::string git_version;
     std::map<std::string, std::string> libraries; ///< Name to version.
@@ -30,8 +30,9 @@ enum class run_status { running, complete, aborted };
 const char* name_of(run_status);
 
 struct recorder_options {
-    bool overwrite = false; ///< Replace an existing file.
-    bool events = true;     ///< Keep the event table.
+    bool overwrite = false;                ///< Replace an existing file.
+    bool events = true;                    ///< Keep the event table.
+    std::vector<rank_description> ranks{}; ///< Where the ranks run.
 };
 
 /// One round's results, all edges together.

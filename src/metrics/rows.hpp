@@ -60,6 +60,17 @@ struct link_description {
     double rate_bit_s = 0, latency_s = 0, bandwidth_hz = 0;
 };
 
+/// Where a rank ran, for /topology/ranks.
+struct rank_description {
+    std::uint32_t rank = 0;
+    std::string host;
+    std::string cores;  ///< That it might use: "0-3,8".
+    std::string device; ///< "CPU", or the GPU's name.
+    std::int32_t gpu = -1;
+    std::string gpu_uuid;
+    std::string transport; ///< Of smashed data to ranks like it: "loopback", "mpi", "nccl".
+};
+
 /// Messages and bytes that a transport really carried between ranks (or inside one), per round.
 struct transport_row {
     std::uint32_t round = 0;

@@ -40,14 +40,15 @@ const char* file =
     "Times, energy and spectrum are those of the emulated network, unless a column says wall time. Every table "
     "explains itself: its attributes are description, columns (JSON), and unit:COLUMN and description:COLUMN for each "
     "column. /rounds: accuracy, loss and latency of each round; /clients, /energy, /memory: each node in each round; "
-    "/communication: bytes and spectrum; /events: every computation and transfer; /topology: nodes and links. "
+    "/communication: bytes and spectrum; /events: every computation and transfer; /topology: nodes, links and ranks. "
     "While status is 'running' open the file with h5py.File(name, 'r', swmr=True). If its writer was killed, run "
     "'h5clear -s FILE' once; all rounds that had ended are there.";
-const char* topology = "Who exists (nodes) and who can send to whom (links).";
+const char* topology = "Who exists (nodes), who can send to whom (links), and where the processes ran (ranks).";
 const char* communication = "Traffic of the emulated network: by link class and cause (links), by node (nodes); and "
                             "what really moved between processes (transport).";
 const char* nodes = "One row per node, in the order of its index.";
 const char* links = "One row per directed link between two nodes.";
+const char* ranks = "One row per MPI rank: where it ran. Of a resumed run, the last part's.";
 const char* rounds = "One row per edge and round.";
 const char* clients = "Work of each node (clients, and edges and cloud where they compute) in each round.";
 const char* energy = "Energy of each node in each round by cause; the causes add up to total_j.";
@@ -126,6 +127,24 @@ std::vector<column<link_entry>> topology_link_columns(std::size_t name_bytes) {
                            [](const row& r) { return r.link->latency_s; }),
         number_column<row>("bandwidth_hz", "Hz", "Share of the spectrum that it occupies while it sends",
                            [](const row& r) { return r.link->bandwidth_hz; }),
+    };
+}
+
+std::vector<column<rank_description>> topology_rank_columns() {
+    using row = rank_description;
+    const auto text = [](const char* name, std::size_t bytes, const char* what, auto member) {
+        return text_column<row>(name, bytes, what, [member](const row& r) { return std::string_view(r.*member); });
+    };
+    return {
+        number_column<row>("rank", "1", "MPI rank", [](const row& r) { return r.rank; }),
+        text("host", 64, "Host that it ran on", &row::host),
+        text("cores", 128, "Cores that it might use", &row::cores),
+        text("device", 64, "What it computed on: CPU, or the name of its GPU", &row::device),
+        number_column<row>("gpu", "1", "Number of the GPU among those that the rank saw; -1: none",
+                           [](const row& r) { return r.gpu; }),
+        text("gpu_uuid", 48, "UUID of the GPU, as nvidia-smi prints it", &row::gpu_uuid),
+        text("transport", word_bytes, "What carried its smashed data to other ranks: nccl or mpi (or loopback: none)",
+             &row::transport),
     };
 }
 

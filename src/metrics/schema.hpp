@@ -41,6 +41,7 @@ struct link_entry {
 /// The columns of every table; `name_bytes` is the room for a node's name.
 std::vector<column<node_entry>> topology_node_columns(std::size_t name_bytes);
 std::vector<column<link_entry>> topology_link_columns(std::size_t name_bytes);
+std::vector<column<rank_description>> topology_rank_columns();
 std::vector<column<round_row>> round_columns();
 std::vector<column<node_record>> client_columns(std::size_t name_bytes);
 std::vector<column<node_record>> energy_columns(std::size_t name_bytes);
@@ -52,8 +53,8 @@ std::vector<column<event_row>> event_columns();
 
 /// What each table is, for its attribute `description`.
 namespace table_text {
-extern const char *file, *topology, *communication, *nodes, *links, *rounds, *clients, *energy, *memory, *traffic,
-    *by_link, *transport, *events;
+extern const char *file, *topology, *communication, *nodes, *links, *ranks, *rounds, *clients, *energy, *memory,
+    *traffic, *by_link, *transport, *events;
 } // namespace table_text
 
 } // namespace gaisnet

@@ -13,7 +13,9 @@ torch_stage::torch_stage(const stage_spec& spec, std::shared_ptr<const vit_backb
     , backbone_(std::move(backbone))
     , optimizer_(optimiser)
     , source_(std::move(source))
-    , parameters_(make_parameters(spec.tunables())) {}
+    , parameters_(make_parameters(spec.tunables(), backbone_->device())) {
+    start_totals();
+}
 
 void torch_stage::load(const tensor_view& modules) { load_parameters(parameters_, modules); }
 
@@ -22,23 +24,27 @@ tensor_view torch_stage::unload() {
     for (const auto& parameter : parameters_) {
         parts.push_back(parameter.detach().reshape({-1}));
     }
-    return to_view(at::cat(parts));
+    return to_view(at::cat(parts).cpu());
 }
 
 tensor_view torch_stage::labels(const micro_batch& micro) { return source_->labels(micro); }
 
 tensor_view torch_stage::run(const stage_request& request) {
-    switch (request.operation) {
-    case stage_operation::forward: return forward(request);
-    case stage_operation::backward: return backward(request);
-    case stage_operation::step: optimizer_.step(parameters_, request.learning_rate); break;
-    }
-    return {};
+    tensor_view output;
+    with_clear_errors([&] {
+        switch (request.operation) {
+        case stage_operation::forward: output = forward(request); break;
+        case stage_operation::backward: output = backward(request); break;
+        case stage_operation::step: optimizer_.step(parameters_, request.learning_rate); break;
+        }
+    });
+    return output;
 }
 
 at::Tensor torch_stage::run_blocks(at::Tensor tokens) {
     std::size_t next = 0;
     const auto& cut = spec_->cut();
+    tokens = tokens.to(backbone_->type());
     for (auto block = cut.first_block; block < cut.first_block + cut.blocks; ++block) {
         const auto count = spec_->method().tunables(spec_->vit(), block).size();
         const std::vector<at::Tensor> own(parameters_.begin() + static_cast<std::ptrdiff_t>(next),
@@ -47,20 +53,21 @@ at::Tensor torch_stage::run_blocks(at::Tensor tokens) {
         tokens = spec_->method().forward(spec_->vit(), block, tokens, own,
                                          [&](const at::Tensor& in) { return backbone_->block(block, in); });
     }
-    return tokens;
+    return tokens.to(at::kFloat);
 }
 
 /// The mean cross entropy of the micro-batch, weighted n_i / n, so that the gradients of a batch's micro-batches add up
 /// to the gradient of the batch's mean.
 at::Tensor torch_stage::loss_of(const at::Tensor& cls, const stage_request& request) {
-    const auto labels = to_torch(request.labels);
+    const auto labels = to_torch(request.labels).to(backbone_->device());
     const auto& weight = parameters_[parameters_.size() - 2];
     const auto& bias = parameters_[parameters_.size() - 1];
     const auto logits = at::linear(backbone_->normalise(cls), weight, bias);
     const auto loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
-    totals_.loss_sum += loss.item<double>();
-    totals_.correct += logits.argmax(1).eq(labels).sum().item<std::int64_t>();
-    totals_.samples += request.micro.count;
+    // Added up where they are computed, so that the host need not wait for a GPU.
+    loss_sum_ = loss_sum_ + loss.detach().to(at::kDouble);
+    correct_ = correct_ + logits.argmax(1).eq(labels).sum();
+    samples_ += request.micro.count;
     return loss / static_cast<double>(request.micro.of);
 }
 
@@ -72,7 +79,7 @@ tensor_view torch_stage::forward(const stage_request& request) {
     if (cut.embedding) {
         tokens = backbone_->embed(to_torch(source_->images(request.micro)));
     } else {
-        tokens = to_torch(request.input);
+        tokens = to_torch(request.input).to(backbone_->device());
         if (spec_->input_gradient) {
             tokens.requires_grad_(true);
             saved.input = tokens;
@@ -95,16 +102,31 @@ tensor_view torch_stage::backward(const stage_request& request) {
     auto node = saved_.extract(request.micro.first);
     ensure(!node.empty(), "a backward follows its forward");
     auto& saved = node.mapped();
-    const auto gradient = spec_->cut().head ? at::Tensor() : to_torch(request.input);
+    const auto gradient = spec_->cut().head ? at::Tensor() : to_torch(request.input).to(backbone_->device());
     run_backward(saved.output, gradient);
     return spec_->input_gradient ? to_view(saved.input.grad()) : tensor_view{};
+}
+
+training_totals torch_stage::take_totals() {
+    training_totals totals;
+    if (samples_ > 0) {
+        totals = {loss_sum_.item<double>(), correct_.item<std::int64_t>(), samples_};
+    }
+    start_totals();
+    return totals;
+}
+
+void torch_stage::start_totals() {
+    loss_sum_ = at::zeros({}, at::TensorOptions().dtype(at::kDouble).device(backbone_->device()));
+    correct_ = at::zeros({}, at::TensorOptions().dtype(at::kLong).device(backbone_->device()));
+    samples_ = 0;
 }
 
 executor_state torch_stage::save_state() {
     executor_state state;
     const auto collect = [&](const std::string& what, const std::vector<at::Tensor>& tensors) {
         for (std::size_t i = 0; i < tensors.size(); ++i) {
-            state.tensors[what + spec_->tunables()[i].tensor.name] = to_view(tensors[i]);
+            state.tensors[what + spec_->tunables()[i].tensor.name] = to_view(tensors[i].cpu());
         }
     };
     collect("moment1.", optimizer_.first_moments());
@@ -124,7 +146,7 @@ void torch_stage::restore_state(const executor_state& state) {
             if (found->second.shape != tunable.tensor.shape) {
                 throw usage_error("checkpoint: " + found->first + " has another shape than the scenario's model");
             }
-            list.push_back(to_torch(found->second).clone());
+            list.push_back(to_torch(found->second).to(backbone_->device(), at::kFloat, false, /*copy=*/true));
         }
         return list;
     };

@@ -8,12 +8,12 @@
 
 #include <map>
 #include <memory>
-#include <utility>
 #include <vector>
 
 namespace gaisnet {
 
-/// A stage that computes with LibTorch. The backbone is shared, read-only, by all stages of a rank; the tunables, their
+/// A stage that computes with LibTorch, on the device and in the type of its backbone; tunables and smashed data are
+/// float32. The backbone is shared, read-only, by all stages of a rank; the tunables, their
 /// gradients and the optimiser's state are its own.
 class torch_stage final : public stage_executor {
 public:
@@ -26,7 +26,7 @@ public:
     tensor_view labels(const micro_batch&) override;
     tensor_view run(const stage_request&) override;
 
-    training_totals take_totals() override { return std::exchange(totals_, {}); }
+    training_totals take_totals() override;
     executor_state save_state() override;
     void restore_state(const executor_state&) override;
 
@@ -36,6 +36,7 @@ private:
     struct saved_batch {
         at::Tensor input, output;
     };
+    void start_totals();
     tensor_view forward(const stage_request&);
     tensor_view backward(const stage_request&);
     at::Tensor run_blocks(at::Tensor tokens);
@@ -47,7 +48,8 @@ private:
     std::shared_ptr<sample_source> source_;
     std::vector<at::Tensor> parameters_;        ///< In the order of spec.tunables().
     std::map<std::int64_t, saved_batch> saved_; ///< By first sample of the micro-batch.
-    training_totals totals_;
+    at::Tensor loss_sum_, correct_;             ///< Since take_totals(), float64 and int64 [].
+    std::int64_t samples_ = 0;
 };
 
 } // namespace gaisnet

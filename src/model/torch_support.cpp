@@ -1,8 +1,12 @@
 #include "model/torch_support.hpp"
 
+#include "base/error.hpp"
+
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <c10/core/Allocator.h>
 #include <c10/core/GradMode.h>
+#include <c10/util/Exception.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/version.h>
@@ -15,24 +19,27 @@ namespace gaisnet {
 
 at::Tensor to_torch(const tensor_view& view) {
     const auto type = view.type == element_type::float32 ? at::kFloat : at::kLong;
+    const auto device = view.memory == memory_space::device ? at::kCUDA : at::kCPU;
     return at::from_blob(
-        view.data, view.shape, [owner = view.owner](void*) mutable { owner.reset(); }, at::TensorOptions().dtype(type));
+        view.data, view.shape, [owner = view.owner](void*) mutable { owner.reset(); },
+        at::TensorOptions().dtype(type).device(device));
 }
 
 tensor_view to_view(const at::Tensor& tensor) {
     auto kept = std::make_shared<at::Tensor>(tensor.detach().contiguous());
     tensor_view view;
     view.type = kept->scalar_type() == at::kLong ? element_type::int64 : element_type::float32;
+    view.memory = kept->is_cpu() ? memory_space::host : memory_space::device;
     view.shape = kept->sizes().vec();
     view.data = static_cast<std::byte*>(kept->data_ptr());
     view.owner = std::move(kept);
     return view;
 }
 
-std::vector<at::Tensor> make_parameters(const std::vector<tunable_spec>& tunables) {
+std::vector<at::Tensor> make_parameters(const std::vector<tunable_spec>& tunables, at::Device device) {
     std::vector<at::Tensor> parameters;
     for (const auto& tunable : tunables) {
-        parameters.push_back(at::zeros(tunable.tensor.shape).requires_grad_(true));
+        parameters.push_back(at::zeros(tunable.tensor.shape, device).requires_grad_(true));
     }
     return parameters;
 }
@@ -48,6 +55,27 @@ void load_parameters(std::vector<at::Tensor>& parameters, const tensor_view& val
 }
 
 void set_torch_threads(int threads) { at::set_num_threads(threads); }
+
+void allow_tf32(bool allowed) {
+    at::globalContext().setAllowTF32CuBLAS(allowed);
+    at::globalContext().setAllowTF32CuDNN(allowed);
+}
+
+bool torch_has_cuda() { return at::hasCUDA(); }
+
+void with_clear_errors(const std::function<void()>& work) {
+    try {
+        work();
+    } catch (const c10::OutOfMemoryError& problem) {
+        const std::string text = problem.what_without_backtrace();
+        throw runtime_failure("the GPU's memory is not enough: " + text.substr(0, text.find('\n')) +
+                              " A smaller train.batch, more micro-batches with train.schedule = 1f1b, fewer "
+                              "runtime.active_clusters, or fewer ranks a GPU need less");
+    } catch (const c10::Error& problem) {
+        const std::string text = problem.what_without_backtrace();
+        throw runtime_failure("LibTorch: " + text.substr(0, text.find('\n')));
+    }
+}
 
 std::string torch_version() { return TORCH_VERSION; }
 

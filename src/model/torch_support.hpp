@@ -8,24 +8,35 @@
 
 #include <ATen/ATen.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace gaisnet {
 
-/// A torch tensor over the same memory; it keeps the owner alive and must not be written to.
+/// A torch tensor over the same memory, on the current GPU if it is device memory; it keeps the owner alive and must not
+/// be written to.
 at::Tensor to_torch(const tensor_view&);
 /// A view of a tensor's memory (made contiguous first if it is not).
 tensor_view to_view(const at::Tensor&);
 
 /// Trainable tensors of these shapes, all zero.
-std::vector<at::Tensor> make_parameters(const std::vector<tunable_spec>&);
+std::vector<at::Tensor> make_parameters(const std::vector<tunable_spec>&, at::Device = at::kCPU);
 /// Sets their values from one after another, float32 [elements].
 void load_parameters(std::vector<at::Tensor>&, const tensor_view& values);
 
 /// Threads of torch's kernels and of BLAS; never derived from the number of ranks, because gradients depend on it.
 void set_torch_threads(int threads);
+
+/// Whether float32 products may use TF32. Off, they are float32 on every device.
+void allow_tf32(bool allowed);
+/// True when this LibTorch computes on GPUs.
+bool torch_has_cuda();
+
+/// Runs `work`. \throws runtime_failure in place of LibTorch's own errors: one line, and what helps when a GPU's memory
+/// is not enough.
+void with_clear_errors(const std::function<void()>& work);
 
 std::string torch_version();
 

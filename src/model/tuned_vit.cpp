@@ -9,7 +9,7 @@ tuned_vit::tuned_vit(std::shared_ptr<const vit_backbone> backbone, std::shared_p
     : backbone_(std::move(backbone))
     , method_(std::move(method))
     , tunables_(model_tunables(backbone_->config, *method_, classes))
-    , parameters_(make_parameters(tunables_)) {}
+    , parameters_(make_parameters(tunables_, backbone_->device())) {}
 
 void tuned_vit::load(const tensor_view& modules) { load_parameters(parameters_, modules); }
 

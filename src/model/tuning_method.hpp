@@ -43,7 +43,8 @@ public:
     /// Tokens that the block computes beyond CLS and patches.
     virtual std::int64_t extra_tokens(std::int64_t block) const = 0;
     /// The block's output [batch, tokens, dim] for its input of the same shape.
-    /// \param tunables the block's tensors in the order of tunables(). \param frozen runs the block itself.
+    /// Of the type of `tokens`, which is bfloat16 where blocks compute in it.
+    /// \param tunables the block's tensors in the order of tunables(), float32. \param frozen runs the block itself.
     virtual at::Tensor forward(const vit_config&, std::int64_t block, const at::Tensor& tokens,
                                const std::vector<at::Tensor>& tunables, const block_function& frozen) const = 0;
 };

@@ -23,7 +23,7 @@ at::Tensor attention(const block_weights& w, std::int64_t heads, const at::Tenso
 
 at::Tensor vit_backbone::embed(const at::Tensor& images) const {
     const auto n = images.size(0);
-    const auto patches = at::conv2d(images, patch_weight, patch_bias, /*stride=*/config.patch);
+    const auto patches = at::conv2d(images.to(device(), type()), patch_weight, patch_bias, /*stride=*/config.patch);
     const auto tokens = patches.flatten(2).transpose(1, 2);
     return at::cat({cls_token.expand({n, 1, config.dim}), tokens}, 1) + pos_embed;
 }
@@ -38,7 +38,7 @@ at::Tensor vit_backbone::block(std::int64_t index, const at::Tensor& tokens) con
 }
 
 at::Tensor vit_backbone::normalise(const at::Tensor& cls) const {
-    return at::layer_norm(cls, {config.dim}, norm_weight, norm_bias, norm_epsilon);
+    return at::layer_norm(cls.to(at::kFloat), {config.dim}, norm_weight, norm_bias, norm_epsilon);
 }
 
 // A copy, because autograd would keep all tokens alive for a view of one.

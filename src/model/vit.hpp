@@ -28,13 +28,17 @@ struct vit_backbone {
     at::Tensor pos_embed;                ///< [1, tokens, dim]
     at::Tensor patch_weight, patch_bias; ///< [dim, 3, patch, patch], [dim]
     std::vector<block_weights> blocks;
-    at::Tensor norm_weight, norm_bias; ///< [dim]
+    at::Tensor norm_weight, norm_bias; ///< [dim], always float32
 
-    /// Images [n, 3, image, image] to tokens [n, tokens, dim].
+    /// Where the weights are, and in which type blocks compute: float32, or bfloat16.
+    at::Device device() const { return patch_weight.device(); }
+    at::ScalarType type() const { return patch_weight.scalar_type(); }
+
+    /// Images [n, 3, image, image] of any device and type to tokens [n, tokens, dim].
     at::Tensor embed(const at::Tensor& images) const;
-    /// Tokens [n, any, dim] through one block; same shape.
+    /// Tokens [n, any, dim] of the blocks' device and type through one block; same shape.
     at::Tensor block(std::int64_t index, const at::Tensor& tokens) const;
-    /// The final norm of CLS [n, dim].
+    /// The final norm of CLS [n, dim], in float32.
     at::Tensor normalise(const at::Tensor& cls) const;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/compute_kind.hpp"
 #include "emulation/distribution.hpp"
 #include "model/optimizer_kind.hpp"
 #include "model/vit_config.hpp"
@@ -129,6 +130,17 @@ struct scenario {
         int keep = 2;
     } checkpoint;
     placement_kind placement = placement_kind::automatic;
+    struct {
+        device_choice device = device_choice::automatic;
+        compute_precision precision = compute_precision::fp32;
+        bool nccl_share_gpu = false;
+    } compute; ///< Of the ranks; what is emulated has nothing to do with it.
+    struct {
+        int nodes = 1;
+        int ranks = 0; ///< 0: as many as were started.
+        int gpus_per_node = 0;
+        double time = 3600; ///< s
+    } job;
     clock_kind clock = clock_kind::virtual_time;
     double time_scale = 1.0;
     std::uint64_t seed = 1;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/compute_kind.hpp"
 #include "transport/transport.hpp"
 
 #include <cstdint>
@@ -7,8 +8,6 @@
 #include <vector>
 
 namespace gaisnet {
-
-enum class device_choice { automatic, cpu, cuda };
 
 /// A GPU as a process sees it.
 struct gpu_info {

@@ -170,6 +170,24 @@ TEST(split, equals_the_whole_model_for_every_cut) {
     }
 }
 
+/// Smashed data is float32, which holds every bfloat16, so cuts change nothing there either.
+TEST(split, equals_the_whole_model_in_bfloat16) {
+    set_torch_threads(1);
+    const auto scene = lab::small_scenario();
+    const auto backbone = lab::random_backbone(scene.model.vit, 11, at::kBFloat16);
+    const auto whole = train_whole(scene, backbone);
+    const auto exact = train_whole(scene, lab::random_backbone(scene.model.vit));
+    EXPECT_NE(whole.losses, exact.losses);
+    for (std::size_t i = 0; i < exact.losses.size(); ++i) {
+        EXPECT_NEAR(whole.losses[i], exact.losses[i], 0.02 * exact.losses[i]); // eight bits of mantissa
+    }
+    for (const auto& cut : all_cuts(scene.model.vit.depth, 3)) {
+        const auto split = train_split(scene, backbone, cut, 1);
+        EXPECT_EQ(split.first_gradients, whole.first_gradients);
+        EXPECT_EQ(split.parameters, whole.parameters);
+    }
+}
+
 TEST(split, micro_batches_add_up_to_the_batch) {
     set_torch_threads(1);
     const auto scene = lab::small_scenario();

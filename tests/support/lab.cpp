@@ -41,13 +41,14 @@ scenario small_scenario() {
     return scene;
 }
 
-std::shared_ptr<const vit_backbone> random_backbone(const vit_config& vit, std::uint64_t seed) {
+std::shared_ptr<const vit_backbone> random_backbone(const vit_config& vit, std::uint64_t seed, at::ScalarType type) {
     const auto store = weight_store::random(vit, seed);
     return std::make_shared<vit_backbone>(make_backbone(vit, [&](const tensor_spec& spec) {
         const auto values = store->tensor(spec.name);
         // Larger than usual, so that a model of four narrow blocks passes on more than its positions.
-        return at::from_blob(const_cast<float*>(values.data()), spec.shape).clone() *
-               (spec.shape.size() > 1 ? 4.0 : 1.0);
+        const auto tensor = at::from_blob(const_cast<float*>(values.data()), spec.shape).clone() *
+                            (spec.shape.size() > 1 ? 4.0 : 1.0);
+        return spec.name.starts_with("norm.") ? tensor : tensor.to(type);
     }));
 }
 

@@ -18,8 +18,9 @@ namespace gaisnet::lab {
 /// image 16, patch 4, dim 24, 3 heads, depth 4; two clusters of three clients; every link and device has figures.
 scenario small_scenario();
 
-/// Random weights of the scenario's model.
-std::shared_ptr<const vit_backbone> random_backbone(const vit_config&, std::uint64_t seed = 11);
+/// Random weights of the scenario's model. \param type in which its blocks compute.
+std::shared_ptr<const vit_backbone> random_backbone(const vit_config&, std::uint64_t seed = 11,
+                                                    at::ScalarType type = at::kFloat);
 
 constexpr std::int64_t classes = 5;
 

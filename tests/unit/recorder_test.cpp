@@ -115,12 +115,17 @@ protected:
 recorder make(const std::string& path, recorder_options options = {}) {
     const auto nodes = two_nodes();
     const auto links = one_link();
+    if (options.ranks.empty()) {
+        options.ranks = {{0, "n1", "0-3", "H100", 0, "GPU-1", "nccl"}, {1, "n2", "4-7", "H100", 1, "GPU-2", "nccl"}};
+    }
     return recorder::create(path, header(), nodes, links, options);
 }
 
 recorder go_on(const std::string& path, const std::map<std::string, std::uint64_t>& counts,
                const std::string& identity = "identity-1") {
-    return recorder::resume(path, counts, identity, two_nodes());
+    recorder_options options;
+    options.ranks = {{0, "n3", "0", "CPU", -1, "", "loopback"}};
+    return recorder::resume(path, counts, identity, two_nodes(), options);
 }
 
 /// Reads one column by its name, as a foreign reader would; the writer's own code is not involved.
@@ -206,6 +211,8 @@ TEST_F(recorder_test, ForeignReaderFindsWhatWasWritten) {
     EXPECT_EQ(reals(file(), "/rounds", "airtime_backhaul_hz_s"), (std::vector{4.5, 9.0}));
     EXPECT_EQ(texts(file(), "/topology/nodes", "role"), (std::vector<std::string>{"edge", "client"}));
     EXPECT_EQ(texts(file(), "/topology/links", "from_name"), (std::vector<std::string>{"c0.0"}));
+    EXPECT_EQ(texts(file(), "/topology/ranks", "host"), (std::vector<std::string>{"n1", "n2"}));
+    EXPECT_EQ(texts(file(), "/topology/ranks", "gpu_uuid"), (std::vector<std::string>{"GPU-1", "GPU-2"}));
     EXPECT_EQ(texts(file(), "/energy", "name"), (std::vector<std::string>{"edge0", "c0.0", "edge0", "c0.0"}));
     EXPECT_EQ(reals(file(), "/energy", "total_j"), (std::vector{31.0, 31.0, 31.0, 31.0}));
     EXPECT_EQ(integers(file(), "/memory", "total_bytes"), (std::vector<std::uint64_t>{1000, 1001, 1000, 1001}));
@@ -222,7 +229,7 @@ TEST_F(recorder_test, ForeignReaderFindsWhatWasWritten) {
 TEST_F(recorder_test, EveryColumnSaysItsUnitAndMeaning) {
     make(file()).finish(run_status::complete, "rounds", false);
     const H5::H5File opened(file(), H5F_ACC_RDONLY);
-    for (const char* path : {"/topology/nodes", "/topology/links", "/rounds", "/clients", "/energy", "/memory",
+    for (const char* path : {"/topology/nodes", "/topology/links", "/topology/ranks", "/rounds", "/clients", "/energy", "/memory",
                              "/events", "/communication/links", "/communication/nodes", "/communication/transport"}) {
         const auto table = opened.openDataSet(path);
         EXPECT_FALSE(read_text(table, "description").empty()) << path;
@@ -411,6 +418,7 @@ TEST_F(recorder_test, FailingDeviceIsARuntimeFailureAndNoCrash) {
                                    {"/events", 3}});
         writer.finish(run_status::aborted, "checked", false);
         EXPECT_EQ(reals(path, "/rounds", "latency_s"), (std::vector{11.0}));
+        EXPECT_EQ(texts(path, "/topology/ranks", "host"), (std::vector<std::string>{"n3"}));
     }
 }
 

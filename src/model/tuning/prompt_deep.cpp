@@ -28,7 +28,7 @@ public:
     at::Tensor forward(const vit_config& vit, std::int64_t, const at::Tensor& tokens,
                        const std::vector<at::Tensor>& tunables, const block_function& frozen) const override {
         const auto n = tokens.size(0);
-        const auto prompts = tunables.at(0).unsqueeze(0).expand({n, prompts_, vit.dim});
+        const auto prompts = tunables.at(0).unsqueeze(0).expand({n, prompts_, vit.dim}).to(tokens.scalar_type());
         const auto out = frozen(at::cat({tokens.narrow(1, 0, 1), prompts, tokens.narrow(1, 1, tokens.size(1) - 1)}, 1));
         const auto rest = out.size(1) - 1 - prompts_;
         return at::cat({out.narrow(1, 0, 1), out.narrow(1, 1 + prompts_, rest)}, 1);
