@@ -157,11 +157,11 @@ private:
         auto initial = tensor_view::allocate({deploy.tunable_elements});
         std::copy(values.begin(), values.end(), initial.as<float>());
         tensor_run::hooks hooks;
-        hooks.note = [this](std::uint32_t node, const char* what) { // before every computation
+        hooks.note = [this](std::uint32_t node, const char* what) {
             session::check_interrupt();
             here_.note(fmt::format("round {}: {} of {}", rounds_done() + 1, what, run_.deploy->net.nodes[node].name));
-            show_progress(work_done_ + 1);
         };
+        hooks.computed = [this] { show_progress(work_done_ + 1); };
         count_work();
         hooks.idle = session::check_interrupt;
         tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of, make, initial, std::move(hooks));
@@ -446,6 +446,12 @@ private:
         fmt::print("tuned modules: {}\n", tuned);
         spdlog::info("ledger: {} events, {:.3f} s in all ({:.2f} % of the rounds' wall time)", ledger_->events_fired(),
                      ledger_s_, summary.wall_s > 0 ? 100.0 * ledger_s_ / summary.wall_s : 0.0);
+        std::string moved;
+        for (const auto& [name, counted] : carried_before_) {
+            moved += fmt::format("{}{} {} messages with {}", moved.empty() ? "" : ", ", name, counted.messages,
+                                 quantity(static_cast<double>(counted.bytes), "B"));
+        }
+        spdlog::info("really moved: {}", moved);
         spdlog::info("peak resident memory of the processes: {} in all, {} the largest",
                      quantity(static_cast<double>(std::accumulate(peaks.begin(), peaks.end(), std::uint64_t{0})), "B"),
                      quantity(static_cast<double>(*std::max_element(peaks.begin(), peaks.end())), "B"));

@@ -95,4 +95,9 @@ while :; do
     fi
 done
 [[ $interrupts -le 1 ]] || code=130
+if [[ $code -gt 128 && $interrupts -eq 0 ]]; then
+    printf '%s: a rank was ended by signal %d (%s): killed from outside, out of memory, or crashed\n' "$0" \
+        "$((code - 128))" "$(kill -l "$((code - 128))" 2>/dev/null || echo unknown)" >&2
+    code=1
+fi
 exit "$code"

@@ -58,6 +58,7 @@ session::session(int& argc, char**& argv) {
         mpi_ = std::make_unique<mpi_session>(argc, argv);
     }
     if (mpi_ && mpi_->ranks() > 1) {
+        heartbeat_ = std::make_unique<heartbeat>(*mpi_);
         auto made = std::make_unique<mpi_transport>(*mpi_);
         between_hosts_ = made.get();
         network_ = std::move(made);
@@ -68,7 +69,7 @@ session::session(int& argc, char**& argv) {
     std::signal(SIGUSR2, on_interrupt);
 }
 
-const device_plan& session::find_devices(device_choice choice, bool nccl_shares_gpu) {
+const device_plan& session::find_devices(device_choice choice, bool nccl_shares_gpu, bool use_nccl) {
     note("looking for GPUs");
     rank_report mine;
     mine.host = host();
@@ -84,6 +85,9 @@ const device_plan& session::find_devices(device_choice choice, bool nccl_shares_
         }
     }
     devices_ = plan_devices(choice, nccl_shares_gpu, exchange_reports(network(), mine));
+    if (!use_nccl) {
+        devices_.nccl.clear();
+    }
     return devices_;
 }
 
@@ -116,8 +120,8 @@ std::string session::host() const {
 std::string session::mpi_version() const { return mpi_session::version(); }
 
 void session::watch(const std::string& nodes, double silence_s) {
-    if (mpi_ && ranks() > 1) {
-        heartbeat_ = std::make_unique<heartbeat>(*mpi_, nodes, silence_s);
+    if (heartbeat_) {
+        heartbeat_->describe(nodes, silence_s);
     }
 }
 

@@ -29,8 +29,8 @@ public:
     std::string mpi_version() const;
 
     /// Decides what the ranks compute on, from what each of them finds. Every rank has to call it.
-    /// \throws usage_error as plan_devices does.
-    const device_plan& find_devices(device_choice, bool nccl_shares_gpu);
+    /// \param use_nccl false: device tensors go over MPI. \throws usage_error as plan_devices does.
+    const device_plan& find_devices(device_choice, bool nccl_shares_gpu, bool use_nccl = true);
     /// Gives this rank the GPU that find_devices() chose, if it did: its transport then carries device tensors. Every
     /// rank has to call it.
     void open_devices();
@@ -38,8 +38,8 @@ public:
     /// This rank's GPU; null without.
     accelerator* gpu() { return gpu_.get(); }
 
-    /// Watches over the other ranks from now on. Every rank has to call it.
-    /// \param nodes what this rank plays, for messages. \param silence_s without a sign of life counts as dead.
+    /// The ranks watch over each other from the start of MPI on. \param nodes what this rank plays, for messages.
+    /// \param silence_s without a sign of life counts as dead.
     void watch(const std::string& nodes, double silence_s);
     /// What this rank does now, for failure reports.
     void note(std::string_view operation);

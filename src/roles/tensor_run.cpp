@@ -80,6 +80,7 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
     plan.active_clusters = static_cast<std::size_t>(deploy_.scene->runtime.active_clusters);
     plan.idle = hooks_.idle;
     plan.note = hooks_.note;
+    plan.computed = hooks_.computed;
     for (const auto edge : decisions.averages) {
         if (!in_group(edge)) {
             continue;

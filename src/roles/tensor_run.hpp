@@ -25,6 +25,7 @@ public:
     struct hooks {
         std::function<void()> idle; ///< See tensor_pass::settings.
         std::function<void(std::uint32_t, const char*)> note;
+        std::function<void()> computed;
     };
 
     /// \param initial tunables of the domain model, float32 [elements]: the start of every edge.

@@ -127,6 +127,9 @@ bool tensor_pass::progress() {
         if (state.contributed < state.plan->local_contributions) {
             break;
         }
+        if (plan_.note) {
+            plan_.note(plan_.averages[next_average_].edge, "average");
+        }
         state.pending = network_.sum(state.sums->buffer(), state.plan->group);
         ++next_average_;
         moved = true;
@@ -216,6 +219,9 @@ bool tensor_pass::begin(operation& op) {
                 plan_.note(who.node, name_of(compute->cost.kind));
             }
             op.result = compute->stage->run(compute->work);
+            if (plan_.computed) {
+                plan_.computed();
+            }
             progress(); // so that messages leave while the next computation runs
         }
         return true;

@@ -39,6 +39,7 @@ public:
         std::size_t active_clusters = 1;
         std::function<void()> idle;                           ///< Called while waiting: raises errors from elsewhere.
         std::function<void(std::uint32_t, const char*)> note; ///< Tells what a node does now, for failure reports.
+        std::function<void()> computed;                       ///< Called after every computation.
     };
 
     tensor_pass(transport& network, settings plan, backlog_type& backlog);

@@ -231,33 +231,54 @@ def failures(folder):
     check("one message when training diverges on all ranks", result.returncode == 1 and
           result.stderr.count("gaisnet: error:") == 1 and "diverged" in result.stderr,
           f"code {result.returncode}: {result.stderr[-700:]}")
-    for name, number, victim in (("killed", signal.SIGKILL, 1), ("killed", signal.SIGKILL, 0),
-                                 ("stopped", signal.SIGSTOP, 1)):
-        output = folder / f"failure_{name}{victim}.h5"
-        process = start(3, output, "--train.rounds", "2000", "--runtime.silence", "5 s", "--checkpoint.every", "1")
+    for name, signals, victim, extra in (
+            ("killed", (signal.SIGKILL,), 1, ()), ("killed", (signal.SIGKILL,), 0, ()),
+            ("stopped", (signal.SIGSTOP,), 1, ()),
+            # Stopped first, so that the others wait for it: for its part of an average where each rank plays clusters
+            # of its own, for messages to and from it where neighbours sit on different ranks.
+            ("killed during an average", (signal.SIGSTOP, signal.SIGKILL), 1, ("--network.clusters", "3")),
+            ("killed during a send", (signal.SIGSTOP, signal.SIGKILL), 2,
+             ("--placement", "node", "--train.batch", "64", "--data.samples", "600"))):
+        output = folder / f"failure_{name.replace(' ', '_')}{victim}.h5"
+        process = start(3, output, "--train.rounds", "2000", "--runtime.silence", "5 s", *extra)
         wait_for_round(output, process)
         ranks = ranks_of(process)
-        begin = time.monotonic()
         if len(ranks) != 3:
             process.kill()
             out, err = process.communicate()
             check(f"rank {victim} is {name}", False, f"found processes {ranks}, code {process.returncode}: {err[-500:]}")
             continue
-        os.kill(ranks[victim], number)
-        try:
-            out, err = process.communicate(timeout=30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            out, err = process.communicate()
-        took = time.monotonic() - begin
-        check(f"all ranks end within 15 s when rank {victim} is {name}", took < 15 and process.returncode != 0,
-              f"{took:.1f} s, code {process.returncode}")
-        sign = "has given no sign of life" if number == signal.SIGSTOP else "has died"
-        check("... and one message names rank, host, nodes and operation", err.count("gaisnet: error:") == 1 and
-              re.search(rf"rank {victim} on host \S+ \(nodes: .+\) {sign}.*operation: .+", err) is not None, err[-500:])
-        while (left := [pid for pid in ranks if is_alive(pid)]) and time.monotonic() - begin < 15:
-            time.sleep(0.05)  # a killed process of a loaded machine takes a moment to go
-        check("... and no process is left", not left, str(left))
+        os.kill(ranks[victim], signals[0])
+        if len(signals) > 1:
+            time.sleep(1)  # shorter than the silence that would end the run by itself
+            os.kill(ranks[victim], signals[1])
+        ends_with_one_message(process, ranks, f"rank {victim} is {name}",
+                              rf"rank {victim} on host \S+ \(nodes: .+\) " +
+                              ("has given no sign of life" if name == "stopped" else "has died") + ".*operation: .+")
+    process = start(3, folder / "early.h5", "--train.rounds", "2000")
+    end = time.monotonic() + 20
+    while len(ranks := ranks_of(process)) < 3 and time.monotonic() < end:
+        time.sleep(0.01)
+    os.kill(ranks[1], signal.SIGKILL)
+    ends_with_one_message(process, ranks, "rank 1 is killed before the first message", "signal 9 \\(KILL\\)", early=True)
+
+
+def ends_with_one_message(process, ranks, what, message, early=False):
+    begin = time.monotonic()
+    try:
+        out, err = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+    took = time.monotonic() - begin
+    check(f"all ranks end within 15 s when {what}", took < 15 and process.returncode == 1,
+          f"{took:.1f} s, code {process.returncode}")
+    told = err.count("gaisnet: error:")
+    check("... and one message names the cause", (told == 1 or early and told == 0) and
+          re.search(message, err) is not None, err[-500:])
+    while (left := [pid for pid in ranks if is_alive(pid)]) and time.monotonic() - begin < 15:
+        time.sleep(0.05)  # a killed process of a loaded machine takes a moment to go
+    check("... and no process is left", not left, str(left))
 
 
 def main():

@@ -46,8 +46,8 @@ std::shared_ptr<const vit_backbone> random_backbone(const vit_config& vit, std::
     return std::make_shared<vit_backbone>(make_backbone(vit, [&](const tensor_spec& spec) {
         const auto values = store->tensor(spec.name);
         // Larger than usual, so that a model of four narrow blocks passes on more than its positions.
-        const auto tensor = at::from_blob(const_cast<float*>(values.data()), spec.shape).clone() *
-                            (spec.shape.size() > 1 ? 4.0 : 1.0);
+        const auto tensor =
+            at::from_blob(const_cast<float*>(values.data()), spec.shape).clone() * (spec.shape.size() > 1 ? 4.0 : 1.0);
         return spec.name.starts_with("norm.") ? tensor : tensor.to(type);
     }));
 }
@@ -158,6 +158,7 @@ void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const
                             throw runtime_failure("another rank failed");
                         }
                     },
+                    {},
                     {}});
     if (first > 1) {
         run.restore(shared.stages);

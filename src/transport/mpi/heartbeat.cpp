@@ -30,12 +30,9 @@ constexpr auto turn = std::chrono::milliseconds(100);
 
 } // namespace
 
-heartbeat::heartbeat(const mpi_session& session, const std::string& nodes, double silence_s)
-    : rank_(session.rank())
-    , silence_(silence_s)
-    , comm_(mpi_communicator::duplicate_world()) {
+heartbeat::heartbeat(const mpi_session& session): rank_(session.rank()), comm_(mpi_communicator::duplicate_world()) {
     copy_text(mine_.host, session.host());
-    copy_text(mine_.nodes, nodes);
+    copy_text(mine_.nodes, "not known yet");
     copy_text(mine_.operation, "start");
     struct {
         beat first;
@@ -72,6 +69,12 @@ void heartbeat::leave() {
     if (thread_.joinable()) {
         thread_.join();
     }
+}
+
+void heartbeat::describe(std::string_view nodes, double silence_s) {
+    silence_s_ = silence_s;
+    const std::lock_guard lock(guard_);
+    copy_text(mine_.nodes, nodes);
 }
 
 void heartbeat::note(std::string_view operation) {
@@ -124,12 +127,12 @@ void heartbeat::judge() {
         // next turn decides.
         const bool missing = one.process != 0 && rank_ <= 1 && ::kill(one.process, 0) != 0 && errno == ESRCH;
         const bool dead = missing && std::exchange(one.gone, true);
-        if (!dead && clock::now() - one.heard < silence_) {
+        const std::chrono::duration<double> silence(silence_s_);
+        if (!dead && clock::now() - one.heard < silence) {
             continue;
         }
-        const auto what = dead
-                              ? std::string("has died (killed, or out of memory)")
-                              : "has given no sign of life for " + std::to_string(std::lround(silence_.count())) + " s";
+        const auto what = dead ? std::string("has died (killed, or out of memory)")
+                               : "has given no sign of life for " + std::to_string(std::lround(silence.count())) + " s";
         std::fprintf(stderr,
                      "gaisnet: error: rank %d on host %s (nodes: %s) %s; its last operation: %s. All ranks end.\n",
                      one.rank, one.last.host.data(), one.last.nodes.data(), what.c_str(), one.last.operation.data());

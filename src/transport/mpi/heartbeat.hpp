@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <mutex>
 #include <string>
@@ -20,9 +21,8 @@ namespace gaisnet {
 /// 0's host that is gone is found at once, before the launcher, which then ends all others, has done so.
 class heartbeat {
 public:
-    /// Every rank has to make one. \param nodes what this rank plays. \param silence_s seconds after which a rank
-    /// counts as dead.
-    heartbeat(const mpi_session&, const std::string& nodes, double silence_s);
+    /// Every rank has to make one.
+    explicit heartbeat(const mpi_session&);
     ~heartbeat();
     heartbeat(const heartbeat&) = delete;
     heartbeat& operator=(const heartbeat&) = delete;
@@ -30,6 +30,8 @@ public:
     /// Beats for the last time, and says that this rank ends for a reason it has told. Further calls do nothing.
     void leave();
 
+    /// \param nodes what this rank plays. \param silence_s seconds after which a rank counts as dead; 10 before.
+    void describe(std::string_view nodes, double silence_s);
     /// What this rank does now; cheap.
     void note(std::string_view operation);
 
@@ -57,7 +59,7 @@ private:
     void judge();
 
     int rank_;
-    std::chrono::duration<double> silence_;
+    std::atomic<double> silence_s_ = 10.0;
     mpi_communicator comm_;
     std::vector<peer> peers_; ///< Rank 0: all others; elsewhere: rank 0.
     std::mutex guard_;
