@@ -49,6 +49,10 @@ options=(-n "$ranks")
 if [[ -z ${GAISNET_MPIRUN_OPTIONS:-} && ${SLURM_JOB_NUM_NODES:-1} -eq 1 ]]; then
     options+=(--quiet)
 fi
+# mpirun wants a way to other hosts even when there is only this one, as in a container.
+if ! command -v ssh >/dev/null && ! command -v rsh >/dev/null; then
+    export OMPI_MCA_plm_rsh_agent=${OMPI_MCA_plm_rsh_agent:-sh}
+fi
 if [[ $(id -u) -eq 0 ]]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
@@ -95,7 +99,7 @@ while :; do
     fi
 done
 [[ $interrupts -le 1 ]] || code=130
-if [[ $code -gt 128 && $interrupts -eq 0 ]]; then
+if [[ $code -gt 128 && $code -lt 160 && $interrupts -eq 0 ]]; then
     printf '%s: a rank was ended by signal %d (%s): killed from outside, out of memory, or crashed\n' "$0" \
         "$((code - 128))" "$(kill -l "$((code - 128))" 2>/dev/null || echo unknown)" >&2
     code=1

@@ -113,7 +113,10 @@ int main(int argc, char** argv) {
         measure(*here, options);
         return 0;
     } catch (const std::exception& problem) {
-        fmt::print(stderr, "nccl_bandwidth: error: {}\n", problem.what());
+        const auto* known = dynamic_cast<const error*>(&problem);
+        if (!known || !known->on_all_ranks() || !here || here->root()) {
+            fmt::print(stderr, "nccl_bandwidth: error: {}\n", problem.what());
+        }
         std::fflush(nullptr);
         if (here) {
             here->abort(1);

@@ -6,7 +6,7 @@ usage() {
     cat <<'TEXT'
 Usage: tests/gpu/run.sh [OPTION]...
 
-Builds the program against the LibTorch inside the PyTorch of $PYTHON (default: the first python3 or python that imports
+Builds the program against the LibTorch inside the PyTorch of $PYTHON (default: the first of python3 and python that has
 torch), runs the tests with the label `gpu` on 1, 2 and 4 ranks, compares training on GPUs with training on the CPU,
 measures bandwidths and images a second, and prints one table. Nothing is installed, so no apt and no root is needed.
 
@@ -40,20 +40,20 @@ while [[ $# -gt 0 ]]; do
 done
 [[ $only =~ ^(all|build|suite|compare|measure)$ ]] || die "--only $only: build, suite, compare or measure is accepted"
 
-python=''
-for candidate in ${PYTHON:-python3 python}; do
-    if "$candidate" -c 'import torch' 2>/dev/null; then
-        python=$candidate
-        break
-    fi
+# Looks, without importing it, where torch is.
+torch=''
+for python in ${PYTHON:-python3 python}; do
+    torch=$("$python" -c 'import importlib.util as find; print(*find.find_spec("torch").submodule_search_locations)' \
+        2>/dev/null || true)
+    [[ -z $torch ]] || break
 done
-[[ -n $python ]] || die "no PyTorch: none of ${PYTHON:-python3 python} imports torch; \$PYTHON names another interpreter"
-torch=$("$python" -c 'import os, torch; print(os.path.dirname(torch.__file__))')
-say "PyTorch: $("$python" -c 'import torch; print(torch.__version__, "with CUDA", torch.version.cuda)') in $torch"
+[[ -n $torch ]] || die "no PyTorch: none of ${PYTHON:-python3 python} has torch; \$PYTHON names another interpreter"
+say "PyTorch: $("$python" -c 'import importlib.metadata as packages; print(packages.version("torch"))') in $torch"
 
 # The wheel's own CUDA libraries lie beside it, and the unpacked packages beside nothing.
 prefixes=("$torch")
 paths=("$torch/lib")
+cuda=${CUDA_HOME:-/usr/local/cuda}
 for folder in "$(dirname "$torch")"/nvidia/*; do
     [[ -d $folder/lib ]] && paths+=("$folder/lib")
     [[ -d $folder ]] && prefixes+=("$folder")
@@ -63,12 +63,14 @@ if [[ -n $libraries ]]; then
     libraries=$(realpath "$libraries")
     triplet=$(gcc -print-multiarch)
     prefixes+=("$libraries/usr" "$libraries/usr/lib/$triplet/openmpi")
-    paths+=("$libraries/usr/lib/$triplet" "$libraries/usr/lib/$triplet/openmpi/lib" "$libraries/usr/lib/$triplet/hdf5/serial")
+    paths+=("$libraries/usr/lib/$triplet" "$libraries/lib/$triplet" "$libraries/usr/lib/$triplet/openmpi/lib"
+        "$libraries/usr/lib/$triplet/hdf5/serial")
     export PATH=$libraries/usr/bin:$PATH
-    export OPAL_PREFIX=$libraries/usr/lib/$triplet/openmpi
-    export CPATH=$libraries/usr/include${CPATH:+:$CPATH}
+    export OPAL_PREFIX=$libraries/usr
+    export CPATH=$libraries/usr/include:$libraries/usr/include/$triplet${CPATH:+:$CPATH}
     export LIBRARY_PATH=$libraries/usr/lib/$triplet${LIBRARY_PATH:+:$LIBRARY_PATH}
 fi
+paths+=("$cuda/lib64")
 export CMAKE_PREFIX_PATH
 CMAKE_PREFIX_PATH=$(IFS=:; echo "${prefixes[*]}${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}")
 export LD_LIBRARY_PATH
@@ -82,10 +84,10 @@ if [[ $only == all || $only == build ]]; then
     [[ $only == all ]] || exit 0
 fi
 
-gpus=$("$python" -c 'import torch; print(torch.cuda.device_count())')
+gpus=$(nvidia-smi --list-gpus 2>/dev/null | grep -c '^GPU ' || true)
 if [[ $gpus -eq 0 ]]; then
     ctest --test-dir "$build" --output-on-failure --label-regex '^unit$'
-    printf 'skipped: PyTorch sees no GPU, so nothing that needs one was checked\n'
+    printf 'skipped: nvidia-smi lists no GPU, so nothing that needs one was checked\n'
     exit 77
 fi
 say "GPUs: $gpus"

@@ -119,14 +119,20 @@ TEST(device_plan, of_many_ranks_without_a_gpu_some_are_named) {
 TEST(device_plan, a_wrong_nccl_is_refused) {
     auto old = on("b", {gpu("y")});
     old.nccl_loaded = 21602;
-    EXPECT_THAT([&] { plan_devices(automatic, false, {on("a", {gpu("x")}), old}); },
-                ThrowsMessage<usage_error>(AllOf(HasSubstr("rank 1 on host b has loaded NCCL 2.16.2"),
-                                                 HasSubstr("built with NCCL 2.28.9"))));
+    EXPECT_THAT(
+        [&] {
+            plan_devices(automatic, false, {on("a", {gpu("x")}), old});
+        },
+        ThrowsMessage<usage_error>(
+            AllOf(HasSubstr("rank 1 on host b has loaded NCCL 2.16.2"), HasSubstr("built with NCCL 2.28.9"))));
     auto newer = on("b", {gpu("y")});
     newer.nccl_loaded = 23005;
-    EXPECT_THAT([&] { plan_devices(automatic, false, {on("a", {gpu("x")}), newer}); },
-                ThrowsMessage<usage_error>(AllOf(HasSubstr("NCCL is 2.28.9 on rank 0"),
-                                                 HasSubstr("2.30.5 on rank 1 on host b"))));
+    EXPECT_THAT(
+        [&] {
+            plan_devices(automatic, false, {on("a", {gpu("x")}), newer});
+        },
+        ThrowsMessage<usage_error>(
+            AllOf(HasSubstr("NCCL is 2.28.9 on rank 0"), HasSubstr("2.30.5 on rank 1 on host b"))));
     EXPECT_NO_THROW(plan_devices(device_choice::cpu, false, {on("a", {}), old}));
 }
 

@@ -229,8 +229,9 @@ TEST_F(recorder_test, ForeignReaderFindsWhatWasWritten) {
 TEST_F(recorder_test, EveryColumnSaysItsUnitAndMeaning) {
     make(file()).finish(run_status::complete, "rounds", false);
     const H5::H5File opened(file(), H5F_ACC_RDONLY);
-    for (const char* path : {"/topology/nodes", "/topology/links", "/topology/ranks", "/rounds", "/clients", "/energy", "/memory",
-                             "/events", "/communication/links", "/communication/nodes", "/communication/transport"}) {
+    for (const char* path :
+         {"/topology/nodes", "/topology/links", "/topology/ranks", "/rounds", "/clients", "/energy", "/memory",
+          "/events", "/communication/links", "/communication/nodes", "/communication/transport"}) {
         const auto table = opened.openDataSet(path);
         EXPECT_FALSE(read_text(table, "description").empty()) << path;
         const auto listed = nlohmann::json::parse(read_text(table, "columns"));
