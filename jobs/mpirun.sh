@@ -48,6 +48,9 @@ options=(-n "$ranks")
 # over several hosts mpirun alone may know which rank was killed.
 if [[ -z ${GAISNET_MPIRUN_OPTIONS:-} && ${SLURM_JOB_NUM_NODES:-1} -eq 1 ]]; then
     options+=(--quiet)
+else
+    # Without this mpirun waits for a lost host for a quarter of an hour after the ranks have ended (runtime.silence).
+    options+=(--mca oob_tcp_keepalive_time 5 --mca oob_tcp_keepalive_intvl 2 --mca oob_tcp_keepalive_probes 3)
 fi
 # mpirun wants a way to other hosts even when there is only this one, as in a container.
 if ! command -v ssh >/dev/null && ! command -v rsh >/dev/null; then

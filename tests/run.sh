@@ -44,6 +44,8 @@ run_tests() {
     shift
     say "tests: ctest --preset $preset $*"
     (cd "$project_root" && ctest --preset "$preset" --output-on-failure --no-tests=error --parallel "$(nproc)" "$@")
+    # CTest itself keeps the reasons of what was skipped to itself.
+    grep -h '^skipped: ' "$project_root/build/$preset/Testing/Temporary/LastTest.log" | sort -u || true
 }
 
 if [[ $install -eq 1 ]]; then

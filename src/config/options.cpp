@@ -27,6 +27,10 @@ const char* const switches[] = {"help", "version", "print_config", "dry_run"};
 const char* const general[] = {"config", "log_level", "progress"};
 
 /// What changes how a run is carried out, but not its results.
+/// Environment variables that belong to jobs/mpirun.sh, slurm/run.sbatch and the tests, and name no setting.
+const std::set<std::string> of_scripts{"GAISNET_MPIRUN_OPTIONS", "GAISNET_SITE",     "GAISNET_ROOT", "GAISNET_PROGRAM",
+                                       "GAISNET_IMAGE",          "GAISNET_LAUNCHER", "GAISNET_DATA"};
+
 const std::set<std::string> not_in_identity{
     "output",           "overwrite",       "resume",      "placement", "runtime.active_clusters", "runtime.silence",
     "checkpoint.every", "checkpoint.keep", "model.cache", "events",    "model.weights",           "data.root",
@@ -158,9 +162,7 @@ void read_environment(const std::map<std::string, std::string>& environment, set
         keys[variable_name(key.name)] = key.name;
     }
     for (const auto& [name, value] : environment) {
-        // Others belong to the tests and to jobs/mpirun.sh.
-        if (!name.starts_with("GAISNET_") || name == "GAISNET_DATA" || name == "GAISNET_MPIRUN_OPTIONS" ||
-            name.starts_with("GAISNET_TEST_")) {
+        if (!name.starts_with("GAISNET_") || of_scripts.contains(name)) {
             continue;
         }
         const auto found = keys.find(name);

@@ -73,8 +73,11 @@ void heartbeat::leave() {
 
 void heartbeat::describe(std::string_view nodes, double silence_s) {
     silence_s_ = silence_s;
-    const std::lock_guard lock(guard_);
-    copy_text(mine_.nodes, nodes);
+    {
+        const std::lock_guard lock(guard_);
+        copy_text(mine_.nodes, nodes);
+    }
+    has_news_ = true;
 }
 
 void heartbeat::note(std::string_view operation) {
@@ -152,7 +155,7 @@ void heartbeat::run(const std::stop_token& stop) {
             }
             last_turn = now;
             receive();
-            if (now - last_beat >= beat_interval) {
+            if (now - last_beat >= beat_interval || has_news_.exchange(false)) {
                 last_beat = now;
                 for (auto& one : peers_) {
                     send_to(one, false);

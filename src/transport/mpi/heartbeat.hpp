@@ -60,6 +60,7 @@ private:
 
     int rank_;
     std::atomic<double> silence_s_ = 10.0;
+    std::atomic<bool> has_news_ = false; ///< The next beat does not wait for its time.
     mpi_communicator comm_;
     std::vector<peer> peers_; ///< Rank 0: all others; elsewhere: rank 0.
     std::mutex guard_;

@@ -1,0 +1,193 @@
+"""Two hosts on one machine: network namespaces with a cable between them, names of their own, and MPI over TCP.
+
+Usage: two_hosts.py GAISNET TRANSPORT_MPI_TEST MPIRUN_SH. Needs root, iproute2 and unshare; ends with 77, and says why,
+where namespaces cannot be made."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HOSTS = {"gaisnet-a": "10.219.77.1", "gaisnet-b": "10.219.77.2"}  # names of namespaces and hosts
+NEAR, FAR = HOSTS
+CABLE = {NEAR: "gaisnet0", FAR: "gaisnet1"}
+passed = failed = 0
+
+
+class CannotRun(Exception):
+    """Namespaces cannot be made here; the message says why."""
+
+
+def check(name, good, detail=""):
+    global passed, failed
+    print(("ok      " if good else "FAILED  ") + name + ("" if good else ": " + detail), flush=True)
+    passed, failed = passed + bool(good), failed + (not good)
+
+
+def ip(*words):
+    done = subprocess.run(["ip", *words], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise CannotRun(f"ip {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+class TwoHosts:
+    """Makes the namespaces on entry and removes them, with what runs in them, on exit."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.agent = folder / "agent.sh"
+
+    def __enter__(self):
+        if os.geteuid() != 0:
+            raise CannotRun("network namespaces need root")
+        try:
+            self._make()
+        except FileNotFoundError as missing:
+            raise CannotRun(f"not installed: {missing.filename}") from missing
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _make(self):
+        for host in HOSTS:
+            ip("netns", "add", host)
+        ip("link", "add", CABLE[NEAR], "netns", NEAR, "type", "veth", "peer", "name", CABLE[FAR], "netns", FAR)
+        for host, address in HOSTS.items():
+            ip("-n", host, "address", "add", address + "/24", "dev", CABLE[host])
+            ip("-n", host, "link", "set", CABLE[host], "up")
+            ip("-n", host, "link", "set", "lo", "up")
+        tried = subprocess.run([*self.on(NEAR), "hostname"], capture_output=True, text=True)
+        if tried.stdout.strip() != NEAR:
+            raise CannotRun(f"a host name of its own: {tried.stderr.strip()}")
+        # In place of ssh: mpirun calls it with the host and a command for its shell.
+        self.agent.write_text(f"#!/bin/sh\nshift\nexec {' '.join(self.on(FAR))} sh -c \"$*\"\n")
+        self.agent.chmod(0o755)
+        (self.folder / "hosts").write_text("".join(f"{address} slots=2\n" for address in HOSTS.values()))
+
+    @staticmethod
+    def on(host):
+        """The start of a command that is to run on a host."""
+        return ["ip", "netns", "exec", host, "unshare", "--uts", str(pathlib.Path(__file__).with_name("as_host.sh")), host]
+
+    def cable(self, state):
+        ip("-n", FAR, "link", "set", CABLE[FAR], state)
+
+    def bytes_over_cable(self):
+        shown = json.loads(ip("-n", NEAR, "-statistics", "-json", "link", "show", CABLE[NEAR]))
+        return shown[0]["stats64"]["tx"]["bytes"]
+
+    def command(self, ranks, *command):
+        options = f"--hostfile {self.folder}/hosts --map-by node --mca plm_rsh_agent {self.agent} --mca btl tcp,self " \
+                  f"--mca btl_tcp_if_include 10.219.77.0/24 --mca oob_tcp_if_include 10.219.77.0/24"
+        return ([*self.on(NEAR), sys.argv[3], "-n", str(ranks), *command],
+                {**os.environ, "GAISNET_MPIRUN_OPTIONS": options})
+
+    def run(self, ranks, *command, limit=150):
+        words, environment = self.command(ranks, *command)
+        return subprocess.run(words, capture_output=True, text=True, timeout=limit, env=environment)
+
+    def start(self, ranks, *command):
+        words, environment = self.command(ranks, *command)
+        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+                                start_new_session=True)
+
+    @staticmethod
+    def ranks_on(host):
+        """The program's processes on a host."""
+        listed = subprocess.run(["ip", "netns", "pids", host], capture_output=True, text=True).stdout.split()
+        return [int(pid) for pid in listed if pathlib.Path(f"/proc/{pid}/comm").exists() and
+                pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "gaisnet"]
+
+    @staticmethod
+    def kill_all():
+        for host in HOSTS:
+            for pid in subprocess.run(["ip", "netns", "pids", host], capture_output=True, text=True).stdout.split():
+                try:
+                    os.kill(int(pid), signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+
+    def __exit__(self, *_):
+        self.kill_all()
+        for host in HOSTS:
+            subprocess.run(["ip", "netns", "delete", host], capture_output=True)
+
+
+def small(output):
+    return [sys.argv[1], "finetune", "--model.weights", "random", "--data.samples", "120", "--network.clusters", "2",
+            "--network.clients", "3", "--train.rounds", "2", "--progress", "none", "--overwrite", "on", "--output",
+            str(output)]
+
+
+def same_results(hosts, folder):
+    for ranks in (2, 4):
+        result = hosts.run(ranks, sys.argv[2])
+        check(f"transports' suite on {ranks} ranks over two hosts", result.returncode == 0,
+              (result.stdout + result.stderr)[-1500:])
+    alone = subprocess.run(small(folder / "alone.h5"), capture_output=True, text=True, timeout=60)
+    before = hosts.bytes_over_cable()
+    result = hosts.run(4, *small(folder / "two.h5"), "--placement", "node", "--log-level", "debug")
+    crossed = hosts.bytes_over_cable() - before
+    check("finetune on four ranks over two hosts", alone.returncode == result.returncode == 0, result.stderr[-1500:])
+    check("... which know their hosts", all(f"host {host}," in result.stderr for host in HOSTS), result.stderr[-1500:])
+    check("... gives the tuned modules of one rank", (folder / "alone.safetensors").read_bytes() ==
+          (folder / "two.safetensors").read_bytes())
+    check("... and sends its data over the cable", crossed > 500_000, f"{crossed} bytes")
+
+
+def failures(hosts, folder):
+    def killed():
+        os.kill(hosts.ranks_on(FAR)[0], signal.SIGKILL)
+
+    def pulled():
+        hosts.cable("down")
+
+    for name, harm, message in (("a rank on the other host is killed", killed, r"signal 9|has died"),
+                                ("the cable is pulled", pulled, r"no sign of life")):
+        output = folder / f"{harm.__name__}.h5"
+        process = hosts.start(4, *small(output), "--train.rounds", "5000", "--placement", "node")
+        end = time.monotonic() + 60
+        while not list(output.with_suffix(".ckpt").glob("round_*/DONE")) and time.monotonic() < end:
+            time.sleep(0.05)
+        ranks = hosts.ranks_on(NEAR) + hosts.ranks_on(FAR)
+        harm()
+        begin = time.monotonic()
+        while (left := hosts.ranks_on(NEAR) + hosts.ranks_on(FAR)) and time.monotonic() - begin < 15:
+            time.sleep(0.1)
+        check(f"all ranks end within 15 s when {name}", len(ranks) == 4 and not left,
+              f"there were {len(ranks)} ranks, and {len(left)} are left")
+        try:
+            out, err = process.communicate(timeout=5)
+        except subprocess.TimeoutExpired:  # mpirun waits for the lost host, until its own connection to it times out
+            print("        (mpirun, which cannot reach the other host, is ended by this test)")
+            hosts.kill_all()
+            out, err = process.communicate()
+        check("... and a message tells", re.search(message, err) is not None, err[-1500:])
+        hosts.cable("up")
+
+
+def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        try:
+            with TwoHosts(folder) as hosts:
+                same_results(hosts, folder)
+                failures(hosts, folder)
+        except CannotRun as reason:
+            print(f"skipped: {reason}")
+            return 77
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""slurm/run.sbatch on a real Slurm that this test starts on this machine. Usage: slurm_test.py GAISNET
+
+Ends with 77, and says why, where Slurm is not installed or cannot be started."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+from one_machine import CannotRun, OneMachine, submit, wait_until
+
+try:
+    import h5py
+except ImportError:
+    h5py = None
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+SCRIPT = PROJECT / "slurm" / "run.sbatch"
+QUICKSTART = ["finetune", "--config", str(PROJECT / "configs" / "quickstart.cfg"), "--progress", "none"]
+LONG = [*QUICKSTART, "--train.rounds", "12", "--data.samples", "1200", "--train.batch", "4"]
+TWO_RANKS = ["--ntasks=2", "--time=10"]
+passed = failed = 0
+
+
+def check(name, good, detail=""):
+    global passed, failed
+    print(("ok      " if good else "FAILED  ") + name + ("" if good else ": " + detail), flush=True)
+    passed, failed = passed + bool(good), failed + (not good)
+
+
+def log_of(folder, job):
+    path = folder / f"job-{job.number}.log"
+    return path.read_text(errors="replace") if path.exists() else "(no log)"
+
+
+def ends(folder, job, limit=90):
+    """Waits for the end of a job. Returns what is wrong when it does not come, else an empty text."""
+    if wait_until(job.ended, limit, 0.2):
+        return ""
+    return f"job {job.number} did not end: {job.state().get('JobState')}\n{log_of(folder, job)[-2000:]}"
+
+
+def text(value):
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def results(path):
+    """All tables but wall times and where nodes ran, and the tuned modules."""
+    modules = path.with_suffix(".safetensors")
+    if not modules.exists():
+        return f"no {modules}"
+    out = {"modules": modules.read_bytes()}
+    if h5py is None:
+        return out
+    with h5py.File(path, "r") as file:
+        for name in ("rounds", "events", "clients", "energy", "memory", "communication/links"):
+            rows = file[name][:]
+            out[name] = [rows[column].tolist() for column in rows.dtype.names if column not in ("wall_s", "rank")]
+        out["status"] = file.attrs["status"]
+    return out
+
+
+def succeeded(folder, job, name):
+    problem = ends(folder, job)
+    check(name, not problem and job.state().get("JobState") == "COMPLETED",
+          problem or f"{job.state()}\n{log_of(folder, job)[-2000:]}")
+
+
+def quickstart(folder):
+    for launcher in ("srun", "mpirun"):
+        output = folder / f"{launcher}.h5"
+        job = submit(folder, TWO_RANKS, SCRIPT, *QUICKSTART, "--train.rounds", "2", "--output", str(output),
+                     environment={"GAISNET_LAUNCHER": launcher})
+        succeeded(folder, job, f"the quickstart's scenario on two ranks, by {launcher}")
+        check("... on two ranks", re.search(r"on 2 rank\(s\)", log_of(folder, job)) is not None, log_of(folder, job)[-1500:])
+        if h5py is not None and output.exists():
+            with h5py.File(output, "r") as file:
+                check("... and the file is complete, with two rounds and two ranks", file.attrs["status"] == b"complete" and
+                      len(file["rounds"]) == 2 and len(file["topology/ranks"]) == 2, str(dict(file.attrs)))
+    job = submit(folder, ["--ntasks=1"], SCRIPT, *QUICKSTART, "--train.rounds", "2", "--output", str(folder / "chosen.h5"))
+    succeeded(folder, job, "the launcher is chosen by itself")
+    same = [results(folder / f"{name}.h5") for name in ("srun", "mpirun", "chosen")]
+    check("... and both launchers, and two ranks and one, give the same", "modules" in same[0] and
+          same[0] == same[1] == same[2])
+
+
+def has_checkpoint(output):
+    return bool(list(output.with_suffix(".ckpt").glob("round_*/DONE")))
+
+
+def requeued(folder):
+    whole = folder / "whole.h5"
+    job = submit(folder, TWO_RANKS, SCRIPT, *LONG, "--output", str(whole))
+    succeeded(folder, job, "an uninterrupted job")
+    output = folder / "requeued.h5"
+    job = submit(folder, TWO_RANKS, SCRIPT, *LONG, "--output", str(output))
+    began = wait_until(lambda: has_checkpoint(output), 60)
+    # What Slurm itself sends some time before the limit (#SBATCH --signal=B:USR1@120).
+    subprocess.run(["scancel", "--signal=USR1", "--batch", job.number], check=True)
+    wait_until(lambda: job.state().get("JobState") == "PENDING", 60)
+    job.start_again()
+    succeeded(folder, job, "a job that is signalled comes to its end")
+    log = log_of(folder, job)
+    check("... after it was queued again by itself", began and "queueing the job again" in log and
+          int(job.state().get("Restarts", 0)) == 1 and "restart 1" in log, log[-2500:])
+    check("... from its last round on", re.search(r"resuming after round ([1-9]\d*)", log) is not None, log[-2500:])
+    check("... to the file of an uninterrupted job", "modules" in results(whole) and results(output) == results(whole))
+
+
+def cancelled(folder):
+    output = folder / "cancelled.h5"
+    job = submit(folder, TWO_RANKS, SCRIPT, *QUICKSTART, "--train.rounds", "3000", "--output", str(output))
+    began = wait_until(lambda: has_checkpoint(output), 60)
+    subprocess.run(["scancel", job.number], check=True)
+    problem = ends(folder, job)
+    check("a job that is cancelled ends", began and not problem, problem)
+    time.sleep(4)  # longer than Slurm takes to start a job that was queued again
+    state = job.state()
+    check("... and stays cancelled", state.get("JobState") == "CANCELLED" and state.get("Restarts") == "0", str(state))
+    check("... after a checkpoint, which the log tells", "cancelled" in log_of(folder, job), log_of(folder, job)[-1500:])
+
+
+def sweep(folder):
+    output = folder / "lr.h5"
+    job = submit(folder, ["--ntasks=1", "--array=0-1"], SCRIPT, "--sweep", "train.lr=0.001,0.02", *QUICKSTART,
+                 "--train.rounds", "1", "--output", str(output))
+    names = [folder / f"lr_train.lr={value}.h5" for value in ("0.001", "0.02")]
+    check("an array job takes a value a task", wait_until(lambda: all(
+        name.with_suffix(".safetensors").exists() for name in names), 60), str(list(folder.glob("lr*"))))
+    wait_until(lambda: not subprocess.run(["squeue", "--noheader"], capture_output=True).stdout.strip(), 30)
+    if h5py is not None and all(name.exists() for name in names):
+        rates = []
+        for name in names:
+            with h5py.File(name, "r") as file:
+                rates.append(re.search(r"^lr = (\S+)$", text(file.attrs["config"]), re.MULTILINE)[1])
+        check("... each its own", rates == ["0.001", "0.02"], str(rates))
+    for name, options, sweeps, message in (
+            ("a sweep without an array is refused", [], ["--sweep", "train.lr=1,2"], "needs an array job"),
+            ("an array beyond the sweep is refused", ["--array=5-5"], ["--sweep", "train.lr=1,2"], "--array=0-1 is accepted"),
+            ("a sweep without values is refused", ["--array=0-0"], ["--sweep", "train.lr"], "KEY=VALUE"),
+            ("a command is demanded", [], [], "no command")):
+        job = submit(folder, ["--ntasks=1", *options], SCRIPT, *sweeps, *(QUICKSTART if sweeps else []))
+        problem = ends(folder, job)
+        log = "".join(path.read_text() for path in folder.glob("job-*.log") if message in path.read_text())
+        check(name, not problem and message in log and job.exit_code() == 2, problem + log_of(folder, job)[-800:])
+
+
+def wrong_settings(folder):
+    job = submit(folder, TWO_RANKS, SCRIPT, *QUICKSTART, "--train.lr", "fast", "--output", str(folder / "wrong.h5"))
+    problem = ends(folder, job)
+    log = log_of(folder, job)
+    check("wrong settings end the job with gaisnet's exit code and one message", not problem and job.exit_code() == 2 and
+          log.count("gaisnet: error:") == 1 and "train.lr" in log, problem + log[-1500:])
+    job = submit(folder, ["--ntasks=1"], SCRIPT, *QUICKSTART, environment={"GAISNET_PROGRAM": "/no/such/program"})
+    problem = ends(folder, job)
+    check("a program that is missing is named", not problem and job.exit_code() == 2 and
+          "/no/such/program" in log_of(folder, job), problem + log_of(folder, job)[-800:])
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    os.environ["GAISNET_PROGRAM"] = str(pathlib.Path(sys.argv[1]).resolve())
+    os.environ["GAISNET_ROOT"] = str(PROJECT)
+    if h5py is None:
+        print("skipped: h5py is not installed, so only tuned modules are compared, not the HDF5 files")
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "slurm").mkdir()
+        os.chdir(folder)
+        try:
+            with OneMachine(folder / "slurm"):
+                quickstart(folder)
+                requeued(folder)
+                cancelled(folder)
+                sweep(folder)
+                wrong_settings(folder)
+        except CannotRun as reason:
+            print(f"skipped: {reason}")
+            return 77
+    print(f"{passed} passed, {failed} failed in {time.monotonic() - begin:.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
