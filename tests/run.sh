@@ -64,7 +64,7 @@ case $mode in
         ;;
     all)
         build_release
-        build_preset asan unit_core transport_loopback_test
+        build_preset asan core_tests
         sanitized=passed
         run_tests asan --label-regex '^core$' || sanitized=failed
         run_tests release

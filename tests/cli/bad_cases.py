@@ -141,6 +141,17 @@ CASES = [
     case("edge stage beyond the chain", "--cluster.edge_stage 7", ["cluster.edge_stage", "7"]),
     case("edge stage before the start point", "--cluster.edge_stage 1", ["cluster.edge_stage", "1"]),
     case("more ranks than nodes", [], ["9", ("3", "4")], ranks=9),
+    # Devices and jobs
+    case("unknown device", "--device tpu", ["device", "tpu", "auto, cpu, cuda"]),
+    case("no GPU", "--device cuda", ["device = cuda", "no GPU", "rank 0", "device = cpu"]),
+    case("no GPU, found by two ranks", "--device cuda", ["no GPU", "rank 0", "rank 1"], ranks=2),
+    case("tf32 on a CPU", "--device cpu --precision tf32", ["precision", "tf32", "fp32 and bf16"]),
+    case("tf32 without a GPU", "--precision tf32", ["precision = tf32", "no GPU", "fp32 and bf16"]),
+    case("unknown precision", "--precision fp16", ["precision", "fp16", "bf16"]),
+    case("pre-training on a GPU", "pretrain --config base.cfg --device cuda", ["pretrain", "device = cpu"], whole=True),
+    case("more computers than ranks", "--job.nodes 4 --job.ranks 2", ["job.nodes", "job.ranks = 2"]),
+    case("time of a job without a unit", "--job.time 30", ["job.time", "min"]),
+    case("more ranks of a job than nodes", "--dry-run --job.ranks 99", ["99", "ranks"]),
     # Weights
     case("weights missing", "--model.weights nowhere.safetensors", ["nowhere.safetensors"]),
     case("weights truncated", WEIGHTS, ["w.safetensors"], prepare=files.truncated_weights),

@@ -82,6 +82,7 @@ def execute(command, folder, log, limit):
     """(exit code, stdout, stderr, seconds, processes left); the code is None when it had to be stopped."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GAISNET_")}
     environment["XDG_CACHE_HOME"] = str(log)
+    environment["CUDA_VISIBLE_DEVICES"] = ""  # the same on every machine: there is no GPU
     # Files and not pipes: a process left behind would keep a pipe open and this test waiting.
     with open(log / "stdout", "w+", errors="replace") as out, open(log / "stderr", "w+", errors="replace") as err:
         begin = time.monotonic()

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from one_machine import CannotRun, OneMachine, submit, wait_until
+from one_machine import CannotRun, Job, OneMachine, submit, wait_until
 
 try:
     import h5py
@@ -85,6 +85,24 @@ def quickstart(folder):
     same = [results(folder / f"{name}.h5") for name in ("srun", "mpirun", "chosen")]
     check("... and both launchers, and two ranks and one, give the same", "modules" in same[0] and
           same[0] == same[1] == same[2])
+
+
+def dry_run(folder):
+    """What --dry-run prints for Slurm is taken as it is."""
+    output = folder / "dry run.h5"
+    command = [os.environ["GAISNET_PROGRAM"], *QUICKSTART, "--train.rounds", "1", "--job.ranks", "2", "--job.time", "90 s",
+               "--output", str(output), "--dry-run"]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.splitlines()
+    lines = [line for line in printed if line.startswith("sbatch ")]
+    check("a dry run prints one line for Slurm", len(lines) == 1 and "--ntasks=2" in lines[0] and "--time=2 " in lines[0],
+          "\n".join(printed[-5:]))
+    done = subprocess.run(lines[0], shell=True, capture_output=True, text=True, cwd=PROJECT,
+                          env={**os.environ, "SBATCH_OUTPUT": str(folder / "job-%j.log")})
+    number = re.search(r"Submitted batch job (\d+)", done.stdout)
+    check("... that Slurm takes", number is not None, done.stdout + done.stderr)
+    if number:
+        succeeded(folder, Job(number[1]), "... and whose job succeeds")
+        check("... with the scenario's ranks and output", output.exists() and "2 rank(s)" in log_of(folder, Job(number[1])))
 
 
 def has_checkpoint(output):
@@ -175,6 +193,7 @@ def main():
         try:
             with OneMachine(folder / "slurm"):
                 quickstart(folder)
+                dry_run(folder)
                 requeued(folder)
                 cancelled(folder)
                 sweep(folder)
