@@ -89,6 +89,7 @@ void measure(session& here, const std::set<std::string>& options) {
     if (network.ranks() < 2) {
         throw usage_error("two ranks or more are needed");
     }
+    network.connect({{0, 1}});
     for (const std::int64_t megabytes : {1, 4, 16, 64, 256}) {
         measure_messages(network, megabytes * 1'000'000 / 4);
     }

@@ -31,6 +31,15 @@ tensor_run::tensor_run(const deployment& deploy, transport& network, std::vector
         set_model(edge, initial);
         network_.prepare(groups_[edge]);
     }
+    std::set<std::pair<int, int>> neighbours;
+    for (const auto& chain : deploy.chains) {
+        for (std::size_t position = 1; position < chain.size(); ++position) {
+            const int before = rank_of_[chain[position - 1].node], here = rank_of_[chain[position].node];
+            neighbours.insert({before, here});
+            neighbours.insert({here, before});
+        }
+    }
+    network_.connect({neighbours.begin(), neighbours.end()});
     for (const auto& seated : cast_.executors()) {
         ++strands_[seated.seat->cluster];
     }

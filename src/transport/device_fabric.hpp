@@ -32,7 +32,9 @@ public:
                                                    const std::shared_ptr<void>& after) = 0;
     /// \param arriving type and shape; gets memory, which is filled when done().
     virtual std::unique_ptr<pending_transfer> receive(int rank, tensor_view& arriving) = 0;
-    /// As transport::prepare and transport::sum.
+    /// As transport::connect, transport::prepare and transport::sum, for members only. After the first two, no other
+    /// call blocks.
+    virtual void connect(const std::vector<std::pair<int, int>>& from_to) = 0;
     virtual void prepare(const std::vector<int>& group) = 0;
     virtual std::unique_ptr<pending_sum> sum(sum_buffer, const std::vector<int>& group) = 0;
     /// \throws runtime_failure when the fabric has failed since the last call. Cheap.

@@ -57,6 +57,18 @@ bool device_transport::carries(const exchange& next) const {
            is_smashed_data(next.route.kind) && !next.shape.empty();
 }
 
+void device_transport::connect(const std::vector<std::pair<int, int>>& from_to) {
+    std::vector<std::pair<int, int>> over_fabric;
+    for (const auto& [from, to] : from_to) {
+        if (from != to && connects(from) && connects(to)) {
+            over_fabric.emplace_back(from, to);
+        }
+    }
+    if (!over_fabric.empty()) {
+        fabric_->connect(over_fabric);
+    }
+}
+
 void device_transport::expect(std::vector<exchange> next) {
     ensure(expected_.empty(), "what was expected before has been exchanged");
     for (auto& one : next) {

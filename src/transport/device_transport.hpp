@@ -28,6 +28,7 @@ public:
 
     int rank() const override { return base_->rank(); }
     int ranks() const override { return base_->ranks(); }
+    void connect(const std::vector<std::pair<int, int>>& from_to) override;
     bool needs_order() const override { return fabric_ != nullptr; }
     void expect(std::vector<exchange>) override;
     void send(int destination_rank, message) override;

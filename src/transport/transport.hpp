@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gaisnet {
@@ -71,6 +72,9 @@ public:
     /// True when everything sent has left this rank.
     virtual bool idle() = 0;
 
+    /// Makes ready for messages from one rank to another. It may wait for other ranks: every rank has to call it,
+    /// between rounds, for the same pairs in the same order.
+    virtual void connect(const std::vector<std::pair<int, int>>& from_to) { static_cast<void>(from_to); }
     /// True when expect() has to be called. The same on every rank.
     virtual bool needs_order() const { return false; }
     /// Says what will be exchanged next, in one order that all ranks are given and that extends what depends on what.

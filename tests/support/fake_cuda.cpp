@@ -28,6 +28,7 @@ struct send_slot {
 struct nccl_world {
     int ranks = 0, joined = 0;
     std::map<std::pair<int, int>, std::shared_ptr<send_slot>> sends; ///< By sender and receiver; at a stream's head.
+    std::set<std::pair<int, int>> connected;                         ///< By sender and receiver
     struct sum_round {
         std::vector<std::int64_t> total;
         int given = 0, taken = 0;
@@ -44,6 +45,9 @@ std::size_t memory_bytes = std::size_t{1} << 40, sent = 0, summed = 0;
 thread_local int device = 0;
 thread_local ncclResult_t next_failure = ncclSuccess, async_error = ncclSuccess;
 thread_local std::string last_error;
+thread_local bool in_group = false;
+thread_local std::vector<step> grouped; ///< Of the group call under way; they move on side by side.
+thread_local cudaStream_t grouped_stream = nullptr;
 
 ncclResult_t take_failure() { return std::exchange(next_failure, ncclSuccess); }
 
@@ -77,11 +81,24 @@ void move_on() {
 }
 
 void give(cudaStream_t stream, step what) {
-    if (stream) {
+    if (in_group) {
+        grouped.push_back(std::move(what));
+        grouped_stream = stream;
+    } else if (stream) {
         stream->steps.push_back(std::move(what));
     } else if (!what()) { // the default stream runs at once
         std::abort();
     }
+}
+
+bool connect_in_group(nccl_world& world, int from, int to) {
+    if (in_group) {
+        world.connected.insert({from, to});
+    } else if (!world.connected.contains({from, to})) {
+        last_error = "the host would wait here for its peer to connect";
+        return false;
+    }
+    return true;
 }
 
 } // namespace
@@ -256,11 +273,28 @@ ncclResult_t ncclCommGetAsyncError(ncclComm_t, ncclResult_t* state) {
     return ncclSuccess;
 }
 
+ncclResult_t ncclGroupStart() {
+    in_group = true;
+    return ncclSuccess;
+}
+ncclResult_t ncclGroupEnd() {
+    const std::lock_guard lock(guard);
+    in_group = false;
+    give(grouped_stream, [steps = std::exchange(grouped, {})]() mutable {
+        std::erase_if(steps, [](step& one) { return one(); });
+        return steps.empty();
+    });
+    return ncclSuccess;
+}
+
 ncclResult_t ncclSend(const void* data, std::size_t count, ncclDataType_t, int peer, ncclComm_t comm,
                       cudaStream_t stream) {
     const std::lock_guard lock(guard);
     if (next_failure != ncclSuccess) {
         return take_failure();
+    }
+    if (!connect_in_group(*comm->world, comm->rank, peer)) {
+        return ncclInternalError;
     }
     sent += count;
     give(stream, [world = comm->world, me = comm->rank, peer,
@@ -278,6 +312,9 @@ ncclResult_t ncclRecv(void* data, std::size_t count, ncclDataType_t, int peer, n
     const std::lock_guard lock(guard);
     if (next_failure != ncclSuccess) {
         return take_failure();
+    }
+    if (!connect_in_group(*comm->world, peer, comm->rank)) {
+        return ncclInternalError;
     }
     give(stream, [world = comm->world, me = comm->rank, peer, data, count] {
         const auto found = world->sends.find({peer, me});

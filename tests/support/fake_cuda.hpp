@@ -3,7 +3,8 @@
 // A double of the parts of CUDA and NCCL that the NCCL transport uses, so that its code runs on machines without a GPU.
 // Ranks are threads, each with its own current device; device memory is host memory. Streams other than the default one
 // are queues that only move on when somebody asks an event or waits for a stream. NCCL buffers nothing: a send ends when
-// it and its receive are at the heads of their streams.
+// it and its receive are at the heads of their streams. A pair of ranks that has not been connected in a group call is
+// an error here: NCCL would make the connection while the host waits for its peer.
 
 #include <nccl.h>
 

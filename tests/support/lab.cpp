@@ -102,6 +102,7 @@ public:
     }
     std::optional<message> poll() override { return inner_.poll(); }
     bool idle() override { return inner_.idle(); }
+    void connect(const std::vector<std::pair<int, int>>& from_to) override { inner_.connect(from_to); }
     void prepare(const std::vector<int>& group) override { inner_.prepare(group); }
     std::unique_ptr<pending_sum> sum(sum_buffer buffer, const std::vector<int>& group) override {
         return inner_.sum(std::move(buffer), group);

@@ -321,6 +321,13 @@ inline void errors(const subject& under_test) {
 }
 
 inline void everything(const subject& under_test) {
+    std::vector<std::pair<int, int>> all;
+    for (int from = 0; from < under_test.network.ranks(); ++from) {
+        for (int to = 0; to < under_test.network.ranks(); ++to) {
+            all.emplace_back(from, to);
+        }
+    }
+    under_test.network.connect(all);
     order_and_sizes(under_test);
     nothing_in_it(under_test);
     types_and_shapes(under_test);

@@ -157,6 +157,7 @@ TEST(nccl, weights_that_do_not_fit_are_refused_with_both_sizes) {
 TEST(nccl, a_failure_names_call_reason_rank_host_and_device) {
     try {
         on_ranks(plan_of(2, {}, false), [](transport& network, accelerator&) {
+            network.connect({{0, 1}});
             network.expect({conformance::planned(message_kind::forward, 0, 1, 0, 1, {2})});
             if (network.rank() == 0) {
                 fake_cuda::fail_next(ncclSystemError, "Net: no route to 10.0.0.7");
@@ -171,6 +172,20 @@ TEST(nccl, a_failure_names_call_reason_rank_host_and_device) {
                                    testing::HasSubstr("no route to 10.0.0.7"), testing::HasSubstr("on host here, GPU "),
                                    testing::HasSubstr("(GPU-ab000000-0000-0000-0000-0000000000")));
     }
+}
+
+/// NCCL would connect while the host waits, and the host would not move on what its peer waits for.
+TEST(nccl, a_pair_of_ranks_is_connected_before_it_is_used) {
+    EXPECT_THAT(
+        [] {
+            on_ranks(plan_of(2, {}, false), [](transport& network, accelerator&) {
+                network.expect({conformance::planned(message_kind::forward, 0, 1, 0, 1, {2})});
+                if (network.rank() == 0) {
+                    network.send(1, {{0, 1, message_kind::forward}, on_device(tensor_view::allocate({2}))});
+                }
+            });
+        },
+        testing::ThrowsMessage<error>(testing::HasSubstr("the host would wait here")));
 }
 
 TEST(nccl, an_asynchronous_error_ends_the_next_poll) {

@@ -62,6 +62,7 @@ public:
         if (plan.nccl_shares_gpu) { // NCCL refuses two ranks of one host on one GPU
             setenv("NCCL_HOSTID", fmt::format("{}-{}", mine.host, rank).c_str(), 1);
         }
+        setenv("NCCL_RUNTIME_CONNECT", "0", 0); // a sum must find its connections made, whatever algorithm it takes
         GAISNET_CUDA(cudaSetDevice, mine.index);
         memory_ = std::make_shared<cuda_memory>(mine.index);
     }

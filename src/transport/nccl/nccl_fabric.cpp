@@ -71,11 +71,11 @@ nccl_fabric::nccl_fabric(transport& base, std::vector<int> members, std::shared_
     , members_(std::move(members))
     , memory_(std::move(memory))
     , sum_elements_(sum_elements)
-    , messages_(connect(members_)) {}
+    , messages_(join(members_)) {}
 
 nccl_fabric::~nccl_fabric() = default;
 
-nccl_communicator nccl_fabric::connect(const std::vector<int>& group) {
+nccl_communicator nccl_fabric::join(const std::vector<int>& group) {
     ncclUniqueId id{};
     std::vector<std::byte> bytes(sizeof id);
     if (base_.rank() == group.front()) {
@@ -117,9 +117,34 @@ std::unique_ptr<pending_transfer> nccl_fabric::receive(int rank, tensor_view& ar
     return ends_here(stream);
 }
 
+void nccl_fabric::connect(const std::vector<std::pair<int, int>>& from_to) {
+    const auto stream = message_stream_.get();
+    const auto bytes = memory_->device({1}, element_type::float32, stream);
+    GAISNET_NCCL(ncclGroupStart);
+    for (const auto& [from, to] : from_to) {
+        if (from == base_.rank()) {
+            check_nccl(ncclSend(bytes.data, 1, ncclUint8, place_in(members_, to), messages_.get(), stream), "ncclSend",
+                       messages_.get());
+        } else if (to == base_.rank()) {
+            check_nccl(ncclRecv(bytes.data, 1, ncclUint8, place_in(members_, from), messages_.get(), stream),
+                       "ncclRecv", messages_.get());
+        }
+    }
+    GAISNET_NCCL(ncclGroupEnd);
+    GAISNET_CUDA(cudaStreamSynchronize, stream);
+}
+
 void nccl_fabric::prepare(const std::vector<int>& group) {
-    if (!groups_.contains(group)) {
-        groups_.emplace(group, connect(group));
+    if (groups_.contains(group)) {
+        return;
+    }
+    const auto& comm = groups_.emplace(group, join(group)).first->second;
+    if (comm.get()) {
+        const auto stream = sum_stream_.get();
+        const auto one = memory_->device({1}, element_type::int64, stream);
+        check_nccl(ncclAllReduce(one.data, one.data, 1, ncclInt64, ncclSum, comm.get(), stream), "ncclAllReduce",
+                   comm.get());
+        GAISNET_CUDA(cudaStreamSynchronize, stream);
     }
 }
 
