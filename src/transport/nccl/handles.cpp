@@ -8,7 +8,7 @@ namespace gaisnet {
 
 namespace {
 
-std::string speaker = "this process";
+thread_local std::string speaker = "this process";
 
 } // namespace
 

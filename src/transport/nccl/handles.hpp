@@ -10,7 +10,7 @@
 
 namespace gaisnet {
 
-/// Who speaks in error messages: "rank 2 on host n1, GPU 0". Set once, when a rank gets its device.
+/// Who speaks in error messages of this thread: "rank 2 on host n1, GPU 0". Set when a rank gets its device.
 void set_device_speaker(std::string who);
 
 /// Throws runtime_failure naming the call, CUDA's reason and the speaker unless `code` is cudaSuccess.
