@@ -1,5 +1,6 @@
 #include "commands.hpp"
 
+#include "backbone.hpp"
 #include "base/bytes.hpp"
 #include "base/version.hpp"
 #include "metrics/progress.hpp"

@@ -2,6 +2,7 @@
 // unsplit model, without clients, messages, averages or a ledger. Takes the settings of `gaisnet finetune`, and uses its
 // loader, optimiser and evaluation. Prints one line a round: round, wall time (s), samples, accuracy, loss.
 
+#include "backbone.hpp"
 #include "base/error.hpp"
 #include "model/optimizer.hpp"
 #include "model/torch_support.hpp"

@@ -1,5 +1,6 @@
 #include "commands.hpp"
 
+#include "backbone.hpp"
 #include "metrics/report.hpp"
 #include "roles/ledger_run.hpp"
 #include "setup.hpp"

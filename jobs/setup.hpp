@@ -31,13 +31,6 @@ struct prepared_run {
 /// Every rank has to call it. \throws usage_error for what the user has to change.
 prepared_run prepare(const command_line&, session&, bool check_images);
 
-/// The frozen backbone of the scenario, shared by this rank's nodes, and a hash of its values.
-struct loaded_backbone {
-    std::shared_ptr<const vit_backbone> backbone;
-    std::uint64_t fingerprint = 0;
-};
-loaded_backbone load_backbone(const scenario&, session&);
-
 /// "0.5,0.5,0.5": mean or std as `pretrain` writes them into the weights.
 std::string numbers_text(const std::vector<double>&);
 

@@ -11,6 +11,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from checks import check, finish
+
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 MPIRUN = PROJECT / "jobs" / "mpirun.sh"
 TEN_STEPS = ["--config", str(PROJECT / "configs" / "quickstart.cfg"), "--train.rounds", "1", "--train.steps", "10",
@@ -19,16 +22,11 @@ PIPELINE = ["--config", str(PROJECT / "configs" / "gpu_pipeline.cfg"), "--progre
 TOLERANCE = 1e-3  # Relative, of losses after ten steps in float32.
 
 
-class Checks:
-    """Counts what passed, and keeps the lines of the closing table."""
+class Table:
+    """The lines of the closing table."""
 
     def __init__(self):
-        self.passed = self.failed = 0
         self.lines = []
-
-    def check(self, name, good, detail=""):
-        print(("ok      " if good else "FAILED  ") + name + ("" if good else ": " + detail), flush=True)
-        self.passed, self.failed = self.passed + bool(good), self.failed + (not good)
 
     def note(self, what, value, how=""):
         self.lines.append((what, value, how))
@@ -46,7 +44,7 @@ def run(command, limit=240, **environment):
         return subprocess.CompletedProcess(command, 124, text(late.stdout), text(late.stderr) + "\nran too long")
 
 
-def suite(checks, build, gpus, share):
+def suite(build, gpus, share):
     """The tests that all transports share, over NCCL: with as many GPUs as ranks, else shared ones, in both ways."""
     program = build / "transport_nccl_test"
     for ranks in (1, 2, 4):
@@ -56,7 +54,7 @@ def suite(checks, build, gpus, share):
             if share and "MPI" in way:
                 continue
             result = run([MPIRUN, "-n", ranks, program], **environment)
-            checks.check(f"conformance on {ranks} rank(s), {way}", result.returncode == 0,
+            check(f"conformance on {ranks} rank(s), {way}", result.returncode == 0,
                          f"code {result.returncode}: {(result.stdout + result.stderr)[-1500:]}")
             for line in re.findall(r"^.*ranks are connected by NCCL$", result.stdout, re.MULTILINE):
                 print("        " + line)
@@ -86,36 +84,36 @@ def sharing(ranks, gpus):
     return [] if ranks <= gpus else ["--nccl_share_gpu", "on"]
 
 
-def compare(checks, build, folder, gpus):
+def compare(table, build, folder, gpus):
     """Ten steps on the CPU and on GPUs: one rank, two that pack clusters, and two whose chains go from GPU to GPU."""
     cpu = finetune(build, folder, 1, *TEN_STEPS, "--device", "cpu")
     reference = losses(cpu)
-    checks.check("ten steps on the CPU", cpu.returncode == 0 and len(reference) == 1, cpu.stderr[-800:])
+    check("ten steps on the CPU", cpu.returncode == 0 and len(reference) == 1, cpu.stderr[-800:])
     if not reference:
         return
     for name, ranks, extra in (("one rank", 1, []), ("two ranks, whole clusters", 2, []),
                                ("two ranks, placement = node", 2, ["--placement", "node"])):
         result = finetune(build, folder, ranks, *TEN_STEPS, "--device", "cuda", *extra, *sharing(ranks, gpus))
         got = losses(result)
-        checks.check(f"ten steps on GPUs, {name}: the CPU's loss within {TOLERANCE:g}",
+        check(f"ten steps on GPUs, {name}: the CPU's loss within {TOLERANCE:g}",
                      result.returncode == 0 and len(got) == 1 and
                      abs(got[0] - reference[0]) <= TOLERANCE * abs(reference[0]),
                      f"{got} against {reference}, code {result.returncode}: {result.stderr[-800:]}")
         if got:
-            checks.note(f"loss after ten steps, {name}", f"{got[0]:.4f}", f"CPU {reference[0]:.4f}")
+            table.note(f"loss after ten steps, {name}", f"{got[0]:.4f}", f"CPU {reference[0]:.4f}")
         if "node" in " ".join(extra):
             messages, volume = moved_by(result, "nccl")
-            checks.check("... and NCCL carried the smashed data", messages > 0, result.stderr[-800:])
-            checks.note("NCCL carried under placement = node", f"{messages} messages, {volume}")
+            check("... and NCCL carried the smashed data", messages > 0, result.stderr[-800:])
+            table.note("NCCL carried under placement = node", f"{messages} messages, {volume}")
 
 
-def bandwidth(checks, build, gpus):
+def bandwidth(table, build, gpus):
     for way, options in (("NCCL", [] if gpus >= 2 else ["--share-gpu"]), ("MPI", ["--mpi"])):
         result = run([MPIRUN, "-n", 2, build / "nccl_bandwidth", *options])
-        checks.check(f"bandwidth over {way}", result.returncode == 0, (result.stdout + result.stderr)[-800:])
+        check(f"bandwidth over {way}", result.returncode == 0, (result.stdout + result.stderr)[-800:])
         for what, size, seconds, rate, formula in re.findall(
                 r"^(message|sum) +(\d+) B +([\d.]+) s +([\d.]+) GB/s +(.+)$", result.stdout, re.MULTILINE):
-            checks.note(f"{what} of {int(size) / 1e6:g} MB, 2 ranks, {way}", f"{rate} GB/s", formula)
+            table.note(f"{what} of {int(size) / 1e6:g} MB, 2 ranks, {way}", f"{rate} GB/s", formula)
 
 
 def images_a_second(build, folder, ranks, *arguments):
@@ -139,27 +137,27 @@ def yardstick(build, folder, precision):
     return sum(int(row[2]) for row in rows[1:]) / sum(float(row[1]) for row in rows[1:]), ""
 
 
-def speed(checks, build, folder, gpus):
+def speed(table, build, folder, gpus):
     """ViT-B/16 with deep prompts, four stages, batches of 64 in 8 micro-batches."""
     for precision in ("fp32", "tf32", "bf16"):
         loop, problem = yardstick(build, folder, precision)
-        checks.check(f"a plain loop on one GPU, {precision}", loop is not None, problem)
+        check(f"a plain loop on one GPU, {precision}", loop is not None, problem)
         ways = [("packed on one rank", 1, []), ("pipelined over 2 ranks", 2, ["--placement", "node"]),
                 ("pipelined over 4 ranks", 4, ["--placement", "node"])]
         for name, ranks, extra in ways:
             rate, problem = images_a_second(build, folder, ranks, "--device", "cuda", "--precision", precision, *extra,
                                             *sharing(ranks, gpus))
-            checks.check(f"ViT-B/16 {name}, {precision}", rate is not None, problem)
+            check(f"ViT-B/16 {name}, {precision}", rate is not None, problem)
             if rate and loop:
                 shared = "" if ranks <= gpus else f", {ranks} ranks on {gpus} GPU(s)"
-                checks.note(f"ViT-B/16 {precision}, {name}{shared}", f"{rate:.1f} images/s",
+                table.note(f"ViT-B/16 {precision}, {name}{shared}", f"{rate:.1f} images/s",
                             f"plain loop {loop:.1f}, ratio {rate / loop:.2f}")
 
 
-def machine(checks, build):
+def machine(table, build):
     result = run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"])
     for line in result.stdout.strip().splitlines():
-        checks.note("GPU", line.strip())
+        table.note("GPU", line.strip())
     result = run([build / "gaisnet", "--version"])
     for line in result.stdout.splitlines():
         print("        " + line)
@@ -172,23 +170,22 @@ def main():
     parser.add_argument("--only", default="all")
     parser.add_argument("--share-gpu", action="store_true")
     given = parser.parse_args()
-    checks = Checks()
-    machine(checks, given.build)
+    table = Table()
+    machine(table, given.build)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         if given.only in ("all", "suite"):
-            suite(checks, given.build, given.gpus, given.share_gpu)
+            suite(given.build, given.gpus, given.share_gpu)
         if given.only in ("all", "compare"):
-            compare(checks, given.build, folder, given.gpus)
+            compare(table, given.build, folder, given.gpus)
         if given.only in ("all", "measure"):
-            bandwidth(checks, given.build, given.gpus)
-            speed(checks, given.build, folder, given.gpus)
+            bandwidth(table, given.build, given.gpus)
+            speed(table, given.build, folder, given.gpus)
     print("\n| What | Measured | |\n|---|---|---|")
-    for what, value, how in checks.lines:
+    for what, value, how in table.lines:
         print(f"| {what} | {value} | {how} |")
-    print(f"\n{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
+    finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

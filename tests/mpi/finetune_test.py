@@ -11,6 +11,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from checks import check, finish
+
 try:
     import h5py
 except ImportError:
@@ -19,13 +22,6 @@ except ImportError:
 PROGRAM, MPIRUN = sys.argv[1], sys.argv[2]
 SMALL = ["--model.weights", "random", "--data.samples", "120", "--network.clusters", "2", "--network.clients", "3",
          "--train.rounds", "2", "--progress", "none", "--overwrite", "on"]
-passed = failed = 0
-
-
-def check(name, good, detail=""):
-    global passed, failed
-    print(("ok      " if good else "FAILED  ") + name + ("" if good else ": " + detail), flush=True)
-    passed, failed = passed + bool(good), failed + (not good)
 
 
 def command(ranks, output, *extra):
@@ -295,9 +291,8 @@ def main():
         interrupt(folder)
         pretraining(folder)
         failures(folder)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -13,20 +13,16 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from checks import check, finish, skip
+
 HOSTS = {"gaisnet-a": "10.219.77.1", "gaisnet-b": "10.219.77.2"}  # names of namespaces and hosts
 NEAR, FAR = HOSTS
 CABLE = {NEAR: "gaisnet0", FAR: "gaisnet1"}
-passed = failed = 0
 
 
 class CannotRun(Exception):
     """Namespaces cannot be made here; the message says why."""
-
-
-def check(name, good, detail=""):
-    global passed, failed
-    print(("ok      " if good else "FAILED  ") + name + ("" if good else ": " + detail), flush=True)
-    passed, failed = passed + bool(good), failed + (not good)
 
 
 def ip(*words):
@@ -183,11 +179,9 @@ def main():
                 same_results(hosts, folder)
                 failures(hosts, folder)
         except CannotRun as reason:
-            print(f"skipped: {reason}")
-            return 77
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+            skip(reason)
+    finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

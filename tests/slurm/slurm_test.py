@@ -10,6 +10,8 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from checks import check, finish, skip
 from one_machine import CannotRun, Job, OneMachine, submit, wait_until
 
 try:
@@ -22,13 +24,6 @@ SCRIPT = PROJECT / "slurm" / "run.sbatch"
 QUICKSTART = ["finetune", "--config", str(PROJECT / "configs" / "quickstart.cfg"), "--progress", "none"]
 LONG = [*QUICKSTART, "--train.rounds", "12", "--data.samples", "1200", "--train.batch", "4"]
 TWO_RANKS = ["--ntasks=2", "--time=10"]
-passed = failed = 0
-
-
-def check(name, good, detail=""):
-    global passed, failed
-    print(("ok      " if good else "FAILED  ") + name + ("" if good else ": " + detail), flush=True)
-    passed, failed = passed + bool(good), failed + (not good)
 
 
 def log_of(folder, job):
@@ -199,11 +194,10 @@ def main():
                 sweep(folder)
                 wrong_settings(folder)
         except CannotRun as reason:
-            print(f"skipped: {reason}")
-            return 77
-    print(f"{passed} passed, {failed} failed in {time.monotonic() - begin:.0f} s")
-    return 1 if failed else 0
+            skip(reason)
+    print(f"took {time.monotonic() - begin:.0f} s")
+    finish()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
