@@ -116,7 +116,7 @@ def bandwidth(table, build, gpus):
             table.note(f"{what} of {int(size) / 1e6:g} MB, 2 ranks, {way}", f"{rate} GB/s", formula)
 
 
-def images_a_second(build, folder, ranks, *arguments):
+def images_a_second(build, folder, ranks, images_a_round, *arguments):
     """Of the second and third round: the first one pays for the start. Evaluation counts, as in the yardstick."""
     took = []
     for rounds in (1, 3):
@@ -124,28 +124,29 @@ def images_a_second(build, folder, ranks, *arguments):
         if result.returncode != 0:
             return None, result.stderr[-800:]
         took.append(wall_seconds(result))
-    return 2 * 640 / (took[1] - took[0]), ""
+    return 2 * images_a_round / (took[1] - took[0]), ""
 
 
 def yardstick(build, folder, precision):
-    """A plain LibTorch loop over the unsplit model on one GPU: images a second of its rounds but the first."""
+    """A plain LibTorch loop over the unsplit model on one GPU: images a second of its rounds but the first, and images
+    a round, evaluation included."""
     result = run([build / "monolithic", *PIPELINE, "--train.rounds", 3, "--precision", precision, "--device", "cuda",
                   "--output", folder / "unused.h5"])
     rows = [line.split() for line in result.stdout.splitlines() if re.match(r"^\d+ [\d.]+ \d+ ", line)]
     if result.returncode != 0 or len(rows) != 3:
-        return None, result.stderr[-800:]
-    return sum(int(row[2]) for row in rows[1:]) / sum(float(row[1]) for row in rows[1:]), ""
+        return None, 0, result.stderr[-800:]
+    return sum(int(row[2]) for row in rows[1:]) / sum(float(row[1]) for row in rows[1:]), int(rows[0][2]), ""
 
 
 def speed(table, build, folder, gpus):
     """ViT-B/16 with deep prompts, four stages, batches of 64 in 8 micro-batches."""
     for precision in ("fp32", "tf32", "bf16"):
-        loop, problem = yardstick(build, folder, precision)
+        loop, images, problem = yardstick(build, folder, precision)
         check(f"a plain loop on one GPU, {precision}", loop is not None, problem)
         ways = [("packed on one rank", 1, []), ("pipelined over 2 ranks", 2, ["--placement", "node"]),
                 ("pipelined over 4 ranks", 4, ["--placement", "node"])]
         for name, ranks, extra in ways:
-            rate, problem = images_a_second(build, folder, ranks, "--device", "cuda", "--precision", precision, *extra,
+            rate, problem = images_a_second(build, folder, ranks, images, "--device", "cuda", "--precision", precision, *extra,
                                             *sharing(ranks, gpus))
             check(f"ViT-B/16 {name}, {precision}", rate is not None, problem)
             if rate and loop:
