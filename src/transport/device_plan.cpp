@@ -75,6 +75,7 @@ void write(const rank_report& report, byte_writer& out) {
     out.put(static_cast<std::uint64_t>(report.gpus.size()));
     for (const auto& gpu : report.gpus) {
         out.put(gpu.uuid);
+        out.put(gpu.bus);
         out.put(gpu.name);
         out.put(gpu.memory_bytes);
     }
@@ -91,6 +92,7 @@ rank_report read(byte_reader& in) {
     for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
         gpu_info gpu;
         gpu.uuid = in.get<std::string>();
+        gpu.bus = in.get<std::string>();
         gpu.name = in.get<std::string>();
         gpu.memory_bytes = in.get<std::uint64_t>();
         out.gpus.push_back(std::move(gpu));
@@ -102,21 +104,24 @@ rank_report read(byte_reader& in) {
     return out;
 }
 
-/// Ranks by GPU; the same UUID on two hosts would be two GPUs.
-std::map<std::pair<std::string, std::string>, std::vector<int>> ranks_by_gpu(const device_plan& plan) {
+/// Ranks by GPU, told apart by its UUID or by its bus; the same one on two hosts would be two GPUs.
+std::map<std::pair<std::string, std::string>, std::vector<int>> ranks_by_gpu(const device_plan& plan,
+                                                                             std::string gpu_info::*key) {
     std::map<std::pair<std::string, std::string>, std::vector<int>> out;
     for (std::size_t rank = 0; rank < plan.ranks.size(); ++rank) {
-        out[{plan.ranks[rank].host, plan.ranks[rank].gpu.uuid}].push_back(static_cast<int>(rank));
+        out[{plan.ranks[rank].host, plan.ranks[rank].gpu.*key}].push_back(static_cast<int>(rank));
     }
     return out;
 }
 
 void connect(device_plan& plan, bool share) {
-    std::vector<int> sharing;
-    for (const auto& [gpu, ranks] : ranks_by_gpu(plan)) {
+    for (const auto& [gpu, ranks] : ranks_by_gpu(plan, &gpu_info::uuid)) {
         for (const auto rank : ranks) {
             plan.ranks[static_cast<std::size_t>(rank)].gpu_first = ranks.front();
         }
+    }
+    std::vector<int> sharing;
+    for (const auto& [gpu, ranks] : ranks_by_gpu(plan, &gpu_info::bus)) {
         if (ranks.size() == 1 || share) {
             plan.nccl.insert(plan.nccl.end(), ranks.begin(), ranks.end());
             plan.nccl_shares_gpu = plan.nccl_shares_gpu || ranks.size() > 1;

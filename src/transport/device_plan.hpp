@@ -12,6 +12,7 @@ namespace gaisnet {
 /// A GPU as a process sees it.
 struct gpu_info {
     std::string uuid; ///< "GPU-" and 32 hexadecimal digits in groups, as nvidia-smi prints it.
+    std::string bus;  ///< PCI address; the parts of a GPU that was cut up (MIG) have one, but a UUID each.
     std::string name;
     std::uint64_t memory_bytes = 0;
 };
@@ -50,7 +51,7 @@ struct device_plan {
 };
 
 /// Decides which rank computes where: a rank takes the GPU whose number is its own among the ranks of its host, modulo
-/// the GPUs that it sees. NCCL connects the ranks that have a GPU for themselves, or all when it is told to share.
+/// the GPUs that it sees. NCCL connects the ranks that have a whole GPU for themselves, or all when it is told to share.
 /// \throws usage_error naming rank, host and reason: no GPU where one is demanded, GPUs on some ranks only, NCCL of
 /// different versions, or older than the program was built with.
 device_plan plan_devices(device_choice, bool nccl_shares_gpu, const std::vector<rank_report>&);

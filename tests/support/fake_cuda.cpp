@@ -134,6 +134,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
     std::strcpy(properties->name, "double");
     properties->uuid.bytes[0] = static_cast<char>(0xab);
     properties->uuid.bytes[15] = static_cast<char>(index);
+    properties->pciBusID = index;
     properties->totalGlobalMem = memory_bytes;
     return cudaSuccess;
 }
@@ -219,6 +220,13 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     const std::lock_guard lock(guard);
     event->reached = std::make_shared<bool>(false); // who waits for the event as it was keeps the old one
     give(stream, [reached = event->reached] { return *reached = true; });
+    return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+    std::unique_lock lock(guard);
+    for (move_on(); !*event->reached; move_on()) {
+        changed.wait_for(lock, std::chrono::milliseconds(1));
+    }
     return cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {

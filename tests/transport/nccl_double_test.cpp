@@ -122,6 +122,22 @@ TEST(nccl, sums_in_chunks_are_those_of_one_piece) {
     });
 }
 
+TEST(nccl, a_block_for_mpi_is_used_again_after_its_last_use) {
+    on_ranks(plan_of(1, {}, false), [](transport&, accelerator& gpu) {
+        const auto allocate = gpu.allocator();
+        auto first = allocate({1000}, element_type::float32, memory_space::device);
+        EXPECT_EQ(first.memory, memory_space::device);
+        const auto* memory = first.data;
+        auto second = allocate({1000}, element_type::float32, memory_space::device);
+        EXPECT_NE(second.data, memory);
+        first = {};
+        const auto third = allocate({900}, element_type::float32, memory_space::device); // of the same power of two
+        EXPECT_EQ(third.data, memory);
+        const auto host = allocate({1000}, element_type::float32, memory_space::host);
+        EXPECT_EQ(host.memory, memory_space::host);
+    });
+}
+
 TEST(nccl, ranks_of_a_gpu_share_the_frozen_weights) {
     const auto before = fake_cuda::living_allocations();
     on_ranks(plan_of(3, {{0}, {1}, {1}}, false), [&](transport& network, accelerator& gpu) {

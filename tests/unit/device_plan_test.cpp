@@ -20,7 +20,9 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using testing::ThrowsMessage;
 
-gpu_info gpu(const std::string& uuid, const std::string& name = "H100") { return {uuid, name, 80'000'000'000}; }
+gpu_info gpu(const std::string& uuid, const std::string& name = "H100") {
+    return {uuid, "bus " + uuid, name, 80'000'000'000};
+}
 
 rank_report on(const std::string& host, std::vector<gpu_info> gpus) {
     rank_report report;
@@ -79,6 +81,16 @@ TEST(device_plan, ranks_that_share_a_gpu_are_left_to_mpi) {
     EXPECT_EQ(plan.ranks[2].gpu_first, 0);
     EXPECT_EQ(plan.ranks[3].gpu_first, 3);
     EXPECT_THAT(plan.warnings, ElementsAre(AllOf(HasSubstr("2 of 4 ranks share a GPU"), HasSubstr("host memory"))));
+}
+
+/// NCCL knows GPUs by their bus, on which the parts of one cannot be told apart; memory they have of their own.
+TEST(device_plan, parts_of_one_gpu_share_it_for_nccl_but_not_its_memory) {
+    auto first = gpu("MIG-1"), second = gpu("MIG-2");
+    first.bus = second.bus = "0000:1b:00";
+    const auto plan = plan_devices(automatic, false, {on("a", {first}), on("a", {second})});
+    EXPECT_THAT(plan.nccl, IsEmpty());
+    EXPECT_THAT(plan.warnings, SizeIs(1));
+    EXPECT_EQ(plan.ranks[1].gpu_first, 1);
 }
 
 TEST(device_plan, one_rank_alone_needs_no_nccl) {

@@ -72,9 +72,7 @@ public:
             if (space == memory_space::host) {
                 return memory->pinned(std::move(shape), type);
             }
-            auto view = memory->device(std::move(shape), type, nullptr);
-            GAISNET_CUDA(cudaStreamSynchronize, nullptr); // MPI knows no streams
-            return view;
+            return memory->exportable(std::move(shape), type);
         };
     }
     std::unique_ptr<tensor_staging> staging() override {
@@ -173,7 +171,9 @@ void look_for_gpus(rank_report& report) {
     for (int index = 0; index < count; ++index) {
         cudaDeviceProp properties{};
         GAISNET_CUDA(cudaGetDeviceProperties, &properties, index);
-        report.gpus.push_back({uuid_text(properties.uuid), properties.name, properties.totalGlobalMem});
+        const auto bus =
+            fmt::format("{:04x}:{:02x}:{:02x}", properties.pciDomainID, properties.pciBusID, properties.pciDeviceID);
+        report.gpus.push_back({uuid_text(properties.uuid), bus, properties.name, properties.totalGlobalMem});
     }
 }
 

@@ -12,11 +12,14 @@ namespace {
 
 /// Where LibTorch computes unless it is told otherwise.
 constexpr cudaStream_t default_stream = nullptr;
-constexpr std::size_t smallest_pinned = 4096;
+constexpr std::size_t smallest_block = 4096;
 
 } // namespace
 
-cuda_memory::cuda_memory(int index): index_(index) {
+cuda_memory::cuda_memory(int index)
+    : index_(index)
+    , pinned_(std::make_shared<block_pool>(cudaFreeHost))
+    , exportable_(std::make_shared<block_pool>(cudaFree)) {
     cudaMemPool_t pool = nullptr;
     GAISNET_CUDA(cudaDeviceGetDefaultMemPool, &pool, index);
     auto keep = std::numeric_limits<std::uint64_t>::max();
@@ -37,32 +40,64 @@ tensor_view cuda_memory::device(std::vector<std::int64_t> shape, element_type ty
     return view;
 }
 
-cuda_memory::pinned_pool::~pinned_pool() {
+cuda_memory::block_pool::~block_pool() {
     for (const auto& [size, blocks] : free) {
-        for (auto* block : blocks) {
-            cudaFreeHost(block);
+        for (const auto& one : blocks) {
+            release(one.memory);
         }
     }
 }
 
+std::optional<cuda_memory::block> cuda_memory::block_pool::take(std::size_t size) {
+    const std::lock_guard lock(guard);
+    auto& blocks = free[size];
+    if (blocks.empty()) {
+        return std::nullopt;
+    }
+    auto one = std::move(blocks.back());
+    blocks.pop_back();
+    return one;
+}
+
+void cuda_memory::block_pool::give(std::size_t size, block one) {
+    const std::lock_guard lock(guard);
+    free[size].push_back(std::move(one));
+}
+
+tensor_view cuda_memory::exportable(std::vector<std::int64_t> shape, element_type type) const {
+    auto view = tensor_view::shape_only(std::move(shape), type);
+    view.memory = memory_space::device;
+    const auto size = std::bit_ceil(std::max(view.bytes(), smallest_block));
+    void* memory = nullptr;
+    if (auto used = exportable_->take(size)) {
+        GAISNET_CUDA(cudaEventSynchronize, used->last_use->get());
+        memory = used->memory;
+    } else {
+        GAISNET_CUDA(cudaMalloc, &memory, size);
+    }
+    view.data = static_cast<std::byte*>(memory);
+    // The event is made here, because letting go must not fail.
+    view.owner = std::shared_ptr<void>(
+        memory, [pool = exportable_, size, index = index_, end = std::make_shared<cuda_event>()](void* let_go) {
+            cudaSetDevice(index);
+            cudaEventRecord(end->get(), default_stream);
+            pool->give(size, {let_go, end});
+        });
+    return view;
+}
+
 tensor_view cuda_memory::pinned(std::vector<std::int64_t> shape, element_type type) const {
     auto view = tensor_view::shape_only(std::move(shape), type);
-    const auto size = std::bit_ceil(std::max(view.bytes(), smallest_pinned));
+    const auto size = std::bit_ceil(std::max(view.bytes(), smallest_block));
     void* memory = nullptr;
-    {
-        const std::lock_guard lock(pinned_->guard);
-        if (auto& blocks = pinned_->free[size]; !blocks.empty()) {
-            memory = blocks.back();
-            blocks.pop_back();
-        }
-    }
-    if (!memory) {
+    if (auto used = pinned_->take(size)) {
+        memory = used->memory;
+    } else {
         GAISNET_CUDA(cudaHostAlloc, &memory, size, cudaHostAllocDefault);
     }
     view.data = static_cast<std::byte*>(memory);
     view.owner = std::shared_ptr<void>(memory, [pool = pinned_, size](void* let_go) {
-        const std::lock_guard lock(pool->guard);
-        pool->free[size].push_back(let_go);
+        pool->give(size, {let_go, nullptr});
     });
     return view;
 }

@@ -2,12 +2,15 @@
 
 #include "base/tensor_view.hpp"
 
+#include "transport/nccl/handles.hpp"
+
 #include <cuda_runtime_api.h>
 
 #include <cstddef>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace gaisnet {
@@ -21,18 +24,30 @@ public:
 
     /// Uninitialised device memory, usable in `stream` at once.
     tensor_view device(std::vector<std::int64_t> shape, element_type, cudaStream_t stream) const;
+    /// Uninitialised device memory that MPI may write to at once: it knows no streams, and may want to export the memory
+    /// to other processes, which a pool's memory is not for. Blocks that were let go are used again.
+    tensor_view exportable(std::vector<std::int64_t> shape, element_type) const;
     /// Uninitialised page-locked host memory. Blocks that were let go are used again.
     tensor_view pinned(std::vector<std::int64_t> shape, element_type) const;
 
 private:
-    /// Page-locked blocks by size, a power of two.
-    struct pinned_pool {
-        ~pinned_pool();
+    struct block {
+        void* memory = nullptr;
+        std::shared_ptr<cuda_event> last_use; ///< Null: nothing on the device may use it any more.
+    };
+    /// Blocks that nobody holds, by size, a power of two.
+    struct block_pool {
+        explicit block_pool(cudaError_t (*let_go)(void*)): release(let_go) {}
+        ~block_pool();
+        std::optional<block> take(std::size_t size);
+        void give(std::size_t size, block);
+
+        cudaError_t (*release)(void*);
         std::mutex guard;
-        std::map<std::size_t, std::vector<void*>> free;
+        std::map<std::size_t, std::vector<block>> free;
     };
     int index_;
-    std::shared_ptr<pinned_pool> pinned_ = std::make_shared<pinned_pool>();
+    std::shared_ptr<block_pool> pinned_, exportable_;
 };
 
 } // namespace gaisnet

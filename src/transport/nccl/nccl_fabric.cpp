@@ -73,7 +73,12 @@ nccl_fabric::nccl_fabric(transport& base, std::vector<int> members, std::shared_
     , sum_elements_(sum_elements)
     , messages_(join(members_)) {}
 
-nccl_fabric::~nccl_fabric() = default;
+// Ending a communicator may wait for its other ranks: all end theirs in the same order.
+nccl_fabric::~nccl_fabric() {
+    while (!groups_.empty()) {
+        groups_.erase(groups_.begin());
+    }
+}
 
 nccl_communicator nccl_fabric::join(const std::vector<int>& group) {
     ncclUniqueId id{};
