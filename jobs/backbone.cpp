@@ -70,9 +70,11 @@ vit_backbone backbone_on_gpu(const scenario& scene, const weight_store& store, s
             at::TensorOptions().dtype(type_of(scene, spec.name)).device(at::kCUDA));
     };
     const auto memory = here.gpu()->shared_weights(bytes, here.network(), [&](const tensor_view& made) {
-        for (const auto& spec : all) {
-            place(made, spec).copy_(tensor_of(store, spec));
-        }
+        with_clear_errors([&] {
+            for (const auto& spec : all) {
+                place(made, spec).copy_(tensor_of(store, spec));
+            }
+        });
     });
     return make_backbone(scene.model.vit, [&](const tensor_spec& spec) { return place(memory, spec); });
 }

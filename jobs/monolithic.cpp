@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
         session here(argc, argv);
         std::vector<std::string> arguments{"finetune"};
         arguments.insert(arguments.end(), argv + 1, argv + argc);
-        run_loop(parse_command_line(arguments, process_environment()), here);
+        with_clear_errors([&] { run_loop(parse_command_line(arguments, process_environment()), here); });
         return 0;
     } catch (const error& problem) {
         fmt::print(stderr, "monolithic: error: {}\n", problem.what());

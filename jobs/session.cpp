@@ -57,6 +57,13 @@ session::session(int& argc, char**& argv) {
     if (mpi_session::started_by_launcher()) {
         mpi_ = std::make_unique<mpi_session>(argc, argv);
     }
+    const auto* tasks =
+        std::getenv("SLURM_STEP_NUM_TASKS"); // mpirun's ranks have it as well, but there are more of them
+    if (tasks && std::atoi(tasks) > 1 && (!mpi_ || mpi_->ranks() == 1)) {
+        throw usage_error(std::string("srun has started ") + tasks +
+                          " tasks, but MPI sees one: this srun and this MPI do not understand each other. Accepted: "
+                          "another --mpi of srun, or mpirun (GAISNET_LAUNCHER=mpirun for slurm/run.sbatch)");
+    }
     if (mpi_ && mpi_->ranks() > 1) {
         heartbeat_ = std::make_unique<heartbeat>(*mpi_);
         auto made = std::make_unique<mpi_transport>(*mpi_);

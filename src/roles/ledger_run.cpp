@@ -125,7 +125,7 @@ void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out,
     ledger_.begin_round(static_cast<std::uint32_t>(round), clocks_[edge]);
     ledger_pass pass(ledger_, names_of(deploy_.net),
                      {{edge, {deploy_.contributors[edge].size(), deploy_.tunable_elements}}});
-    std::vector<smashed_message> between_ranks;
+    std::vector<sent_message> between_ranks;
     if (!rank_of_.empty()) {
         pass.record([&](const channel& route) { return rank_of_[route.from] != rank_of_[route.to]; }, between_ranks);
     }
@@ -147,8 +147,10 @@ void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out,
     clocks_[edge] = end;
     ledger_.close_round(members, end);
     for (auto& sent : between_ranks) {
-        const double begin = events[static_cast<std::size_t>(sent.event)].start_s;
-        exchanges.push_back({wave_of(sent.cluster), begin - start, false, {sent.route, std::move(sent.shape), -1}});
+        const double begin = sent.event < 0 ? sent.sent_at : events[static_cast<std::size_t>(sent.event)].start_s;
+        // Delivery comes first: it waits for nothing, and everything for it.
+        const int wave = sent.cluster < 0 ? -1 : wave_of(sent.cluster);
+        exchanges.push_back({wave, begin - start, false, {sent.route, std::move(sent.shape), -1}});
     }
     int last_wave = 0;
     for (std::size_t c = 0; c < deploy_.net.clusters.size(); ++c) {

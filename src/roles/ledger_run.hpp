@@ -12,7 +12,7 @@ namespace gaisnet {
 
 /// Something that ranks do together in the tensor pass.
 struct decided_exchange {
-    channel route;       ///< Of smashed data that goes from one rank to another ...
+    channel route;       ///< Of a message that goes from one rank to another ...
     tensor_view shape;   ///< ... and its type and shape.
     int average_of = -1; ///< Otherwise the edge whose average is summed.
 };
@@ -40,7 +40,8 @@ public:
     /// \param rank_of the rank of every node. When given, the decisions hold the exchanges between ranks, in one order
     /// that extends what depends on what, in the tensor pass as well: clusters in waves of runtime.active_clusters,
     /// since a rank lets no more of them compute at a time; within a wave by the ledger's start, counted from the start
-    /// of the edge's round, then by the order of sending. An edge's average belongs to the wave of its last cluster.
+    /// of the edge's round, then by the order of sending. Delivery comes before all waves, and an edge's average belongs
+    /// to the wave of its last cluster.
     explicit ledger_run(const deployment&, std::vector<int> rank_of = {});
 
     /// Plays round `round` (from 1); rounds must come in order.

@@ -48,7 +48,7 @@ ledger_pass::ledger_pass(ledger& accounts, std::vector<std::string> names,
     }
 }
 
-void ledger_pass::record(std::function<bool(const channel&)> wanted, std::vector<smashed_message>& log) {
+void ledger_pass::record(std::function<bool(const channel&)> wanted, std::vector<sent_message>& log) {
     recorded_ = std::move(wanted);
     log_ = &log;
 }
@@ -202,10 +202,9 @@ void ledger_pass::send(actor& from, std::uint32_t to, message_kind kind, tensor_
     const channel route{from.node, to, kind};
     const auto number = messages_.size();
     const auto bytes = tensor.bytes();
-    const bool smashed = kind == message_kind::forward || kind == message_kind::gradient;
-    const bool logged = log_ && smashed && recorded_(route);
+    const bool logged = log_ && recorded_(route);
     if (logged) {
-        log_->push_back({route, tensor, from.cluster, -1});
+        log_->push_back({route, tensor, from.cluster, -1, queue_.now()});
     }
     messages_.push_back({route, std::move(tensor), from.cause, bytes});
     const event_queue::action arrived{

@@ -18,12 +18,13 @@ struct average_expectation {
     std::int64_t elements = 0; ///< Of the domain model.
 };
 
-/// Smashed data that was sent in a round: its shape, and the transfer that the ledger charged for it.
-struct smashed_message {
+/// A message that was sent in a round: its shape, and when it started on its link.
+struct sent_message {
     channel route;
     tensor_view shape;
-    int cluster = 0;
-    std::int64_t event = -1;
+    int cluster = -1;        ///< -1: from an edge's own work.
+    std::int64_t event = -1; ///< The transfer that the ledger charged for it; -1: none, it started at once.
+    double sent_at = 0;
 };
 
 /// Peak memory of one node in a round, computed from shapes.
@@ -39,8 +40,8 @@ public:
     ledger_pass(ledger& accounts, std::vector<std::string> names,
                 std::map<std::uint32_t, average_expectation> averages);
 
-    /// Writes down smashed data between nodes for which `wanted` holds, in the order of sending.
-    void record(std::function<bool(const channel&)> wanted, std::vector<smashed_message>& log);
+    /// Writes down messages between nodes for which `wanted` holds, in the order of sending.
+    void record(std::function<bool(const channel&)> wanted, std::vector<sent_message>& log);
     /// Adds a node's role; it starts at the ledger's current time.
     void spawn(std::uint32_t node, task<> role);
     /// Runs everything to its end. \throws runtime_failure that names every node that cannot go on and what it waits
@@ -99,7 +100,7 @@ private:
     std::vector<std::pair<std::uint32_t, task<>>> roles_;
     trampoline trampoline_;
     std::function<bool(const channel&)> recorded_;
-    std::vector<smashed_message>* log_ = nullptr;
+    std::vector<sent_message>* log_ = nullptr;
 };
 
 const char* name_of(message_kind);

@@ -71,10 +71,12 @@ void device_transport::connect(const std::vector<std::pair<int, int>>& from_to) 
 
 void device_transport::expect(std::vector<exchange> next) {
     ensure(expected_.empty(), "what was expected before has been exchanged");
+    passed_messages_.clear();
+    passed_sums_.clear();
     for (auto& one : next) {
         const bool mine = one.is_sum() ? std::binary_search(one.group.begin(), one.group.end(), rank())
-                                       : one.from_rank == rank() || one.to_rank == rank();
-        if (mine && carries(one)) {
+                                       : one.from_rank == rank() || (one.to_rank == rank() && carries(one));
+        if (fabric_ && mine && (one.is_sum() || one.from_rank != one.to_rank)) {
             expected_.push_back(std::move(one));
         }
     }
@@ -83,7 +85,13 @@ void device_transport::expect(std::vector<exchange> next) {
 void device_transport::send(int destination, message sent) {
     if (carries({sent.route, rank(), destination, sent.tensor, {}})) {
         handed_messages_[sent.route].push_back({std::move(sent.tensor), fabric_->mark()});
-    } else if (sent.tensor.memory == memory_space::device) {
+        move_on();
+        return;
+    }
+    if (destination != rank()) {
+        ++passed_messages_[sent.route];
+    }
+    if (sent.tensor.memory == memory_space::device) {
         ensure(staging_ != nullptr, "a tensor on a device has a way off it");
         auto& next = staged_.emplace_back();
         next.destination = destination;
@@ -96,7 +104,19 @@ void device_transport::send(int destination, message sent) {
     move_on();
 }
 
+bool device_transport::has_passed(const exchange& next) {
+    auto& count = next.is_sum() ? passed_sums_[next.group] : passed_messages_[next.route];
+    if (count == 0) {
+        return false;
+    }
+    --count;
+    return true;
+}
+
 bool device_transport::begin(const exchange& next) {
+    if (!carries(next)) {
+        return has_passed(next);
+    }
     if (next.is_sum()) {
         auto& handed = handed_sums_[next.group];
         if (handed.empty()) {
@@ -183,6 +203,7 @@ void device_transport::prepare(const std::vector<int>& group) {
 
 std::unique_ptr<pending_sum> device_transport::sum(sum_buffer buffer, const std::vector<int>& group) {
     if (!connects(group)) {
+        ++passed_sums_[group];
         return base_->sum(std::move(buffer), group);
     }
     auto handed = std::make_shared<handed_sum>(handed_sum{std::move(buffer), nullptr});

@@ -15,9 +15,11 @@ namespace gaisnet {
 /// through host memory.
 ///
 /// A fabric's operation may wait for its other end. Therefore every rank begins its operations in the order that it was
-/// told by expect(): a receive as soon as it is the next, a send or a sum when it is the next and was handed in. Then
-/// the oldest unfinished operation of all always is the next one at both of its ends, and what it needs is older still,
-/// so it ends: ranks cannot wait in a circle.
+/// told by expect(): a receive as soon as it is the next, a send or a sum when it is the next and was handed in. What
+/// this rank hands to the other transport has its turn in that order too, so that no receive begins before something
+/// that its sender may be waiting for. Then the oldest unfinished operation of all always is the next one at both of
+/// its ends, and what it needs is older still, so it ends: ranks cannot wait in a circle, not even when a device lets
+/// all that it is given wait for a receive.
 class device_transport final : public transport {
 public:
     /// \param base carries what the fabric does not. \param staging may be null when no tensor lies on a device.
@@ -71,14 +73,18 @@ private:
     bool connects(const std::vector<int>& group) const;
     void begin_expected();
     bool begin(const exchange&);
+    bool has_passed(const exchange&);
     void move_on();
 
     std::unique_ptr<transport> base_;
     std::unique_ptr<tensor_staging> staging_;
     std::unique_ptr<device_fabric> fabric_;
-    std::deque<exchange> expected_; ///< This rank's, of those that the fabric carries.
+    std::deque<exchange> expected_; ///< This rank's.
     std::map<channel, std::deque<outgoing>> handed_messages_;
     std::map<std::vector<int>, std::deque<std::shared_ptr<handed_sum>>> handed_sums_;
+    /// What this rank handed to the other transport, and whose turn has not come, by channel or group.
+    std::map<channel, std::size_t> passed_messages_;
+    std::map<std::vector<int>, std::size_t> passed_sums_;
     std::deque<under_way> under_way_; ///< In the order in which they began.
     std::deque<message> arrived_;
     std::deque<staged> staged_;

@@ -53,10 +53,19 @@ private:
     int rank_;
 };
 
-rendezvous_world::rendezvous_world(int ranks)
-    : members_(static_cast<std::size_t>(ranks))
+rendezvous_world::rendezvous_world(int ranks, std::vector<int> members)
+    : members_(std::move(members))
     , ranks_(static_cast<std::size_t>(ranks)) {
-    std::iota(members_.begin(), members_.end(), 0);
+    if (members_.empty()) {
+        members_.resize(static_cast<std::size_t>(ranks));
+        std::iota(members_.begin(), members_.end(), 0);
+    }
+}
+
+bool rendezvous_world::busy(int rank) {
+    match();
+    const auto& own = ranks_[static_cast<std::size_t>(rank)];
+    return !own.messages.empty() || !own.sums.empty();
 }
 
 std::unique_ptr<device_fabric> rendezvous_world::fabric(int rank) {

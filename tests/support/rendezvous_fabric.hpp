@@ -16,10 +16,13 @@ namespace gaisnet::lab {
 /// What the fabrics of all ranks share.
 class rendezvous_world {
 public:
-    explicit rendezvous_world(int ranks);
+    /// \param members the ranks that it connects; empty: all.
+    explicit rendezvous_world(int ranks, std::vector<int> members = {});
 
     /// The fabric of one rank.
     std::unique_ptr<device_fabric> fabric(int rank);
+    /// True while an operation that the rank has begun is unfinished.
+    bool busy(int rank);
     /// Operations that were begun or have ended so far: unchanged means that nothing happened.
     std::uint64_t activity() const { return activity_; }
     /// The oldest unfinished operation of each rank, a line each.

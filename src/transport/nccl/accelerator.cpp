@@ -105,6 +105,9 @@ public:
             view.owner = std::shared_ptr<void>(memory, [](void* let_go) { cudaIpcCloseMemHandle(let_go); });
             view.data = static_cast<std::byte*>(memory);
         }
+        // Freeing device memory waits for everything on the device, and after an error that may be a receive whose peer
+        // will never send: the weights live as long as this object, and a run that fails ends without destroying it.
+        weights_.push_back(view.owner);
         base.barrier(); // the owner must not end before the others have opened it
         return view;
     }
@@ -133,8 +136,10 @@ private:
                 rank_, me().host, static_cast<double>(bytes) / gigabyte, static_cast<double>(total) / gigabyte,
                 me().index, me().gpu.name, static_cast<double>(free) / gigabyte));
         }
+        // Smaller pieces are parts of a block, which other processes would be handed as a whole.
+        constexpr std::size_t block = std::size_t{2} << 20;
         void* memory = nullptr;
-        GAISNET_CUDA(cudaMalloc, &memory, bytes);
+        GAISNET_CUDA(cudaMalloc, &memory, (bytes + block - 1) / block * block);
         return memory;
     }
 
@@ -154,11 +159,15 @@ private:
     device_plan plan_;
     int rank_;
     std::shared_ptr<cuda_memory> memory_;
+    std::vector<std::shared_ptr<void>> weights_;
 };
 
 } // namespace
 
 void look_for_gpus(rank_report& report) {
+    // Before CUDA starts: a kernel that is loaded at its first use may wait for all that the device has been given, and
+    // that may be a receive.
+    setenv("CUDA_MODULE_LOADING", "EAGER", 0);
     report.nccl_built = NCCL_VERSION_CODE;
     ncclGetVersion(&report.nccl_loaded);
     int count = 0;

@@ -16,8 +16,13 @@ void set_device_speaker(std::string who) { speaker = std::move(who); }
 
 void check_cuda(cudaError_t code, const char* call) {
     if (code != cudaSuccess) {
-        throw runtime_failure(std::string(call) + " failed on " + speaker + ": " + cudaGetErrorString(code) + " (" +
-                              cudaGetErrorName(code) + ")");
+        throw runtime_failure(
+            std::string(call) + " failed on " + speaker + ": " + cudaGetErrorString(code) + " (" +
+            cudaGetErrorName(code) + ")" +
+            (code == cudaErrorMemoryAllocation
+                 ? "; a smaller train.batch, fewer runtime.active_clusters, or fewer ranks a GPU need "
+                   "less"
+                 : ""));
     }
 }
 
