@@ -243,6 +243,15 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
     return cudaSuccess;
 }
 
+cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStream_t stream) {
+    const std::lock_guard lock(guard);
+    give(stream, [=] {
+        std::memset(memory, value, bytes);
+        return true;
+    });
+    return cudaSuccess;
+}
+
 ncclResult_t ncclGetVersion(int* version) {
     *version = NCCL_VERSION_CODE;
     return ncclSuccess;

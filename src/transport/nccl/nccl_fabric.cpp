@@ -125,6 +125,7 @@ std::unique_ptr<pending_transfer> nccl_fabric::receive(int rank, tensor_view& ar
 void nccl_fabric::connect(const std::vector<std::pair<int, int>>& from_to) {
     const auto stream = message_stream_.get();
     const auto bytes = memory_->device({1}, element_type::float32, stream);
+    GAISNET_CUDA(cudaMemsetAsync, bytes.data, 0, bytes.bytes(), stream);
     GAISNET_NCCL(ncclGroupStart);
     for (const auto& [from, to] : from_to) {
         if (from == base_.rank()) {
@@ -147,6 +148,7 @@ void nccl_fabric::prepare(const std::vector<int>& group) {
     if (comm.get()) {
         const auto stream = sum_stream_.get();
         const auto one = memory_->device({1}, element_type::int64, stream);
+        GAISNET_CUDA(cudaMemsetAsync, one.data, 0, one.bytes(), stream);
         check_nccl(ncclAllReduce(one.data, one.data, 1, ncclInt64, ncclSum, comm.get(), stream), "ncclAllReduce",
                    comm.get());
         GAISNET_CUDA(cudaStreamSynchronize, stream);
