@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from checks import check, finish, skip
 
-HOSTS = {"gaisnet-a": "10.219.77.1", "gaisnet-b": "10.219.77.2"}  # names of namespaces and hosts
+# Names of namespaces and hosts; of this process only, for another test may run at the same time.
+HOSTS = {f"gaisnet{os.getpid()}-a": "10.219.77.1", f"gaisnet{os.getpid()}-b": "10.219.77.2"}
 NEAR, FAR = HOSTS
 CABLE = {NEAR: "gaisnet0", FAR: "gaisnet1"}
 
@@ -44,10 +46,10 @@ class TwoHosts:
             raise CannotRun("network namespaces need root")
         try:
             self._make()
-        except FileNotFoundError as missing:
-            raise CannotRun(f"not installed: {missing.filename}") from missing
-        except BaseException:
+        except BaseException as problem:
             self.__exit__()
+            if isinstance(problem, FileNotFoundError):
+                raise CannotRun(f"not installed: {problem.filename}") from problem
             raise
         return self
 
@@ -70,7 +72,8 @@ class TwoHosts:
     @staticmethod
     def on(host):
         """The start of a command that is to run on a host."""
-        return ["ip", "netns", "exec", host, "unshare", "--uts", str(pathlib.Path(__file__).with_name("as_host.sh")), host]
+        as_host = pathlib.Path(__file__).with_name("as_host.sh")
+        return ["ip", "netns", "exec", host, "unshare", "--uts", str(as_host), host]
 
     def cable(self, state):
         ip("-n", FAR, "link", "set", CABLE[FAR], state)
@@ -102,15 +105,24 @@ class TwoHosts:
                 pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "gaisnet"]
 
     @staticmethod
-    def kill_all():
+    def processes():
+        """All that runs on the two hosts."""
+        found = []
         for host in HOSTS:
-            for pid in subprocess.run(["ip", "netns", "pids", host], capture_output=True, text=True).stdout.split():
-                try:
-                    os.kill(int(pid), signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            listed = subprocess.run(["ip", "netns", "pids", host], capture_output=True, text=True)
+            found += [int(pid) for pid in listed.stdout.split()]
+        return found
+
+    def kill_all(self):
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
     def __exit__(self, *_):
+        if shutil.which("ip") is None:
+            return
         self.kill_all()
         for host in HOSTS:
             subprocess.run(["ip", "netns", "delete", host], capture_output=True)
@@ -166,12 +178,16 @@ def failures(hosts, folder):
             hosts.kill_all()
             out, err = process.communicate()
         check("... and a message tells", re.search(message, err) is not None, err[-1500:])
+        while (left := hosts.processes()) and time.monotonic() - begin < 30:
+            time.sleep(0.1)
+        check("... and no process is left on either host", not left, str(left))
         hosts.cable("up")
 
 
 def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or namespaces would be left
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         try:

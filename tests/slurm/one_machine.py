@@ -80,12 +80,12 @@ class OneMachine:
         self.daemons = []
 
     def __enter__(self):
-        missing = [name for name in PROGRAMS if shutil.which(name) is None and not pathlib.Path("/usr/sbin", name).exists()]
+        os.environ["PATH"] += ":/usr/sbin:/sbin"
+        missing = [name for name in PROGRAMS if shutil.which(name) is None]
         if missing:
             raise CannotRun("not installed: " + " ".join(missing) + " (Debian: slurmctld slurmd slurm-client munge)")
         if os.geteuid() != 0:
             raise CannotRun("a slurmd of one's own needs root")
-        os.environ["PATH"] += ":/usr/sbin:/sbin"
         try:
             self._start()
         except BaseException:
@@ -154,7 +154,8 @@ class Job:
         self.number = number
 
     def state(self):
-        shown = subprocess.run(["scontrol", "show", "job", "--oneliner", str(self.number)], capture_output=True, text=True)
+        shown = subprocess.run(["scontrol", "show", "job", "--oneliner", str(self.number)], capture_output=True,
+                               text=True)
         return dict(part.split("=", 1) for part in shown.stdout.split() if "=" in part)
 
     def ended(self):

@@ -5,6 +5,7 @@ Ends with 77, and says why, where Slurm is not installed or cannot be started.""
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -70,12 +71,15 @@ def quickstart(folder):
         job = submit(folder, TWO_RANKS, SCRIPT, *QUICKSTART, "--train.rounds", "2", "--output", str(output),
                      environment={"GAISNET_LAUNCHER": launcher})
         succeeded(folder, job, f"the quickstart's scenario on two ranks, by {launcher}")
-        check("... on two ranks", re.search(r"on 2 rank\(s\)", log_of(folder, job)) is not None, log_of(folder, job)[-1500:])
+        log = log_of(folder, job)
+        check("... on two ranks", re.search(r"on 2 rank\(s\)", log) is not None, log[-1500:])
         if h5py is not None and output.exists():
             with h5py.File(output, "r") as file:
-                check("... and the file is complete, with two rounds and two ranks", file.attrs["status"] == b"complete" and
-                      len(file["rounds"]) == 2 and len(file["topology/ranks"]) == 2, str(dict(file.attrs)))
-    job = submit(folder, ["--ntasks=1"], SCRIPT, *QUICKSTART, "--train.rounds", "2", "--output", str(folder / "chosen.h5"))
+                check("... and the file is complete, with two rounds and two ranks",
+                      file.attrs["status"] == b"complete" and len(file["rounds"]) == 2 and
+                      len(file["topology/ranks"]) == 2, str(dict(file.attrs)))
+    job = submit(folder, ["--ntasks=1"], SCRIPT, *QUICKSTART, "--train.rounds", "2", "--output",
+                 str(folder / "chosen.h5"))
     succeeded(folder, job, "the launcher is chosen by itself")
     same = [results(folder / f"{name}.h5") for name in ("srun", "mpirun", "chosen")]
     check("... and both launchers, and two ranks and one, give the same", "modules" in same[0] and
@@ -85,19 +89,20 @@ def quickstart(folder):
 def dry_run(folder):
     """What --dry-run prints for Slurm is taken as it is."""
     output = folder / "dry run.h5"
-    command = [os.environ["GAISNET_PROGRAM"], *QUICKSTART, "--train.rounds", "1", "--job.ranks", "2", "--job.time", "90 s",
-               "--output", str(output), "--dry-run"]
+    command = [os.environ["GAISNET_PROGRAM"], *QUICKSTART, "--train.rounds", "1", "--job.ranks", "2", "--job.time",
+               "90 s", "--output", str(output), "--dry-run"]
     printed = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.splitlines()
     lines = [line for line in printed if line.startswith("sbatch ")]
-    check("a dry run prints one line for Slurm", len(lines) == 1 and "--ntasks=2" in lines[0] and "--time=2 " in lines[0],
-          "\n".join(printed[-5:]))
+    check("a dry run prints one line for Slurm", len(lines) == 1 and "--ntasks=2" in lines[0] and
+          "--time=2 " in lines[0], "\n".join(printed[-5:]))
     done = subprocess.run(lines[0], shell=True, capture_output=True, text=True, cwd=PROJECT,
                           env={**os.environ, "SBATCH_OUTPUT": str(folder / "job-%j.log")})
     number = re.search(r"Submitted batch job (\d+)", done.stdout)
     check("... that Slurm takes", number is not None, done.stdout + done.stderr)
     if number:
         succeeded(folder, Job(number[1]), "... and whose job succeeds")
-        check("... with the scenario's ranks and output", output.exists() and "2 rank(s)" in log_of(folder, Job(number[1])))
+        check("... with the scenario's ranks and output", output.exists() and
+              "2 rank(s)" in log_of(folder, Job(number[1])))
 
 
 def has_checkpoint(output):
@@ -133,7 +138,42 @@ def cancelled(folder):
     time.sleep(4)  # longer than Slurm takes to start a job that was queued again
     state = job.state()
     check("... and stays cancelled", state.get("JobState") == "CANCELLED" and state.get("Restarts") == "0", str(state))
-    check("... after a checkpoint, which the log tells", "cancelled" in log_of(folder, job), log_of(folder, job)[-1500:])
+    log = log_of(folder, job)
+    check("... after a checkpoint, which the log tells", "cancelled" in log, log[-1500:])
+
+
+# Ends at once as task 0 of an array, and as any other when it is told to.
+PATIENT = """#!/bin/sh
+case " $* " in
+    *" --print-config "*) echo "output = patient-$SLURM_ARRAY_TASK_ID.h5"; exit ;;
+    *" --version "*) exit ;;
+esac
+trap 'mkdir -p patient-$SLURM_ARRAY_TASK_ID.ckpt/round_000001
+      : >patient-$SLURM_ARRAY_TASK_ID.ckpt/round_000001/DONE
+      exit 75' USR1 TERM
+: >"patient-$SLURM_ARRAY_TASK_ID.h5"
+[ "$SLURM_ARRAY_TASK_ID" -ne 0 ] || exit 0
+while :; do sleep 0.1; done
+"""
+
+
+def array_task(folder):
+    """The last task of an array has the array's number; the others must not be queued again with it."""
+    program = folder / "patient"
+    program.write_text(PATIENT)
+    program.chmod(0o755)
+    array = submit(folder, ["--ntasks=1", "--array=0-2"], SCRIPT, "finetune",
+                   environment={"GAISNET_PROGRAM": str(program), "GAISNET_LAUNCHER": "mpirun"})
+    tasks = [Job(f"{array.number}_{task}") for task in range(3)]
+    began = wait_until(lambda: tasks[0].ended() and (folder / "patient-1.h5").exists() and
+                       (folder / "patient-2.h5").exists(), 60)
+    # As before a preemption with a time of grace: SIGTERM, but the job still counts as running.
+    subprocess.run(["scancel", "--signal=TERM", "--batch", tasks[2].number], check=True)
+    again = wait_until(lambda: tasks[2].state().get("JobState") == "PENDING", 60)
+    states = [(task.state().get("JobState"), task.state().get("Restarts")) for task in tasks]
+    check("a task of an array that has to make room is queued again, and it alone", began and again and
+          states == [("COMPLETED", "0"), ("RUNNING", "0"), ("PENDING", "1")], f"{states}\n{log_of(folder, array)}")
+    subprocess.run(["scancel", array.number], check=True)
 
 
 def sweep(folder):
@@ -152,7 +192,8 @@ def sweep(folder):
         check("... each its own", rates == ["0.001", "0.02"], str(rates))
     for name, options, sweeps, message in (
             ("a sweep without an array is refused", [], ["--sweep", "train.lr=1,2"], "needs an array job"),
-            ("an array beyond the sweep is refused", ["--array=5-5"], ["--sweep", "train.lr=1,2"], "--array=0-1 is accepted"),
+            ("an array beyond the sweep is refused", ["--array=5-5"], ["--sweep", "train.lr=1,2"],
+             "--array=0-1 is accepted"),
             ("a sweep without values is refused", ["--array=0-0"], ["--sweep", "train.lr"], "KEY=VALUE"),
             ("a command is demanded", [], [], "no command")):
         job = submit(folder, ["--ntasks=1", *options], SCRIPT, *sweeps, *(QUICKSTART if sweeps else []))
@@ -165,8 +206,8 @@ def wrong_settings(folder):
     job = submit(folder, TWO_RANKS, SCRIPT, *QUICKSTART, "--train.lr", "fast", "--output", str(folder / "wrong.h5"))
     problem = ends(folder, job)
     log = log_of(folder, job)
-    check("wrong settings end the job with gaisnet's exit code and one message", not problem and job.exit_code() == 2 and
-          log.count("gaisnet: error:") == 1 and "train.lr" in log, problem + log[-1500:])
+    check("wrong settings end the job with gaisnet's exit code and one message", not problem and
+          job.exit_code() == 2 and log.count("gaisnet: error:") == 1 and "train.lr" in log, problem + log[-1500:])
     job = submit(folder, ["--ntasks=1"], SCRIPT, *QUICKSTART, environment={"GAISNET_PROGRAM": "/no/such/program"})
     problem = ends(folder, job)
     check("a program that is missing is named", not problem and job.exit_code() == 2 and
@@ -176,6 +217,10 @@ def wrong_settings(folder):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or nothing that was started would be stopped
+    for name in [name for name in os.environ if name.startswith(("SLURM_", "SBATCH_", "SRUN_", "GAISNET_"))]:
+        del os.environ[name]
+    os.environ["GAISNET_SITE"] = os.devnull
     os.environ["GAISNET_PROGRAM"] = str(pathlib.Path(sys.argv[1]).resolve())
     os.environ["GAISNET_ROOT"] = str(PROJECT)
     if h5py is None:
@@ -191,6 +236,7 @@ def main():
                 dry_run(folder)
                 requeued(folder)
                 cancelled(folder)
+                array_task(folder)
                 sweep(folder)
                 wrong_settings(folder)
         except CannotRun as reason:
