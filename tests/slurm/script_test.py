@@ -163,21 +163,6 @@ def ends(stage):
           result.stderr)
 
 
-def no_progress(stage):
-    def stopped(round_):
-        result = stage.run("finetune", "--output", "stuck.h5", FAKE_CODE="75", FAKE_ROUND=round_)
-        return result, "requeue 7" in stage.noted("scontrol")
-
-    queued = [stopped(round_)[1] for round_ in ("000001", "000001", "000001", "000002", "000002", "000002")]
-    check("a job without a new checkpoint is queued again twice, counted anew after each progress", all(queued),
-          str(queued))
-    result, again = stopped("000002")
-    check("... but not a third time", not again and result.returncode == 75 and "three times in a row" in result.stderr,
-          result.stdout + result.stderr)
-    left = [path.name for path in stage.folder.iterdir() if path.name.startswith(".gaisnet-")]
-    check("... and no file of the script is left", not left, str(left))
-
-
 def early_signal(stage):
     """Ranks that do not listen yet would die of the signal, and the job would count as failed."""
     process = stage.start("finetune", "--output", "early.h5", FAKE_SLOW="1")
@@ -241,7 +226,6 @@ def main():
         arguments_are_kept(stage)
         sweeps(stage)
         ends(stage)
-        no_progress(stage)
         early_signal(stage)
         launching(stage)
         places(stage)

@@ -131,8 +131,7 @@ private:
             constexpr double gigabyte = 1e9;
             throw runtime_failure(fmt::format(
                 "rank {} on host {}: the frozen weights need {:.2f} GB, but of the {:.2f} GB of GPU {} ({}) only "
-                "{:.2f} "
-                "GB are free; fewer ranks or other programs on it, or a smaller model, need less",
+                "{:.2f} GB are free; fewer ranks or other programs on it, or a smaller model, need less",
                 rank_, me().host, static_cast<double>(bytes) / gigabyte, static_cast<double>(total) / gigabyte,
                 me().index, me().gpu.name, static_cast<double>(free) / gigabyte));
         }
