@@ -65,6 +65,7 @@ public:
         if (run_.scene->data.source == data_source::folder) {
             identity_ += fmt::format("data.root.hash = {:016x}\n", run_.data->fingerprint());
         }
+        identity_ += hashes_of_files(given_.values);
         identity_ += fmt::format("device.kind = {}\n", here_.devices().cuda ? "cuda" : "cpu");
         resume_from_ = find_checkpoint();
         if (here_.root()) {
@@ -264,7 +265,7 @@ private:
         next_forecast_ = ledger_->play(rounds_done() + 1);
         ledger_s_ += seconds_since(start);
         if (rounds_.empty()) {
-            warn_of_memory(*run_.deploy, next_forecast_->nodes);
+            check_memory(*run_.deploy, next_forecast_->nodes);
         }
     }
 

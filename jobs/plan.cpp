@@ -1,6 +1,7 @@
 #include "commands.hpp"
 
 #include "backbone.hpp"
+#include "config/network_file.hpp"
 #include "metrics/report.hpp"
 #include "roles/ledger_run.hpp"
 #include "setup.hpp"
@@ -10,9 +11,32 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 
 namespace gaisnet {
+
+namespace {
+
+/// Leaves the network beside the results file, for network.file; never in place of what somebody may have edited.
+void write_network(const prepared_run& run) {
+    const auto path = network_path(*run.scene);
+    std::error_code code;
+    if (std::filesystem::exists(path, code) && !run.scene->overwrite) {
+        fmt::print("network: {} exists and was left alone (overwrite = on replaces it)\n", path.string());
+        return;
+    }
+    std::ofstream out(path);
+    out << network_file_text(run.deploy->net);
+    out.close();
+    if (!out) {
+        throw usage_error("output " + run.scene->output + ": " + path.string() + " cannot be written");
+    }
+    fmt::print("network: {}, for network.file\n", path.string());
+}
+
+} // namespace
 
 exit_code plan(const command_line& given, session& here) {
     const bool check_everything = given.command == "finetune"; // its dry run
@@ -30,6 +54,7 @@ exit_code plan(const command_line& given, session& here) {
     }
     if (given.dry_run) {
         fmt::print("{}", describe(run));
+        write_network(run);
         if (run.ranks == here.ranks() && !here.devices().ranks.empty()) {
             fmt::print("{}", describe_devices(here.devices()));
         }
@@ -42,7 +67,7 @@ exit_code plan(const command_line& given, session& here) {
         session::check_interrupt();
         const auto forecast = ledger.play(round);
         if (round == 1) {
-            warn_of_memory(*run.deploy, forecast.nodes);
+            check_memory(*run.deploy, forecast.nodes);
         }
         for (auto row : forecast.rounds) {
             row.accuracy = row.loss = std::numeric_limits<double>::quiet_NaN(); // nothing is trained

@@ -104,7 +104,7 @@ void check_modules_path(const scenario& scene) {
     }
 }
 
-void warn_of_memory(const deployment& deploy, std::span<const node_row> rows) {
+void check_memory(const deployment& deploy, std::span<const node_row> rows) {
     std::size_t count = 0;
     std::string worst;
     double largest = 1.0;
@@ -122,11 +122,13 @@ void warn_of_memory(const deployment& deploy, std::span<const node_row> rows) {
         }
     }
     if (count > 0) {
-        spdlog::warn("{} node(s) need more memory than device.*.memory gives them, worst {}: another split, fewer "
-                     "samples a batch, or train.schedule = 1f1b needs less",
-                     count, worst);
+        throw usage_error(fmt::format("a stage does not fit: {}{}: another split, a smaller train.batch, "
+                                      "train.schedule = 1f1b, or more device.*.memory is accepted",
+                                      worst, count > 1 ? fmt::format(", and so do {} more nodes", count - 1) : ""));
     }
 }
+
+std::filesystem::path network_path(const scenario& scene) { return beside_output(scene.output, ".network.json"); }
 
 std::vector<rank_description> describe_ranks(const device_plan& plan) {
     std::vector<rank_description> rows;

@@ -34,9 +34,12 @@ prepared_run prepare(const command_line&, session&, bool check_images);
 /// "0.5,0.5,0.5": mean or std as `pretrain` writes them into the weights.
 std::string numbers_text(const std::vector<double>&);
 
-/// Warns of nodes that need more memory than their devices have, by the ledger's figures of a round. The emulation goes
-/// on: its devices do not fail.
-void warn_of_memory(const deployment&, std::span<const node_row>);
+/// By the ledger's figures of a round. \throws usage_error when a node needs more memory than its device has, with the
+/// numbers of the worst.
+void check_memory(const deployment&, std::span<const node_row>);
+
+/// Where --dry-run writes the network: beside the results file.
+std::filesystem::path network_path(const scenario&);
 
 /// Where the tuned modules of an edge go: beside the results file.
 std::filesystem::path modules_path(const scenario&, int edge);

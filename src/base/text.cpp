@@ -1,9 +1,22 @@
 #include "base/text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 namespace gaisnet {
+
+namespace {
+
+std::string rounded(double value) {
+    const double size = std::abs(value);
+    const int decimals = size < 9.9995 ? 3 : size < 99.995 ? 2 : size < 999.95 ? 1 : 0;
+    return fmt::format("{:.{}f}", value, decimals);
+}
+
+} // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
@@ -20,6 +33,33 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
         }
     }
     return row[b.size()];
+}
+
+std::string quantity(double value, const char* unit) {
+    if (std::isnan(value)) {
+        return "-";
+    }
+    if (value == 0 || std::isinf(value)) {
+        return fmt::format("{:g} {}", value, unit);
+    }
+    const std::string name = unit;
+    const int highest = name == "s" ? 0 : 6; // "ks" and "Ms" say nothing to a reader.
+    const int lowest = name == "B" ? 0 : -3;
+    static constexpr const char* prefixes[] = {"n", "u", "m", "", "k", "M", "G", "T", "P", "E"};
+    int power = 0;
+    double scaled = value;
+    // 999.95 would be printed as 1000, which is the next prefix's 1.000.
+    while (std::abs(scaled) >= 999.95 && power < highest) {
+        scaled /= 1000;
+        ++power;
+    }
+    while (std::abs(scaled) < 0.99995 && power > lowest) {
+        scaled *= 1000;
+        --power;
+    }
+    const bool whole_bytes = name == "B" && power == 0;
+    return fmt::format("{} {}{}", whole_bytes ? fmt::format("{:.0f}", scaled) : rounded(scaled), prefixes[power + 3],
+                       unit);
 }
 
 } // namespace gaisnet

@@ -1,11 +1,16 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace gaisnet {
 
 /// Number of single-character edits between two words, for "did you mean".
 std::size_t edit_distance(std::string_view a, std::string_view b);
+
+/// `value` with an SI prefix and four significant digits: quantity(1234.5, "J") = "1.234 kJ", 0.0021 s = "2.100 ms".
+/// Seconds take no prefix above 1, bytes none below. NaN gives "-".
+std::string quantity(double value, const char* unit);
 
 } // namespace gaisnet

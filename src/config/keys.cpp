@@ -1,5 +1,7 @@
 #include "config/keys.hpp"
 
+#include "emulation/radio.hpp"
+
 #include <algorithm>
 
 namespace gaisnet {
@@ -41,10 +43,45 @@ public:
                             : "band of each link",
               band_assumed);
     }
+    /// What a class of radio links has beside rate, latency and bandwidth.
+    void radio(const std::string& kind, const char* shares, const char* noise_figure) {
+        const std::string prefix = "link." + kind + ".";
+        std::string models = "none";
+        for (const auto& model : path_loss_models()) {
+            models += ", " + model.name;
+        }
+        choice((prefix + "share").c_str(), "private", shares,
+               "how its links share their medium: not at all; in equal parts of time; max-min fair; with equal chances "
+               "to send, as 802.11; or all at once, as interference (reuse)");
+        drawn(prefix + "capacity", dimension::rate, "",
+              "of the medium of an edge, for share = maxmin; not set: that of its fastest link", false);
+        text((prefix + "path_loss").c_str(), "none", "path loss model; the rate then follows from Shannon's formula",
+             (models + ", or log_distance(DB AT 1 M, EXPONENT)").c_str());
+        quantity((prefix + "frequency").c_str(), dimension::frequency, "2 GHz",
+                 "carrier, for path loss models with one");
+        text((prefix + "shadowing").c_str(), "model", "standard deviation of log-normal shadowing, drawn for each pair",
+             "model (its own), or dB");
+        drawn(prefix + "tx_power", dimension::power, "", "radiated power; not set: the sender's device.*.tx_power",
+              false);
+        quantity((prefix + "tx_gain").c_str(), dimension::decibel, "0 dBi", "antenna gain of the sender");
+        quantity((prefix + "rx_gain").c_str(), dimension::decibel, "0 dBi", "antenna gain of the receiver");
+        quantity((prefix + "noise_figure").c_str(), dimension::decibel, noise_figure, "of the receiver", false);
+        text((prefix + "max_efficiency").c_str(), "none", "cap of the spectral efficiency", "none, or bit/s/Hz");
+        quantity((prefix + "min_rate").c_str(), dimension::rate, "100 kbit/s",
+                 "a radio link that carries less does not exist");
+        text((prefix + "fading").c_str(), "none", "block fading, drawn for every round",
+             "none, rayleigh, or rician(K dB)");
+        text((prefix + "trace").c_str(), "", "file of rates over time, in place of rate",
+             "CSV of time, rate; or Mahimahi's format");
+        drawn(prefix + "jitter", dimension::time, "0", "added to the latency of every message; may be below 0", true);
+        real((prefix + "loss").c_str(), "0", "probability of a packet to be lost; it is sent again until it arrives");
+        quantity((prefix + "packet").c_str(), dimension::size, "1500 B", "packet, for loss");
+    }
     void device(const std::string& kind, const char* rate, const char* power, const char* tx, const char* rx,
                 const char* idle, const char* memory, bool tx_assumed) {
         const std::string prefix = "device." + kind + ".";
         drawn(prefix + "rate", dimension::compute_rate, rate, "speed of computing", true);
+        drawn(prefix + "efficiency", dimension::number, "1", "part of the rate that is reached", true);
         drawn(prefix + "power", dimension::power, power, "power while computing", true);
         keys.push_back({prefix + "kappa", value_kind::real, dimension::number, "",
                         "W s^3; with frequency and flops_per_cycle: E = kappa f^2 x cycles in place of power", false,
@@ -54,7 +91,9 @@ public:
                         "FLOPs a cycle, with frequency", false, "a number"});
         drawn(prefix + "tx_power", dimension::power, tx, "power while sending", tx_assumed);
         drawn(prefix + "rx_power", dimension::power, rx, "power while receiving", true);
-        drawn(prefix + "idle_power", dimension::power, idle, "power all the time", true);
+        drawn(prefix + "idle_power", dimension::power, idle, "power all the time, but for sleep", true);
+        drawn(prefix + "sleep_power", dimension::power, "",
+              "power from its last work of a round on; not set: it does not sleep", false);
         drawn(prefix + "memory", dimension::size, memory, "memory", true);
     }
     std::vector<key_info> keys;
@@ -65,6 +104,19 @@ std::vector<key_info> make_keys() {
     t.integer("network.edges", "1", "edges, each with clusters and a domain of its own");
     t.integer("network.clusters", "4", "clusters an edge");
     t.list("network.clients", "4", "clients a cluster; a list gives each cluster its own", "4 or 4,3,5");
+    t.choice("network.layout", "disc", "disc|grid|list",
+             "clients at random in a disc about their cluster's centre; on a lattice; or as network.file says");
+    t.quantity("network.radius", dimension::length, "100 m", "radius of an edge's cell");
+    t.quantity("network.cluster_radius", dimension::length, "20 m", "radius of a cluster (disc)");
+    t.quantity("network.edge_distance", dimension::length, "",
+               "between neighbouring edges; not set: twice network.radius", false);
+    t.text("network.file", "",
+           "JSON or CSV of single nodes, clusters and links, in place of drawn ones; --dry-run writes one", "a path");
+    t.choice("mobility.model", "none", "none|waypoint", "clients stand still, or walk to random points");
+    t.drawn("mobility.speed", dimension::speed, "3 km/h", "drawn for each leg (waypoint)", true);
+    t.quantity("mobility.pause", dimension::time, "0", "between legs (waypoint)");
+    t.quantity("mobility.step", dimension::time, "1 s", "how often rates follow positions");
+    t.text("mobility.file", "", "CSV of node, time, x, y: recorded positions", "a path");
     t.text("split.blocks", "even", "blocks of each stage in chain order: even, one list, or lists separated by ;",
            "even, or 0,6,6,0");
     t.text("cluster.edge_stage", "none", "the edge holds a stage at this place of every chain (1 is the start point)",
@@ -118,12 +170,23 @@ std::vector<key_info> make_keys() {
     t.quantity("sense.energy", dimension::energy, "1 mJ", "sensing energy a sample, of those that a round trains on");
 
     t.link("cs_up", "100 Mbit/s", "5 ms", "20 MHz", "client to edge", false);
+    t.radio("cs_up", "private|equal|maxmin|airtime", "5 dB");
     t.link("cs_down", "100 Mbit/s", "5 ms", "20 MHz", "edge to client", false);
+    t.radio("cs_down", "private|equal|maxmin|airtime", "9 dB");
     t.link("d2d", "50 Mbit/s", "2 ms", "5 MHz", "client to client", true);
+    t.radio("d2d", "private|equal|maxmin|airtime|reuse", "9 dB");
     t.link("backhaul", "1 Gbit/s", "10 ms", "100 MHz", "edge to cloud", true);
+    t.choice("cs.access", "cellular", "cellular|cell_free",
+             "each edge has a cell; or its access points, spread over the area, serve a client together");
+    t.integer("cs.access_points", "4", "access points of an edge (cell_free)");
+    t.onoff("cs_down.multicast", "off", "what several clients get from the edge is sent once");
+    t.choice("half_duplex", "off", "off|d2d|cs|on", "radios that cannot send while they receive");
+    t.onoff("charge.gradients", "on", "gradients of smashed data cost time, energy and bytes");
     t.device("cloud", "100 TFLOP/s", "1 kW", "1 W", "1 W", "100 W", "512 GiB", true);
     t.device("edge", "10 TFLOP/s", "300 W", "46 dBm", "1 W", "50 W", "64 GiB", false);
     t.device("client", "472 GFLOP/s", "10 W", "23 dBm", "0.94 W", "0.82 W", "4 GiB", false);
+
+    t.drawn("device.client.battery", dimension::energy, "", "battery of a client at the start; not set: mains", false);
 
     t.integer("pretrain.epochs", "5", "epochs (pretrain)");
     t.integer("pretrain.samples", "1200", "images of each domain (pretrain)");
@@ -182,15 +245,9 @@ constexpr future_item future[] = {
     {"round.wait", ""},
     {"scheme", ""},
     {"compute", ""},
-    {"charge.gradients", ""},
-    {"cs.access", ""},
-    {"cs_down.multicast", ""},
-    {"network.file", ""},
     {"sense.mode", ""},
     {"delivery", ""},
     {"cache", ""},
-    {"device.client.battery", ""},
-    {"half_duplex", ""},
 };
 
 } // namespace
@@ -206,6 +263,10 @@ const key_info* find_key(const std::string& name) {
     return found == keys.end() ? nullptr : &*found;
 }
 
+bool names_settings_file(const std::string& key) {
+    return key == "network.file" || key == "mobility.file" || (key.starts_with("link.") && key.ends_with(".trace"));
+}
+
 std::string not_built(const std::string& key, const std::string& value) {
     for (const auto& item : future) {
         const std::string its_value = item.value;
@@ -213,7 +274,7 @@ std::string not_built(const std::string& key, const std::string& value) {
             return its_value.empty() ? key + " is not built yet" : key + " = " + value + " is not built yet";
         }
     }
-    if (key.starts_with("link.") && (key.ends_with(".share") || key.ends_with(".radio"))) {
+    if (key.starts_with("link.backhaul.") && !find_key(key)) {
         return key + " is not built yet";
     }
     return {};

@@ -25,6 +25,9 @@ struct key_info {
 const std::vector<key_info>& all_keys();
 const key_info* find_key(const std::string& name);
 
+/// True for keys that name a file with settings of its own: its content counts for a run's identity, not its path.
+bool names_settings_file(const std::string& key);
+
 /// Keys and values that the design knows and this version does not build yet: text for the message, or empty.
 std::string not_built(const std::string& key, const std::string& value);
 

@@ -332,7 +332,7 @@ std::string print_config(const settings& values) {
 std::string identity(const settings& values) {
     std::string text;
     for (const auto& [key, one] : values) {
-        if (!not_in_identity.contains(key)) {
+        if (!not_in_identity.contains(key) && !names_settings_file(key)) {
             text += key + " = " + one.value + "\n";
         }
     }

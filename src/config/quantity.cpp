@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <fstream>
+#include <iterator>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -39,6 +42,9 @@ const std::vector<unit>& units_of(dimension what) {
     static const std::vector<unit> energy{{"uJ", 1e-6}, {"mJ", 1e-3}, {"J", 1}, {"kJ", 1e3}, {"Wh", 3600}};
     static const std::vector<unit> size{{"B", 1},      {"kB", 1e3},        {"MB", 1e6},          {"GB", 1e9},
                                         {"KiB", 1024}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}};
+    static const std::vector<unit> length{{"mm", 1e-3}, {"cm", 1e-2}, {"m", 1}, {"km", 1e3}};
+    static const std::vector<unit> speed{{"m/s", 1}, {"km/h", 1.0 / 3.6}};
+    static const std::vector<unit> decibel{{"dB", 1}, {"dBi", 1}};
     switch (what) {
     case dimension::number: return none;
     case dimension::rate: return rate;
@@ -48,6 +54,9 @@ const std::vector<unit>& units_of(dimension what) {
     case dimension::power: return power;
     case dimension::energy: return energy;
     case dimension::size: return size;
+    case dimension::length: return length;
+    case dimension::speed: return speed;
+    case dimension::decibel: return decibel;
     }
     return none;
 }
@@ -121,23 +130,60 @@ double parse_quantity(std::string_view text, dimension what) {
     return to_si(value, name, what);
 }
 
+/// The numbers of a file, by whitespace or lines, without what follows a #.
+std::vector<double> numbers_of(const std::string& path) {
+    std::ifstream in(path);
+    if (!in) {
+        throw usage_error(path + " cannot be read");
+    }
+    std::vector<double> numbers;
+    for (std::string line; std::getline(in, line);) {
+        std::istringstream words(line.substr(0, line.find('#')));
+        for (std::string word; words >> word;) {
+            const auto [value, rest] = number_and_unit(word);
+            if (!rest.empty()) {
+                throw usage_error(path + ": \"" + word + "\" is not a number; the unit stands behind file(...)");
+            }
+            numbers.push_back(value);
+        }
+    }
+    if (numbers.empty()) {
+        throw usage_error(path + " has no numbers");
+    }
+    return numbers;
+}
+
 distribution parse_distribution(std::string_view text, dimension what) {
     text = trim(text);
     distribution out;
     out.text = text;
-    const bool uniform = text.starts_with("uniform("), choice = text.starts_with("choice(");
-    if (!uniform && !choice) {
+    constexpr std::pair<std::string_view, distribution::family> families[] = {
+        {"uniform(", distribution::family::uniform},
+        {"choice(", distribution::family::choice},
+        {"normal(", distribution::family::normal},
+        {"file(", distribution::family::choice},
+    };
+    const auto family = std::find_if(std::begin(families), std::end(families),
+                                     [&](const auto& one) { return text.starts_with(one.first); });
+    if (family == std::end(families)) {
         out.parameters = {parse_quantity(text, what)};
         return out;
     }
+    const auto open = family->first.size();
     const auto close = text.find(')');
     if (close == std::string_view::npos) {
         throw usage_error("\")\" is missing in \"" + std::string(text) + "\"");
     }
     const auto name = trim(text.substr(close + 1));
-    auto list = text.substr(text.find('(') + 1, close - text.find('(') - 1);
-    out.kind = uniform ? distribution::family::uniform : distribution::family::choice;
+    auto list = text.substr(open, close - open);
+    out.kind = family->second;
     out.parameters.clear();
+    if (family->first == "file(") {
+        for (const double value : numbers_of(std::string(trim(list)))) {
+            out.parameters.push_back(to_si(value, name, what));
+        }
+        return out;
+    }
     for (;;) {
         const auto comma = list.find(',');
         const auto [value, extra] = number_and_unit(list.substr(0, comma));
@@ -151,8 +197,12 @@ distribution parse_distribution(std::string_view text, dimension what) {
         }
         list = list.substr(comma + 1);
     }
-    if (uniform && (out.parameters.size() != 2 || out.parameters[0] > out.parameters[1])) {
+    if (out.kind == distribution::family::uniform &&
+        (out.parameters.size() != 2 || out.parameters[0] > out.parameters[1])) {
         throw usage_error("uniform takes two numbers, the lower first: uniform(0.2, 2) UNIT");
+    }
+    if (out.kind == distribution::family::normal && (out.parameters.size() != 2 || out.parameters[1] < 0.0)) {
+        throw usage_error("normal takes mean and standard deviation: normal(5, 1) UNIT");
     }
     return out;
 }

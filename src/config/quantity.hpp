@@ -17,6 +17,9 @@ enum class dimension {
     power,        ///< W; dBm is accepted
     energy,       ///< J
     size,         ///< B
+    length,       ///< m
+    speed,        ///< m/s
+    decibel,      ///< dB; stays in dB
 };
 
 /// The accepted units of a dimension, for messages: "bit/s, kbit/s, ...".
@@ -26,7 +29,8 @@ std::string accepted_units(dimension);
 /// for 0. \throws usage_error naming text and accepted units; the caller adds key and source.
 double parse_quantity(std::string_view text, dimension);
 
-/// A value, `uniform(LOW, HIGH) UNIT` or `choice(A, B, ...) UNIT`. \throws usage_error
+/// A value, `uniform(LOW, HIGH) UNIT`, `choice(A, B, ...) UNIT`, `normal(MEAN, STANDARD DEVIATION) UNIT`, or
+/// `file(PATH) UNIT`, numbers of which one is drawn. \throws usage_error
 distribution parse_distribution(std::string_view text, dimension);
 
 } // namespace gaisnet

@@ -1,11 +1,20 @@
 #include "config/scenario_reader.hpp"
 
 #include "base/error.hpp"
+#include "base/random.hpp"
 #include "config/keys.hpp"
+#include "config/network_file.hpp"
+#include "config/trace_files.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iterator>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <sstream>
@@ -98,6 +107,12 @@ public:
         }
         try {
             auto value = parse_distribution(text(key), find_key(key)->unit);
+            if (value.kind == distribution::family::normal) {
+                value.positive = true;
+                if (value.parameters[0] <= 0.0) {
+                    reject(key, "a mean above 0 is accepted");
+                }
+            }
             if (value.lowest() < 0.0 || (positive && value.lowest() == 0.0)) {
                 reject(key, positive ? "a value above 0 is accepted" : "a value of at least 0 is accepted");
             }
@@ -106,6 +121,29 @@ public:
             if (std::string(problem.what()).find(key) != std::string::npos) {
                 throw;
             }
+            reject(key, problem.what());
+        }
+    }
+
+    /// A distribution of any sign.
+    distribution drawn_freely(const std::string& key) const {
+        try {
+            return parse_distribution(text(key), find_key(key)->unit);
+        } catch (const usage_error& problem) {
+            reject(key, problem.what());
+        }
+    }
+
+    /// Absent when the key is not set.
+    std::optional<distribution> drawn_if_set(const std::string& key, bool positive) const {
+        return text(key).empty() ? std::nullopt : std::optional(drawn(key, positive));
+    }
+
+    /// A quantity of any sign.
+    double quantity_freely(const std::string& key) const {
+        try {
+            return parse_quantity(text(key), find_key(key)->unit);
+        } catch (const usage_error& problem) {
             reject(key, problem.what());
         }
     }
@@ -137,6 +175,18 @@ public:
         }
         return value + rest;
     }
+
+    /// What `read` makes of the file that a key names.
+    template <typename T>
+    T read_file(const std::string& key, const std::function<T(const std::string&)>& read) const {
+        try {
+            return read(path(key));
+        } catch (const usage_error& problem) {
+            reject(key, problem.what());
+        }
+    }
+
+    bool is_changed(const std::string& key) const { return text(key) != find_key(key)->initial; }
 
     bool is_default(const std::string& key) const { return values_.at(key).source.starts_with("default"); }
 
@@ -179,19 +229,36 @@ bool by_frequency(const settings& values, const std::string& device) {
     return false;
 }
 
-void read_network(const reader& in, scenario& out) {
-    out.network.edges = in.count("network.edges", 1);
-    out.network.clusters = in.count("network.clusters", 1);
-    out.network.clients.clear();
-    for (const auto& word : split_text(in.text("network.clients"), ',')) {
-        out.network.clients.push_back(
-            static_cast<int>(in.whole("network.clients", word, 1, std::numeric_limits<int>::max())));
+/// Edges, clusters and clients as network.file lists them, as values of those keys.
+std::map<std::string, std::string> listed_sizes(const network_overrides& given) {
+    const auto& groups = given.clients.front();
+    std::string clients;
+    const bool alike = std::all_of(groups.begin(), groups.end(),
+                                   [&](const auto& group) { return group.size() == groups.front().size(); });
+    for (const auto& group : groups) {
+        clients += (clients.empty() ? "" : ",") + std::to_string(group.size());
     }
-    const auto lists = out.network.clients.size();
-    if (lists != 1 && lists != static_cast<std::size_t>(out.network.clusters)) {
-        in.reject("network.clients", std::to_string(lists) + " numbers for " + std::to_string(out.network.clusters) +
-                                         " clusters; one number, or one for each cluster, is accepted");
+    return {{"network.edges", std::to_string(given.clients.size())},
+            {"network.clusters", std::to_string(groups.size())},
+            {"network.clients", alike ? std::to_string(groups.front().size()) : clients}};
+}
+
+void check_listed(const reader& in, const network_overrides& given) {
+    for (const auto& groups : given.clients) {
+        if (groups.size() != given.clients.front().size()) {
+            in.reject("network.file", "all edges have as many clusters as the first, " +
+                                          std::to_string(given.clients.front().size()) + "; one has " +
+                                          std::to_string(groups.size()));
+        }
     }
+    for (const auto& [key, listed] : listed_sizes(given)) {
+        if (in.text(key) != listed) {
+            in.reject(key, "network.file lists " + listed + ": they must agree, or only one of them is given");
+        }
+    }
+}
+
+void read_edge_stage(const reader& in, scenario& out) {
     if (in.text("cluster.edge_stage") != "none") {
         out.cluster.edge_stage = in.count("cluster.edge_stage", 2);
         for (const int clients : out.network.clients) {
@@ -201,6 +268,28 @@ void read_network(const reader& in, scenario& out) {
             }
         }
     }
+}
+
+void read_network(const reader& in, scenario& out) {
+    out.network.edges = in.count("network.edges", 1);
+    out.network.clusters = in.count("network.clusters", 1);
+    out.network.clients.clear();
+    if (!in.path("network.file").empty()) {
+        out.network.overrides = in.read_file<network_overrides>("network.file", read_network_file);
+    }
+    if (!out.network.overrides.clients.empty()) {
+        check_listed(in, out.network.overrides);
+    }
+    for (const auto& word : split_text(in.text("network.clients"), ',')) {
+        out.network.clients.push_back(
+            static_cast<int>(in.whole("network.clients", word, 1, std::numeric_limits<int>::max())));
+    }
+    const auto lists = out.network.clients.size();
+    if (lists != 1 && lists != static_cast<std::size_t>(out.network.clusters)) {
+        in.reject("network.clients", std::to_string(lists) + " numbers for " + std::to_string(out.network.clusters) +
+                                         " clusters; one number, or one for each cluster, is accepted");
+    }
+    read_edge_stage(in, out);
 }
 
 void read_model(const reader& in, scenario& out) {
@@ -372,9 +461,184 @@ void read_data(const reader& in, scenario& out) {
     out.pretrain.domains = in.count("pretrain.domains", 1);
 }
 
+/// "NAME(A, B)" as its numbers; nothing when the text is of another form.
+std::optional<std::vector<double>> arguments_of(const reader& in, const std::string& key, const std::string& name,
+                                                dimension what) {
+    const auto& text = in.text(key);
+    if (!text.starts_with(name + "(") || !text.ends_with(')')) {
+        return std::nullopt;
+    }
+    std::vector<double> numbers;
+    for (const auto& word : split_text(text.substr(name.size() + 1, text.size() - name.size() - 2), ',')) {
+        try {
+            numbers.push_back(parse_quantity(word, what));
+        } catch (const usage_error& problem) {
+            in.reject(key, problem.what());
+        }
+    }
+    return numbers;
+}
+
+std::optional<path_loss_model> read_path_loss(const reader& in, const std::string& key) {
+    const auto& word = in.text(key);
+    if (word == "none") {
+        return std::nullopt;
+    }
+    std::string accepted = "accepted: none";
+    for (const auto& model : path_loss_models()) {
+        if (word == model.name) {
+            return model;
+        }
+        accepted += ", " + model.name;
+    }
+    if (const auto numbers = arguments_of(in, key, "log_distance", dimension::number)) {
+        if (numbers->size() == 2 && (*numbers)[1] > 0.0) {
+            constexpr double a_decade = 10.0;
+            return path_loss_model{word, "the scenario", (*numbers)[0], a_decade * (*numbers)[1], 0.0, 0.0};
+        }
+    }
+    in.reject(key, accepted + ", log_distance(DB AT 1 M, EXPONENT)");
+}
+
+std::optional<radio_settings> read_radio(const reader& in, const std::string& link) {
+    const auto loss = read_path_loss(in, link + ".path_loss");
+    if (!loss) {
+        for (const auto* part : {".frequency", ".shadowing", ".tx_power", ".tx_gain", ".rx_gain", ".noise_figure",
+                                 ".max_efficiency", ".min_rate", ".fading"}) {
+            if (in.is_changed(link + part)) {
+                in.reject(link + part, "it belongs to a radio link, and " + link + ".path_loss is none");
+            }
+        }
+        return std::nullopt;
+    }
+    if (!in.text(link + ".rate").empty()) {
+        in.reject(link + ".rate", "with " + link + ".path_loss the rate follows from the radio: give one of them");
+    }
+    radio_settings out;
+    out.loss = *loss;
+    out.frequency_hz = in.quantity(link + ".frequency", true);
+    out.shadowing_db = loss->shadowing_db;
+    if (in.text(link + ".shadowing") != "model") {
+        try {
+            out.shadowing_db = parse_quantity(in.text(link + ".shadowing"), dimension::decibel);
+        } catch (const usage_error&) {
+            out.shadowing_db = -1.0;
+        }
+        if (out.shadowing_db < 0.0) {
+            in.reject(link + ".shadowing", "model, or a value in dB of at least 0, is accepted");
+        }
+    }
+    out.tx_power = in.drawn_if_set(link + ".tx_power", true);
+    out.tx_gain_db = in.quantity_freely(link + ".tx_gain");
+    out.rx_gain_db = in.quantity_freely(link + ".rx_gain");
+    out.noise_figure_db = in.quantity(link + ".noise_figure", false);
+    if (in.text(link + ".max_efficiency") != "none") {
+        out.max_efficiency = in.real(link + ".max_efficiency", 0.0, 1e300, true);
+    }
+    out.min_rate = in.quantity(link + ".min_rate", false);
+    const auto& fading = in.text(link + ".fading");
+    if (fading == "rayleigh") {
+        out.fading = fading_kind::rayleigh;
+    } else if (const auto k = arguments_of(in, link + ".fading", "rician", dimension::decibel); k && k->size() == 1) {
+        out.fading = fading_kind::rician;
+        out.k_factor = from_db((*k)[0]);
+    } else if (fading != "none") {
+        in.reject(link + ".fading", "accepted: none, rayleigh, rician(K dB)");
+    }
+    return out;
+}
+
 link_settings read_link(const reader& in, const std::string& kind) {
     const auto key = "link." + kind;
-    return {in.drawn(key + ".rate", true), in.drawn(key + ".latency", false), in.drawn(key + ".bandwidth", true)};
+    link_settings out;
+    out.latency = in.drawn(key + ".latency", false);
+    out.bandwidth = in.drawn(key + ".bandwidth", true);
+    if (!find_key(key + ".share")) {
+        out.rate = in.drawn(key + ".rate", true);
+        return out;
+    }
+    out.radio = read_radio(in, key);
+    if (const auto path = in.path(key + ".trace"); path.empty()) {
+        if (!out.radio) {
+            out.rate = in.drawn(key + ".rate", true);
+        }
+    } else {
+        if (out.radio || !in.text(key + ".rate").empty()) {
+            in.reject(key + ".trace", "a rate, a path loss model or a trace is accepted, one of them");
+        }
+        out.trace = in.read_file<std::shared_ptr<const rate_trace>>(key + ".trace", read_rate_trace);
+    }
+    std::vector<std::pair<std::string, share_kind>> shares;
+    for (const auto share :
+         {share_kind::exclusive, share_kind::equal, share_kind::maxmin, share_kind::airtime, share_kind::reuse}) {
+        if (share != share_kind::reuse || kind == "d2d") {
+            shares.emplace_back(name_of(share), share);
+        }
+    }
+    out.share = in.choice(key + ".share", shares);
+    if (out.share == share_kind::reuse && !out.radio) {
+        in.reject(key + ".share", "reuse is interference between radios: it needs " + key + ".path_loss");
+    }
+    out.capacity = in.drawn_if_set(key + ".capacity", true);
+    if (out.capacity && out.share != share_kind::maxmin) {
+        in.reject(key + ".capacity", "it belongs to " + key + ".share = maxmin");
+    }
+    out.jitter = in.drawn_freely(key + ".jitter");
+    out.loss = in.real(key + ".loss", 0.0, 1.0);
+    if (out.loss >= 1.0) {
+        in.reject(key + ".loss", "a number below 1 is accepted: something must arrive");
+    }
+    out.packet = static_cast<std::uint64_t>(in.quantity(key + ".packet", true));
+    if (out.packet < 1) {
+        in.reject(key + ".packet", "at least 1 B is accepted");
+    }
+    return out;
+}
+
+void read_links(const reader& in, scenario& out) {
+    auto& link = out.link;
+    link.cs_up = read_link(in, "cs_up");
+    link.cs_down = read_link(in, "cs_down");
+    link.d2d = read_link(in, "d2d");
+    link.backhaul = read_link(in, "backhaul");
+    link.access = in.choice<access_kind>("cs.access",
+                                         {{"cellular", access_kind::cellular}, {"cell_free", access_kind::cell_free}});
+    link.access_points = in.count("cs.access_points", 1);
+    if (link.access == access_kind::cell_free && !(link.cs_up.radio && link.cs_down.radio)) {
+        in.reject("cs.access", "access points are radios: it needs link.cs_up.path_loss and link.cs_down.path_loss");
+    }
+    link.multicast = in.onoff("cs_down.multicast");
+    link.half_duplex = in.choice<half_duplex_kind>("half_duplex", {{"off", half_duplex_kind::none},
+                                                                   {"d2d", half_duplex_kind::d2d},
+                                                                   {"cs", half_duplex_kind::cs},
+                                                                   {"on", half_duplex_kind::all}});
+    link.charge_gradients = in.onoff("charge.gradients");
+}
+
+void read_places(const reader& in, scenario& out) {
+    auto& network = out.network;
+    network.layout = in.choice<layout_kind>(
+        "network.layout", {{"disc", layout_kind::disc}, {"grid", layout_kind::grid}, {"list", layout_kind::list}});
+    network.radius = in.quantity("network.radius", true);
+    network.cluster_radius = in.quantity("network.cluster_radius", true);
+    if (!in.text("network.edge_distance").empty()) {
+        network.edge_distance = in.quantity("network.edge_distance", true);
+    }
+    if (network.layout == layout_kind::list && in.text("network.file").empty()) {
+        in.reject("network.layout", "list needs network.file, which holds the positions");
+    }
+    auto& mobility = out.mobility;
+    mobility.kind = in.choice<mobility_kind>("mobility.model",
+                                             {{"none", mobility_kind::none}, {"waypoint", mobility_kind::waypoint}});
+    mobility.speed = in.drawn("mobility.speed", true);
+    mobility.pause = in.quantity("mobility.pause", false);
+    mobility.step = in.quantity("mobility.step", true);
+    if (!in.path("mobility.file").empty()) {
+        mobility.paths = in.read_file<std::shared_ptr<const recorded_paths>>("mobility.file", read_paths);
+        if (mobility.kind == mobility_kind::none) {
+            mobility.kind = mobility_kind::file;
+        }
+    }
 }
 
 device_settings read_device(const reader& in, const std::string& kind) {
@@ -384,6 +648,11 @@ device_settings read_device(const reader& in, const std::string& kind) {
     out.rx_power = in.drawn(key + ".rx_power", false);
     out.idle_power = in.drawn(key + ".idle_power", false);
     out.memory = in.drawn(key + ".memory", true);
+    out.efficiency = in.drawn(key + ".efficiency", true);
+    out.sleep_power = in.drawn_if_set(key + ".sleep_power", false);
+    if (find_key(key + ".battery")) {
+        out.battery = in.drawn_if_set(key + ".battery", true);
+    }
     if (!by_frequency(in.values(), key)) {
         out.rate = in.drawn(key + ".rate", true);
         out.power = in.drawn(key + ".power", false);
@@ -466,6 +735,22 @@ settings resolve(settings values) {
             }
         }
     }
+    for (const std::string link : {"link.cs_up", "link.cs_down", "link.d2d"}) {
+        const bool by_other_means =
+            values.at(link + ".path_loss").value != "none" || !values.at(link + ".trace").value.empty();
+        if (by_other_means && is_default(link + ".rate")) {
+            values[link + ".rate"] = {"", "default"};
+        }
+    }
+    if (const reader in(values); std::filesystem::exists(in.path("network.file"))) { // else read_scenario() says so
+        const auto given = in.read_file<network_overrides>("network.file", read_network_file);
+        for (const auto& [key, listed] :
+             given.clients.empty() ? std::map<std::string, std::string>() : listed_sizes(given)) {
+            if (is_default(key)) {
+                values[key] = {listed, "network.file"};
+            }
+        }
+    }
     for (const std::string device : {"device.cloud", "device.edge", "device.client"}) {
         for (const auto* part : {".rate", ".power"}) {
             if (by_frequency(values, device) && is_default(device + part)) {
@@ -484,10 +769,32 @@ scenario read_scenario(const settings& values) {
     read_split(in, out);
     read_train(in, out);
     read_data(in, out);
-    out.link = {read_link(in, "cs_up"), read_link(in, "cs_down"), read_link(in, "d2d"), read_link(in, "backhaul")};
+    read_links(in, out);
+    read_places(in, out);
     out.device = {read_device(in, "cloud"), read_device(in, "edge"), read_device(in, "client")};
     read_run(in, out);
     return out;
+}
+
+std::string hashes_of_files(const settings& values) {
+    const reader in(values);
+    std::string text;
+    const auto add = [&](const std::string& key, const std::string& path) {
+        std::ifstream file(path, std::ios::binary);
+        const std::string content{std::istreambuf_iterator<char>(file), {}};
+        std::ostringstream line;
+        line << key << ".hash = " << std::hex << stable_hash(content) << '\n';
+        text += line.str();
+    };
+    for (const auto& key : all_keys()) {
+        const auto& value = in.text(key.name);
+        if (names_settings_file(key.name) && !value.empty()) {
+            add(key.name, in.path(key.name));
+        } else if (key.kind == value_kind::distribution && value.starts_with("file(")) {
+            add(key.name, value.substr(5, value.find(')') - 5));
+        }
+    }
+    return text;
 }
 
 } // namespace gaisnet

@@ -12,4 +12,8 @@ scenario read_scenario(const settings&);
 /// preset model; no rate and power for a device that is described by its clock. Values that are wrong stay as they are.
 settings resolve(settings);
 
+/// "KEY.hash = ..." a line for each file of settings that a scenario names (network, movements, traces, distributions):
+/// for the identity of a run, in place of their paths.
+std::string hashes_of_files(const settings&);
+
 } // namespace gaisnet

@@ -1,19 +1,23 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <optional>
 
 namespace gaisnet {
 
 /// A device: how fast it computes and what that and its radio cost.
 struct device_model {
-    double rate_flop_s = 0;    ///< FLOP/s
-    double power_w = 0;        ///< While computing; kappa f^3 when given by frequency (E = kappa f^2 x cycles).
-    double tx_power_w = 0;     ///< While sending
-    double rx_power_w = 0;     ///< While receiving
-    double idle_power_w = 0;   ///< All the time
-    double sense_time_s = 0;   ///< A sample
-    double sense_energy_j = 0; ///< A sample
+    double rate_flop_s = 0;              ///< FLOP/s that it reaches: efficiency x peak.
+    double power_w = 0;                  ///< While computing; kappa f^3 when given by frequency.
+    double tx_power_w = 0;               ///< While its radio is on the air
+    double rx_power_w = 0;               ///< While receiving
+    double idle_power_w = 0;             ///< All the time, but for sleep
+    std::optional<double> sleep_power_w; ///< From its last work of a round on; absent: it does not sleep.
+    double sense_time_s = 0;             ///< A sample
+    double sense_energy_j = 0;           ///< A sample
     std::uint64_t memory_bytes = 0;
+    double battery_j = std::numeric_limits<double>::infinity(); ///< At the start.
 };
 
 /// Compute power of a chip with dynamic power kappa f^3: E_compute = kappa f^2 x cycles, cycles = f x time.

@@ -7,17 +7,24 @@
 
 namespace gaisnet {
 
-/// A value in SI units (bit/s, s, Hz, FLOP/s, W, J, B), or a distribution that is drawn once per node or link.
-/// Written as `50 Mbit/s`, `uniform(0.2, 2) TFLOP/s` or `choice(1, 2, 4) GFLOP/s`.
+/// A value in SI units (bit/s, s, Hz, FLOP/s, W, J, B), or a distribution that is drawn once per node, link or message.
+/// Written as `50 Mbit/s`, `uniform(0.2, 2) TFLOP/s`, `choice(1, 2, 4) GFLOP/s`, `normal(0, 2) ms` or `file(PATH) ms`.
 struct distribution {
-    enum class family { constant, uniform, choice };
+    enum class family {
+        constant, ///< parameters: {value}
+        uniform,  ///< {low, high}
+        choice,   ///< The values, each as likely; also those of a file.
+        normal,   ///< {mean, standard deviation}
+    };
     family kind = family::constant;
-    std::vector<double> parameters{0.0}; ///< constant: {value}; uniform: {low, high}; choice: the values.
-    std::string text;                    ///< As the user wrote it.
+    std::vector<double> parameters{0.0};
+    std::string text;      ///< As the user wrote it.
+    bool positive = false; ///< normal: drawn again until it is above 0.
 
-    static distribution of(double value) { return {family::constant, {value}, {}}; }
+    static distribution of(double value) { return {family::constant, {value}, {}, false}; }
     double draw(random_stream& stream) const;
     double lowest() const; ///< Smallest possible value.
+    bool is_zero() const { return kind == family::constant && parameters.at(0) == 0.0; }
 };
 
 } // namespace gaisnet

@@ -40,8 +40,13 @@ struct event_row {
     double arrival_s = 0; ///< end_s plus the link's latency; equal to end_s for device events.
     double flops = 0;
     std::uint64_t bytes = 0;
-    double energy_j = 0; ///< At node and, for a transfer, peer.
+    double energy_j = 0; ///< At node and, for a transfer, all receivers.
     double airtime_hz_s = 0;
+    // Of transfers.
+    std::uint32_t receivers = 0; ///< More than one: a multicast, of which peer is the first.
+    std::uint32_t resent = 0;    ///< Packets that were lost and sent again.
+    double rate_bit_s = 0;       ///< Bytes x 8 over the occupation.
+    double share = 0;            ///< Part of the medium that it had, 0 to 1, mean over the occupation.
 };
 
 } // namespace gaisnet

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <queue>
-#include <vector>
+#include <unordered_set>
 
 namespace gaisnet {
 
@@ -16,16 +16,32 @@ public:
         void* self = nullptr;
         std::uint64_t argument = 0;
     };
+    /// Names a scheduled event.
+    using ticket = std::uint64_t;
+    static constexpr ticket no_ticket = 0;
 
     double now() const { return now_; }
     std::uint64_t fired() const { return fired_; }
-    bool empty() const { return heap_.empty(); }
+    bool empty() {
+        drop_cancelled();
+        return heap_.empty();
+    }
 
     /// \param time seconds, not before now(). \param node the node that the event concerns.
-    void schedule(double time, std::uint32_t node, action what) { heap_.push({time, node, sequence_++, what}); }
+    ticket schedule(double time, std::uint32_t node, action what) {
+        heap_.push({time, node, ++sequence_, what});
+        return sequence_;
+    }
+    /// The event will not happen. Does nothing for no_ticket; an event that has run must not be cancelled.
+    void cancel(ticket event) {
+        if (event != no_ticket) {
+            cancelled_.insert(event);
+        }
+    }
 
-    /// Runs the next event and advances the clock to it.
+    /// Runs the next event and advances the clock to it; there must be one.
     void fire_next() {
+        drop_cancelled();
         const entry next = heap_.top();
         heap_.pop();
         now_ = next.time;
@@ -39,7 +55,7 @@ private:
     struct entry {
         double time;
         std::uint32_t node;
-        std::uint64_t sequence;
+        ticket sequence;
         action what;
         bool operator<(const entry& other) const { // std::priority_queue keeps the largest on top
             if (time != other.time) {
@@ -51,9 +67,17 @@ private:
             return sequence > other.sequence;
         }
     };
+
+    void drop_cancelled() {
+        while (!cancelled_.empty() && !heap_.empty() && cancelled_.erase(heap_.top().sequence) > 0) {
+            heap_.pop();
+        }
+    }
+
     std::priority_queue<entry> heap_;
+    std::unordered_set<ticket> cancelled_; ///< All still in the heap.
     double now_ = 0.0;
-    std::uint64_t sequence_ = 0;
+    ticket sequence_ = no_ticket;
     std::uint64_t fired_ = 0;
 };
 

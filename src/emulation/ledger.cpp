@@ -1,5 +1,6 @@
 #include "emulation/ledger.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -16,11 +17,20 @@ void ledger::add_node(const device_model& device) {
     nodes_.back().device = device;
 }
 
-void ledger::add_link(std::uint32_t from, std::uint32_t to, link_class kind, double rate_bit_s, double latency_s,
-                      double bandwidth_hz) {
-    links_[pair_key(from, to)].queue =
-        std::make_unique<link>(queue_, static_cast<link_observer&>(*this), from, to, kind,
-                               std::make_unique<constant_rate>(rate_bit_s), latency_s, bandwidth_hz);
+medium& ledger::add_medium(std::unique_ptr<medium> one) { return *media_.emplace_back(std::move(one)); }
+
+half_duplex_radios& ledger::add_half_duplex_radios() {
+    return *radios_.emplace_back(std::make_unique<half_duplex_radios>());
+}
+
+std::uint32_t ledger::add_link(link_parameters parameters, std::unique_ptr<rate_model> rate, medium& shared,
+                               half_duplex_radios* radios) {
+    const auto index = static_cast<std::uint32_t>(links_.size());
+    link_of_pair_[pair_key(parameters.from, parameters.to)] = index;
+    links_.push_back(std::make_unique<link>(queue_, static_cast<link_observer&>(*this), seed_, index, shared, radios,
+                                            std::move(parameters), std::move(rate)));
+    last_on_link_.push_back(-1);
+    return index;
 }
 
 void ledger::begin_round(std::uint32_t round, double start_s) {
@@ -32,10 +42,12 @@ void ledger::begin_round(std::uint32_t round, double start_s) {
     for (auto& node : nodes_) {
         node.account = {};
         node.last_event = -1;
+        node.active_until = start_s;
     }
-    for (auto& [key, link] : links_) {
-        link.last_event = -1;
+    for (auto& one : links_) {
+        one->begin_round(round);
     }
+    last_on_link_.assign(links_.size(), -1);
 }
 
 std::int64_t ledger::occupy(std::uint32_t node, event_kind kind, double seconds, double flops, double joules,
@@ -55,7 +67,7 @@ std::int64_t ledger::occupy(std::uint32_t node, event_kind kind, double seconds,
     event.end_s = event.arrival_s = event.start_s + seconds;
     event.flops = flops;
     event.energy_j = joules;
-    state.free_at = event.end_s;
+    state.free_at = state.active_until = event.end_s;
     state.last_event = static_cast<std::int64_t>(events_.size());
     state.account.busy_s += seconds;
     state.account.flops += flops;
@@ -79,58 +91,94 @@ std::int64_t ledger::sense(std::uint32_t node, std::int64_t samples, std::int64_
                   done);
 }
 
-std::int64_t ledger::transfer(std::uint32_t from, std::uint32_t to, event_kind kind, std::uint64_t bytes,
-                              std::int64_t cause, event_queue::action sent, event_queue::action arrived) {
-    const auto found = links_.find(pair_key(from, to));
-    if (found == links_.end()) {
-        throw std::logic_error("no link from node " + std::to_string(from) + " to node " + std::to_string(to));
+/// The link to one node, or the multicast to several, which is made when it is first used.
+std::uint32_t ledger::link_to(std::uint32_t from, std::span<const std::uint32_t> to) {
+    const auto unicast = [&](std::uint32_t receiver) {
+        const auto found = link_of_pair_.find(pair_key(from, receiver));
+        if (found == link_of_pair_.end()) {
+            throw std::logic_error("no link from node " + std::to_string(from) + " to node " +
+                                   std::to_string(receiver));
+        }
+        return found->second;
+    };
+    if (to.size() == 1) {
+        return unicast(to.front());
     }
-    auto& on = *found->second.queue;
+    std::vector<std::uint32_t> key{from};
+    key.insert(key.end(), to.begin(), to.end());
+    const auto [known, fresh] = multicasts_.try_emplace(std::move(key), static_cast<std::uint32_t>(links_.size()));
+    if (fresh) {
+        std::vector<link*> parts;
+        for (const auto receiver : to) {
+            parts.push_back(links_[unicast(receiver)].get());
+        }
+        links_.push_back(std::make_unique<link>(known->second, parts));
+        last_on_link_.push_back(-1);
+    }
+    return known->second;
+}
+
+std::int64_t ledger::transfer(std::uint32_t from, std::span<const std::uint32_t> to, event_kind kind,
+                              std::uint64_t bytes, std::int64_t cause, event_queue::action sent,
+                              std::vector<event_queue::action> arrived) {
+    const auto which = link_to(from, to);
     ledger_event event;
     event.node = from;
-    event.peer = to;
+    event.peer = to.front();
+    event.receivers = static_cast<std::uint32_t>(to.size());
     event.kind = kind;
-    event.link = on.kind();
+    event.link = links_[which]->parameters().kind;
     event.round = round_;
     event.cause = cause;
     event.bytes = bytes;
     const auto index = static_cast<std::int64_t>(events_.size());
     events_.push_back(event);
     const auto number = transfers_.size();
-    transfers_.push_back({&on, queue_.now(), index, sent, arrived});
-    constexpr double bits_a_byte = 8.0;
-    on.submit(number, static_cast<double>(bytes) * bits_a_byte);
+    transfers_.push_back({which, queue_.now(), index, sent, std::move(arrived)});
+    links_[which]->submit(number, bytes);
     return index;
 }
 
 void ledger::transfer_started(std::uint64_t transfer, double start) {
     const auto& state = transfers_[transfer];
     auto& event = events_[static_cast<std::size_t>(state.event)];
-    auto& on = links_[pair_key(event.node, event.peer)];
+    auto& last = last_on_link_[state.link];
     event.start_s = start;
-    if (on.last_event >= 0 && start > state.ready) {
-        event.cause = on.last_event;
+    if (last >= 0 && start > state.ready) {
+        event.cause = last;
     }
-    on.last_event = state.event;
+    last = state.event;
 }
 
-void ledger::transfer_ended(std::uint64_t transfer, double end) {
-    const auto& state = transfers_[transfer];
+void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, const std::vector<double>& arrivals,
+                            std::uint64_t resent) {
+    const auto state = transfers_[transfer]; // a copy: what runs below may send
+    const auto& on = *links_[state.link];
     auto& event = events_[static_cast<std::size_t>(state.event)];
-    const double occupied = end - event.start_s;
-    const double sending_j = occupied * nodes_[event.node].device.tx_power_w;
-    const double receiving_j = occupied * nodes_[event.peer].device.rx_power_w;
-    event.end_s = end;
-    event.arrival_s = end + state.on->latency_s();
-    event.energy_j = sending_j + receiving_j;
-    event.airtime_hz_s = occupied * state.on->bandwidth_hz();
-    auto& sender = nodes_[event.node].account;
-    auto& receiver = nodes_[event.peer].account;
-    sender.transmit_j += sending_j;
-    sender.bytes_sent += event.bytes;
-    receiver.receive_j += receiving_j;
-    receiver.bytes_received += event.bytes;
-    queue_.schedule(event.arrival_s, event.peer, state.arrived);
+    event.end_s = queue_.now();
+    event.arrival_s = *std::max_element(arrivals.begin(), arrivals.end());
+    event.airtime_hz_s = used.spectrum_s * on.parameters().bandwidth_hz;
+    event.resent = static_cast<std::uint32_t>(resent);
+    if (const double occupied = event.end_s - event.start_s; occupied > 0.0) {
+        constexpr double bits_a_byte = 8.0;
+        event.rate_bit_s = static_cast<double>(event.bytes) * bits_a_byte / occupied;
+        event.share = used.spectrum_s / occupied;
+    }
+    auto& sender = nodes_[event.node];
+    const double sending_j = used.on_air_s * sender.device.tx_power_w;
+    event.energy_j = sending_j;
+    sender.account.transmit_j += sending_j;
+    sender.account.bytes_sent += event.bytes;
+    sender.active_until = std::max(sender.active_until, event.end_s);
+    for (std::size_t i = 0; i < arrivals.size(); ++i) {
+        auto& receiver = nodes_[on.receivers()[i]];
+        const double receiving_j = used.on_air_s * receiver.device.rx_power_w;
+        event.energy_j += receiving_j;
+        receiver.account.receive_j += receiving_j;
+        receiver.account.bytes_received += event.bytes;
+        receiver.active_until = std::max(receiver.active_until, arrivals[i]);
+        queue_.schedule(arrivals[i], on.receivers()[i], state.arrived[i]);
+    }
     if (state.sent.run) {
         state.sent.run(state.sent.self, state.sent.argument);
     }
@@ -138,7 +186,10 @@ void ledger::transfer_ended(std::uint64_t transfer, double end) {
 
 void ledger::close_round(std::span<const std::uint32_t> members, double end_s) {
     for (const auto member : members) {
-        nodes_[member].account.idle_j = (end_s - round_start_s_) * nodes_[member].device.idle_power_w;
+        auto& node = nodes_[member];
+        const double awake_until = node.device.sleep_power_w ? std::min(node.active_until, end_s) : end_s;
+        node.account.idle_j = (awake_until - round_start_s_) * node.device.idle_power_w;
+        node.account.sleep_j = (end_s - awake_until) * node.device.sleep_power_w.value_or(0.0);
     }
 }
 

@@ -3,10 +3,12 @@
 #include "emulation/device.hpp"
 #include "emulation/event.hpp"
 #include "emulation/event_queue.hpp"
+#include "emulation/half_duplex.hpp"
 #include "emulation/link.hpp"
+#include "emulation/medium.hpp"
 
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -22,7 +24,7 @@ struct ledger_event : event_row {
 /// What one node did and what it cost, since the last close.
 struct node_account {
     double busy_s = 0, flops = 0;
-    double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0, idle_j = 0;
+    double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0, idle_j = 0, sleep_j = 0;
     std::uint64_t bytes_sent = 0, bytes_received = 0;
 };
 
@@ -30,27 +32,40 @@ struct node_account {
 /// (time, sequence); everything that occupies one of them becomes an event.
 class ledger final : private link_observer {
 public:
-    explicit ledger(event_queue& queue): queue_(queue) {}
+    /// \param seed of losses and jitter.
+    explicit ledger(event_queue& queue, std::uint64_t seed = 0): queue_(queue), seed_(seed), exclusive_(queue) {}
 
     event_queue& queue() { return queue_; }
     void add_node(const device_model&);
-    void add_link(std::uint32_t from, std::uint32_t to, link_class, double rate_bit_s, double latency_s,
-                  double bandwidth_hz);
+    /// The medium of links that share nothing.
+    medium& exclusive() { return exclusive_; }
+    /// A medium that links can share.
+    medium& add_medium(std::unique_ptr<medium>);
+    /// Radios that cannot send while they receive, one a node.
+    half_duplex_radios& add_half_duplex_radios();
+    /// \returns its index: what its medium knows it by. \param radios null: full duplex.
+    std::uint32_t add_link(link_parameters, std::unique_ptr<rate_model>, medium&, half_duplex_radios* radios = nullptr);
+    std::uint32_t add_link(link_parameters parameters, double rate_bit_s) {
+        return add_link(std::move(parameters), std::make_unique<constant_rate>(rate_bit_s), exclusive_);
+    }
     std::size_t nodes() const { return nodes_.size(); }
     const device_model& device(std::uint32_t node) const { return nodes_[node].device; }
 
+    /// Nothing may be on its way.
     void begin_round(std::uint32_t round, double start_s);
+    /// Changes a link's rate between rounds.
+    void set_rate(std::uint32_t link, std::unique_ptr<rate_model> rate) { links_[link]->set_rate(std::move(rate)); }
 
     /// Occupies the node's device from when it is free; `done` runs at the end. \returns the event.
     std::int64_t compute(std::uint32_t node, event_kind, double flops, std::int64_t cause, event_queue::action done);
     /// Sensing of samples: time and energy by the device's figures a sample.
     std::int64_t sense(std::uint32_t node, std::int64_t samples, std::int64_t cause, event_queue::action done);
-    /// Sends bytes; `sent` runs when the link has been occupied long enough, `arrived` a latency later.
-    /// \throws std::logic_error when there is no link from one to the other.
-    std::int64_t transfer(std::uint32_t from, std::uint32_t to, event_kind, std::uint64_t bytes, std::int64_t cause,
-                          event_queue::action sent, event_queue::action arrived);
+    /// Sends bytes to one or, as a multicast, to several nodes; `sent` runs when the link has been occupied long enough,
+    /// `arrived[i]` when the bytes are at receiver i. \throws std::logic_error when there is no link.
+    std::int64_t transfer(std::uint32_t from, std::span<const std::uint32_t> to, event_kind, std::uint64_t bytes,
+                          std::int64_t cause, event_queue::action sent, std::vector<event_queue::action> arrived);
 
-    /// Closes the round for `members`: idle energy up to `end_s`.
+    /// Closes the round for `members`: idle energy up to `end_s`, less sleep.
     void close_round(std::span<const std::uint32_t> members, double end_s);
 
     const std::vector<ledger_event>& events() const { return events_; }
@@ -61,28 +76,35 @@ private:
     struct node_state {
         device_model device;
         double free_at = 0;
+        double active_until = 0; ///< End of what its device and radio have to do.
         std::int64_t last_event = -1;
         node_account account;
     };
     struct transfer_state {
-        link* on = nullptr;
+        std::uint32_t link = 0;
         double ready = 0;
         std::int64_t event = -1;
-        event_queue::action sent, arrived;
-    };
-    struct link_state {
-        std::unique_ptr<link> queue;
-        std::int64_t last_event = -1;
+        event_queue::action sent;
+        std::vector<event_queue::action> arrived;
     };
 
     std::int64_t occupy(std::uint32_t node, event_kind, double seconds, double flops, double joules, std::int64_t cause,
                         event_queue::action done);
+    std::uint32_t link_to(std::uint32_t from, std::span<const std::uint32_t> to);
     void transfer_started(std::uint64_t transfer, double start) override;
-    void transfer_ended(std::uint64_t transfer, double end) override;
+    void transfer_ended(std::uint64_t transfer, const airtime_report&, const std::vector<double>& arrivals,
+                        std::uint64_t resent) override;
 
     event_queue& queue_;
+    std::uint64_t seed_;
+    exclusive_medium exclusive_;
+    std::vector<std::unique_ptr<medium>> media_;
+    std::vector<std::unique_ptr<half_duplex_radios>> radios_;
     std::vector<node_state> nodes_;
-    std::unordered_map<std::uint64_t, link_state> links_; ///< Key: from and to.
+    std::vector<std::unique_ptr<link>> links_;
+    std::vector<std::int64_t> last_on_link_; ///< By link: its last event, -1: none in this round.
+    std::unordered_map<std::uint64_t, std::uint32_t> link_of_pair_;
+    std::map<std::vector<std::uint32_t>, std::uint32_t> multicasts_; ///< By sender and receivers.
     std::vector<ledger_event> events_;
     std::vector<transfer_state> transfers_; ///< Of the round; index = the link's transfer number.
     std::uint32_t round_ = 0;

@@ -1,34 +1,28 @@
 #pragma once
 
+#include "emulation/distribution.hpp"
 #include "emulation/event.hpp"
-#include "emulation/event_queue.hpp"
+#include "emulation/half_duplex.hpp"
+#include "emulation/medium.hpp"
 
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace gaisnet {
 
-/// How fast a link is over time. A new link model is one more class like this.
-class rate_model {
-public:
-    virtual ~rate_model() = default;
-    /// The time at which `bits` have been sent when sending starts at `start` (s) and nothing else uses the link: the
-    /// integral of the rate from `start` to the result equals `bits`.
-    virtual double finish_time(double start, double bits) const = 0;
-    /// bit/s at a time, for tables.
-    virtual double rate_at(double time) const = 0;
-};
-
-/// The same rate at all times.
-class constant_rate final : public rate_model {
-public:
-    explicit constant_rate(double bits_per_second): bits_per_second_(bits_per_second) {}
-    double finish_time(double start, double bits) const override { return start + bits / bits_per_second_; }
-    double rate_at(double) const override { return bits_per_second_; }
-
-private:
-    double bits_per_second_;
+/// What does not change about a directed link between two nodes.
+struct link_parameters {
+    std::uint32_t from = 0, to = 0;
+    link_class kind{};
+    std::string name; ///< "c1.2->c1.3": whose random numbers it draws.
+    double latency_s = 0;
+    double bandwidth_hz = 0;           ///< Of its band, or of the medium that it shares.
+    distribution jitter;               ///< s, added to the latency of every message; drawn below 0 it shortens it.
+    double loss = 0;                   ///< Probability of a packet to be lost and sent again, below 1.
+    std::uint64_t packet_bytes = 1500; ///< B
 };
 
 /// Receives what happens on links.
@@ -36,76 +30,66 @@ class link_observer {
 public:
     virtual ~link_observer() = default;
     virtual void transfer_started(std::uint64_t transfer, double start) = 0;
-    /// Occupation of the link ended; the message arrives `latency` later.
-    virtual void transfer_ended(std::uint64_t transfer, double end) = 0;
+    /// Occupation of the link ended. \param arrivals s, at each receiver. \param resent packets that were sent again.
+    virtual void transfer_ended(std::uint64_t transfer, const airtime_report&, const std::vector<double>& arrivals,
+                                std::uint64_t resent) = 0;
 };
 
-/// A directed link between two nodes. Transfers are served in the order in which they became ready: a transfer that is
-/// ready at t starts at max(t, link free), occupies the link until its bits are sent, and arrives `latency` later.
-/// Every link is private: it shares its rate with no other (`share = private`).
-class link {
+/// A directed link, or a multicast over several links of one sender. Transfers are served in the order in which they
+/// became ready: one that is ready at t starts at max(t, link free), occupies the link until its bits are sent, and
+/// arrives `latency` and jitter later, never before the one before it. A multicast goes at the pace of its slowest
+/// receiver.
+class link final : private sender {
 public:
-    link(event_queue& queue, link_observer& observer, std::uint32_t from, std::uint32_t to, link_class kind,
-         std::unique_ptr<rate_model> rate, double latency_s, double bandwidth_hz)
-        : queue_(queue)
-        , observer_(observer)
-        , from_(from)
-        , to_(to)
-        , kind_(kind)
-        , rate_(std::move(rate))
-        , latency_s_(latency_s)
-        , bandwidth_hz_(bandwidth_hz) {}
+    /// \param radios null: full duplex.
+    link(event_queue&, link_observer&, std::uint64_t seed, std::uint32_t index, medium&, half_duplex_radios* radios,
+         link_parameters, std::unique_ptr<rate_model>);
+    /// \param parts links of the same sender; they outlive this one.
+    link(std::uint32_t index, const std::vector<link*>& parts);
     link(const link&) = delete;
     link& operator=(const link&) = delete;
 
-    std::uint32_t from() const { return from_; }
-    std::uint32_t to() const { return to_; }
-    link_class kind() const { return kind_; }
-    double latency_s() const { return latency_s_; }
-    double bandwidth_hz() const { return bandwidth_hz_; }
-    double rate_at(double time) const { return rate_->rate_at(time); }
+    const link_parameters& parameters() const { return parameters_; }
+    /// Who receives; one but for a multicast.
+    const std::vector<std::uint32_t>& receivers() const { return receivers_; }
+    const rate_model& rate() const override { return *rate_; }
+    /// Nothing may be on its way.
+    void set_rate(std::unique_ptr<rate_model> rate) { rate_ = std::move(rate); }
+    /// Jitter and losses are drawn by round.
+    void begin_round(std::uint32_t round);
 
     /// Queues a transfer that is ready now.
-    void submit(std::uint64_t transfer, double bits) {
-        waiting_.push_back({transfer, bits});
-        if (!busy_) {
-            start_next();
-        }
-    }
+    void submit(std::uint64_t transfer, std::uint64_t bytes);
 
 private:
     struct pending {
         std::uint64_t transfer;
-        double bits;
+        std::uint64_t bytes;
     };
 
-    void start_next() {
-        busy_ = true;
-        const auto next = waiting_.front();
-        const double start = queue_.now();
-        observer_.transfer_started(next.transfer, start);
-        queue_.schedule(rate_->finish_time(start, next.bits), from_,
-                        {[](void* self, std::uint64_t) { static_cast<link*>(self)->end_current(); }, this, 0});
-    }
-
-    void end_current() {
-        const auto ended = waiting_.front();
-        waiting_.pop_front();
-        busy_ = false;
-        observer_.transfer_ended(ended.transfer, queue_.now());
-        if (!waiting_.empty() && !busy_) {
-            start_next();
-        }
-    }
+    void start_next();
+    void begin_sending();
+    void sent(const airtime_report&) override;
+    double arrival(double end);
 
     event_queue& queue_;
     link_observer& observer_;
-    std::uint32_t from_, to_;
-    link_class kind_;
+    std::uint64_t seed_;
+    medium& medium_;
+    half_duplex_radios* radios_;
+    link_parameters parameters_;
+    std::vector<std::uint32_t> receivers_;
     std::unique_ptr<rate_model> rate_;
-    double latency_s_, bandwidth_hz_;
+    std::vector<link*> parts_; ///< Of a multicast; else empty.
     std::deque<pending> waiting_;
     bool busy_ = false;
+    std::uint32_t round_ = 0, messages_ = 0; ///< Of the round, started.
+    std::uint64_t resent_ = 0;               ///< Packets of the message that is being sent.
+    double last_arrival_ = 0;
 };
+
+/// How many of `packets` packets are sent again when each is lost with probability `loss` at each of `receivers`
+/// receivers and is sent again until all have it. Of more than 4096 packets, 4096 are drawn and stand for all.
+std::uint64_t draw_resent_packets(random_stream&, std::uint64_t packets, double loss, std::size_t receivers = 1);
 
 } // namespace gaisnet

@@ -63,6 +63,7 @@ void count_nodes(run_summary& summary, std::span<const node_row> node_rows, std:
         energy.transmit_j += row.transmit_j;
         energy.receive_j += row.receive_j;
         energy.idle_j += row.idle_j;
+        energy.sleep_j += row.sleep_j;
         auto& memory = summary.memory[static_cast<std::size_t>(node.role)];
         if (row.temporary_bytes > memory.temporary_bytes) {
             memory.temporary_bytes = row.temporary_bytes;
@@ -73,12 +74,6 @@ void count_nodes(run_summary& summary, std::span<const node_row> node_rows, std:
             memory.total_node = node.name;
         }
     }
-}
-
-std::string rounded(double value) {
-    const double size = std::abs(value);
-    const int decimals = size < 9.9995 ? 3 : size < 99.995 ? 2 : size < 999.95 ? 1 : 0;
-    return fmt::format("{:.{}f}", value, decimals);
 }
 
 std::string percent(double fraction) { return std::isnan(fraction) ? "-" : fmt::format("{:.2f} %", 100.0 * fraction); }
@@ -123,11 +118,9 @@ void energy_section(output out, const run_summary& summary) {
         if (summary.memory[static_cast<std::size_t>(role)].nodes == 0) {
             continue;
         }
-        const std::pair<const char*, double> causes[] = {{"sensing", parts.sense_j},
-                                                         {"compute", parts.compute_j},
-                                                         {"transmit", parts.transmit_j},
-                                                         {"receive", parts.receive_j},
-                                                         {"idle", parts.idle_j}};
+        const std::pair<const char*, double> causes[] = {{"sensing", parts.sense_j},     {"compute", parts.compute_j},
+                                                         {"transmit", parts.transmit_j}, {"receive", parts.receive_j},
+                                                         {"idle", parts.idle_j},         {"sleep", parts.sleep_j}};
         std::string note;
         for (const auto& [cause, joules] : causes) {
             if (joules != 0) {
@@ -211,33 +204,6 @@ run_summary summarise(std::span<const round_row> rounds, std::span<const node_ro
     }
     count_nodes(summary, node_rows, nodes, last_round);
     return summary;
-}
-
-std::string quantity(double value, const char* unit) {
-    if (std::isnan(value)) {
-        return "-";
-    }
-    if (value == 0 || std::isinf(value)) {
-        return fmt::format("{:g} {}", value, unit);
-    }
-    const std::string name = unit;
-    const int highest = name == "s" ? 0 : 6; // "ks" and "Ms" say nothing to a reader.
-    const int lowest = name == "B" ? 0 : -3;
-    static constexpr const char* prefixes[] = {"n", "u", "m", "", "k", "M", "G", "T", "P", "E"};
-    int power = 0;
-    double scaled = value;
-    // 999.95 would be printed as 1000, which is the next prefix's 1.000.
-    while (std::abs(scaled) >= 999.95 && power < highest) {
-        scaled /= 1000;
-        ++power;
-    }
-    while (std::abs(scaled) < 0.99995 && power > lowest) {
-        scaled *= 1000;
-        --power;
-    }
-    const bool whole_bytes = name == "B" && power == 0;
-    return fmt::format("{} {}{}", whole_bytes ? fmt::format("{:.0f}", scaled) : rounded(scaled), prefixes[power + 3],
-                       unit);
 }
 
 std::string rounds_table(std::span<const round_line> lines, std::size_t most) {

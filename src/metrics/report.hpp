@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/text.hpp"
 #include "metrics/rows.hpp"
 
 #include <array>
@@ -16,8 +17,8 @@ constexpr int node_roles = 3; ///< Size of arrays with one entry a node_role.
 
 /// Energy by cause, J.
 struct energy_parts {
-    double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0, idle_j = 0;
-    double total_j() const { return sense_j + compute_j + transmit_j + receive_j + idle_j; }
+    double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0, idle_j = 0, sleep_j = 0;
+    double total_j() const { return sense_j + compute_j + transmit_j + receive_j + idle_j + sleep_j; }
 };
 
 /// Latency and its parts along the critical path, s.
@@ -71,10 +72,6 @@ struct run_summary {
 run_summary summarise(std::span<const round_row> rounds, std::span<const node_row> node_rows,
                       std::span<const node_description> nodes,
                       std::optional<std::uint32_t> convergence_round = std::nullopt);
-
-/// `value` with an SI prefix and four significant digits: quantity(1234.5, "J") = "1.234 kJ", 0.0021 s = "2.100 ms".
-/// Seconds take no prefix above 1, bytes none below. NaN gives "-".
-std::string quantity(double value, const char* unit);
 
 /// Round by round: round, accuracy, loss, latency, energy; without accuracy and loss when none is known. Of more than
 /// `most` rounds the middle is left out, and the table says so.

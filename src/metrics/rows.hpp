@@ -34,7 +34,8 @@ struct node_row {
     std::uint32_t round = 0;
     double busy_s = 0; ///< Compute and sensing.
     double flops = 0;
-    double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0, idle_j = 0;
+    double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0, idle_j = 0, sleep_j = 0;
+    double total_j() const { return sense_j + compute_j + transmit_j + receive_j + idle_j + sleep_j; }
     std::uint64_t bytes_sent = 0, bytes_received = 0;
     std::uint64_t temporary_bytes = 0; ///< Peak: intermediate results and smashed data.
     std::uint64_t total_bytes = 0;     ///< Peak: temporary, weights, tunables, gradients, optimiser state.
@@ -50,7 +51,10 @@ struct node_description {
     std::int32_t first_block = -1, blocks = 0;
     std::uint64_t samples = 0;
     double rate_flop_s = 0, power_w = 0, tx_power_w = 0, rx_power_w = 0, idle_power_w = 0;
+    double sleep_power_w = 0; ///< idle_power_w for a node that does not sleep.
     std::uint64_t memory_bytes = 0;
+    double battery_j = 0;    ///< Infinite: mains.
+    double x_m = 0, y_m = 0; ///< At the start.
 };
 
 /// Static description of a directed link, for /topology/links.
@@ -58,6 +62,10 @@ struct link_description {
     std::uint32_t from = 0, to = 0;
     link_class kind{};
     double rate_bit_s = 0, latency_s = 0, bandwidth_hz = 0;
+    double loss = 0;         ///< Of a packet.
+    double distance_m = 0;   ///< NaN where no radio model is used.
+    double path_loss_db = 0; ///< With shadowing, less antenna gains; NaN likewise.
+    std::string share;       ///< "private", "equal", "maxmin", "airtime", "reuse"
 };
 
 /// Where a rank ran, for /topology/ranks.

@@ -73,6 +73,8 @@ std::vector<communication_row> communication_of(std::span<const event_row> event
         sum.occupied_s += event.end_s - event.start_s;
         sum.airtime_hz_s += event.airtime_hz_s;
         sum.energy_j += event.energy_j;
+        sum.resent += event.resent;
+        sum.on_medium_s += event.share * (event.end_s - event.start_s);
     }
     std::vector<communication_row> rows;
     for (auto& [key, sum] : sums) {
@@ -109,7 +111,12 @@ std::vector<column<node_entry>> topology_node_columns(std::size_t name_bytes) {
         number("tx_power_w", "W", "Power while sending", &node::tx_power_w),
         number("rx_power_w", "W", "Power while receiving", &node::rx_power_w),
         number("idle_power_w", "W", "Power at all times", &node::idle_power_w),
-        number("memory_bytes", "B", "Memory of the device; 0: not limited", &node::memory_bytes),
+        number("sleep_power_w", "W", "Power from its last work of a round on", &node::sleep_power_w),
+        number("memory_bytes", "B", "Memory of the device", &node::memory_bytes),
+        number("battery_j", "J", "Battery at the start; inf: mains", &node::battery_j),
+        number("x_m", "m", "Position at the start, first coordinate (an edge without cells: its first access point)",
+               &node::x_m),
+        number("y_m", "m", "Position at the start, second coordinate", &node::y_m),
     };
 }
 
@@ -122,11 +129,21 @@ std::vector<column<link_entry>> topology_link_columns(std::size_t name_bytes) {
         text_column<row>("to_name", name_bytes, "Name of the receiving node", [](const row& r) { return r.to_name; }),
         text_column<row>("link", word_bytes, "Class: cs_up (client to edge), cs_down (edge to client), d2d, backhaul",
                          [](const row& r) { return std::string_view(name_of(r.link->kind)); }),
-        number_column<row>("rate_bit_s", "bit/s", "Rate", [](const row& r) { return r.link->rate_bit_s; }),
+        number_column<row>("rate_bit_s", "bit/s", "Rate when nobody shares its medium, without fading, at the start",
+                           [](const row& r) { return r.link->rate_bit_s; }),
         number_column<row>("latency_s", "s", "Latency, on top of the time that the bits take",
                            [](const row& r) { return r.link->latency_s; }),
-        number_column<row>("bandwidth_hz", "Hz", "Share of the spectrum that it occupies while it sends",
+        number_column<row>("bandwidth_hz", "Hz", "Its band, or that of the medium that it shares",
                            [](const row& r) { return r.link->bandwidth_hz; }),
+        number_column<row>("loss", "1", "Probability of a packet to be lost and sent again",
+                           [](const row& r) { return r.link->loss; }),
+        number_column<row>("distance_m", "m", "Distance of its ends at the start; NaN: its rate is not by radio",
+                           [](const row& r) { return r.link->distance_m; }),
+        number_column<row>("path_loss_db", "dB",
+                           "Path loss with shadowing, less antenna gains; NaN: its rate is not by radio",
+                           [](const row& r) { return r.link->path_loss_db; }),
+        text_column<row>("share", word_bytes, "How it shares its medium: private, equal, maxmin, airtime, reuse",
+                         [](const row& r) { return std::string_view(r.link->share); }),
     };
 }
 
@@ -209,19 +226,17 @@ std::vector<column<node_record>> client_columns(std::size_t name_bytes) {
 }
 
 std::vector<column<node_record>> energy_columns(std::size_t name_bytes) {
-    return with_node(name_bytes, {
-                                     of_node("sense_j", "J", "Sensing samples", &node_row::sense_j),
-                                     of_node("compute_j", "J", "Computing", &node_row::compute_j),
-                                     of_node("transmit_j", "J", "Sending", &node_row::transmit_j),
-                                     of_node("receive_j", "J", "Receiving", &node_row::receive_j),
-                                     of_node("idle_j", "J", "Idle power over the round", &node_row::idle_j),
-                                     number_column<node_record>("total_j", "J", "Sum of the five",
-                                                                [](const node_record& r) {
-                                                                    return r.row->sense_j + r.row->compute_j +
-                                                                           r.row->transmit_j + r.row->receive_j +
-                                                                           r.row->idle_j;
-                                                                }),
-                                 });
+    return with_node(name_bytes,
+                     {
+                         of_node("sense_j", "J", "Sensing samples", &node_row::sense_j),
+                         of_node("compute_j", "J", "Computing", &node_row::compute_j),
+                         of_node("transmit_j", "J", "Sending", &node_row::transmit_j),
+                         of_node("receive_j", "J", "Receiving", &node_row::receive_j),
+                         of_node("idle_j", "J", "Idle power over the round", &node_row::idle_j),
+                         of_node("sleep_j", "J", "Sleep, from its last work of the round on", &node_row::sleep_j),
+                         number_column<node_record>("total_j", "J", "Sum of the six",
+                                                    [](const node_record& r) { return r.row->total_j(); }),
+                     });
 }
 
 std::vector<column<node_record>> memory_columns(std::size_t name_bytes) {
@@ -261,6 +276,10 @@ std::vector<column<communication_row>> communication_columns() {
         number("occupied_s", "s", "Time that links were occupied, summed over links", &row::occupied_s),
         number("airtime_hz_s", "Hz s", "Spectrum use: bandwidth times time", &row::airtime_hz_s),
         number("energy_j", "J", "Sending and receiving, at both ends", &row::energy_j),
+        number("resent", "1", "Packets that were lost and sent again", &row::resent),
+        number_column<row>("rate_bit_s", "bit/s", "Bytes over occupied_s", [](const row& r) { return r.rate_bit_s(); }),
+        number_column<row>("share", "1", "Part of the medium that a transfer had, mean over occupied_s",
+                           [](const row& r) { return r.share(); }),
     };
 }
 
@@ -297,7 +316,13 @@ std::vector<column<event_row>> event_columns() {
         number("flops", "FLOP", "Computed; 0 for a transfer", &row::flops),
         number("bytes", "B", "Sent; 0 for a computation", &row::bytes),
         number("energy_j", "J", "Energy, for a transfer at both ends, without idle power", &row::energy_j),
-        number("airtime_hz_s", "Hz s", "Spectrum use of a transfer: bandwidth times time", &row::airtime_hz_s),
+        number("airtime_hz_s", "Hz s", "Spectrum use of a transfer: bandwidth times share of it times time",
+               &row::airtime_hz_s),
+        number("rate_bit_s", "bit/s", "Of a transfer: its bytes over the time of its occupation", &row::rate_bit_s),
+        number("share", "1", "Of a transfer: part of its medium that it had, mean over the occupation", &row::share),
+        number("resent", "1", "Packets of a transfer that were lost and sent again", &row::resent),
+        number("receivers", "1", "Receivers of a transfer; of more than one (a multicast), peer is the first",
+               &row::receivers),
     };
 }
 

@@ -18,6 +18,11 @@ struct communication_row {
     double occupied_s = 0; ///< Sum of end_s - start_s.
     double airtime_hz_s = 0;
     double energy_j = 0; ///< At sender and receiver.
+    std::uint64_t resent = 0;
+    double on_medium_s = 0; ///< Sum of share x occupation.
+
+    double rate_bit_s() const { return occupied_s > 0 ? static_cast<double>(bytes) * 8.0 / occupied_s : 0.0; }
+    double share() const { return occupied_s > 0 ? on_medium_s / occupied_s : 0.0; }
 };
 
 /// Sums the transfers among `events` by round, link class and cause, in that order.

@@ -2,35 +2,100 @@
 
 #include "base/compute_kind.hpp"
 #include "emulation/distribution.hpp"
+#include "emulation/medium.hpp"
+#include "emulation/radio.hpp"
 #include "model/optimizer_kind.hpp"
 #include "model/vit_config.hpp"
 
 #include <cstdint>
+#include <limits>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gaisnet {
 
+/// What the rate of a class of links follows from: R = B log2(1 + P g / (N0 B NF)), capped.
+struct radio_settings {
+    path_loss_model loss;
+    double frequency_hz = 0;
+    double shadowing_db = 0;              ///< Standard deviation; drawn once for each pair of nodes.
+    std::optional<distribution> tx_power; ///< W radiated; absent: the device's tx_power.
+    double tx_gain_db = 0, rx_gain_db = 0;
+    double noise_figure_db = 0;
+    double max_efficiency = std::numeric_limits<double>::infinity(); ///< bit/s/Hz
+    double min_rate = 0;                                             ///< bit/s: below, the link does not exist.
+    fading_kind fading = fading_kind::none;                          ///< Drawn for each round.
+    double k_factor = 0;                                             ///< rician
+};
+
 /// One class of links: every link of the class draws its values from these.
 struct link_settings {
-    distribution rate;      ///< bit/s
+    distribution rate;      ///< bit/s, unless radio or trace.
     distribution latency;   ///< s
-    distribution bandwidth; ///< Hz; for D2D the band of an edge, divided over clusters and directed hops.
+    distribution bandwidth; ///< Hz; for private D2D links the band of an edge, divided over clusters and directed hops.
+    std::optional<radio_settings> radio{};
+    std::shared_ptr<const rate_trace> trace{};
+    share_kind share = share_kind::exclusive;
+    std::optional<distribution> capacity{}; ///< bit/s, maxmin; absent: that of the fastest link of the medium.
+    distribution jitter{};                  ///< s
+    double loss = 0;                        ///< Of a packet.
+    std::uint64_t packet = 1500;            ///< B
 };
 
 /// One class of devices: every node of the class draws its values from these.
 struct device_settings {
-    distribution rate;                     ///< FLOP/s (compute_energy = watts), or frequency x flops_per_cycle.
-    distribution power;                    ///< W while computing
+    distribution rate;                               ///< FLOP/s at the peak, or frequency x flops_per_cycle.
+    distribution efficiency = distribution::of(1.0); ///< Part of the peak that is reached.
+    distribution power;                              ///< W while computing
     std::optional<double> kappa;           ///< W s^3: E = kappa f^2 x cycles; with frequency and flops_per_cycle.
     std::optional<distribution> frequency; ///< Hz
     double flops_per_cycle = 0.0;
-    distribution tx_power;   ///< W while sending
-    distribution rx_power;   ///< W while receiving
-    distribution idle_power; ///< W all the time
-    distribution memory;     ///< B
+    distribution tx_power;                     ///< W while sending
+    distribution rx_power;                     ///< W while receiving
+    distribution idle_power;                   ///< W all the time, but for sleep
+    std::optional<distribution> sleep_power{}; ///< W; absent: it does not sleep.
+    distribution memory;                       ///< B
+    std::optional<distribution> battery{};     ///< J; absent: mains.
 };
+
+/// m, in a plane.
+struct position {
+    double x = 0, y = 0;
+};
+
+/// Where clients stand.
+enum class layout_kind {
+    disc, ///< At random: a cluster's centre in the disc of its edge, its members in a disc about it.
+    grid, ///< On a square lattice in the cell of their edge, row by row to and fro: neighbours of a chain side by side.
+    list, ///< All positions come from network.file.
+};
+enum class mobility_kind { none, waypoint, file };
+enum class access_kind { cellular, cell_free };
+enum class half_duplex_kind { none, d2d, cs, all };
+
+/// What network.file says about single nodes and links; it overrides what is drawn. SI units; absent: as drawn.
+struct node_override {
+    std::string name;
+    std::optional<position> place;
+    std::optional<double> rate, power, tx_power, rx_power, idle_power, sleep_power, memory, battery;
+};
+struct link_override {
+    std::string from, to;
+    std::optional<double> rate, latency, bandwidth, loss;
+};
+struct network_overrides {
+    /// By edge and cluster the names of clients; empty: as many as network.* says, with names of ours.
+    std::vector<std::vector<std::vector<std::string>>> clients;
+    std::vector<node_override> nodes;
+    std::vector<link_override> links;
+};
+
+/// Positions of nodes over time, straight lines between them.
+using recorded_paths = std::map<std::string, std::vector<std::pair<double, position>>>;
 
 enum class schedule_kind { serial, gpipe, one_f_one_b };
 enum class label_route { chain, local };
@@ -55,7 +120,19 @@ struct scenario {
         int edges = 1;
         int clusters = 2;            ///< An edge.
         std::vector<int> clients{4}; ///< A cluster; one value for all, or one for each cluster of an edge.
+        layout_kind layout = layout_kind::disc;
+        double radius = 100.0;               ///< m, of an edge's cell.
+        double cluster_radius = 20.0;        ///< m, disc.
+        std::optional<double> edge_distance; ///< m between neighbouring edges; absent: twice the radius.
+        network_overrides overrides;
     } network;
+    struct {
+        mobility_kind kind = mobility_kind::none;
+        distribution speed;                          ///< m/s, a leg (waypoint).
+        double pause = 0;                            ///< s between legs (waypoint).
+        double step = 1;                             ///< s: how often rates follow the positions.
+        std::shared_ptr<const recorded_paths> paths; ///< file
+    } mobility;
     struct {
         /// Empty: `even`. Otherwise one count of blocks a stage, in chain order (the edge's stage included), summing
         /// to the model's depth; one list for all clusters, or one list for each cluster of an edge.
@@ -109,6 +186,11 @@ struct scenario {
     } sense;
     struct {
         link_settings cs_up, cs_down, d2d, backhaul;
+        access_kind access = access_kind::cellular;
+        int access_points = 4;  ///< Of an edge (cell_free).
+        bool multicast = false; ///< cs_down: what several clients get is sent once.
+        half_duplex_kind half_duplex = half_duplex_kind::none;
+        bool charge_gradients = true;
     } link;
     struct {
         device_settings cloud, edge, client;

@@ -1,7 +1,10 @@
 #include "network/topology.hpp"
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
+#include <algorithm>
+#include <map>
 #include <numeric>
 #include <set>
 #include <utility>
@@ -24,6 +27,13 @@ device_model draw_device(const device_settings& settings, const scenario& scene,
         device.rate_flop_s = draw(settings.rate, "device.rate");
         device.power_w = draw(settings.power, "device.power");
     }
+    device.rate_flop_s *= draw(settings.efficiency, "device.efficiency");
+    if (settings.sleep_power) {
+        device.sleep_power_w = draw(*settings.sleep_power, "device.sleep_power");
+    }
+    if (settings.battery) {
+        device.battery_j = draw(*settings.battery, "device.battery");
+    }
     device.tx_power_w = draw(settings.tx_power, "device.tx_power");
     device.rx_power_w = draw(settings.rx_power, "device.rx_power");
     device.idle_power_w = draw(settings.idle_power, "device.idle_power");
@@ -33,41 +43,167 @@ device_model draw_device(const device_settings& settings, const scenario& scene,
     return device;
 }
 
+/// Applies what network.file says about a node.
+void apply(const node_override& given, device_model& device) {
+    device.rate_flop_s = given.rate.value_or(device.rate_flop_s);
+    device.power_w = given.power.value_or(device.power_w);
+    device.tx_power_w = given.tx_power.value_or(device.tx_power_w);
+    device.rx_power_w = given.rx_power.value_or(device.rx_power_w);
+    device.idle_power_w = given.idle_power.value_or(device.idle_power_w);
+    device.battery_j = given.battery.value_or(device.battery_j);
+    if (given.sleep_power) {
+        device.sleep_power_w = given.sleep_power;
+    }
+    if (given.memory) {
+        device.memory_bytes = static_cast<std::uint64_t>(*given.memory);
+    }
+}
+
 class builder {
 public:
-    explicit builder(const scenario& scene): scene_(scene) {}
+    explicit builder(const scenario& scene): scene_(scene) {
+        for (const auto& one : scene.network.overrides.nodes) {
+            nodes_given_[one.name] = &one;
+        }
+        for (const auto& one : scene.network.overrides.links) {
+            links_given_[{one.from, one.to}] = &one;
+        }
+    }
 
     topology build() {
         out_.edges = scene_.network.edges;
         for (int edge = 0; edge < out_.edges; ++edge) {
-            node member{"edge" + std::to_string(edge), node_role::edge, edge, -1, -1, {}};
-            member.device = draw_device(scene_.device.edge, scene_, member.name);
-            out_.nodes.push_back(std::move(member));
+            add_node({"edge" + std::to_string(edge), node_role::edge, edge, -1, -1, {}}, scene_.device.edge);
         }
         for (int edge = 0; edge < out_.edges; ++edge) {
             for (int index = 0; index < scene_.network.clusters; ++index) {
                 add_cluster(edge, index);
             }
         }
+        place_nodes();
+        for (const auto& group : out_.clusters) {
+            add_links(group);
+        }
+        fill_media();
+        check_given_names();
+        check_reach();
         return std::move(out_);
     }
 
 private:
-    void add_cluster(int edge, int index) {
+    void add_node(node member, const device_settings& settings) {
+        member.device = draw_device(settings, scene_, member.name);
+        if (const auto given = nodes_given_.find(member.name); given != nodes_given_.end()) {
+            apply(*given->second, member.device);
+        }
+        if (!index_of_.emplace(member.name, static_cast<std::uint32_t>(out_.nodes.size())).second) {
+            throw usage_error("network.file: two nodes have the name " + member.name);
+        }
+        out_.nodes.push_back(std::move(member));
+    }
+
+    std::vector<std::string> client_names(int edge, int index, const std::string& group) const {
+        const auto& given = scene_.network.overrides.clients;
+        if (!given.empty()) {
+            return given.at(static_cast<std::size_t>(edge)).at(static_cast<std::size_t>(index));
+        }
         const auto& sizes = scene_.network.clients;
-        const int clients = sizes.size() == 1 ? sizes[0] : sizes.at(static_cast<std::size_t>(index));
+        std::vector<std::string> names;
+        for (int member = 0; member < (sizes.size() == 1 ? sizes[0] : sizes.at(static_cast<std::size_t>(index)));
+             ++member) {
+            names.push_back(group + "." + std::to_string(member));
+        }
+        return names;
+    }
+
+    void add_cluster(int edge, int index) {
         const std::string prefix = out_.edges > 1 ? "e" + std::to_string(edge) + "." : "";
         cluster group{prefix + "c" + std::to_string(index), edge, {}, {}};
         const int global = static_cast<int>(out_.clusters.size());
-        for (int member = 0; member < clients; ++member) {
-            node client{group.name + "." + std::to_string(member), node_role::client, edge, global, member, {}};
-            client.device = draw_device(scene_.device.client, scene_, client.name);
-            group.clients.push_back(static_cast<std::uint32_t>(out_.nodes.size()));
-            out_.nodes.push_back(std::move(client));
+        int member = 0;
+        for (const auto& name : client_names(edge, index, group.name)) {
+            const auto number = static_cast<std::uint32_t>(out_.nodes.size());
+            group.clients.push_back(number);
+            ++clients_of_edge_.try_emplace(edge, number, 0U).first->second.second;
+            add_node({name, node_role::client, edge, global, member++, {}}, scene_.device.client);
         }
         make_chain(group, index);
-        add_links(group);
         out_.clusters.push_back(std::move(group));
+    }
+
+    /// Centre of an edge's cell: a square lattice. Without cells all edges serve the same area.
+    position centre_of(int edge) const {
+        if (scene_.link.access == access_kind::cell_free) {
+            return {};
+        }
+        int side = 1;
+        while (side * side < out_.edges) {
+            ++side;
+        }
+        const double step = scene_.network.edge_distance.value_or(2.0 * scene_.network.radius);
+        return {step * (edge % side), step * (edge / side)};
+    }
+
+    struct region {
+        position start, centre;
+        double radius_m = 0;
+    };
+
+    /// Where a client stands, and the disc in which it may move.
+    region region_of(const node& client) const {
+        const auto centre = centre_of(client.edge);
+        const double radius = scene_.network.radius;
+        if (const auto given = nodes_given_.find(client.name); given != nodes_given_.end() && given->second->place) {
+            return {*given->second->place, centre, radius};
+        }
+        if (scene_.network.layout == layout_kind::list) {
+            throw usage_error("network.layout = list: network.file gives no position of " + client.name);
+        }
+        if (scene_.network.layout == layout_kind::grid) {
+            const auto& [first, count] = clients_of_edge_.at(client.edge);
+            return {lattice_point(index_of_.at(client.name) - first, count, centre, radius), centre, radius};
+        }
+        const double around = std::min(scene_.network.cluster_radius, radius);
+        random_stream group(scene_.seed, "position.cluster",
+                            out_.clusters[static_cast<std::size_t>(client.cluster)].name);
+        random_stream own(scene_.seed, "position", client.name);
+        const auto middle = draw_in_disc(group, centre, radius - around);
+        return {draw_in_disc(own, middle, around), middle, around};
+    }
+
+    std::vector<trajectory> antennas_of(const node& member) const {
+        const auto& mobility = scene_.mobility;
+        if (mobility.paths) {
+            if (const auto found = mobility.paths->find(member.name); found != mobility.paths->end()) {
+                return {trajectory(found->second)};
+            }
+        }
+        if (member.role == node_role::client) {
+            const auto where = region_of(member);
+            return {mobility.kind == mobility_kind::waypoint
+                        ? trajectory(where.start, where.centre, where.radius_m, mobility.speed, mobility.pause,
+                                     scene_.seed, member.name)
+                        : trajectory(where.start)};
+        }
+        const auto centre = centre_of(member.edge);
+        if (scene_.link.access == access_kind::cell_free) {
+            std::vector<trajectory> points;
+            for (int i = 0; i < scene_.link.access_points; ++i) {
+                random_stream stream(scene_.seed, "position", member.name + ".ap" + std::to_string(i));
+                points.emplace_back(draw_in_disc(stream, centre, scene_.network.radius));
+            }
+            return points;
+        }
+        const auto given = nodes_given_.find(member.name);
+        return {trajectory(given != nodes_given_.end() ? given->second->place.value_or(centre) : centre)};
+    }
+
+    void place_nodes() {
+        std::vector<radio_site> sites;
+        for (const auto& member : out_.nodes) {
+            sites.push_back({member.name, antennas_of(member), member.device.tx_power_w});
+        }
+        out_.radio = std::make_shared<radio_map>(scene_.seed, scene_.mobility.step, std::move(sites));
     }
 
     void make_chain(cluster& group, int index) const {
@@ -115,24 +251,71 @@ private:
         return blocks;
     }
 
-    void add_link(std::uint32_t from, std::uint32_t to, link_class kind, const link_settings& settings,
-                  double bandwidth_hz) {
-        const std::string name = out_.nodes[from].name + "->" + out_.nodes[to].name;
-        random_stream rate(scene_.seed, "link.rate", name);
-        random_stream latency(scene_.seed, "link.latency", name);
-        out_.links.push_back({from, to, kind, settings.rate.draw(rate), settings.latency.draw(latency), bandwidth_hz});
-    }
-
     double draw_bandwidth(const link_settings& settings, const std::string& owner) const {
         random_stream stream(scene_.seed, "link.bandwidth", owner);
         return settings.bandwidth.draw(stream);
+    }
+
+    /// The medium of a class under an edge; none when its links share nothing.
+    std::optional<std::size_t> medium_of(link_class kind, int edge) {
+        const auto& settings = settings_of(scene_, kind);
+        if (settings.share == share_kind::exclusive) {
+            return std::nullopt;
+        }
+        const auto [known, fresh] = media_.try_emplace({kind, edge}, out_.media.size());
+        if (fresh) {
+            const auto& owner = out_.nodes[static_cast<std::size_t>(edge)].name;
+            out_.media.push_back({kind, settings.share, edge, draw_bandwidth(settings, owner), 0.0});
+        }
+        return known->second;
+    }
+
+    /// \param own_band of a link that shares no medium.
+    void add_link(std::uint32_t from, std::uint32_t to, link_class kind, int edge, double own_band) {
+        const auto& settings = settings_of(scene_, kind);
+        network_link made;
+        auto& parameters = made.parameters;
+        parameters.from = from;
+        parameters.to = to;
+        parameters.kind = kind;
+        parameters.name = out_.nodes[from].name + "->" + out_.nodes[to].name;
+        random_stream rate(scene_.seed, "link.rate", parameters.name);
+        random_stream latency(scene_.seed, "link.latency", parameters.name);
+        made.medium = medium_of(kind, edge);
+        parameters.latency_s = settings.latency.draw(latency);
+        parameters.bandwidth_hz = made.medium ? out_.media[*made.medium].bandwidth_hz : own_band;
+        parameters.jitter = settings.jitter;
+        parameters.loss = settings.loss;
+        parameters.packet_bytes = settings.packet;
+        const auto given = links_given_.find({out_.nodes[from].name, out_.nodes[to].name});
+        if (given != links_given_.end()) {
+            parameters.latency_s = given->second->latency.value_or(parameters.latency_s);
+            parameters.bandwidth_hz = given->second->bandwidth.value_or(parameters.bandwidth_hz);
+            parameters.loss = given->second->loss.value_or(parameters.loss);
+        }
+        if (given != links_given_.end() && given->second->rate) {
+            made.rate_bit_s = *given->second->rate;
+        } else if (settings.radio) {
+            const auto state = out_.radio->state(kind, *settings.radio, from, to, parameters.bandwidth_hz, 0.0);
+            made.by_radio = true;
+            made.rate_bit_s = state.rate_bit_s;
+            made.distance_m = state.distance_m;
+            made.path_loss_db = state.path_loss_db;
+        } else if (settings.trace) {
+            made.trace = settings.trace;
+            made.rate_bit_s = settings.trace->bits_per_second.front();
+        } else {
+            made.rate_bit_s = settings.rate.draw(rate);
+        }
+        link_names_.insert(parameters.name);
+        out_.links.push_back(std::move(made));
     }
 
     /// D2D between neighbours of the chain, in both directions, and edge to client and back. Which of them carry
     /// something is the roles' business.
     void add_links(const cluster& group) {
         const auto edge = static_cast<std::uint32_t>(group.edge);
-        // The D2D band of an edge is shared by its clusters, then by the directed hops of a chain.
+        // A private D2D band of an edge is divided over its clusters, then over the directed hops of a chain.
         std::set<std::pair<std::uint32_t, std::uint32_t>> hops;
         for (std::size_t i = 0; i + 1 < group.chain.size(); ++i) {
             const auto from = group.chain[i].node, to = group.chain[i + 1].node;
@@ -142,24 +325,108 @@ private:
             }
         }
         if (!hops.empty()) {
-            const double band = draw_bandwidth(scene_.link.d2d, "edge" + std::to_string(group.edge));
+            const double band = draw_bandwidth(scene_.link.d2d, out_.nodes[edge].name);
             const double share = band / scene_.network.clusters / static_cast<double>(hops.size());
             for (const auto& [from, to] : hops) {
-                add_link(from, to, link_class::d2d, scene_.link.d2d, share);
+                add_link(from, to, link_class::d2d, group.edge, share);
             }
         }
         for (const auto client : group.clients) {
             const auto& name = out_.nodes[client].name;
-            add_link(client, edge, link_class::cs_up, scene_.link.cs_up, draw_bandwidth(scene_.link.cs_up, name));
-            add_link(edge, client, link_class::cs_down, scene_.link.cs_down, draw_bandwidth(scene_.link.cs_down, name));
+            add_link(client, edge, link_class::cs_up, group.edge, draw_bandwidth(scene_.link.cs_up, name));
+            add_link(edge, client, link_class::cs_down, group.edge, draw_bandwidth(scene_.link.cs_down, name));
         }
     }
 
+    /// Capacities that are not given: that of the fastest link.
+    void fill_media() {
+        for (std::size_t i = 0; i < out_.media.size(); ++i) {
+            auto& shared = out_.media[i];
+            const auto& settings = settings_of(scene_, shared.kind);
+            if (settings.capacity) {
+                random_stream stream(scene_.seed, "link.capacity",
+                                     out_.nodes[static_cast<std::size_t>(shared.edge)].name);
+                shared.capacity_bit_s = settings.capacity->draw(stream);
+                continue;
+            }
+            for (const auto& one : out_.links) {
+                if (one.medium == i) {
+                    const double fastest = one.trace ? *std::max_element(one.trace->bits_per_second.begin(),
+                                                                         one.trace->bits_per_second.end())
+                                                     : one.rate_bit_s;
+                    shared.capacity_bit_s = std::max(shared.capacity_bit_s, fastest);
+                }
+            }
+        }
+    }
+
+    /// Names in network.file and in a file of movements that no node or link has are mistakes.
+    void check_given_names() const {
+        for (const auto& [name, given] : nodes_given_) {
+            if (!index_of_.contains(name)) {
+                throw usage_error("network.file: there is no node " + name);
+            }
+        }
+        for (const auto& [ends, given] : links_given_) {
+            if (!link_names_.contains(ends.first + "->" + ends.second)) {
+                throw usage_error("network.file: nothing is sent from " + ends.first + " to " + ends.second);
+            }
+        }
+        for (const auto& [name, points] : scene_.mobility.paths ? *scene_.mobility.paths : recorded_paths()) {
+            if (!index_of_.contains(name)) {
+                throw usage_error("mobility.file: there is no node " + name);
+            }
+        }
+    }
+
+    /// A cluster whose links are too slow cannot be formed.
+    void check_reach() const {
+        const network_link* worst = nullptr;
+        std::size_t count = 0;
+        for (const auto& one : out_.links) {
+            const auto& radio = settings_of(scene_, one.parameters.kind).radio;
+            if (one.by_radio && one.rate_bit_s < radio->min_rate) {
+                ++count;
+                worst = worst && worst->rate_bit_s <= one.rate_bit_s ? worst : &one;
+            }
+        }
+        if (!worst) {
+            return;
+        }
+        const auto& from = out_.nodes[worst->parameters.from];
+        const auto& to = out_.nodes[worst->parameters.to];
+        const std::string kind = name_of(worst->parameters.kind);
+        const auto group = static_cast<std::size_t>(std::max(from.cluster, to.cluster));
+        throw usage_error("cluster " + out_.clusters[group].name + " cannot be formed: " + kind + " " + from.name +
+                          " -> " + to.name + " at " + quantity(worst->distance_m, "m") + " carries " +
+                          quantity(worst->rate_bit_s, "bit/s") + ", less than link." + kind + ".min_rate = " +
+                          quantity(settings_of(scene_, worst->parameters.kind).radio->min_rate, "bit/s") +
+                          (count > 1 ? ", and so do " + std::to_string(count - 1) + " more links" : "") +
+                          ": nodes closer together, more power or bandwidth, or a lower min_rate is accepted");
+    }
+
     const scenario& scene_;
+    std::map<std::string, const node_override*> nodes_given_;
+    std::map<std::pair<std::string, std::string>, const link_override*> links_given_;
+    std::map<std::string, std::uint32_t> index_of_;
+    std::map<int, std::pair<std::uint32_t, std::uint32_t>> clients_of_edge_; ///< The first, and how many.
+    std::set<std::string> link_names_;
+    std::map<std::pair<link_class, int>, std::size_t> media_;
     topology out_;
 };
 
 } // namespace
+
+const link_settings& settings_of(const scenario& scene, link_class kind) {
+    switch (kind) {
+    case link_class::cs_up: return scene.link.cs_up;
+    case link_class::cs_down: return scene.link.cs_down;
+    case link_class::d2d: return scene.link.d2d;
+    case link_class::backhaul:
+    case link_class::none: break;
+    }
+    return scene.link.backhaul;
+}
 
 std::vector<int> even_split(int depth, int members, bool head_at_the_last) {
     std::vector<int> blocks(static_cast<std::size_t>(members), 0);

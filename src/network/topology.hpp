@@ -2,9 +2,14 @@
 
 #include "emulation/device.hpp"
 #include "emulation/event.hpp"
+#include "emulation/link.hpp"
+#include "network/radio_map.hpp"
 #include "network/scenario.hpp"
 
 #include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,10 +44,23 @@ struct cluster {
 };
 
 /// A directed link; made for every pair that the workflow can use.
-struct link_description_model {
-    std::uint32_t from = 0, to = 0;
+struct network_link {
+    link_parameters parameters;
+    double rate_bit_s = 0; ///< When nobody shares its medium, without fading, at the start.
+    bool by_radio = false; ///< Its rate follows from radio; otherwise it is rate_bit_s, or a trace.
+    std::shared_ptr<const rate_trace> trace;
+    std::optional<std::size_t> medium;                            ///< Index of the medium that it shares.
+    double distance_m = std::numeric_limits<double>::quiet_NaN(); ///< by_radio
+    double path_loss_db = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// What links of one class under one edge share.
+struct network_medium {
     link_class kind{};
-    double rate_bit_s = 0, latency_s = 0, bandwidth_hz = 0;
+    share_kind share{};
+    int edge = 0;
+    double bandwidth_hz = 0;
+    double capacity_bit_s = 0; ///< maxmin
 };
 
 /// Nodes, clusters and links of a scenario, every value drawn. A pure function of the scenario: each value depends only
@@ -50,12 +68,18 @@ struct link_description_model {
 struct topology {
     std::vector<node> nodes; ///< Edges first, then the clients, cluster by cluster in chain order.
     std::vector<cluster> clusters;
-    std::vector<link_description_model> links;
+    std::vector<network_link> links;
+    std::vector<network_medium> media;
+    std::shared_ptr<const radio_map> radio; ///< Also the positions.
     int edges = 1;
 };
 
-/// \throws usage_error for a cut that does not fit the model.
+/// \throws usage_error for a cut that does not fit the model, or a cluster that cannot be formed: a link that its
+/// workflow needs carries less than link.*.min_rate.
 topology make_topology(const scenario&);
+
+/// The settings of a class of links.
+const link_settings& settings_of(const scenario&, link_class);
 
 /// Equal shares of `depth` blocks over a chain of `members`. With three or more the first, which holds the embedding,
 /// holds none, nor does the last if it holds the head.

@@ -1,5 +1,6 @@
 #include "roles/edge.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 
@@ -24,23 +25,50 @@ tensor_view edge_role::modules_for(const std::vector<const stage_seat*>& seats) 
     return modules;
 }
 
-task<> edge_role::play_round(pass& in, int round) {
-    std::int64_t clusters = 0;
+std::int64_t edge_role::clusters() const {
+    return std::count_if(deploy->net.clusters.begin(), deploy->net.clusters.end(),
+                         [&](const cluster& one) { return one.edge == deploy->net.nodes[me.node].edge; });
+}
+
+void edge_role::deliver(pass& in) {
+    struct parcel {
+        std::vector<std::uint32_t> receivers;
+        std::vector<const stage_seat*> seats; ///< Of the first receiver; those of the others need the same.
+    };
+    std::vector<parcel> parcels;
+    std::map<std::vector<std::int64_t>, std::size_t> same; // by what is in them
     for (std::size_t c = 0; c < deploy->chains.size(); ++c) {
         if (deploy->net.clusters[c].edge != deploy->net.nodes[me.node].edge) {
             continue;
         }
-        ++clusters;
         std::map<std::uint32_t, std::vector<const stage_seat*>> by_client; // a client may hold two stages
         for (const auto& seat : deploy->chains[c]) {
             if (seat.spec.trainable() && seat.node != me.node) {
                 by_client[seat.node].push_back(&seat);
             }
         }
-        for (const auto& [client, seats] : by_client) {
-            in.send(me, client, message_kind::modules, modules_for(seats));
+        for (auto& [client, seats] : by_client) {
+            std::vector<std::int64_t> content;
+            for (const auto* seat : seats) {
+                for (const auto& slice : seat->slices) {
+                    content.insert(content.end(), {slice.in_model, slice.elements});
+                }
+            }
+            const auto [known, fresh] = same.try_emplace(std::move(content), parcels.size());
+            if (fresh || !deploy->scene->link.multicast) {
+                parcels.push_back({{client}, std::move(seats)});
+            } else {
+                parcels[known->second].receivers.push_back(client);
+            }
         }
     }
+    for (const auto& one : parcels) {
+        in.send(me, one.receivers, message_kind::modules, modules_for(one.seats));
+    }
+}
+
+task<> edge_role::play_round(pass& in, int round) {
+    deliver(in);
 
     std::vector<task<>> work;
     for (auto& stage : stages) {
@@ -55,7 +83,7 @@ task<> edge_role::play_round(pass& in, int round) {
     const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
     model = co_await in.average(me, edge);
     // One multiplication and one addition for every value of every cluster.
-    compute_cost merge{event_kind::aggregate, 2.0 * static_cast<double>(deploy->tunable_elements * clusters), 0, 0};
+    compute_cost merge{event_kind::aggregate, 2.0 * static_cast<double>(deploy->tunable_elements * clusters()), 0, 0};
     co_await in.charge(me, merge);
     if (deploy->scene->train.charge_evaluation) {
         double flops = 0.0;

@@ -16,6 +16,9 @@ struct edge_role {
     task<> play_round(pass& in, int round);
 
 private:
+    /// Sends every client of its clusters the modules that it tunes.
+    void deliver(pass& in);
+    std::int64_t clusters() const;
     /// What a node's stages need of the model, concatenated in the order of its stages.
     tensor_view modules_for(const std::vector<const stage_seat*>& seats) const;
 };

@@ -82,7 +82,8 @@ round_decisions round_decisions::read(byte_reader& in) {
 ledger_run::ledger_run(const deployment& deploy, std::vector<int> rank_of)
     : deploy_(deploy)
     , rank_of_(std::move(rank_of))
-    , ledger_(queue_)
+    , ledger_(queue_, deploy.scene->seed)
+    , interference_(*deploy.scene, deploy.net)
     , cast_(
           deploy, [](const stage_seat& seat) { return std::make_unique<shape_stage>(seat.spec); },
           [](std::uint32_t) { return true; })
@@ -91,8 +92,58 @@ ledger_run::ledger_run(const deployment& deploy, std::vector<int> rank_of)
     for (const auto& node : deploy.net.nodes) {
         ledger_.add_node(node.device);
     }
-    for (const auto& link : deploy.net.links) {
-        ledger_.add_link(link.from, link.to, link.kind, link.rate_bit_s, link.latency_s, link.bandwidth_hz);
+    add_links();
+}
+
+/// The media and links of the topology; the ledger numbers links in the same order.
+void ledger_run::add_links() {
+    const auto& scene = *deploy_.scene;
+    std::vector<medium*> media;
+    for (const auto& one : deploy_.net.media) {
+        if (one.share == share_kind::reuse) {
+            media.push_back(&ledger_.add_medium(std::make_unique<reused_medium>(
+                queue_, [this](const sender& who, const reused_medium::senders& sending, double time) {
+                    return interference_.rate(who, sending, time);
+                })));
+        } else {
+            media.push_back(
+                &ledger_.add_medium(std::make_unique<shared_medium>(queue_, one.share, one.capacity_bit_s)));
+        }
+    }
+    const auto which = scene.link.half_duplex;
+    auto* d2d_radios =
+        which == half_duplex_kind::d2d || which == half_duplex_kind::all ? &ledger_.add_half_duplex_radios() : nullptr;
+    auto* cs_radios =
+        which == half_duplex_kind::cs || which == half_duplex_kind::all ? &ledger_.add_half_duplex_radios() : nullptr;
+    for (const auto& link : deploy_.net.links) {
+        std::unique_ptr<rate_model> rate;
+        if (link.by_radio) {
+            rate = radio_rate(link, 0);
+        } else if (link.trace) {
+            rate = std::make_unique<traced_rate>(link.trace);
+        } else {
+            rate = std::make_unique<constant_rate>(link.rate_bit_s);
+        }
+        ledger_.add_link(link.parameters, std::move(rate), link.medium ? *media[*link.medium] : ledger_.exclusive(),
+                         link.parameters.kind == link_class::d2d ? d2d_radios : cs_radios);
+    }
+}
+
+std::unique_ptr<rate_model> ledger_run::radio_rate(const network_link& link, std::uint32_t round) const {
+    const auto& one = link.parameters;
+    return radio_map::rate(deploy_.net.radio, one.kind, *settings_of(*deploy_.scene, one.kind).radio, one.from, one.to,
+                           one.bandwidth_hz, round);
+}
+
+/// Channels that fade are other ones in every round.
+void ledger_run::draw_channels(std::uint32_t round) {
+    interference_.begin_round(round);
+    for (std::uint32_t index = 0; index < deploy_.net.links.size(); ++index) {
+        const auto& link = deploy_.net.links[index];
+        const auto& radio = settings_of(*deploy_.scene, link.parameters.kind).radio;
+        if (link.by_radio && radio->fading != fading_kind::none) {
+            ledger_.set_rate(index, radio_rate(link, round));
+        }
     }
 }
 
@@ -101,6 +152,7 @@ int ledger_run::wave_of(int cluster) const { return cluster / deploy_.scene->run
 round_forecast ledger_run::play(int round) {
     round_forecast out;
     cast_.begin_round();
+    draw_channels(static_cast<std::uint32_t>(round));
     std::vector<placed_exchange> exchanges;
     for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(deploy_.net.edges); ++edge) {
         play_edge(edge, round, out, exchanges);
@@ -125,6 +177,9 @@ void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out,
     ledger_.begin_round(static_cast<std::uint32_t>(round), clocks_[edge]);
     ledger_pass pass(ledger_, names_of(deploy_.net),
                      {{edge, {deploy_.contributors[edge].size(), deploy_.tunable_elements}}});
+    if (!deploy_.scene->link.charge_gradients) {
+        pass.leave_gradients_uncharged();
+    }
     std::vector<sent_message> between_ranks;
     if (!rank_of_.empty()) {
         pass.record([&](const channel& route) { return rank_of_[route.from] != rank_of_[route.to]; }, between_ranks);
@@ -195,6 +250,7 @@ void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out,
         node.transmit_j = account.transmit_j;
         node.receive_j = account.receive_j;
         node.idle_j = account.idle_j;
+        node.sleep_j = account.sleep_j;
         node.bytes_sent = account.bytes_sent;
         node.bytes_received = account.bytes_received;
         node.temporary_bytes = pass.memory(member).peak;
@@ -205,7 +261,7 @@ void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out,
                 deploy_.plans[static_cast<std::size_t>(who.cluster)].samples_in_round(round));
         }
         (member == edge ? row.edge_flops : row.client_flops) += account.flops;
-        row.energy_j += node.sense_j + node.compute_j + node.transmit_j + node.receive_j + node.idle_j;
+        row.energy_j += node.total_j();
         out.nodes.push_back(node);
     }
     out.rounds.push_back(row);
@@ -246,6 +302,11 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
         row.tx_power_w = node.device.tx_power_w;
         row.rx_power_w = node.device.rx_power_w;
         row.idle_power_w = node.device.idle_power_w;
+        row.sleep_power_w = node.device.sleep_power_w.value_or(node.device.idle_power_w);
+        row.battery_j = node.device.battery_j;
+        const auto place = deploy.net.radio->place(static_cast<std::uint32_t>(i), 0.0);
+        row.x_m = place.x;
+        row.y_m = place.y;
         row.memory_bytes = node.device.memory_bytes;
         out.push_back(row);
     }
@@ -255,7 +316,10 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
 std::vector<link_description> describe_links(const deployment& deploy) {
     std::vector<link_description> out;
     for (const auto& link : deploy.net.links) {
-        out.push_back({link.from, link.to, link.kind, link.rate_bit_s, link.latency_s, link.bandwidth_hz});
+        const auto& one = link.parameters;
+        const auto share = link.medium ? deploy.net.media[*link.medium].share : share_kind::exclusive;
+        out.push_back({one.from, one.to, one.kind, link.rate_bit_s, one.latency_s, one.bandwidth_hz, one.loss,
+                       link.distance_m, link.path_loss_db, name_of(share)});
     }
     return out;
 }

@@ -3,6 +3,7 @@
 #include "base/bytes.hpp"
 #include "emulation/ledger.hpp"
 #include "metrics/rows.hpp"
+#include "network/interference.hpp"
 #include "roles/cast.hpp"
 
 #include <cstdint>
@@ -60,11 +61,15 @@ private:
     };
     void play_edge(std::uint32_t edge, int round, round_forecast& out, std::vector<placed_exchange>& exchanges);
     int wave_of(int cluster) const;
+    void add_links();
+    std::unique_ptr<rate_model> radio_rate(const network_link&, std::uint32_t round) const;
+    void draw_channels(std::uint32_t round);
 
     const deployment& deploy_;
     std::vector<int> rank_of_; ///< Empty: exchanges are not wanted.
     event_queue queue_;
     ledger ledger_;
+    interference interference_;
     cast cast_;
     std::vector<double> clocks_;
     std::vector<std::uint64_t> resident_bytes_; ///< By node: weights, tunables, gradients, optimiser state.

@@ -198,19 +198,24 @@ bool ledger_pass::begin_average(operation& op, const average_request& request) {
     return true;
 }
 
-void ledger_pass::send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor) {
-    const channel route{from.node, to, kind};
-    const auto number = messages_.size();
+void ledger_pass::send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor) {
     const auto bytes = tensor.bytes();
-    const bool logged = log_ && recorded_(route);
-    if (logged) {
-        log_->push_back({route, tensor, from.cluster, -1, queue_.now()});
+    const auto first = messages_.size(), first_logged = log_ ? log_->size() : 0;
+    std::vector<event_queue::action> arrived;
+    for (const auto receiver : to) {
+        const channel route{from.node, receiver, kind};
+        if (log_ && recorded_(route)) {
+            log_->push_back({route, tensor, from.cluster, -1, queue_.now()});
+        }
+        arrived.push_back({[](void* self, std::uint64_t message) { static_cast<ledger_pass*>(self)->deliver(message); },
+                           this, messages_.size()});
+        messages_.push_back({route, tensor, from.cause, bytes});
     }
-    messages_.push_back({route, std::move(tensor), from.cause, bytes});
-    const event_queue::action arrived{
-        [](void* self, std::uint64_t message) { static_cast<ledger_pass*>(self)->deliver(message); }, this, number};
-    if (kind == message_kind::control || from.node == to) {
-        queue_.schedule(queue_.now(), to, arrived);
+    const bool free = kind == message_kind::control || (kind == message_kind::gradient && !charge_gradients_);
+    if (free || from.node == to.front()) {
+        for (std::size_t i = 0; i < to.size(); ++i) {
+            queue_.schedule(queue_.now(), to[i], arrived[i]);
+        }
         return;
     }
     grow(from.node, bytes);
@@ -219,11 +224,14 @@ void ledger_pass::send(actor& from, std::uint32_t to, message_kind kind, tensor_
                                        const auto& done = here.messages_[message];
                                        here.shrink(done.route.from, done.bytes);
                                    },
-                                   this, number};
-    messages_[number].event =
-        ledger_.transfer(from.node, to, event_of(kind, is_edge(from)), bytes, from.cause, sent, arrived);
-    if (logged) {
-        log_->back().event = messages_[number].event;
+                                   this, first};
+    const auto event =
+        ledger_.transfer(from.node, to, event_of(kind, is_edge(from)), bytes, from.cause, sent, std::move(arrived));
+    for (auto message = first; message < messages_.size(); ++message) {
+        messages_[message].event = event;
+    }
+    for (auto entry = first_logged; log_ && entry < log_->size(); ++entry) {
+        (*log_)[entry].event = event;
     }
 }
 
@@ -252,12 +260,12 @@ void ledger_pass::contribute(actor& from, contribution given) {
     const auto bytes = given.modules.bytes();
     messages_.push_back({route, {}, -1, bytes});
     messages_[number].event =
-        ledger_.transfer(from.node, given.edge, event_kind::send_modules_up, bytes, from.cause, {},
-                         {[](void* self, std::uint64_t index) {
-                              auto& here = *static_cast<ledger_pass*>(self);
-                              here.contributed(here.messages_[index].route.to, here.messages_[index].event);
-                          },
-                          this, number});
+        ledger_.transfer(from.node, std::span(&given.edge, 1), event_kind::send_modules_up, bytes, from.cause, {},
+                         {{[](void* self, std::uint64_t index) {
+                               auto& here = *static_cast<ledger_pass*>(self);
+                               here.contributed(here.messages_[index].route.to, here.messages_[index].event);
+                           },
+                           this, number}});
 }
 
 void ledger_pass::contributed(std::uint32_t edge, std::int64_t cause) {

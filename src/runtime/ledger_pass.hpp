@@ -42,6 +42,8 @@ public:
 
     /// Writes down messages between nodes for which `wanted` holds, in the order of sending.
     void record(std::function<bool(const channel&)> wanted, std::vector<sent_message>& log);
+    /// Gradients of smashed data cost no time, bytes and energy: they are taken to be small.
+    void leave_gradients_uncharged() { charge_gradients_ = false; }
     /// Adds a node's role; it starts at the ledger's current time.
     void spawn(std::uint32_t node, task<> role);
     /// Runs everything to its end. \throws runtime_failure that names every node that cannot go on and what it waits
@@ -50,7 +52,8 @@ public:
 
     const memory_account& memory(std::uint32_t node) const { return memory_[node]; }
 
-    void send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor) override;
+    using pass::send;
+    void send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor) override;
     void contribute(actor& from, contribution) override;
     void leave(actor&) override {}
     bool begin(operation&) override;
@@ -99,6 +102,7 @@ private:
     std::vector<memory_account> memory_;
     std::vector<std::pair<std::uint32_t, task<>>> roles_;
     trampoline trampoline_;
+    bool charge_gradients_ = true;
     std::function<bool(const channel&)> recorded_;
     std::vector<sent_message>* log_ = nullptr;
 };

@@ -7,6 +7,7 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -97,7 +98,11 @@ public:
     virtual ~pass() = default;
 
     /// Never blocks; channels are unbounded and first in, first out.
-    virtual void send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor) = 0;
+    void send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor) {
+        send(from, std::span(&to, 1), kind, std::move(tensor));
+    }
+    /// To several nodes the same: where links can, it is sent once.
+    virtual void send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor) = 0;
     /// Gives tunable modules to the average of an edge; never blocks.
     virtual void contribute(actor& from, contribution) = 0;
     /// This strand has no more work in its cluster this round (see enter).

@@ -160,14 +160,16 @@ void tensor_pass::deliver(const channel& route, tensor_view tensor) {
     }
 }
 
-void tensor_pass::send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor) {
-    const channel route{from.node, to, kind};
-    const int destination = plan_.rank_of[to];
-    if (destination == rank_) {
-        network_.count_local(tensor.bytes());
-        deliver(route, std::move(tensor)); // handed over in place
-    } else {
-        network_.send(destination, {route, std::move(tensor)});
+void tensor_pass::send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor) {
+    for (const auto receiver : to) {
+        const channel route{from.node, receiver, kind};
+        const int destination = plan_.rank_of[receiver];
+        if (destination == rank_) {
+            network_.count_local(tensor.bytes());
+            deliver(route, tensor); // handed over in place
+        } else {
+            network_.send(destination, {route, tensor});
+        }
     }
 }
 

@@ -60,7 +60,8 @@ public:
     /// The average of an edge of this rank, after finish().
     const tensor_view& average_of(std::uint32_t edge) const { return averages_.at(edge).result; }
 
-    void send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor) override;
+    using pass::send;
+    void send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor) override;
     void contribute(actor& from, contribution) override;
     void leave(actor&) override;
     bool begin(operation&) override;

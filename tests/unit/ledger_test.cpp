@@ -30,10 +30,20 @@ protected:
             accounts.add_node(device);
         }
         for (std::uint32_t node = 0; node + 1 < 4; ++node) {
-            accounts.add_link(node, node + 1, link_class::d2d, rate, latency, band);
-            accounts.add_link(node + 1, node, link_class::d2d, rate, latency, band);
+            add_link(node, node + 1);
+            add_link(node + 1, node);
         }
         accounts.begin_round(1, 0.0);
+    }
+
+    void add_link(std::uint32_t from, std::uint32_t to) {
+        link_parameters link;
+        link.from = from;
+        link.to = to;
+        link.kind = link_class::d2d;
+        link.latency_s = latency;
+        link.bandwidth_hz = band;
+        accounts.add_link(link, rate);
     }
 
     ledger_pass make_pass() { return ledger_pass(accounts, {"a", "b", "c", "d"}, {}); }

@@ -175,6 +175,23 @@ TEST(parse_distribution, choice_draws_every_value) {
     EXPECT_THAT(drawn, testing::Each(testing::Gt(50)));
 }
 
+TEST(parse_distribution, normal_has_its_mean_and_deviation) {
+    auto value = parse_distribution("normal(5, 2) ms", dimension::time);
+    EXPECT_LT(value.lowest(), 0.0);
+    double sum = 0, squares = 0;
+    for (std::uint32_t i = 0; i < 4000; ++i) {
+        random_stream stream(1, "test", "normal", 0, i);
+        const double drawn = value.draw(stream);
+        sum += drawn;
+        squares += drawn * drawn;
+    }
+    const double mean = sum / 4000;
+    EXPECT_NEAR(mean, 5e-3, 5 * 2e-3 / std::sqrt(4000.0));
+    EXPECT_NEAR(std::sqrt(squares / 4000 - mean * mean), 2e-3, 0.15e-3);
+    value.positive = true;
+    EXPECT_GT(value.lowest(), 0.0);
+}
+
 TEST(parse_distribution, dbm_is_converted_value_by_value) {
     const auto value = parse_distribution("uniform(20, 30) dBm", dimension::power);
     EXPECT_NEAR(value.parameters[0], 0.1, 1e-12);
@@ -196,7 +213,10 @@ TEST(parse_distribution, malformed_ones_say_what_is_wrong) {
     rejects("choice() s", "not a finite number");
     rejects("choice(1,,2) s", "not a finite number");
     rejects("choice(1, 2) W", "unknown unit \"W\"");
-    rejects("normal(1, 2) s", "not a finite number");
+    rejects("normal(1) s", "mean and standard deviation");
+    rejects("normal(1, -2) s", "mean and standard deviation");
+    rejects("poisson(1) s", "not a finite number");
+    rejects("file(/nowhere) s", "/nowhere cannot be read");
 }
 
 TEST(quantity, what_no_double_holds_in_si_units_is_refused) {

@@ -41,7 +41,9 @@ std::vector<node_description> two_nodes() {
     return {edge, client};
 }
 
-std::vector<link_description> one_link() { return {{1, 0, link_class::cs_up, 5e7, 0.002, 2e7}}; }
+std::vector<link_description> one_link() {
+    return {{1, 0, link_class::cs_up, 5e7, 0.002, 2e7, 0.01, 120.0, 90.5, "equal"}};
+}
 
 run_header header() {
     run_header result;

@@ -50,11 +50,13 @@ std::vector<std::string> describe(const topology& net, const cluster& group) {
     return out;
 }
 
-std::map<std::string, link_description_model> links_of(const topology& net, link_class kind) {
-    std::map<std::string, link_description_model> out;
+std::map<std::string, network_link> links_of(const topology& net, link_class kind) {
+    std::map<std::string, network_link> out;
     for (const auto& link : net.links) {
-        if (link.kind == kind) {
-            const bool fresh = out.emplace(net.nodes[link.from].name + ">" + net.nodes[link.to].name, link).second;
+        if (link.parameters.kind == kind) {
+            const bool fresh =
+                out.emplace(net.nodes[link.parameters.from].name + ">" + net.nodes[link.parameters.to].name, link)
+                    .second;
             EXPECT_TRUE(fresh) << "a link stands twice";
         }
     }
@@ -134,7 +136,7 @@ TEST(topology, several_edges_have_clusters_of_their_own) {
     EXPECT_EQ(net.nodes[net.clusters[2].clients[1]].name, "e1.c0.1");
     EXPECT_EQ(net.nodes[net.clusters[3].clients[0]].cluster, 3);
     for (const auto& link : net.links) {
-        EXPECT_EQ(net.nodes[link.from].edge, net.nodes[link.to].edge);
+        EXPECT_EQ(net.nodes[link.parameters.from].edge, net.nodes[link.parameters.to].edge);
     }
 }
 
@@ -210,10 +212,10 @@ TEST(topology, every_client_has_a_link_to_its_edge_and_back) {
     EXPECT_EQ(up.size(), 8U);
     EXPECT_EQ(down.size(), 8U);
     EXPECT_EQ(up.at("c1.3>edge0").rate_bit_s, 100e6);
-    EXPECT_EQ(up.at("c1.3>edge0").bandwidth_hz, 20e6);
+    EXPECT_EQ(up.at("c1.3>edge0").parameters.bandwidth_hz, 20e6);
     EXPECT_EQ(down.at("edge0>c1.3").rate_bit_s, 200e6);
-    EXPECT_EQ(down.at("edge0>c1.3").latency_s, 6e-3);
-    EXPECT_EQ(down.at("edge0>c1.3").bandwidth_hz, 30e6);
+    EXPECT_EQ(down.at("edge0>c1.3").parameters.latency_s, 6e-3);
+    EXPECT_EQ(down.at("edge0>c1.3").parameters.bandwidth_hz, 30e6);
 }
 
 // 12 MHz over 2 clusters is 6 MHz each; a chain of 4 has 3 hops, 6 directed ones: 1 MHz. A chain of 3 has 4: 1.5 MHz.
@@ -225,9 +227,9 @@ TEST(topology, d2d_band_is_divided_over_clusters_and_directed_hops) {
                                           "c1.0>c1.1", "c1.1>c1.0", "c1.1>c1.2", "c1.2>c1.1"));
     double sum = 0;
     for (const auto& [name, link] : d2d) {
-        EXPECT_DOUBLE_EQ(link.bandwidth_hz, name.starts_with("c0") ? 1e6 : 1.5e6) << name;
+        EXPECT_DOUBLE_EQ(link.parameters.bandwidth_hz, name.starts_with("c0") ? 1e6 : 1.5e6) << name;
         EXPECT_DOUBLE_EQ(link.rate_bit_s, 50e6);
-        sum += link.bandwidth_hz;
+        sum += link.parameters.bandwidth_hz;
     }
     EXPECT_DOUBLE_EQ(sum, 12e6);
 }
@@ -239,7 +241,7 @@ TEST(topology, d2d_joins_neighbours_of_the_chain) {
     scene.split.blocks = {{6, 0, 0, 6}};
     const auto d2d = links_of(make_topology(scene), link_class::d2d);
     EXPECT_THAT(keys_of(d2d), ElementsAre("c0.0>c0.3", "c0.3>c0.0"));
-    EXPECT_DOUBLE_EQ(d2d.begin()->second.bandwidth_hz, 6e6);
+    EXPECT_DOUBLE_EQ(d2d.begin()->second.parameters.bandwidth_hz, 6e6);
 }
 
 TEST(topology, power_by_frequency) {
@@ -261,9 +263,9 @@ drawn values_of(const topology& net) {
         out[one.name] = {one.device.rate_flop_s, one.device.power_w, 0.0};
     }
     for (const auto& link : net.links) {
-        if (link.kind != link_class::d2d) { // whose bands depend on the number of clusters
-            out[net.nodes[link.from].name + ">" + net.nodes[link.to].name] = {link.rate_bit_s, link.latency_s,
-                                                                              link.bandwidth_hz};
+        if (link.parameters.kind != link_class::d2d) { // whose bands depend on the number of clusters
+            out[net.nodes[link.parameters.from].name + ">" + net.nodes[link.parameters.to].name] = {
+                link.rate_bit_s, link.parameters.latency_s, link.parameters.bandwidth_hz};
         }
     }
     return out;

@@ -1,0 +1,119 @@
+#include "config/trace_files.hpp"
+
+#include "base/error.hpp"
+#include "config/csv.hpp"
+#include "config/quantity.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+namespace gaisnet {
+
+namespace {
+
+/// A value with a unit, or without one in the SI unit.
+double value_of(const csv_line& line, std::size_t cell, dimension what) {
+    const auto& text = line.cells.at(cell);
+    double plain = 0.0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), plain);
+    try {
+        return code == std::errc{} && end == text.data() + text.size() ? plain : parse_quantity(text, what);
+    } catch (const usage_error& problem) {
+        throw usage_error(line.where + ": " + problem.what());
+    }
+}
+
+bool starts_with_number(const std::string& text) {
+    return !text.empty() && std::string("0123456789.+-").find(text.front()) != std::string::npos;
+}
+
+/// Mahimahi's: the times of chances to send one packet.
+std::shared_ptr<const rate_trace> from_chances(const std::vector<csv_line>& lines) {
+    constexpr double packet_bits = 1500 * 8, milli = 1e-3;
+    std::map<std::int64_t, int> chances; // by millisecond
+    std::int64_t before = 0;
+    for (const auto& line : lines) {
+        std::int64_t time = -1;
+        const auto& text = line.cells[0];
+        const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), time);
+        if (line.cells.size() != 1 || code != std::errc{} || end != text.data() + text.size() || time < before) {
+            throw usage_error(line.where + ": whole milliseconds, ascending, are accepted (Mahimahi's format), or "
+                                           "\"time, rate\" in every line");
+        }
+        before = time;
+        ++chances[std::max<std::int64_t>(time, 1)];
+    }
+    // A chance at t ms is the millisecond that ends then, so that the trace ends with its last chance.
+    auto trace = std::make_shared<rate_trace>();
+    const auto add = [&](double from_ms, double rate) {
+        if (trace->bits_per_second.empty() || trace->bits_per_second.back() != rate) {
+            trace->times.push_back(from_ms * milli);
+            trace->bits_per_second.push_back(rate);
+        }
+    };
+    std::int64_t done = 0;
+    for (const auto& [time, count] : chances) {
+        if (time - 1 > done) {
+            add(static_cast<double>(done), 0.0);
+        }
+        add(static_cast<double>(time - 1), count * packet_bits / milli);
+        done = time;
+    }
+    trace->period_s = static_cast<double>(done) * milli;
+    return trace;
+}
+
+} // namespace
+
+std::shared_ptr<const rate_trace> read_rate_trace(const std::string& path) {
+    const auto lines = read_csv(path);
+    if (!lines.empty() && lines.front().cells.size() == 1) {
+        return from_chances(lines);
+    }
+    auto trace = std::make_shared<rate_trace>();
+    for (const auto& line : lines) {
+        if (&line == &lines.front() && !starts_with_number(line.cells[0])) {
+            continue; // a header
+        }
+        if (line.cells.size() != 2) {
+            throw usage_error(line.where + ": \"time, rate\" is accepted, for example \"0, 20 Mbit/s\"");
+        }
+        const double time = value_of(line, 0, dimension::time), rate = value_of(line, 1, dimension::rate);
+        if (trace->times.empty() ? time != 0.0 : !(time > trace->times.back())) {
+            throw usage_error(line.where + ": times begin at 0 and ascend");
+        }
+        if (!(rate >= 0.0)) {
+            throw usage_error(line.where + ": a rate of at least 0 is accepted");
+        }
+        trace->times.push_back(time);
+        trace->bits_per_second.push_back(rate);
+    }
+    if (trace->times.empty() || trace->bits_per_second.back() == 0.0) {
+        throw usage_error(path + ": the last rate stays for ever and must be above 0");
+    }
+    return trace;
+}
+
+std::shared_ptr<const recorded_paths> read_paths(const std::string& path) {
+    auto paths = std::make_shared<recorded_paths>();
+    const auto lines = read_csv(path);
+    for (const auto& line : lines) {
+        if (&line == &lines.front() && line.cells.size() == 4 && !starts_with_number(line.cells[1])) {
+            continue; // a header
+        }
+        if (line.cells.size() != 4) {
+            throw usage_error(line.where +
+                              ": \"node, time, x, y\" is accepted, for example \"c0.1, 2.5 s, 10 m, 4 m\"");
+        }
+        auto& points = (*paths)[line.cells[0]];
+        const double time = value_of(line, 1, dimension::time);
+        if (!points.empty() && !(time > points.back().first)) {
+            throw usage_error(line.where + ": the times of a node ascend");
+        }
+        points.emplace_back(time, position{value_of(line, 2, dimension::length), value_of(line, 3, dimension::length)});
+    }
+    return paths;
+}
+
+} // namespace gaisnet

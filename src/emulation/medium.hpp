@@ -1,0 +1,154 @@
+#pragma once
+
+#include "emulation/event_queue.hpp"
+#include "emulation/rate_model.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+namespace gaisnet {
+
+/// How the links of a medium share it. A link that is alone always has its own rate r.
+enum class share_kind : std::uint8_t {
+    exclusive, ///< `private`: each link has a band of its own.
+    equal,     ///< Time division: each of n sending links sends for 1/n of the time, r/n bit/s.
+    maxmin,    ///< The rates are at most r each and the medium's capacity together, and max-min fair.
+    airtime,   ///< Equal chances to send, as in 802.11: all get 1 / (sum of 1/r) bit/s, so that a slow link slows all.
+    reuse,     ///< All send at once in one band, and each is interference to the others.
+};
+const char* name_of(share_kind);
+
+/// What sending took.
+struct airtime_report {
+    double on_air_s = 0;   ///< Time during which the sender's radio sent.
+    double spectrum_s = 0; ///< Integral of the part of the medium's band that it occupied.
+    double bits_left = 0;  ///< Not sent, because the transfer was stopped.
+};
+
+/// One transfer at a time of one link, as its medium sees it.
+class sender {
+public:
+    /// \param index distinct within a medium; breaks ties, so that results do not depend on addresses.
+    sender(std::uint32_t index, std::uint32_t node): index_(index), node_(node) {}
+    virtual ~sender() = default;
+    std::uint32_t index() const { return index_; }
+    std::uint32_t node() const { return node_; }
+    virtual const rate_model& rate() const = 0;
+    /// All bits are sent, now.
+    virtual void sent(const airtime_report&) = 0;
+
+private:
+    std::uint32_t index_, node_;
+};
+
+/// A band or channel that links use. At every start and end of a transfer, and whenever the rate of a sending link
+/// changes, the shares are computed anew.
+class medium {
+public:
+    virtual ~medium() = default;
+    /// Begins to send `bits` now; the sender must not be sending yet.
+    virtual void start(sender&, double bits) = 0;
+    /// Ends a transfer that is not wanted any more, now.
+    virtual airtime_report stop(sender&) = 0;
+};
+
+/// No sharing: every link sends as if it were alone.
+class exclusive_medium final : public medium {
+public:
+    explicit exclusive_medium(event_queue& queue): queue_(queue) {}
+    void start(sender&, double bits) override;
+    airtime_report stop(sender&) override;
+
+private:
+    struct flow {
+        sender* who = nullptr;
+        double begin = 0, end = 0;
+        event_queue::ticket due = event_queue::no_ticket;
+    };
+    void ended(std::uint32_t index);
+
+    event_queue& queue_;
+    std::unordered_map<std::uint32_t, flow> flows_; ///< By index of the sender.
+};
+
+/// equal, maxmin and airtime. Each sending link progresses at min(cap, weight x level) bit/s, where one level serves
+/// all: equal: weight r, level 1/n; airtime: weight 1, level 1 / (sum of 1/r); maxmin: weight 1, cap r, and the level at
+/// which the medium is full. So the next one to end is found in O(log n): links below their cap are ordered by the
+/// integral of the level at which they will have ended, those at their cap by time.
+class shared_medium final : public medium {
+public:
+    /// \param capacity_bit_s maxmin only.
+    shared_medium(event_queue& queue, share_kind share, double capacity_bit_s = never)
+        : queue_(queue)
+        , share_(share)
+        , capacity_(capacity_bit_s) {}
+    void start(sender&, double bits) override;
+    airtime_report stop(sender&) override;
+
+private:
+    struct flow {
+        sender* who = nullptr;
+        double rate = 0;   ///< bit/s when alone; 0: stalled, and in no set.
+        double left = 0;   ///< Bits, when it was last put into a set.
+        double finish = 0; ///< Integral of the level, or at its cap the time, at which it ends.
+        bool capped = false;
+        double on_air_s = 0;
+        event_queue::ticket change = event_queue::no_ticket; ///< Of its rate.
+    };
+    using order = std::set<std::pair<double, std::uint32_t>>;
+
+    double weight(const flow& one) const { return share_ == share_kind::equal ? one.rate : 1.0; }
+    void advance();
+    void take_up_rate(flow&);
+    airtime_report remove(flow&);
+    void put_in(flow&, bool capped);
+    void take_out(flow&);
+    void fill();
+    void balance();
+    void end_flow(std::uint32_t index);
+    void change_rate(std::uint32_t index);
+
+    event_queue& queue_;
+    share_kind share_;
+    double capacity_;
+    std::unordered_map<std::uint32_t, flow> flows_; ///< By index of the sender.
+    order ending_, ending_capped_;                  ///< Below and at their cap, by finish.
+    order caps_, caps_reached_;                     ///< maxmin: below and at their cap, by rate.
+    double capped_sum_ = 0;                         ///< bit/s
+    double inverse_sum_ = 0;                        ///< s/bit, of all that send.
+    double level_ = 0, work_ = 0, updated_at_ = 0;
+    event_queue::ticket next_ = event_queue::no_ticket;
+};
+
+/// One band for all (`reuse`): the rate of a link depends on who else is sending.
+class reused_medium final : public medium {
+public:
+    using senders = std::map<std::uint32_t, sender*>; ///< By index.
+    /// Rate (bit/s) of one sender while all of `sending` send, at a time.
+    using rate_function = std::function<double(const sender&, const senders& sending, double time)>;
+    reused_medium(event_queue& queue, rate_function rate): queue_(queue), rate_(std::move(rate)) {}
+    void start(sender&, double bits) override;
+    airtime_report stop(sender&) override;
+
+private:
+    struct flow {
+        double rate = 0, left = 0;
+        airtime_report used;
+    };
+    void advance();
+    void recompute();
+    void step();
+
+    event_queue& queue_;
+    rate_function rate_;
+    senders sending_;
+    std::map<std::uint32_t, flow> flows_;
+    double updated_at_ = 0;
+    event_queue::ticket next_ = event_queue::no_ticket;
+};
+
+} // namespace gaisnet

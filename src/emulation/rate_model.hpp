@@ -1,0 +1,75 @@
+#pragma once
+
+#include <limits>
+#include <memory>
+#include <vector>
+
+namespace gaisnet {
+
+constexpr double never = std::numeric_limits<double>::infinity();
+
+/// How fast a link is over time when it has its medium for itself: piecewise constant. A new link model is one more
+/// class like this.
+class rate_model {
+public:
+    virtual ~rate_model() = default;
+    /// bit/s from `time` (s) on.
+    virtual double rate_at(double time) const = 0;
+    /// The first time after `time` at which the rate may be another one; `never` when there is none.
+    virtual double next_change(double time) const = 0;
+    /// The time at which `bits` have been sent when sending starts at `start` (s): the integral of the rate from
+    /// `start` to the result equals `bits`.
+    virtual double finish_time(double start, double bits) const;
+    /// The integral of the rate from `start` to `end`.
+    virtual double bits_between(double start, double end) const;
+};
+
+/// The same rate at all times.
+class constant_rate final : public rate_model {
+public:
+    explicit constant_rate(double bits_per_second): bits_per_second_(bits_per_second) {}
+    double rate_at(double) const override { return bits_per_second_; }
+    double next_change(double) const override { return never; }
+    double finish_time(double start, double bits) const override { return start + bits / bits_per_second_; }
+    double bits_between(double start, double end) const override { return (end - start) * bits_per_second_; }
+
+private:
+    double bits_per_second_;
+};
+
+/// A recorded rate.
+struct rate_trace {
+    std::vector<double> times;           ///< s, ascending, the first is 0.
+    std::vector<double> bits_per_second; ///< From the time of the same index on; not all are 0.
+    double period_s = 0;                 ///< The trace repeats after it; 0: the last rate, above 0, stays for ever.
+};
+
+class traced_rate final : public rate_model {
+public:
+    explicit traced_rate(std::shared_ptr<const rate_trace> trace): trace_(std::move(trace)) {}
+    double rate_at(double time) const override;
+    double next_change(double time) const override;
+
+private:
+    struct place {
+        double lap; ///< Time at which the current repetition began.
+        std::size_t step;
+    };
+    place find(double time) const;
+
+    std::shared_ptr<const rate_trace> trace_;
+};
+
+/// The slowest of several links at each time: what all receivers of a multicast can follow.
+class slowest_rate final : public rate_model {
+public:
+    /// \param parts outlive this object; at least one.
+    explicit slowest_rate(std::vector<const rate_model*> parts): parts_(std::move(parts)) {}
+    double rate_at(double time) const override;
+    double next_change(double time) const override;
+
+private:
+    std::vector<const rate_model*> parts_;
+};
+
+} // namespace gaisnet
