@@ -292,7 +292,7 @@ private:
 
         here_.note(fmt::format("round {}: evaluation", round));
         std::vector<batch_result> batches;
-        for (const auto edge : decisions.averages) {
+        for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(run_.deploy->net.edges); ++edge) {
             if (tensors_->in_group(edge)) {
                 evaluated_->load(tensors_->model(edge));
                 const auto& group = tensors_->group_of(edge);

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace gaisnet {
 
@@ -21,7 +22,10 @@ tensor_view get_tensor(byte_reader& in) {
     return tensor;
 }
 
-double mean(double sum, std::int64_t count) { return count > 0 ? sum / static_cast<double>(count) : 0.0; }
+/// NaN of nothing: of the training in a round that nobody ended.
+double mean(double sum, std::int64_t count) {
+    return count > 0 ? sum / static_cast<double>(count) : std::numeric_limits<double>::quiet_NaN();
+}
 
 } // namespace
 

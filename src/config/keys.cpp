@@ -117,6 +117,13 @@ std::vector<key_info> make_keys() {
     t.quantity("mobility.pause", dimension::time, "0", "between legs (waypoint)");
     t.quantity("mobility.step", dimension::time, "1 s", "how often rates follow positions");
     t.text("mobility.file", "", "CSV of node, time, x, y: recorded positions", "a path");
+    t.text("round.wait", "all", "when an edge closes a round; what has not ended by then is cut",
+           "all, a part of its clusters such as 0.8, or a time such as 30 s");
+    t.real("dropout.probability", "0", "of a client, in a round, at a random moment of it");
+    t.text("dropout.schedule", "", "clients that are lost; 3.25 is a quarter through the batches of round 3",
+           "CLIENT@ROUND, CLIENT@ROUND, ...");
+    t.choice("dropout.policy", "skip", "skip",
+             "what a cluster does that loses a client: its work of the round is lost");
     t.text("split.blocks", "even", "blocks of each stage in chain order: even, one list, or lists separated by ;",
            "even, or 0,6,6,0");
     t.text("cluster.edge_stage", "none", "the edge holds a stage at this place of every chain (1 is the start point)",
@@ -242,7 +249,7 @@ constexpr future_item future[] = {
     {"data.partition", "classes"},
     {"cluster.edge_stage", "auto"},
     {"cloud.period", ""},
-    {"round.wait", ""},
+    {"dropout.policy", "repair"},
     {"scheme", ""},
     {"compute", ""},
     {"sense.mode", ""},

@@ -615,6 +615,40 @@ void read_links(const reader& in, scenario& out) {
     link.charge_gradients = in.onoff("charge.gradients");
 }
 
+void read_rounds(const reader& in, scenario& out) {
+    const std::string key = "round.wait", accepted = "all, a part above 0 and at most 1, or a time above 0 is accepted";
+    const auto& text = in.text(key);
+    auto& round = out.round;
+    if (text != "all") {
+        try {
+            round.fraction = parse_quantity(text, dimension::number);
+            round.wait = wait_kind::fraction;
+        } catch (const usage_error&) {
+            try {
+                round.deadline_s = parse_quantity(text, dimension::time);
+                round.wait = wait_kind::deadline;
+            } catch (const usage_error&) {
+                in.reject(key, accepted);
+            }
+        }
+        const bool fits =
+            round.wait == wait_kind::fraction ? round.fraction > 0.0 && round.fraction <= 1.0 : round.deadline_s > 0.0;
+        if (!fits) {
+            in.reject(key, accepted);
+        }
+    }
+    out.dropout.probability = in.real("dropout.probability", 0.0, 1.0);
+    in.choice<int>("dropout.policy", {{"skip", 0}});
+    for (const auto& word : split_text(in.text("dropout.schedule"), ',')) {
+        const auto at = word.find('@');
+        if (at == std::string::npos || at == 0) {
+            in.reject("dropout.schedule", "\"" + word + "\": CLIENT@ROUND is accepted, for example c0.1@3.5");
+        }
+        out.dropout.schedule.push_back(
+            {word.substr(0, at), in.number("dropout.schedule", word.substr(at + 1), 1.0, 1e9)});
+    }
+}
+
 void read_places(const reader& in, scenario& out) {
     auto& network = out.network;
     network.layout = in.choice<layout_kind>(
@@ -771,6 +805,7 @@ scenario read_scenario(const settings& values) {
     read_data(in, out);
     read_links(in, out);
     read_places(in, out);
+    read_rounds(in, out);
     out.device = {read_device(in, "cloud"), read_device(in, "edge"), read_device(in, "client")};
     read_run(in, out);
     return out;

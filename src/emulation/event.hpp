@@ -18,6 +18,7 @@ enum class event_kind : std::uint8_t {
     send_gradient,     ///< Smashed data: gradients.
     send_label,
     send_result,
+    wait, ///< An edge waits for the deadline of its round.
 };
 enum class link_class : std::uint8_t { none, cs_up, cs_down, d2d, backhaul };
 enum class node_role : std::uint8_t { cloud, edge, client };
@@ -47,6 +48,7 @@ struct event_row {
     std::uint32_t resent = 0;    ///< Packets that were lost and sent again.
     double rate_bit_s = 0;       ///< Bytes x 8 over the occupation.
     double share = 0;            ///< Part of the medium that it had, 0 to 1, mean over the occupation.
+    bool cut = false;            ///< It was not over when its round was closed.
 };
 
 } // namespace gaisnet

@@ -39,6 +39,12 @@ public:
         }
     }
 
+    /// Nothing that is scheduled will happen.
+    void clear() {
+        heap_ = {};
+        cancelled_.clear();
+    }
+
     /// Runs the next event and advances the clock to it; there must be one.
     void fire_next() {
         drop_cancelled();

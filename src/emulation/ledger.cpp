@@ -1,6 +1,7 @@
 #include "emulation/ledger.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <string>
 
@@ -43,6 +44,7 @@ void ledger::begin_round(std::uint32_t round, double start_s) {
         node.account = {};
         node.last_event = -1;
         node.active_until = start_s;
+        node.off_at = never;
     }
     for (auto& one : links_) {
         one->begin_round(round);
@@ -128,6 +130,7 @@ std::int64_t ledger::transfer(std::uint32_t from, std::span<const std::uint32_t>
     event.receivers = static_cast<std::uint32_t>(to.size());
     event.kind = kind;
     event.link = links_[which]->parameters().kind;
+    event.on_link = which;
     event.round = round_;
     event.cause = cause;
     event.bytes = bytes;
@@ -144,6 +147,7 @@ void ledger::transfer_started(std::uint64_t transfer, double start) {
     auto& event = events_[static_cast<std::size_t>(state.event)];
     auto& last = last_on_link_[state.link];
     event.start_s = start;
+    event.began = true;
     if (last >= 0 && start > state.ready) {
         event.cause = last;
     }
@@ -155,27 +159,11 @@ void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, 
     const auto state = transfers_[transfer]; // a copy: what runs below may send
     const auto& on = *links_[state.link];
     auto& event = events_[static_cast<std::size_t>(state.event)];
-    event.end_s = queue_.now();
     event.arrival_s = *std::max_element(arrivals.begin(), arrivals.end());
-    event.airtime_hz_s = used.spectrum_s * on.parameters().bandwidth_hz;
     event.resent = static_cast<std::uint32_t>(resent);
-    if (const double occupied = event.end_s - event.start_s; occupied > 0.0) {
-        constexpr double bits_a_byte = 8.0;
-        event.rate_bit_s = static_cast<double>(event.bytes) * bits_a_byte / occupied;
-        event.share = used.spectrum_s / occupied;
-    }
-    auto& sender = nodes_[event.node];
-    const double sending_j = used.on_air_s * sender.device.tx_power_w;
-    event.energy_j = sending_j;
-    sender.account.transmit_j += sending_j;
-    sender.account.bytes_sent += event.bytes;
-    sender.active_until = std::max(sender.active_until, event.end_s);
+    charge_transfer(event, on, used, event.bytes);
     for (std::size_t i = 0; i < arrivals.size(); ++i) {
         auto& receiver = nodes_[on.receivers()[i]];
-        const double receiving_j = used.on_air_s * receiver.device.rx_power_w;
-        event.energy_j += receiving_j;
-        receiver.account.receive_j += receiving_j;
-        receiver.account.bytes_received += event.bytes;
         receiver.active_until = std::max(receiver.active_until, arrivals[i]);
         queue_.schedule(arrivals[i], on.receivers()[i], state.arrived[i]);
     }
@@ -184,12 +172,104 @@ void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, 
     }
 }
 
+/// A transfer whose occupation ends now, after `bytes` of its bytes.
+void ledger::charge_transfer(ledger_event& event, const link& on, const airtime_report& used, std::uint64_t bytes) {
+    event.bytes = bytes;
+    event.end_s = queue_.now();
+    event.airtime_hz_s = used.spectrum_s * on.parameters().bandwidth_hz;
+    if (const double occupied = event.end_s - event.start_s; occupied > 0.0) {
+        constexpr double bits_a_byte = 8.0;
+        event.rate_bit_s = static_cast<double>(bytes) * bits_a_byte / occupied;
+        event.share = used.spectrum_s / occupied;
+    }
+    event.on_air_s = used.on_air_s;
+    auto& sender = nodes_[event.node];
+    event.energy_j = used.on_air_s * sender.device.tx_power_w;
+    sender.account.transmit_j += event.energy_j;
+    sender.account.bytes_sent += bytes;
+    sender.active_until = std::max(sender.active_until, event.end_s);
+    for (const auto receiver : on.receivers()) {
+        auto& at = nodes_[receiver];
+        const double receiving_j = used.on_air_s * at.device.rx_power_w;
+        event.energy_j += receiving_j;
+        at.account.receive_j += receiving_j;
+        at.account.bytes_received += bytes;
+    }
+}
+
+double ledger::drawn_by(const ledger_event& event, std::uint32_t node) const {
+    if (event.receivers == 0) {
+        return event.node == node ? event.energy_j : 0.0;
+    }
+    const auto& device = nodes_[node].device;
+    if (event.node == node) {
+        return event.on_air_s * device.tx_power_w;
+    }
+    const auto& receivers = links_[event.on_link]->receivers();
+    return std::find(receivers.begin(), receivers.end(), node) == receivers.end() ? 0.0
+                                                                                  : event.on_air_s * device.rx_power_w;
+}
+
+std::int64_t ledger::wait(std::uint32_t node, double start_s, std::int64_t cause) {
+    ledger_event event;
+    event.node = event.peer = node;
+    event.kind = event_kind::wait;
+    event.round = round_;
+    event.cause = cause;
+    event.start_s = start_s;
+    event.end_s = event.arrival_s = queue_.now();
+    events_.push_back(event);
+    return static_cast<std::int64_t>(events_.size()) - 1;
+}
+
+void ledger::cut() {
+    const double now = queue_.now();
+    for (auto& radios : radios_) {
+        radios->forget_waiting();
+    }
+    for (auto& one : links_) {
+        if (const auto stopped = one->interrupt()) {
+            auto& event = events_[static_cast<std::size_t>(transfers_[stopped->transfer].event)];
+            const double part = stopped->bits > 0.0 ? 1.0 - stopped->used.bits_left / stopped->bits : 1.0;
+            event.cut = true;
+            event.arrival_s = now;
+            charge_transfer(event, *one, stopped->used,
+                            static_cast<std::uint64_t>(std::floor(part * static_cast<double>(event.bytes))));
+        }
+    }
+    for (auto& event : events_) {
+        if (event.receivers > 0) {
+            event.dropped = !event.began; // it waited for its link
+            continue;
+        }
+        if (event.end_s <= now) {
+            continue;
+        }
+        auto& account = nodes_[event.node].account;
+        const double whole = event.end_s - event.start_s, done = std::max(0.0, now - event.start_s) / whole;
+        account.busy_s -= (1.0 - done) * whole;
+        account.flops -= (1.0 - done) * event.flops;
+        (event.kind == event_kind::sense ? account.sense_j : account.compute_j) -= (1.0 - done) * event.energy_j;
+        event.dropped = event.start_s >= now;
+        event.cut = !event.dropped;
+        event.flops *= done;
+        event.energy_j *= done;
+        event.end_s = event.arrival_s = now;
+    }
+    for (auto& node : nodes_) {
+        node.free_at = std::min(node.free_at, now);
+        node.active_until = std::min(node.active_until, now);
+    }
+    queue_.clear();
+}
+
 void ledger::close_round(std::span<const std::uint32_t> members, double end_s) {
     for (const auto member : members) {
         auto& node = nodes_[member];
-        const double awake_until = node.device.sleep_power_w ? std::min(node.active_until, end_s) : end_s;
+        const double off = std::clamp(node.off_at, round_start_s_, end_s);
+        const double awake_until = node.device.sleep_power_w ? std::min(node.active_until, off) : off;
         node.account.idle_j = (awake_until - round_start_s_) * node.device.idle_power_w;
-        node.account.sleep_j = (end_s - awake_until) * node.device.sleep_power_w.value_or(0.0);
+        node.account.sleep_j = (off - awake_until) * node.device.sleep_power_w.value_or(0.0);
     }
 }
 
@@ -210,6 +290,7 @@ critical_path trace_back(const std::vector<ledger_event>& events, std::int64_t l
         case event_kind::step: (event.node == edge ? path.edge_s : path.compute_s) += part; break;
         case event_kind::aggregate:
         case event_kind::evaluate: path.edge_s += part; break;
+        case event_kind::wait: path.wait_s += part; break;
         case event_kind::send_modules_down: path.delivery_s += part; break;
         case event_kind::send_modules_up: path.upload_s += part; break;
         case event_kind::send_forward:

@@ -19,6 +19,10 @@ namespace gaisnet {
 /// An event and what it waited for: the event whose end let it start, -1 at the start of a round.
 struct ledger_event : event_row {
     std::int64_t cause = -1;
+    double on_air_s = 0; ///< Of a transfer.
+    std::uint32_t on_link = 0;
+    bool began = false;   ///< Of a transfer: its link was free.
+    bool dropped = false; ///< It never began, because its round was closed before.
 };
 
 /// What one node did and what it cost, since the last close.
@@ -65,6 +69,17 @@ public:
     std::int64_t transfer(std::uint32_t from, std::span<const std::uint32_t> to, event_kind, std::uint64_t bytes,
                           std::int64_t cause, event_queue::action sent, std::vector<event_queue::action> arrived);
 
+    /// Time that a node waits for, from `start_s` to now.
+    std::int64_t wait(std::uint32_t node, double start_s, std::int64_t cause);
+
+    /// Ends everything now: what is under way is charged up to now, what waits is dropped, and nothing that was
+    /// scheduled will happen.
+    void cut();
+    /// The node takes no power from a time on, until the next round.
+    void switch_off(std::uint32_t node, double time) { nodes_[node].off_at = time; }
+    /// J that an event took from a node: its device or its radio.
+    double drawn_by(const ledger_event&, std::uint32_t node) const;
+
     /// Closes the round for `members`: idle energy up to `end_s`, less sleep.
     void close_round(std::span<const std::uint32_t> members, double end_s);
 
@@ -77,6 +92,7 @@ private:
         device_model device;
         double free_at = 0;
         double active_until = 0; ///< End of what its device and radio have to do.
+        double off_at = never;
         std::int64_t last_event = -1;
         node_account account;
     };
@@ -88,6 +104,7 @@ private:
         std::vector<event_queue::action> arrived;
     };
 
+    void charge_transfer(ledger_event&, const link&, const airtime_report&, std::uint64_t bytes);
     std::int64_t occupy(std::uint32_t node, event_kind, double seconds, double flops, double joules, std::int64_t cause,
                         event_queue::action done);
     std::uint32_t link_to(std::uint32_t from, std::span<const std::uint32_t> to);
@@ -115,6 +132,7 @@ private:
 /// between. What the edge computes, also as a stage of a chain, is its part.
 struct critical_path {
     double delivery_s = 0, sensing_s = 0, compute_s = 0, d2d_s = 0, cs_smashed_s = 0, upload_s = 0, edge_s = 0;
+    double wait_s = 0;
 };
 critical_path trace_back(const std::vector<ledger_event>&, std::int64_t last, std::uint32_t edge);
 

@@ -86,13 +86,15 @@ void link::begin_sending() {
         bits *= 1.0 + static_cast<double>(resent_) / static_cast<double>(packets);
     }
     observer_.transfer_started(next.transfer, queue_.now());
+    sending_ = true;
+    bits_ = bits;
     medium_.start(*this, bits);
 }
 
 void link::sent(const airtime_report& used) {
     const auto ended = waiting_.front();
     waiting_.pop_front();
-    busy_ = false;
+    busy_ = sending_ = false;
     std::vector<double> arrivals;
     if (parts_.empty()) {
         arrivals.push_back(arrival(queue_.now()));
@@ -108,6 +110,19 @@ void link::sent(const airtime_report& used) {
     if (!waiting_.empty() && !busy_) {
         start_next();
     }
+}
+
+std::optional<link::interrupted> link::interrupt() {
+    std::optional<interrupted> out;
+    if (sending_) {
+        out = {waiting_.front().transfer, medium_.stop(*this), bits_};
+        if (radios_) {
+            radios_->release(parameters_.from, receivers_);
+        }
+    }
+    waiting_.clear();
+    busy_ = sending_ = false;
+    return out;
 }
 
 /// When a message whose sending ended at `end` arrives.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,16 @@ public:
     /// Jitter and losses are drawn by round.
     void begin_round(std::uint32_t round);
 
+    /// Ends what it is sending, and forgets what waits. \returns what was sent of it and the bits that it had; nothing
+    /// when it was not sending.
+    struct interrupted {
+        std::uint64_t transfer = 0;
+        airtime_report used;
+        double bits = 0;
+    };
+    std::optional<interrupted> interrupt();
+    bool busy() const { return busy_; }
+
     /// Queues a transfer that is ready now.
     void submit(std::uint64_t transfer, std::uint64_t bytes);
 
@@ -82,7 +93,8 @@ private:
     std::unique_ptr<rate_model> rate_;
     std::vector<link*> parts_; ///< Of a multicast; else empty.
     std::deque<pending> waiting_;
-    bool busy_ = false;
+    bool busy_ = false, sending_ = false;    ///< A link is busy while it waits for a radio.
+    double bits_ = 0;                        ///< Of the message that is being sent.
     std::uint32_t round_ = 0, messages_ = 0; ///< Of the round, started.
     std::uint64_t resent_ = 0;               ///< Packets of the message that is being sent.
     double last_arrival_ = 0;

@@ -20,6 +20,7 @@ latency_parts& operator+=(latency_parts& sum, const round_row& row) {
     sum.cs_smashed_s += row.cs_smashed_s;
     sum.upload_s += row.upload_s;
     sum.edge_s += row.edge_s;
+    sum.wait_s += row.wait_s;
     return sum;
 }
 
@@ -99,7 +100,7 @@ void latency_section(output out, const run_summary& summary) {
         {"delivery", parts.delivery_s},           {"sensing", parts.sensing_s},
         {"compute, clients", parts.compute_s},    {"smashed data, D2D", parts.d2d_s},
         {"smashed data, CS", parts.cs_smashed_s}, {"upload", parts.upload_s},
-        {"compute, edge", parts.edge_s},
+        {"compute, edge", parts.edge_s},          {"waiting for the deadline", parts.wait_s},
     };
     for (const auto& [label, seconds] : entries) {
         line(out, std::string("  ") + label, quantity(seconds, "s"), share(seconds, parts.total_s));

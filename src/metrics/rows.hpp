@@ -8,6 +8,15 @@
 
 namespace gaisnet {
 
+/// What became of a client's cluster in a round.
+enum class cluster_outcome : std::uint8_t {
+    none, ///< An edge.
+    done, ///< It ended in time and is in the average.
+    cut,  ///< It had not ended when the round was closed.
+    lost, ///< It lost a client.
+};
+const char* name_of(cluster_outcome);
+
 /// One edge's round.
 struct round_row {
     std::uint32_t edge = 0;  ///< 0-based.
@@ -19,6 +28,8 @@ struct round_row {
     double latency_s = 0; ///< Of the round.
     /// Parts of latency_s along the critical path; they add up to it.
     double delivery_s = 0, sensing_s = 0, compute_s = 0, d2d_s = 0, cs_smashed_s = 0, upload_s = 0, edge_s = 0;
+    double wait_s = 0;
+    std::uint32_t clusters_done = 0, clusters_cut = 0, clusters_lost = 0;
     double end_s = 0;          ///< Virtual time at which the round ended.
     std::uint64_t samples = 0; ///< Trained on in this round, epochs counted.
     double client_flops = 0, edge_flops = 0;
@@ -36,6 +47,8 @@ struct node_row {
     double flops = 0;
     double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0, idle_j = 0, sleep_j = 0;
     double total_j() const { return sense_j + compute_j + transmit_j + receive_j + idle_j + sleep_j; }
+    double battery_j = 0; ///< Left after the round; infinite: mains.
+    cluster_outcome outcome = cluster_outcome::none;
     std::uint64_t bytes_sent = 0, bytes_received = 0;
     std::uint64_t temporary_bytes = 0; ///< Peak: intermediate results and smashed data.
     std::uint64_t total_bytes = 0;     ///< Peak: temporary, weights, tunables, gradients, optimiser state.

@@ -34,6 +34,16 @@ std::vector<column<node_record>> with_node(std::size_t name_bytes, std::vector<c
 
 } // namespace
 
+const char* name_of(cluster_outcome outcome) {
+    switch (outcome) {
+    case cluster_outcome::none: return "none";
+    case cluster_outcome::done: return "done";
+    case cluster_outcome::cut: return "cut";
+    case cluster_outcome::lost: return "lost";
+    }
+    return "unknown";
+}
+
 namespace table_text {
 const char* file =
     "Result of an emulated run of GaisNet: federated split fine-tuning over cloud, edges and clusters of clients. "
@@ -177,7 +187,7 @@ std::vector<column<round_row>> round_columns() {
         number("loss", "nat", "Mean cross entropy on the validation samples after the round", &row::loss),
         number("train_loss", "nat", "Mean cross entropy over the round's training samples", &row::train_loss),
         number("train_accuracy", "1", "Accuracy over the round's training samples, 0 to 1", &row::train_accuracy),
-        number("latency_s", "s", "Latency of the round; the sum of the seven parts that follow", &row::latency_s),
+        number("latency_s", "s", "Latency of the round; the sum of the eight parts that follow", &row::latency_s),
         number("delivery_s", "s", "Part of latency_s: delivery of tunable modules to the clients", &row::delivery_s),
         number("sensing_s", "s", "Part of latency_s: sensing of samples", &row::sensing_s),
         number("compute_s", "s", "Part of latency_s: computation on clients", &row::compute_s),
@@ -186,6 +196,10 @@ std::vector<column<round_row>> round_columns() {
                &row::cs_smashed_s),
         number("upload_s", "s", "Part of latency_s: upload of tunable modules to the edge", &row::upload_s),
         number("edge_s", "s", "Part of latency_s: computation on the edge, aggregation included", &row::edge_s),
+        number("wait_s", "s", "Part of latency_s: waiting for the deadline of round.wait", &row::wait_s),
+        number("clusters_done", "1", "Clusters that ended in time and are in the average", &row::clusters_done),
+        number("clusters_cut", "1", "Clusters that had not ended when the round was closed", &row::clusters_cut),
+        number("clusters_lost", "1", "Clusters that lost a client", &row::clusters_lost),
         number("end_s", "s", "Emulated time at which the round ended", &row::end_s),
         number("samples", "1", "Samples trained on in the round, epochs counted", &row::samples),
         number("client_flops", "FLOP", "Computed by clients", &row::client_flops),
@@ -216,27 +230,34 @@ auto of_node(const char* name, const char* unit, const char* text, auto member) 
 } // namespace
 
 std::vector<column<node_record>> client_columns(std::size_t name_bytes) {
-    return with_node(name_bytes, {
-                                     of_node("busy_s", "s", "Time spent computing and sensing", &node_row::busy_s),
-                                     of_node("flops", "FLOP", "Computed", &node_row::flops),
-                                     of_node("samples", "1",
-                                             "Samples trained on from this start point, epochs counted; 0 for others",
-                                             &node_row::samples),
-                                 });
+    return with_node(
+        name_bytes,
+        {
+            of_node("busy_s", "s", "Time spent computing and sensing", &node_row::busy_s),
+            of_node("flops", "FLOP", "Computed", &node_row::flops),
+            of_node("samples", "1", "Samples trained on from this start point, epochs counted; 0 for others",
+                    &node_row::samples),
+            text_column<node_record>("outcome", word_bytes,
+                                     "What became of its cluster: done (it is in the average), cut (the round was "
+                                     "closed before), lost (a client dropped out); none for an edge",
+                                     [](const node_record& r) { return std::string_view(name_of(r.row->outcome)); }),
+        });
 }
 
 std::vector<column<node_record>> energy_columns(std::size_t name_bytes) {
-    return with_node(name_bytes,
-                     {
-                         of_node("sense_j", "J", "Sensing samples", &node_row::sense_j),
-                         of_node("compute_j", "J", "Computing", &node_row::compute_j),
-                         of_node("transmit_j", "J", "Sending", &node_row::transmit_j),
-                         of_node("receive_j", "J", "Receiving", &node_row::receive_j),
-                         of_node("idle_j", "J", "Idle power over the round", &node_row::idle_j),
-                         of_node("sleep_j", "J", "Sleep, from its last work of the round on", &node_row::sleep_j),
-                         number_column<node_record>("total_j", "J", "Sum of the six",
-                                                    [](const node_record& r) { return r.row->total_j(); }),
-                     });
+    return with_node(
+        name_bytes,
+        {
+            of_node("sense_j", "J", "Sensing samples", &node_row::sense_j),
+            of_node("compute_j", "J", "Computing", &node_row::compute_j),
+            of_node("transmit_j", "J", "Sending", &node_row::transmit_j),
+            of_node("receive_j", "J", "Receiving", &node_row::receive_j),
+            of_node("idle_j", "J", "Idle power over the round", &node_row::idle_j),
+            of_node("sleep_j", "J", "Sleep, from its last work of the round on", &node_row::sleep_j),
+            number_column<node_record>("total_j", "J", "Sum of the six",
+                                       [](const node_record& r) { return r.row->total_j(); }),
+            of_node("battery_j", "J", "Left in its battery after the round; inf: mains", &node_row::battery_j),
+        });
 }
 
 std::vector<column<node_record>> memory_columns(std::size_t name_bytes) {
@@ -321,6 +342,8 @@ std::vector<column<event_row>> event_columns() {
         number("rate_bit_s", "bit/s", "Of a transfer: its bytes over the time of its occupation", &row::rate_bit_s),
         number("share", "1", "Of a transfer: part of its medium that it had, mean over the occupation", &row::share),
         number("resent", "1", "Packets of a transfer that were lost and sent again", &row::resent),
+        number_column<row>("cut", "1", "1: it was not over when its round was closed, and is charged up to then",
+                           [](const row& r) { return std::uint32_t{r.cut}; }),
         number("receivers", "1", "Receivers of a transfer; of more than one (a multicast), peer is the first",
                &row::receivers),
     };

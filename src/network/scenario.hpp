@@ -97,6 +97,15 @@ struct network_overrides {
 /// Positions of nodes over time, straight lines between them.
 using recorded_paths = std::map<std::string, std::vector<std::pair<double, position>>>;
 
+/// When an edge closes a round.
+enum class wait_kind { all, fraction, deadline };
+
+/// A client that is lost at a time: 3.25 is a quarter through the batches of round 3.
+struct scheduled_dropout {
+    std::string client;
+    double round = 1;
+};
+
 enum class schedule_kind { serial, gpipe, one_f_one_b };
 enum class label_route { chain, local };
 enum class stop_kind { rounds, plateau, target };
@@ -141,6 +150,15 @@ struct scenario {
     struct {
         std::optional<int> edge_stage; ///< 1-based position of the edge's stage in every chain; 2 or larger.
     } cluster;
+    struct {
+        wait_kind wait = wait_kind::all;
+        double fraction = 1.0;   ///< Of an edge's clusters (wait_kind::fraction).
+        double deadline_s = 0.0; ///< After the start of the round (wait_kind::deadline).
+    } round;
+    struct {
+        double probability = 0.0; ///< Of a client, in a round.
+        std::vector<scheduled_dropout> schedule;
+    } dropout;
     struct {
         vit_config vit;
         std::string weights; ///< safetensors file; "random" draws them from the seed.

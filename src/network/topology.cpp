@@ -372,6 +372,12 @@ private:
                 throw usage_error("network.file: nothing is sent from " + ends.first + " to " + ends.second);
             }
         }
+        for (const auto& one : scene_.dropout.schedule) {
+            const auto found = index_of_.find(one.client);
+            if (found == index_of_.end() || out_.nodes[found->second].role != node_role::client) {
+                throw usage_error("dropout.schedule: there is no client " + one.client);
+            }
+        }
         for (const auto& [name, points] : scene_.mobility.paths ? *scene_.mobility.paths : recorded_paths()) {
             if (!index_of_.contains(name)) {
                 throw usage_error("mobility.file: there is no node " + name);

@@ -1,5 +1,6 @@
 #include "roles/cast.hpp"
 
+#include <algorithm>
 #include <map>
 
 namespace gaisnet {
@@ -34,12 +35,18 @@ cast::cast(const deployment& deploy, const executor_factory& make,
 }
 
 void cast::begin_round() {
-    for (auto& edge : edges_) {
-        edge.me.cause = -1;
-    }
-    for (auto& client : clients_) {
-        client.me.cause = -1;
-    }
+    const auto forget = [](auto& role) {
+        role.me.cause = -1;
+        role.me.held_bytes = 0;
+    };
+    const auto forget_all = [&](auto& roles) {
+        for (auto& role : roles) {
+            forget(role);
+            std::for_each(role.stages.begin(), role.stages.end(), forget);
+        }
+    };
+    forget_all(edges_);
+    forget_all(clients_);
 }
 
 } // namespace gaisnet

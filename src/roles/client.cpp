@@ -28,20 +28,20 @@ void client_role::load(const tensor_view& modules) {
     }
 }
 
-task<> client_role::play_round(pass& in, int round) {
+task<> client_role::play_round(pass& in, const round_plan& plan) {
     if (trainable()) {
         const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
         const auto modules = co_await in.recv(me, edge, message_kind::modules);
         load(modules);
     }
     if (senses()) {
-        const auto& plan = stages.front().plan(); // what a round does not train on is not sensed
-        co_await in.sense(me, std::min(plan.samples, plan.samples_in_round(round)));
+        const auto& batches = stages.front().plan(); // what a round does not train on is not sensed
+        co_await in.sense(me, std::min(batches.samples, batches.samples_in_round(plan.round)));
     }
     std::vector<task<>> work;
     for (auto& stage : stages) {
         stage.me.cause = me.cause;
-        work.push_back(stage.train_round(in, round));
+        work.push_back(stage.train_round(in, plan));
     }
     co_await when_all(std::move(work));
 }

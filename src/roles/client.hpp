@@ -14,7 +14,7 @@ struct client_role {
     bool trainable() const;
 
     /// One round: receive tunable modules, sense, train, upload. Ends at once for a client that holds nothing.
-    task<> play_round(pass& in, int round);
+    task<> play_round(pass& in, const round_plan&);
 
 private:
     void load(const tensor_view& modules);

@@ -24,6 +24,11 @@ std::int64_t cluster_plan::samples_in_round(int round) const {
     return sum;
 }
 
+std::int64_t deployment::clusters_of(std::uint32_t edge) const {
+    return std::count_if(net.clusters.begin(), net.clusters.end(),
+                         [&](const cluster& one) { return one.edge == static_cast<int>(edge); });
+}
+
 std::int64_t deployment::total_weight(std::uint32_t edge) const {
     std::int64_t sum = 0;
     for (std::size_t c = 0; c < plans.size(); ++c) {

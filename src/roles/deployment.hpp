@@ -47,7 +47,9 @@ struct deployment {
     std::vector<std::vector<std::string>> contributors; ///< By edge: the node behind each contribution.
     std::int64_t validation_samples = 0;                ///< Of each edge.
 
-    /// Sum of the weights of an edge's average.
+    /// Clusters of an edge.
+    std::int64_t clusters_of(std::uint32_t edge) const;
+    /// Sum of the weights of an edge's average, when all of its clusters take part.
     std::int64_t total_weight(std::uint32_t edge) const;
     /// Learning rate of batch `index` (from 0, over all rounds) of a cluster: cosine decay over all rounds.
     double learning_rate(int cluster, std::int64_t index) const;

@@ -1,6 +1,5 @@
 #include "roles/edge.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <map>
 
@@ -25,12 +24,7 @@ tensor_view edge_role::modules_for(const std::vector<const stage_seat*>& seats) 
     return modules;
 }
 
-std::int64_t edge_role::clusters() const {
-    return std::count_if(deploy->net.clusters.begin(), deploy->net.clusters.end(),
-                         [&](const cluster& one) { return one.edge == deploy->net.nodes[me.node].edge; });
-}
-
-void edge_role::deliver(pass& in) {
+void edge_role::deliver(pass& in, const round_plan& plan) {
     struct parcel {
         std::vector<std::uint32_t> receivers;
         std::vector<const stage_seat*> seats; ///< Of the first receiver; those of the others need the same.
@@ -38,7 +32,7 @@ void edge_role::deliver(pass& in) {
     std::vector<parcel> parcels;
     std::map<std::vector<std::int64_t>, std::size_t> same; // by what is in them
     for (std::size_t c = 0; c < deploy->chains.size(); ++c) {
-        if (deploy->net.clusters[c].edge != deploy->net.nodes[me.node].edge) {
+        if (deploy->net.clusters[c].edge != deploy->net.nodes[me.node].edge || !plan.fates[c].plays) {
             continue;
         }
         std::map<std::uint32_t, std::vector<const stage_seat*>> by_client; // a client may hold two stages
@@ -67,24 +61,24 @@ void edge_role::deliver(pass& in) {
     }
 }
 
-task<> edge_role::play_round(pass& in, int round) {
-    deliver(in);
-
-    std::vector<task<>> work;
-    for (auto& stage : stages) {
-        if (stage.seat->spec.trainable()) {
-            stage.executor->load(modules_for({stage.seat}));
-        }
-        stage.me.cause = me.cause;
-        work.push_back(stage.train_round(in, round));
+task<> edge_role::train(pass& in, stage_role& stage, const round_plan& plan) {
+    if (stage.seat->spec.trainable()) {
+        stage.executor->load(modules_for({stage.seat}));
     }
-    co_await when_all(std::move(work));
+    co_await stage.train_round(in, plan);
+}
 
+task<> edge_role::play_round(pass& in, const round_plan& plan) {
+    deliver(in, plan);
     const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
-    model = co_await in.average(me, edge);
-    // One multiplication and one addition for every value of every cluster.
-    compute_cost merge{event_kind::aggregate, 2.0 * static_cast<double>(deploy->tunable_elements * clusters()), 0, 0};
-    co_await in.charge(me, merge);
+    auto average = co_await in.average(me, edge);
+    if (!average.shape.empty()) { // else nobody has ended in time, and the model stays as it is
+        model = std::move(average);
+        // One multiplication and one addition for every value of every cluster.
+        const auto merged = deploy->tunable_elements * deploy->clusters_of(edge);
+        compute_cost merge{event_kind::aggregate, 2.0 * static_cast<double>(merged), 0, 0};
+        co_await in.charge(me, merge);
+    }
     if (deploy->scene->train.charge_evaluation) {
         double flops = 0.0;
         for (const auto& seat : deploy->chains.front()) {

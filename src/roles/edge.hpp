@@ -12,13 +12,15 @@ struct edge_role {
     std::vector<stage_role> stages; ///< Its stages, one for each of its clusters, or none.
     tensor_view model;              ///< Tunables of the domain model, float32 [elements].
 
-    /// One round: deliver, take part in chains, average, evaluate (the result of the evaluation is made elsewhere).
-    task<> play_round(pass& in, int round);
+    /// One round: deliver, average, evaluate (the result of the evaluation is made elsewhere). Its stages play beside
+    /// it, so that it can close a round that they have not ended.
+    task<> play_round(pass& in, const round_plan&);
+    /// A stage of one of its chains, in a round.
+    task<> train(pass& in, stage_role& stage, const round_plan&);
 
 private:
     /// Sends every client of its clusters the modules that it tunes.
-    void deliver(pass& in);
-    std::int64_t clusters() const;
+    void deliver(pass& in, const round_plan&);
     /// What a node's stages need of the model, concatenated in the order of its stages.
     tensor_view modules_for(const std::vector<const stage_seat*>& seats) const;
 };

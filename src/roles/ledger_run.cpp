@@ -1,9 +1,9 @@
 #include "roles/ledger_run.hpp"
 
 #include "model/shape_stage.hpp"
-#include "runtime/ledger_pass.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 #include <tuple>
@@ -41,10 +41,14 @@ std::vector<std::uint64_t> resident_bytes(const deployment& deploy) {
     return bytes;
 }
 
-/// Orders events by start and forgets causes.
+/// Orders events by start and forgets causes, and what never began.
 void append_sorted(const std::vector<ledger_event>& events, std::vector<event_row>& out) {
-    std::vector<std::size_t> order(events.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        if (!events[i].dropped) {
+            order.push_back(i);
+        }
+    }
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return events[a].start_s < events[b].start_s; });
     for (const auto index : order) {
@@ -52,9 +56,15 @@ void append_sorted(const std::vector<ledger_event>& events, std::vector<event_ro
     }
 }
 
+double total_j(const node_account& account) {
+    return account.sense_j + account.compute_j + account.transmit_j + account.receive_j + account.idle_j +
+           account.sleep_j;
+}
+
 } // namespace
 
 void round_decisions::write(byte_writer& out) const {
+    out.put(takes_part);
     out.put(averages);
     out.put(static_cast<std::uint64_t>(exchanges.size()));
     for (const auto& one : exchanges) {
@@ -67,6 +77,7 @@ void round_decisions::write(byte_writer& out) const {
 
 round_decisions round_decisions::read(byte_reader& in) {
     round_decisions out;
+    out.takes_part = in.get_list<std::uint8_t>();
     out.averages = in.get_list<std::uint32_t>();
     for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
         decided_exchange one;
@@ -91,6 +102,7 @@ ledger_run::ledger_run(const deployment& deploy, std::vector<int> rank_of)
     , resident_bytes_(resident_bytes(deploy)) {
     for (const auto& node : deploy.net.nodes) {
         ledger_.add_node(node.device);
+        battery_j_.push_back(node.device.battery_j);
     }
     add_links();
 }
@@ -151,11 +163,16 @@ int ledger_run::wave_of(int cluster) const { return cluster / deploy_.scene->run
 
 round_forecast ledger_run::play(int round) {
     round_forecast out;
-    cast_.begin_round();
     draw_channels(static_cast<std::uint32_t>(round));
+    std::vector<std::int64_t> batches;
+    for (const auto& plan : deploy_.plans) {
+        batches.push_back(plan.batches_a_round);
+    }
+    round_plan plan{round, draw_dropouts(*deploy_.scene, deploy_.net, batches, round)};
+    out.decisions.takes_part.assign(deploy_.net.clusters.size(), 0);
     std::vector<placed_exchange> exchanges;
     for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(deploy_.net.edges); ++edge) {
-        play_edge(edge, round, out, exchanges);
+        play_edge(edge, plan, out, exchanges);
     }
     // Stable: messages that start at the same time stay in the order of sending.
     std::stable_sort(exchanges.begin(), exchanges.end(), [](const placed_exchange& a, const placed_exchange& b) {
@@ -172,55 +189,190 @@ round_forecast ledger_run::play(int round) {
     return out;
 }
 
-void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out,
-                           std::vector<placed_exchange>& exchanges) {
-    ledger_.begin_round(static_cast<std::uint32_t>(round), clocks_[edge]);
-    ledger_pass pass(ledger_, names_of(deploy_.net),
-                     {{edge, {deploy_.contributors[edge].size(), deploy_.tunable_elements}}});
+/// An edge's round in the ledger.
+struct ledger_run::edge_round {
+    std::uint32_t edge = 0;
+    double start_s = 0, end_s = 0;
+    std::int64_t last = -1; ///< The event with which it ended.
+    round_closing closing;
+    std::vector<std::uint32_t> members;
+    std::vector<memory_account> memory; ///< By member.
+    std::vector<sent_message> between_ranks;
+    std::map<int, std::vector<double>> batch_starts; ///< By cluster.
+};
+
+average_expectation ledger_run::expectation_of(std::uint32_t edge, const round_plan& plan) const {
+    const auto& rule = deploy_.scene->round;
+    average_expectation expected;
+    expected.elements = deploy_.tunable_elements;
+    expected.clusters_wanted = deploy_.net.clusters.size() + 1;
+    if (rule.wait == wait_kind::fraction) {
+        const auto wanted = rule.fraction * static_cast<double>(deploy_.clusters_of(edge));
+        constexpr double rounding = 1e-9; // 0.8 of five clusters are four
+        expected.clusters_wanted = static_cast<std::size_t>(std::max(1.0, std::ceil(wanted - rounding)));
+    } else if (rule.wait == wait_kind::deadline) {
+        expected.deadline_s = clocks_[edge] + rule.deadline_s;
+    }
+    for (std::size_t c = 0; c < deploy_.chains.size(); ++c) {
+        if (deploy_.net.clusters[c].edge == static_cast<int>(edge) && plan.fates[c].plays) {
+            expected.contributions[static_cast<int>(c)] =
+                static_cast<std::size_t>(std::count_if(deploy_.chains[c].begin(), deploy_.chains[c].end(),
+                                                       [](const stage_seat& seat) { return seat.spec.trainable(); }));
+        }
+    }
+    return expected;
+}
+
+ledger_run::edge_round ledger_run::play_once(std::uint32_t edge, const round_plan& plan) {
+    edge_round out;
+    out.edge = edge;
+    out.start_s = clocks_[edge];
+    cast_.begin_round();
+    ledger_.begin_round(static_cast<std::uint32_t>(plan.round), out.start_s);
+    ledger_pass pass(ledger_, names_of(deploy_.net), {{edge, expectation_of(edge, plan)}});
     if (!deploy_.scene->link.charge_gradients) {
         pass.leave_gradients_uncharged();
     }
-    std::vector<sent_message> between_ranks;
     if (!rank_of_.empty()) {
-        pass.record([&](const channel& route) { return rank_of_[route.from] != rank_of_[route.to]; }, between_ranks);
+        pass.record([&](const channel& route) { return rank_of_[route.from] != rank_of_[route.to]; },
+                    out.between_ranks);
     }
-    auto& edge_player = cast_.edges()[edge];
-    pass.spawn(edge, edge_player.play_round(pass, round));
-    std::vector<std::uint32_t> members{edge};
+    const auto plays = [&](int cluster) { return plan.fates[static_cast<std::size_t>(cluster)].plays; };
+    auto& player = cast_.edges()[edge];
+    pass.spawn(edge, player.play_round(pass, plan));
+    for (auto& stage : player.stages) {
+        if (plays(stage.seat->cluster)) {
+            pass.spawn(edge, player.train(pass, stage, plan));
+        }
+    }
+    out.members.push_back(edge);
     for (auto& client : cast_.clients()) {
-        if (deploy_.net.nodes[client.me.node].edge == static_cast<int>(edge)) {
-            pass.spawn(client.me.node, client.play_round(pass, round));
-            members.push_back(client.me.node);
+        const auto& who = deploy_.net.nodes[client.me.node];
+        if (who.edge == static_cast<int>(edge)) {
+            out.members.push_back(client.me.node);
+            if (plays(who.cluster)) {
+                pass.spawn(client.me.node, client.play_round(pass, plan));
+            }
         }
     }
     pass.run();
+    out.last = player.me.cause;
+    out.end_s = out.last < 0 ? out.start_s : ledger_.events()[static_cast<std::size_t>(out.last)].arrival_s;
+    out.closing = pass.closing(edge);
+    for (const auto& [cluster, when] : out.closing.lost) {
+        for (const auto node : plan.fates[static_cast<std::size_t>(cluster)].lost) {
+            ledger_.switch_off(node, when);
+        }
+    }
+    for (const auto member : out.members) {
+        out.memory.push_back(pass.memory(member));
+        const auto& who = deploy_.net.nodes[member];
+        if (who.cluster >= 0 && who.member == 0) {
+            out.batch_starts[who.cluster] = pass.batch_starts(who.cluster);
+        }
+        if (battery_j_[member] <= 0.0) {
+            ledger_.switch_off(member, out.start_s);
+        }
+    }
+    ledger_.close_round(out.members, out.end_s);
+    return out;
+}
 
+/// The client whose battery is empty first, if there is one, loses its cluster at the next batch boundary: enters that
+/// into the plan. What a device draws is taken to be drawn at the end of each event; idle power runs all the time.
+bool ledger_run::find_empty_battery(const edge_round& played, round_plan& plan) const {
+    double first = never;
+    std::uint32_t who = 0;
+    for (const auto member : played.members) {
+        const double left = battery_j_[member];
+        if (left <= 0.0 || total_j(ledger_.account(member)) <= left) {
+            continue;
+        }
+        std::vector<std::pair<double, double>> draws; // when, J
+        for (const auto& event : ledger_.events()) {
+            if (!event.dropped) {
+                if (const double joules = ledger_.drawn_by(event, member); joules > 0.0) {
+                    draws.emplace_back(event.end_s, joules);
+                }
+            }
+        }
+        std::sort(draws.begin(), draws.end());
+        double drawn = 0.0;
+        for (const auto& [when, joules] : draws) {
+            drawn += joules;
+            if (drawn + (when - played.start_s) * ledger_.device(member).idle_power_w > left) {
+                if (when < first) {
+                    first = when;
+                    who = member;
+                }
+                break;
+            }
+        }
+    }
+    if (first == never) {
+        return false;
+    }
+    const auto cluster = deploy_.net.nodes[who].cluster;
+    const auto& starts = played.batch_starts.at(cluster);
+    const auto begun = std::upper_bound(starts.begin(), starts.end(), first) - starts.begin();
+    auto& fate = plan.fates[static_cast<std::size_t>(cluster)];
+    if (fate.stops_before && *fate.stops_before <= begun) {
+        return false; // it is lost by then anyway
+    }
+    fate.lose(who, begun);
+    return true;
+}
+
+void ledger_run::play_edge(std::uint32_t edge, round_plan& plan, round_forecast& out,
+                           std::vector<placed_exchange>& exchanges) {
+    for (const auto& member : deploy_.net.nodes) { // clients that have been without power since an earlier round
+        const auto node = static_cast<std::size_t>(&member - deploy_.net.nodes.data());
+        if (member.edge == static_cast<int>(edge) && member.cluster >= 0 && battery_j_[node] <= 0.0) {
+            plan.fates[static_cast<std::size_t>(member.cluster)].plays = false;
+        }
+    }
+    auto played = play_once(edge, plan);
+    while (find_empty_battery(played, plan)) { // what happened before that does not change: play the round again
+        played = play_once(edge, plan);
+    }
+    clocks_[edge] = played.end_s;
+    for (const auto member : played.members) {
+        battery_j_[member] = std::max(0.0, battery_j_[member] - total_j(ledger_.account(member)));
+    }
+    report(played, plan, out, exchanges);
+}
+
+void ledger_run::report(const edge_round& played, const round_plan& plan, round_forecast& out,
+                        std::vector<placed_exchange>& exchanges) {
     const auto& events = ledger_.events();
-    const auto last = edge_player.me.cause;
-    const double start = clocks_[edge];
-    const double end = last < 0 ? start : events[static_cast<std::size_t>(last)].arrival_s;
-    clocks_[edge] = end;
-    ledger_.close_round(members, end);
-    for (auto& sent : between_ranks) {
+    const auto edge = played.edge;
+    const auto& done = played.closing.done;
+    for (const int cluster : done) {
+        out.decisions.takes_part[static_cast<std::size_t>(cluster)] = 1;
+    }
+    for (const auto& sent : played.between_ranks) {
+        // The tensor pass plays nothing of a cluster that comes to nothing.
+        const auto& from = deploy_.net.nodes[sent.route.from];
+        const auto& to = deploy_.net.nodes[sent.route.to];
+        if (!done.contains(sent.cluster >= 0 ? sent.cluster : std::max(from.cluster, to.cluster))) {
+            continue;
+        }
         const double begin = sent.event < 0 ? sent.sent_at : events[static_cast<std::size_t>(sent.event)].start_s;
         // Delivery comes first: it waits for nothing, and everything for it.
         const int wave = sent.cluster < 0 ? -1 : wave_of(sent.cluster);
-        exchanges.push_back({wave, begin - start, false, {sent.route, std::move(sent.shape), -1}});
+        exchanges.push_back({wave, begin - played.start_s, false, {sent.route, sent.shape, -1}});
     }
-    int last_wave = 0;
-    for (std::size_t c = 0; c < deploy_.net.clusters.size(); ++c) {
-        if (deploy_.net.clusters[c].edge == static_cast<int>(edge)) {
-            last_wave = std::max(last_wave, wave_of(static_cast<int>(c)));
-        }
+    if (!done.empty()) {
+        exchanges.push_back(
+            {wave_of(*done.rbegin()), played.end_s - played.start_s, true, {{}, {}, static_cast<int>(edge)}});
     }
-    exchanges.push_back({last_wave, end - start, true, {{}, {}, static_cast<int>(edge)}});
 
     round_row row;
     row.edge = edge;
-    row.round = static_cast<std::uint32_t>(round);
-    row.latency_s = end - start;
-    row.end_s = end;
-    const auto path = trace_back(events, last, edge);
+    row.round = static_cast<std::uint32_t>(plan.round);
+    row.latency_s = played.end_s - played.start_s;
+    row.end_s = played.end_s;
+    const auto path = trace_back(events, played.last, edge);
     row.delivery_s = path.delivery_s;
     row.sensing_s = path.sensing_s;
     row.compute_s = path.compute_s;
@@ -228,18 +380,31 @@ void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out,
     row.cs_smashed_s = path.cs_smashed_s;
     row.upload_s = path.upload_s;
     row.edge_s = path.edge_s;
+    row.wait_s = path.wait_s;
+    row.clusters_done = static_cast<std::uint32_t>(done.size());
+    row.clusters_lost = static_cast<std::uint32_t>(played.closing.lost.size());
+    row.clusters_cut = static_cast<std::uint32_t>(deploy_.clusters_of(edge)) - row.clusters_done - row.clusters_lost;
     for (std::size_t c = 0; c < deploy_.plans.size(); ++c) {
         if (deploy_.net.clusters[c].edge == static_cast<int>(edge)) {
-            row.samples += static_cast<std::uint64_t>(deploy_.plans[c].samples_in_round(round));
+            row.clusters_lost += plan.fates[c].plays ? 0U : 1U;
+            row.clusters_cut -= plan.fates[c].plays ? 0U : 1U;
         }
     }
-    for (const auto& event : events) {
-        const auto link = static_cast<std::size_t>(event.link);
-        row.bytes[link] += event.bytes;
-        row.airtime_hz_s[link] += event.airtime_hz_s;
+    for (const int cluster : done) {
+        row.samples +=
+            static_cast<std::uint64_t>(deploy_.plans[static_cast<std::size_t>(cluster)].samples_in_round(plan.round));
     }
-    for (const auto member : members) {
+    for (const auto& event : events) {
+        if (!event.dropped) {
+            const auto link = static_cast<std::size_t>(event.link);
+            row.bytes[link] += event.bytes;
+            row.airtime_hz_s[link] += event.airtime_hz_s;
+        }
+    }
+    for (std::size_t i = 0; i < played.members.size(); ++i) {
+        const auto member = played.members[i];
         const auto& account = ledger_.account(member);
+        const auto& who = deploy_.net.nodes[member];
         node_row node;
         node.node = member;
         node.round = row.round;
@@ -251,14 +416,21 @@ void ledger_run::play_edge(std::uint32_t edge, int round, round_forecast& out,
         node.receive_j = account.receive_j;
         node.idle_j = account.idle_j;
         node.sleep_j = account.sleep_j;
+        node.battery_j = battery_j_[member];
         node.bytes_sent = account.bytes_sent;
         node.bytes_received = account.bytes_received;
-        node.temporary_bytes = pass.memory(member).peak;
+        node.temporary_bytes = played.memory[i].peak;
         node.total_bytes = resident_bytes_[member] + node.temporary_bytes;
-        const auto& who = deploy_.net.nodes[member];
-        if (who.cluster >= 0 && who.member == 0) {
-            node.samples = static_cast<std::uint64_t>(
-                deploy_.plans[static_cast<std::size_t>(who.cluster)].samples_in_round(round));
+        if (who.cluster >= 0) {
+            const auto& fate = plan.fates[static_cast<std::size_t>(who.cluster)];
+            const bool lost = !fate.plays || played.closing.lost.contains(who.cluster);
+            node.outcome = done.contains(who.cluster) ? cluster_outcome::done
+                           : lost                     ? cluster_outcome::lost
+                                                      : cluster_outcome::cut;
+            if (who.member == 0 && done.contains(who.cluster)) {
+                node.samples = static_cast<std::uint64_t>(
+                    deploy_.plans[static_cast<std::size_t>(who.cluster)].samples_in_round(plan.round));
+            }
         }
         (member == edge ? row.edge_flops : row.client_flops) += account.flops;
         row.energy_j += node.total_j();

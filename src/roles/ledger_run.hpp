@@ -5,6 +5,7 @@
 #include "metrics/rows.hpp"
 #include "network/interference.hpp"
 #include "roles/cast.hpp"
+#include "runtime/ledger_pass.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -20,7 +21,8 @@ struct decided_exchange {
 
 /// What the tensor pass has to obey.
 struct round_decisions {
-    std::vector<std::uint32_t> averages;     ///< Edges in the order in which their averages begin.
+    std::vector<std::uint8_t> takes_part;    ///< By cluster: its round ends in time, so it is played at all.
+    std::vector<std::uint32_t> averages;     ///< Edges with anything to average, in the order in which that begins.
     std::vector<decided_exchange> exchanges; ///< In the order in which ranks begin them (see ledger_run).
 
     void write(byte_writer&) const;
@@ -59,7 +61,12 @@ private:
         bool is_average = false;
         decided_exchange what;
     };
-    void play_edge(std::uint32_t edge, int round, round_forecast& out, std::vector<placed_exchange>& exchanges);
+    struct edge_round;
+    void play_edge(std::uint32_t edge, round_plan& plan, round_forecast& out, std::vector<placed_exchange>& exchanges);
+    edge_round play_once(std::uint32_t edge, const round_plan&);
+    bool find_empty_battery(const edge_round&, round_plan&) const;
+    void report(const edge_round&, const round_plan&, round_forecast& out, std::vector<placed_exchange>& exchanges);
+    average_expectation expectation_of(std::uint32_t edge, const round_plan&) const;
     int wave_of(int cluster) const;
     void add_links();
     std::unique_ptr<rate_model> radio_rate(const network_link&, std::uint32_t round) const;
@@ -72,6 +79,7 @@ private:
     interference interference_;
     cast cast_;
     std::vector<double> clocks_;
+    std::vector<double> battery_j_;             ///< By node: what is left.
     std::vector<std::uint64_t> resident_bytes_; ///< By node: weights, tunables, gradients, optimiser state.
 };
 

@@ -39,15 +39,21 @@ bool stage_role::labels_travel_to(std::size_t position) const {
     return position > 0 && position < chain().size() && chain().back().node != chain().front().node;
 }
 
-task<> stage_role::train_round(pass& in, int round) {
+task<> stage_role::train_round(pass& in, const round_plan& round) {
     co_await in.enter(me);
-    const auto count = plan().batches_a_round;
+    const auto stop = round.fates[static_cast<std::size_t>(seat->cluster)].stops_before;
+    const auto whole = plan().batches_a_round, count = stop.value_or(whole);
     for (std::int64_t i = 0; i < count; ++i) {
-        const auto index = (round - 1) * count + i;
+        const auto index = (round.round - 1) * whole + i;
         const auto batch = plan().batch_at(index);
-        co_await train_batch(in, batch, deploy->learning_rate(seat->cluster, index), i + 1 == count);
+        if (first()) {
+            in.begin_batch(me);
+        }
+        co_await train_batch(in, batch, deploy->learning_rate(seat->cluster, index), i + 1 == count && !stop);
     }
-    if (seat->spec.trainable()) {
+    if (stop && first()) {
+        in.abandon(me);
+    } else if (!stop && seat->spec.trainable()) {
         const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[seat->node].edge);
         in.contribute(me, {edge, seat->contribution, &seat->slices, executor->unload(), plan().samples});
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "roles/deployment.hpp"
+#include "roles/round_plan.hpp"
 #include "runtime/pass.hpp"
 
 #include <vector>
@@ -35,8 +36,8 @@ struct stage_role {
     const std::vector<stage_seat>& chain() const { return deploy->chains[static_cast<std::size_t>(seat->cluster)]; }
     const cluster_plan& plan() const { return deploy->plans[static_cast<std::size_t>(seat->cluster)]; }
 
-    /// Trains on all batches of the round and gives the tuned modules to the average.
-    task<> train_round(pass& in, int round);
+    /// Trains on all batches of the round and gives the tuned modules to the average, unless its cluster stops before.
+    task<> train_round(pass& in, const round_plan&);
 
 private:
     task<> train_batch(pass& in, micro_batch batch, double learning_rate, bool last_of_round);

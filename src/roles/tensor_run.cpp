@@ -80,12 +80,18 @@ std::vector<exchange> tensor_run::exchanges_of(const round_decisions& decisions)
 void tensor_run::begin(int round, const round_decisions& decisions) {
     network_.expect(exchanges_of(decisions));
     cast_.begin_round();
+    round_ = {round, std::vector<cluster_fate>(deploy_.net.clusters.size())};
+    for (std::size_t cluster = 0; cluster < round_.fates.size(); ++cluster) {
+        round_.fates[cluster].plays = decisions.takes_part[cluster] != 0;
+    }
+    const auto plays = [&](int cluster) { return round_.fates[static_cast<std::size_t>(cluster)].plays; };
     tensor_pass::settings plan;
     plan.rank_of = rank_of_;
     for (const auto& node : deploy_.net.nodes) {
         plan.names.push_back(node.name);
     }
     plan.strands = strands_;
+    std::erase_if(plan.strands, [&](const auto& entry) { return !plays(entry.first); });
     plan.active_clusters = static_cast<std::size_t>(deploy_.scene->runtime.active_clusters);
     plan.idle = hooks_.idle;
     plan.note = hooks_.note;
@@ -100,17 +106,26 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
         }
         for (const auto& seated : cast_.executors()) {
             const auto owner = deploy_.net.nodes[seated.seat->node].edge;
-            average.local_contributions += owner == static_cast<int>(edge) && seated.seat->spec.trainable() ? 1U : 0U;
+            const bool contributes =
+                owner == static_cast<int>(edge) && seated.seat->spec.trainable() && plays(seated.seat->cluster);
+            average.local_contributions += contributes ? 1U : 0U;
         }
         plan.averages.push_back(std::move(average));
     }
 
     pass_ = std::make_unique<tensor_pass>(network_, std::move(plan), backlog_);
     for (auto& edge : cast_.edges()) {
-        pass_->spawn(edge.play_round(*pass_, round));
+        pass_->spawn(edge.play_round(*pass_, round_));
+        for (auto& stage : edge.stages) {
+            if (plays(stage.seat->cluster)) {
+                pass_->spawn(edge.train(*pass_, stage, round_));
+            }
+        }
     }
     for (auto& client : cast_.clients()) {
-        pass_->spawn(client.play_round(*pass_, round));
+        if (plays(deploy_.net.nodes[client.me.node].cluster)) {
+            pass_->spawn(client.play_round(*pass_, round_));
+        }
     }
     averaged_ = decisions.averages;
     pass_->start();

@@ -67,6 +67,7 @@ private:
     tensor_pass::backlog_type backlog_;
     std::unique_ptr<tensor_pass> pass_; ///< Of the round under way.
     std::vector<std::uint32_t> averaged_;
+    round_plan round_; ///< Under way; roles refer to it.
 };
 
 } // namespace gaisnet

@@ -43,8 +43,17 @@ ledger_pass::ledger_pass(ledger& accounts, std::vector<std::string> names,
     , queue_(accounts.queue())
     , names_(std::move(names))
     , memory_(names_.size()) {
-    for (const auto& [edge, expected] : averages) {
-        averages_[edge].expected = expected;
+    for (auto& [edge, expected] : averages) {
+        auto& state = averages_[edge];
+        state.expected = std::move(expected);
+        if (state.expected.deadline_s < never) {
+            state.deadline =
+                queue_.schedule(state.expected.deadline_s, edge,
+                                {[](void* self, std::uint64_t which) {
+                                     static_cast<ledger_pass*>(self)->reach_deadline(static_cast<std::uint32_t>(which));
+                                 },
+                                 this, edge});
+        }
     }
 }
 
@@ -72,8 +81,11 @@ void ledger_pass::run() {
         if (role.done()) {
             role.result();
         } else {
-            stuck = true;
+            stuck = stuck || !cut_;
         }
+    }
+    for (const auto& [edge, state] : averages_) {
+        stuck = stuck || state.waiting;
     }
     if (stuck) {
         report_stuck();
@@ -89,9 +101,15 @@ void ledger_pass::report_stuck() const {
     }
     for (const auto& [edge, state] : averages_) {
         if (state.waiting) {
-            text += "\n  " + names_[state.waiting->who().node] + " waits for " +
-                    std::to_string(state.expected.contributions - state.arrived) + " of " +
-                    std::to_string(state.expected.contributions) + " contributions to its average";
+            for (const auto& [cluster, expected] : state.expected.contributions) {
+                const auto arrived = state.arrived.find(cluster);
+                const auto missing = expected - (arrived == state.arrived.end() ? 0 : arrived->second);
+                if (missing > 0) {
+                    text += "\n  " + names_[state.waiting->who().node] + " waits for " + std::to_string(missing) +
+                            " of " + std::to_string(expected) + " contributions of cluster number " +
+                            std::to_string(cluster);
+                }
+            }
         }
     }
     throw runtime_failure(text);
@@ -186,16 +204,17 @@ void ledger_pass::computed(operation& op) {
 }
 
 bool ledger_pass::begin_average(operation& op, const average_request& request) {
-    auto& state = averages_[request.edge];
-    op.result = tensor_view::shape_only({state.expected.elements});
-    if (state.arrived < state.expected.contributions) {
-        state.waiting = &op;
+    auto& state = averages_.at(request.edge);
+    state.waiting = &op;
+    if (!state.closed && state.expected.contributions.empty()) {
+        queue_.cancel(state.deadline);
+        state.closed = true;
+    }
+    if (!state.closed) {
         return false;
     }
-    if (state.cause >= 0) {
-        op.who().cause = state.cause;
-    }
-    return true;
+    state.waiting = nullptr;
+    return true; // nobody has anything to contribute: an empty round
 }
 
 void ledger_pass::send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor) {
@@ -252,31 +271,80 @@ void ledger_pass::deliver(std::uint64_t message) {
 
 void ledger_pass::contribute(actor& from, contribution given) {
     if (from.node == given.edge) {
-        contributed(given.edge, from.cause); // the edge's own stage has nothing to send
+        contributed(given.edge, from.cluster, from.cause); // the edge's own stage has nothing to send
         return;
     }
     const channel route{from.node, given.edge, message_kind::modules};
     const auto number = messages_.size();
     const auto bytes = given.modules.bytes();
-    messages_.push_back({route, {}, -1, bytes});
+    messages_.push_back({route, {}, -1, bytes, from.cluster});
     messages_[number].event =
         ledger_.transfer(from.node, std::span(&given.edge, 1), event_kind::send_modules_up, bytes, from.cause, {},
                          {{[](void* self, std::uint64_t index) {
                                auto& here = *static_cast<ledger_pass*>(self);
-                               here.contributed(here.messages_[index].route.to, here.messages_[index].event);
+                               const auto& message = here.messages_[index];
+                               here.contributed(message.route.to, message.cluster, message.event);
                            },
                            this, number}});
 }
 
-void ledger_pass::contributed(std::uint32_t edge, std::int64_t cause) {
+void ledger_pass::contributed(std::uint32_t edge, int cluster, std::int64_t cause) {
     auto& state = averages_[edge];
-    ++state.arrived;
     state.cause = cause;
-    if (state.arrived == state.expected.contributions && state.waiting) {
-        operation& edge_waits = *std::exchange(state.waiting, nullptr);
-        edge_waits.who().cause = cause;
-        resume(edge_waits);
+    if (++state.arrived[cluster] == state.expected.contributions.at(cluster)) {
+        state.closing.done.insert(cluster);
+        close_if_settled(edge);
     }
+}
+
+void ledger_pass::abandon(actor& start_point) {
+    for (auto& [edge, state] : averages_) {
+        if (state.expected.contributions.contains(start_point.cluster)) {
+            state.closing.lost[start_point.cluster] = queue_.now();
+            state.cause = start_point.cause;
+            close_if_settled(edge);
+        }
+    }
+}
+
+void ledger_pass::close_if_settled(std::uint32_t edge) {
+    const auto& state = averages_[edge];
+    const auto& closing = state.closing;
+    if (closing.done.size() >= state.expected.clusters_wanted ||
+        closing.done.size() + closing.lost.size() == state.expected.contributions.size()) {
+        close(edge);
+    }
+}
+
+void ledger_pass::reach_deadline(std::uint32_t edge) {
+    auto& state = averages_[edge];
+    state.deadline = event_queue::no_ticket;
+    const double since =
+        state.cause < 0 ? ledger_.round_start_s() : ledger_.events()[static_cast<std::size_t>(state.cause)].arrival_s;
+    state.cause = ledger_.wait(edge, since, state.cause);
+    close(edge);
+}
+
+/// What has not ended is cut: the edge goes on alone.
+void ledger_pass::close(std::uint32_t edge) {
+    auto& state = averages_[edge];
+    if (state.closed) {
+        return;
+    }
+    state.closed = true;
+    queue_.cancel(std::exchange(state.deadline, event_queue::no_ticket));
+    if (state.closing.done.size() < state.expected.contributions.size()) {
+        ensure(averages_.size() == 1, "only one edge plays when a round is cut");
+        ledger_.cut();
+        cut_ = true;
+    }
+    ensure(state.waiting, "an edge waits for its average from the start of the round");
+    auto& edge_waits = *std::exchange(state.waiting, nullptr);
+    if (!state.closing.done.empty()) {
+        edge_waits.result = tensor_view::shape_only({state.expected.elements});
+    }
+    edge_waits.who().cause = state.cause;
+    resume(edge_waits);
 }
 
 } // namespace gaisnet

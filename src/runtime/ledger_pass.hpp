@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,16 @@ namespace gaisnet {
 
 /// What an edge's average waits for.
 struct average_expectation {
-    std::size_t contributions = 0;
-    std::int64_t elements = 0; ///< Of the domain model.
+    std::map<int, std::size_t> contributions; ///< By cluster that plays.
+    std::int64_t elements = 0;                ///< Of the domain model.
+    std::size_t clusters_wanted = 0; ///< It closes when as many have ended; more than there are: when all have.
+    double deadline_s = never;       ///< It closes at this time at the latest.
+};
+
+/// How an edge's round was closed.
+struct round_closing {
+    std::set<int> done;         ///< Clusters whose contributions all came in time.
+    std::map<int, double> lost; ///< Clusters that gave up, and when.
 };
 
 /// A message that was sent in a round: its shape, and when it started on its link.
@@ -37,6 +46,7 @@ struct memory_account {
 /// smallest (virtual time, node, sequence) goes on. One object a round; single-threaded and deterministic.
 class ledger_pass final : public pass {
 public:
+    /// \param averages of one edge, when it may close before all have ended: that ends everything else.
     ledger_pass(ledger& accounts, std::vector<std::string> names,
                 std::map<std::uint32_t, average_expectation> averages);
 
@@ -51,11 +61,16 @@ public:
     void run();
 
     const memory_account& memory(std::uint32_t node) const { return memory_[node]; }
+    const round_closing& closing(std::uint32_t edge) const { return averages_.at(edge).closing; }
+    /// When the start point of a cluster began with each batch.
+    const std::vector<double>& batch_starts(int cluster) { return batch_starts_[cluster]; }
 
     using pass::send;
     void send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor) override;
     void contribute(actor& from, contribution) override;
     void leave(actor&) override {}
+    void begin_batch(actor& who) override { batch_starts_[who.cluster].push_back(queue_.now()); }
+    void abandon(actor&) override;
     bool begin(operation&) override;
 
 private:
@@ -72,12 +87,16 @@ private:
         tensor_view tensor;
         std::int64_t event = -1;
         std::uint64_t bytes = 0;
+        int cluster = -1; ///< Of a contribution.
     };
     struct average_state {
         average_expectation expected;
-        std::size_t arrived = 0;
-        std::int64_t cause = -1;
+        std::map<int, std::size_t> arrived; ///< Contributions by cluster.
+        round_closing closing;
+        std::int64_t cause = -1; ///< The last contribution.
+        bool closed = false;
         operation* waiting = nullptr;
+        event_queue::ticket deadline = event_queue::no_ticket;
     };
 
     bool begin_recv(operation&, const recv_request&);
@@ -85,7 +104,10 @@ private:
     bool begin_average(operation&, const average_request&);
     void computed(operation&);
     void deliver(std::uint64_t message);
-    void contributed(std::uint32_t edge, std::int64_t cause);
+    void contributed(std::uint32_t edge, int cluster, std::int64_t cause);
+    void close_if_settled(std::uint32_t edge);
+    void reach_deadline(std::uint32_t edge);
+    void close(std::uint32_t edge);
     void grow(std::uint32_t node, std::uint64_t bytes, std::uint64_t passing = 0);
     void shrink(std::uint32_t node, std::uint64_t bytes) { memory_[node].current -= bytes; }
     void hold(actor& reader, message_kind, std::uint64_t bytes);
@@ -103,6 +125,8 @@ private:
     std::vector<std::pair<std::uint32_t, task<>>> roles_;
     trampoline trampoline_;
     bool charge_gradients_ = true;
+    bool cut_ = false; ///< A round was closed before all had ended.
+    std::map<int, std::vector<double>> batch_starts_;
     std::function<bool(const channel&)> recorded_;
     std::vector<sent_message>* log_ = nullptr;
 };

@@ -107,6 +107,10 @@ public:
     virtual void contribute(actor& from, contribution) = 0;
     /// This strand has no more work in its cluster this round (see enter).
     virtual void leave(actor&) = 0;
+    /// A start point begins with a batch.
+    virtual void begin_batch(actor&) {}
+    /// A start point gives its cluster's round up: a client is lost, and no upload will come.
+    virtual void abandon(actor&) = 0;
 
     operation recv(actor& me, std::uint32_t from, message_kind kind) {
         return {*this, me, recv_request{{from, me.node, kind}}};
@@ -118,7 +122,8 @@ public:
     /// Charges work that the emulation does elsewhere or not at all.
     operation charge(actor& me, compute_cost cost) { return {*this, me, compute_request{cost, nullptr, {}}}; }
     operation sense(actor& me, std::int64_t samples) { return {*this, me, sense_request{samples}}; }
-    /// Waits for all contributions to the edge's average; the domain model, float32 [elements].
+    /// Waits until the edge closes its round; the average of what has come, float32 [elements], or an empty tensor when
+    /// nobody has ended in time.
     operation average(actor& me, std::uint32_t edge) { return {*this, me, average_request{edge}}; }
     /// Waits until the actor's cluster may have batches in flight on this rank.
     operation enter(actor& me) { return {*this, me, enter_request{}}; }

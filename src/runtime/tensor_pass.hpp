@@ -64,6 +64,7 @@ public:
     void send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor) override;
     void contribute(actor& from, contribution) override;
     void leave(actor&) override;
+    void abandon(actor&) override {} ///< Clusters that come to nothing are not played.
     bool begin(operation&) override;
 
 private:
