@@ -1,8 +1,10 @@
 #include "commands.hpp"
 
 #include "backbone.hpp"
+#include "base/version.hpp"
 #include "config/network_file.hpp"
 #include "metrics/report.hpp"
+#include "planning/forecast.hpp"
 #include "roles/ledger_run.hpp"
 #include "setup.hpp"
 
@@ -14,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <optional>
 
 namespace gaisnet {
 
@@ -34,6 +37,25 @@ void write_network(const prepared_run& run) {
         throw usage_error("output " + run.scene->output + ": " + path.string() + " cannot be written");
     }
     fmt::print("network: {}, for network.file\n", path.string());
+}
+
+/// The results file of `plan`, which it writes when it is told where to.
+std::optional<recorder> results_file(const command_line& given, const prepared_run& run, session& here) {
+    if (given.command != "plan" || given.dry_run || given.values.at("output").source.starts_with("default")) {
+        return std::nullopt;
+    }
+    run_header header;
+    header.software_version = software_version;
+    header.git_version = git_version;
+    header.libraries = library_versions(here);
+    header.config = print_config(given.values);
+    header.identity = identity(given.values) + hashes_of_files(given.values);
+    header.seed = run.scene->seed;
+    header.clock = "virtual";
+    header.time_scale = 1.0;
+    header.command = given.command;
+    return recorder::create(run.scene->output, header, describe_nodes(*run.deploy, run.rank_of),
+                            describe_links(*run.deploy), {run.scene->overwrite, run.scene->events, {}});
 }
 
 } // namespace
@@ -61,26 +83,42 @@ exit_code plan(const command_line& given, session& here) {
     }
     const auto start = std::chrono::steady_clock::now();
     ledger_run ledger(*run.deploy);
-    std::vector<round_row> rows;
-    std::vector<node_row> nodes;
+    forecaster sums(*run.deploy);
+    auto file = results_file(given, run, here);
     for (int round = 1; round <= run.scene->train.rounds; ++round) {
         session::check_interrupt();
-        const auto forecast = ledger.play(round);
+        auto played = ledger.play(round);
         if (round == 1) {
-            check_memory(*run.deploy, forecast.nodes);
+            check_memory(*run.deploy, played.nodes);
         }
-        for (auto row : forecast.rounds) {
-            row.accuracy = row.loss = std::numeric_limits<double>::quiet_NaN(); // nothing is trained
-            rows.push_back(row);
+        for (auto& row : played.rounds) { // nothing is trained
+            row.accuracy = row.loss = row.train_accuracy = row.train_loss = std::numeric_limits<double>::quiet_NaN();
         }
-        nodes.insert(nodes.end(), forecast.nodes.begin(), forecast.nodes.end());
+        if (file) {
+            file->write_round({played.rounds, played.nodes, played.events, {}});
+        }
+        sums.add(played);
     }
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    auto summary = summarise(rows, nodes, describe_nodes(*run.deploy, run.rank_of));
+    const auto found = sums.take();
+    auto summary = summarise(found.rounds, found.nodes, describe_nodes(*run.deploy, run.rank_of));
     summary.planned = true;
     summary.stop_reason = fmt::format("train.rounds = {}", run.scene->train.rounds);
     summary.clock = "virtual";
+    if (file) {
+        file->finish(run_status::complete, summary.stop_reason, false);
+        summary.output = run.scene->output;
+    }
     fmt::print("{}", report(summary));
+    if (given.command == "plan") {
+        double energy = 0.0;
+        for (const auto& row : found.rounds) {
+            energy += row.energy_j;
+        }
+        fmt::print(
+            "\n{}\nBottleneck\n  {}\n\n{}", resource_tables(*run.deploy, found), bottleneck(*run.deploy, found),
+            sensitivity_table(summary.latency.total_s, energy, halve_each(*run.deploy, run.scene->train.rounds)));
+    }
     if (given.dry_run && given.command == "finetune") {
         fmt::print("as a Slurm job:\n{}\n", sbatch_line(given, *run.scene, run.ranks));
     }

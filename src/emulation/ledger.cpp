@@ -273,16 +273,21 @@ void ledger::close_round(std::span<const std::uint32_t> members, double end_s) {
     }
 }
 
-critical_path trace_back(const std::vector<ledger_event>& events, std::int64_t last, std::uint32_t edge) {
-    critical_path path;
-    if (last < 0) {
-        return path;
-    }
-    double until = events[static_cast<std::size_t>(last)].arrival_s;
+std::vector<critical_part> critical_parts(const std::vector<ledger_event>& events, std::int64_t last) {
+    std::vector<critical_part> parts;
+    double until = last < 0 ? 0.0 : events[static_cast<std::size_t>(last)].arrival_s;
     for (auto index = last; index >= 0; index = events[static_cast<std::size_t>(index)].cause) {
         const auto& event = events[static_cast<std::size_t>(index)];
-        const double part = until - event.start_s;
+        parts.push_back({index, until - event.start_s});
         until = event.start_s;
+    }
+    return parts;
+}
+
+critical_path trace_back(const std::vector<ledger_event>& events, std::int64_t last, std::uint32_t edge) {
+    critical_path path;
+    for (const auto& [index, part] : critical_parts(events, last)) {
+        const auto& event = events[static_cast<std::size_t>(index)];
         switch (event.kind) {
         case event_kind::sense: path.sensing_s += part; break;
         case event_kind::forward:

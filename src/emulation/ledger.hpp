@@ -128,6 +128,13 @@ private:
     double round_start_s_ = 0;
 };
 
+/// The events along the critical path, from `last` back to the start of the round, each with its part of the time.
+struct critical_part {
+    std::int64_t event = -1;
+    double seconds = 0;
+};
+std::vector<critical_part> critical_parts(const std::vector<ledger_event>&, std::int64_t last);
+
 /// Durations along the critical path from `last` back to the start of the round, by part; they add up to the time
 /// between. What the edge computes, also as a stage of a chain, is its part.
 struct critical_path {

@@ -60,6 +60,18 @@ private:
     std::shared_ptr<const rate_trace> trace_;
 };
 
+/// Another rate model, times a factor.
+class scaled_rate final : public rate_model {
+public:
+    scaled_rate(std::unique_ptr<rate_model> whole, double factor): whole_(std::move(whole)), factor_(factor) {}
+    double rate_at(double time) const override { return factor_ * whole_->rate_at(time); }
+    double next_change(double time) const override { return whole_->next_change(time); }
+
+private:
+    std::unique_ptr<rate_model> whole_;
+    double factor_;
+};
+
 /// The slowest of several links at each time: what all receivers of a multicast can follow.
 class slowest_rate final : public rate_model {
 public:

@@ -100,7 +100,7 @@ void latency_section(output out, const run_summary& summary) {
         {"delivery", parts.delivery_s},           {"sensing", parts.sensing_s},
         {"compute, clients", parts.compute_s},    {"smashed data, D2D", parts.d2d_s},
         {"smashed data, CS", parts.cs_smashed_s}, {"upload", parts.upload_s},
-        {"compute, edge", parts.edge_s},          {"waiting for the deadline", parts.wait_s},
+        {"compute, edge", parts.edge_s},          {"waiting for deadline", parts.wait_s},
     };
     for (const auto& [label, seconds] : entries) {
         line(out, std::string("  ") + label, quantity(seconds, "s"), share(seconds, parts.total_s));
@@ -180,6 +180,9 @@ run_summary summarise(std::span<const round_row> rounds, std::span<const node_ro
         auto& wall = wall_by_round[row.round];
         wall = std::max(wall, row.wall_s);
         summary.samples += row.samples;
+        summary.clusters_done += row.clusters_done;
+        summary.clusters_cut += row.clusters_cut;
+        summary.clusters_lost += row.clusters_lost;
         summary.client_flops += row.client_flops;
         summary.edge_flops += row.edge_flops;
         for (std::size_t i = 0; i < summary.bytes.size(); ++i) {
@@ -254,6 +257,11 @@ std::string report(const run_summary& summary) {
              ? fmt::format("counted up to convergence; {} were run", summary.lines.size())
              : "");
     line(out, "samples", std::to_string(summary.samples), "trained on, epochs counted");
+    if (summary.clusters_cut + summary.clusters_lost > 0) {
+        line(out, "rounds of clusters", std::to_string(summary.clusters_done),
+             fmt::format("in averages; {} cut at the close of a round, {} lost a client", summary.clusters_cut,
+                         summary.clusters_lost));
+    }
     if (!summary.planned) {
         fmt::format_to(out, "  {:<22}{}{}\n", "ended by", summary.stop_reason.empty() ? "-" : summary.stop_reason,
                        summary.converged ? "" : " (not converged)");

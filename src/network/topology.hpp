@@ -46,8 +46,9 @@ struct cluster {
 /// A directed link; made for every pair that the workflow can use.
 struct network_link {
     link_parameters parameters;
-    double rate_bit_s = 0; ///< When nobody shares its medium, without fading, at the start.
-    bool by_radio = false; ///< Its rate follows from radio; otherwise it is rate_bit_s, or a trace.
+    double rate_bit_s = 0;    ///< When nobody shares its medium, without fading, at the start.
+    double rate_factor = 1.0; ///< For what-if: on whatever its rate follows from.
+    bool by_radio = false;    ///< Its rate follows from radio; otherwise it is rate_bit_s, or a trace.
     std::shared_ptr<const rate_trace> trace;
     std::optional<std::size_t> medium;                            ///< Index of the medium that it shares.
     double distance_m = std::numeric_limits<double>::quiet_NaN(); ///< by_radio

@@ -115,7 +115,7 @@ void ledger_run::add_links() {
         if (one.share == share_kind::reuse) {
             media.push_back(&ledger_.add_medium(std::make_unique<reused_medium>(
                 queue_, [this](const sender& who, const reused_medium::senders& sending, double time) {
-                    return interference_.rate(who, sending, time);
+                    return interference_.rate(who, sending, time) * deploy_.net.links[who.index()].rate_factor;
                 })));
         } else {
             media.push_back(
@@ -128,23 +128,24 @@ void ledger_run::add_links() {
     auto* cs_radios =
         which == half_duplex_kind::cs || which == half_duplex_kind::all ? &ledger_.add_half_duplex_radios() : nullptr;
     for (const auto& link : deploy_.net.links) {
-        std::unique_ptr<rate_model> rate;
-        if (link.by_radio) {
-            rate = radio_rate(link, 0);
-        } else if (link.trace) {
-            rate = std::make_unique<traced_rate>(link.trace);
-        } else {
-            rate = std::make_unique<constant_rate>(link.rate_bit_s);
-        }
-        ledger_.add_link(link.parameters, std::move(rate), link.medium ? *media[*link.medium] : ledger_.exclusive(),
+        ledger_.add_link(link.parameters, rate_of(link, 0), link.medium ? *media[*link.medium] : ledger_.exclusive(),
                          link.parameters.kind == link_class::d2d ? d2d_radios : cs_radios);
     }
 }
 
-std::unique_ptr<rate_model> ledger_run::radio_rate(const network_link& link, std::uint32_t round) const {
+/// The rate of a link, in a round with its fading; round 0: without.
+std::unique_ptr<rate_model> ledger_run::rate_of(const network_link& link, std::uint32_t round) const {
     const auto& one = link.parameters;
-    return radio_map::rate(deploy_.net.radio, one.kind, *settings_of(*deploy_.scene, one.kind).radio, one.from, one.to,
-                           one.bandwidth_hz, round);
+    std::unique_ptr<rate_model> rate;
+    if (link.by_radio) {
+        rate = radio_map::rate(deploy_.net.radio, one.kind, *settings_of(*deploy_.scene, one.kind).radio, one.from,
+                               one.to, one.bandwidth_hz, round);
+    } else if (link.trace) {
+        rate = std::make_unique<traced_rate>(link.trace);
+    } else {
+        rate = std::make_unique<constant_rate>(link.rate_bit_s);
+    }
+    return link.rate_factor == 1.0 ? std::move(rate) : std::make_unique<scaled_rate>(std::move(rate), link.rate_factor);
 }
 
 /// Channels that fade are other ones in every round.
@@ -154,7 +155,7 @@ void ledger_run::draw_channels(std::uint32_t round) {
         const auto& link = deploy_.net.links[index];
         const auto& radio = settings_of(*deploy_.scene, link.parameters.kind).radio;
         if (link.by_radio && radio->fading != fading_kind::none) {
-            ledger_.set_rate(index, radio_rate(link, round));
+            ledger_.set_rate(index, rate_of(link, round));
         }
     }
 }
@@ -437,6 +438,10 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
         out.nodes.push_back(node);
     }
     out.rounds.push_back(row);
+    for (const auto& part : critical_parts(events, played.last)) {
+        const auto& event = events[static_cast<std::size_t>(part.event)];
+        out.critical.push_back({event.node, event.peer, event.link, event.kind, part.seconds});
+    }
     append_sorted(events, out.events);
 }
 

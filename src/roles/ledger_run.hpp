@@ -29,11 +29,20 @@ struct round_decisions {
     static round_decisions read(byte_reader&);
 };
 
+/// What one device or link contributes to the latency of its edge's round.
+struct critical_share {
+    std::uint32_t node = 0, peer = 0;
+    link_class link{};
+    event_kind kind{};
+    double seconds = 0;
+};
+
 /// One round as the ledger sees it, of all edges.
 struct round_forecast {
     std::vector<round_row> rounds; ///< By edge; without accuracy and loss.
     std::vector<node_row> nodes;
-    std::vector<event_row> events; ///< By edge, then by start.
+    std::vector<event_row> events;        ///< By edge, then by start.
+    std::vector<critical_share> critical; ///< By edge, from the end of its round backwards.
     round_decisions decisions;
 };
 
@@ -69,7 +78,7 @@ private:
     average_expectation expectation_of(std::uint32_t edge, const round_plan&) const;
     int wave_of(int cluster) const;
     void add_links();
-    std::unique_ptr<rate_model> radio_rate(const network_link&, std::uint32_t round) const;
+    std::unique_ptr<rate_model> rate_of(const network_link&, std::uint32_t round) const;
     void draw_channels(std::uint32_t round);
 
     const deployment& deploy_;
