@@ -45,6 +45,7 @@ struct verdict {
     bool requeue = false;
     bool interrupted = false;
     bool checkpoint = false;
+    bool late = false; ///< Real time was not kept, and fidelity is strict.
 };
 
 class finetuning {
@@ -76,6 +77,7 @@ public:
                          run_.deploy->total_weight(0), run_.deploy->validation_samples,
                          run_.scene->data.source == data_source::folder ? run_.scene->data.root : "procedural images");
         }
+        start_clock();
         make_players();
         replay();
         forecast_next(); // finds a stuck role network before anything is written or trained
@@ -85,6 +87,10 @@ public:
             const auto said = decide();
             if (said.checkpoint) {
                 save_checkpoint();
+            }
+            if (said.late) {
+                close(run_status::aborted, "real time was not kept");
+                throw error(exit_code::fidelity, late_message(), true);
             }
             if (said.interrupted) {
                 close(run_status::aborted, "interrupted");
@@ -138,6 +144,69 @@ private:
         return state;
     }
 
+    /// `clock = real`
+    void start_clock() {
+        const auto& scene = *run_.scene;
+        if (scene.clock != clock_kind::real) {
+            return;
+        }
+        const bool spin = here_.cores_suffice(scene.runtime.threads);
+        if (!spin && here_.root()) {
+            spdlog::warn("clock = real: there are more ranks than cores, so waits are not spun and end later");
+        }
+        clock_offset_ = here_.clock_offset();
+        clock_ = std::make_unique<pacer>(scene.time_scale, spin);
+    }
+
+    /// All ranks begin a round at one moment, which rank 0 chooses.
+    void agree_on_start() {
+        if (!clock_) {
+            return;
+        }
+        constexpr std::chrono::milliseconds ahead(2); // for the message to arrive
+        here_.network().barrier();
+        byte_writer out;
+        out.put((pacer::clock::now() + ahead).time_since_epoch().count());
+        auto bytes = out.take();
+        here_.network().broadcast(bytes, 0);
+        byte_reader in(bytes);
+        const pacer::clock::duration start(in.get<pacer::clock::rep>());
+        clock_->begin_round(pacer::clock::time_point(start - clock_offset_));
+    }
+
+    std::string late_message() const {
+        return fmt::format("real time was not kept: in round {} one message in a hundred was {} late or more, and "
+                           "fidelity.tolerance = {}: a larger time_scale, fewer ranks a core, or strict_fidelity = off "
+                           "is accepted",
+                           rounds_done(), quantity(round_late_s_, "s"), quantity(run_.scene->fidelity_tolerance, "s"));
+    }
+
+    /// Lateness of the round from all ranks, at rank 0.
+    std::vector<fidelity_row> collect_lateness(std::uint32_t round, double latency_s) {
+        std::vector<fidelity_row> rows;
+        std::vector<double> of_round;
+        if (!clock_) {
+            return rows;
+        }
+        while (pacer::clock::now() < clock_->due(latency_s)) { // what the edge does at the end takes its time, too
+            session::check_interrupt();
+            clock_->wait_until(clock_->due(latency_s), std::chrono::milliseconds(50));
+        }
+        byte_writer out;
+        out.put(tensors_->take_lateness());
+        for (const auto& part : here_.network().gather(out.take(), 0)) {
+            byte_reader in(part);
+            for (const auto& one : in.get_list<lateness>()) {
+                rows.push_back({round, one.route.from, one.route.to, name_of(one.route.kind), one.due_s, one.late_s,
+                                one.upstream_s, one.own_compute_s, one.neighbour_s, one.timer_s});
+                late_s_.push_back(one.late_s);
+                of_round.push_back(one.late_s);
+            }
+        }
+        round_late_s_ = quantile(std::move(of_round), 0.99);
+        return rows;
+    }
+
     void make_players() {
         const auto& scene = *run_.scene;
         const auto& deploy = *run_.deploy;
@@ -166,6 +235,7 @@ private:
         hooks.computed = [this] { show_progress(work_done_ + 1); };
         count_work();
         hooks.idle = session::check_interrupt;
+        hooks.clock = clock_.get();
         tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of, make, initial, std::move(hooks));
         evaluated_ = std::make_unique<tuned_vit>(backbone, deploy.method, deploy.classes);
         if (resume_from_) {
@@ -246,7 +316,7 @@ private:
         header.config = print_config(given_.values);
         header.identity = identity_;
         header.seed = scene.seed;
-        header.clock = "virtual";
+        header.clock = clock_ ? "real" : "virtual";
         header.time_scale = scene.time_scale;
         header.command = given_.command;
         // A run that was killed before its first checkpoint begins anew when told to resume.
@@ -288,7 +358,9 @@ private:
         byte_reader in(bytes);
         const auto decisions = round_decisions::read(in);
 
+        agree_on_start();
         tensors_->play(round, decisions);
+        const auto late = collect_lateness(static_cast<std::uint32_t>(round), decisions.latency_s);
 
         here_.note(fmt::format("round {}: evaluation", round));
         std::vector<batch_result> batches;
@@ -308,7 +380,7 @@ private:
             result.wall_s = seconds_since(start);
         }
         if (here_.root()) {
-            record_round(record, carried);
+            record_round(record, carried, late);
         }
         rounds_.push_back(std::move(record));
     }
@@ -325,7 +397,8 @@ private:
         }
     }
 
-    void record_round(round_record& record, const std::vector<transport_counters>& carried) {
+    void record_round(round_record& record, const std::vector<transport_counters>& carried,
+                      const std::vector<fidelity_row>& late) {
         fill(record);
         std::vector<transport_row> transports;
         for (const auto& now : carried) {
@@ -334,7 +407,8 @@ private:
                                   now.bytes - before.bytes});
             before = now;
         }
-        recorder_->write_round({record.forecast.rounds, record.forecast.nodes, record.forecast.events, transports});
+        recorder_->write_round(
+            {record.forecast.rounds, record.forecast.nodes, record.forecast.events, transports, late});
         record.forecast.events.clear();
         record.forecast.events.shrink_to_fit();
     }
@@ -362,7 +436,8 @@ private:
             const int round = rounds_done();
             said.stop = tell_stop_watch(rounds_.back().results, round);
             const auto every = run_.scene->checkpoint.every;
-            said.checkpoint = said.requeue || said.stop || (every > 0 && round % every == 0);
+            said.late = run_.scene->strict_fidelity && round_late_s_ > run_.scene->fidelity_tolerance;
+            said.checkpoint = said.requeue || said.stop || said.late || (every > 0 && round % every == 0);
         }
         byte_writer out;
         out.put(said);
@@ -441,7 +516,9 @@ private:
         auto summary = summarise(rows, nodes, describe_nodes(*run_.deploy, run_.rank_of));
         summary.stop_reason = stop_.reason();
         summary.converged = stop_.converged();
-        summary.clock = "virtual";
+        summary.clock = clock_ ? "real" : "virtual";
+        summary.time_scale = run_.scene->time_scale;
+        summary.lateness = late_s_;
         summary.output = run_.scene->output;
         progress_.finish();
         fmt::print("{}", report(summary));
@@ -469,6 +546,10 @@ private:
     std::optional<checkpoint> resume_from_;
     std::unique_ptr<ledger_run> ledger_;          ///< Rank 0
     std::optional<round_forecast> next_forecast_; ///< Rank 0, of a round that has not begun.
+    std::unique_ptr<pacer> clock_;                ///< `clock = real`
+    pacer::clock::duration clock_offset_{};
+    std::vector<double> late_s_; ///< Rank 0: of all messages so far.
+    double round_late_s_ = 0;    ///< Rank 0: of the last round, what one in a hundred exceeds.
     std::map<int, std::shared_ptr<sample_source>> sources_;
     std::unique_ptr<tensor_run> tensors_;
     std::unique_ptr<tuned_vit> evaluated_;

@@ -12,7 +12,11 @@
 #include <cstdlib>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <map>
+#include <set>
+#include <sstream>
 
 namespace gaisnet {
 
@@ -109,6 +113,32 @@ void session::open_devices() {
     }
     auto fabric = devices_.nccl.empty() ? nullptr : gpu_->fabric(network());
     network_ = std::make_unique<device_transport>(std::move(network_), gpu_->staging(), std::move(fabric));
+}
+
+pacer::clock::duration session::clock_offset() {
+    transport& plain = between_hosts_ ? static_cast<transport&>(*between_hosts_) : *network_;
+    return gaisnet::clock_offset(plain, host());
+}
+
+bool session::cores_suffice(int threads) const {
+    std::map<std::string, std::pair<std::size_t, std::set<int>>> hosts; // ranks, cores
+    for (const auto& one : devices_.ranks) {
+        auto& [ranks, cores] = hosts[one.host];
+        ++ranks;
+        std::istringstream list(one.cores); // "0-3,8"
+        for (std::string part; std::getline(list, part, ',');) {
+            const auto dash = part.find('-');
+            const int first = std::atoi(part.c_str());
+            const int last = dash == std::string::npos ? first : std::atoi(part.c_str() + dash + 1);
+            for (int core = first; core <= last; ++core) {
+                cores.insert(core);
+            }
+        }
+    }
+    return std::all_of(hosts.begin(), hosts.end(), [&](const auto& entry) {
+        const auto& [ranks, cores] = entry.second;
+        return ranks * static_cast<std::size_t>(threads) <= cores.size();
+    });
 }
 
 void session::accept_requeue() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "runtime/pacer.hpp"
 #include "transport/accelerator.hpp"
 #include "transport/device_plan.hpp"
 #include "transport/mpi/heartbeat.hpp"
@@ -37,6 +38,11 @@ public:
     const device_plan& devices() const { return devices_; }
     /// This rank's GPU; null without.
     accelerator* gpu() { return gpu_.get(); }
+
+    /// What has to be added to this rank's clock to get rank 0's. Every rank has to call it, before anything is sent.
+    pacer::clock::duration clock_offset();
+    /// Whether every rank has a core for each of its threads, as far as find_devices() found.
+    bool cores_suffice(int threads) const;
 
     /// The ranks watch over each other from the start of MPI on. \param nodes what this rank plays, for messages.
     /// \param silence_s without a sign of life counts as dead.

@@ -217,14 +217,17 @@ std::vector<key_info> make_keys() {
     t.integer("checkpoint.keep", "2", "checkpoints kept");
 
     t.choice("placement", "auto", "auto|cluster|node", "which rank plays which node");
-    t.choice("clock", "virtual", "virtual", "emulated time: as fast as the machine can");
-    t.real("time_scale", "1", "seconds of real time a second of emulated time");
+    t.choice("clock", "virtual", "virtual|real",
+             "emulated time is only computed, and the run goes as fast as the machine can; or it is waited for");
+    t.real("time_scale", "1", "seconds of real time a second of emulated time (clock = real)");
     t.text("seed", "1", "of every random number", "a whole number");
     t.text("output", "gaisnet.h5", "results file (pretrain: safetensors file)", "a path");
     t.onoff("overwrite", "off", "replace an existing output");
     t.onoff("events", "on", "keep the table of events");
     t.text("resume", "", "go on from a checkpoint", "auto, or a checkpoint folder");
-    t.onoff("strict_fidelity", "off", "end with 3 when real time cannot be kept");
+    t.onoff("strict_fidelity", "off", "end with 3 when real time cannot be kept (clock = real)");
+    t.quantity("fidelity.tolerance", dimension::time, "10 ms",
+               "real time by which one in a hundred messages may be later (strict_fidelity)", false);
     return std::move(t.keys);
 }
 
@@ -235,8 +238,6 @@ struct future_item {
 
 constexpr future_item future[] = {
     {"split.blocks", "auto"},
-    {"clock", "real"},
-    {"strict_fidelity", "on"},
     {"tuning.method", "prompt_shallow"},
     {"tuning.method", "prefix"},
     {"tuning.method", "lora"},

@@ -32,9 +32,11 @@ const std::set<std::string> of_scripts{"GAISNET_MPIRUN_OPTIONS", "GAISNET_SITE",
                                        "GAISNET_IMAGE",          "GAISNET_LAUNCHER", "GAISNET_DATA"};
 
 const std::set<std::string> not_in_identity{
-    "output",           "overwrite",       "resume",      "placement", "runtime.active_clusters", "runtime.silence",
-    "checkpoint.every", "checkpoint.keep", "model.cache", "events",    "model.weights",           "data.root",
-    "device",           "nccl_share_gpu",  "job.nodes",   "job.ranks", "job.gpus_per_node",       "job.time"};
+    "output",          "overwrite",         "resume",          "placement",      "runtime.active_clusters",
+    "runtime.silence", "checkpoint.every",  "checkpoint.keep", "model.cache",    "events",
+    "model.weights",   "data.root",         "device",          "nccl_share_gpu", "job.nodes",
+    "job.ranks",       "job.gpus_per_node", "job.time",        "clock",          "time_scale",
+    "strict_fidelity", "fidelity.tolerance"};
 
 template <typename List>
 std::string nearest(const std::string& word, const List& names) {

@@ -738,11 +738,15 @@ void read_run(const reader& in, scenario& out) {
     }
     out.job.gpus_per_node = in.count("job.gpus_per_node", 0);
     out.job.time = in.quantity("job.time", true);
-    in.choice<int>("clock", {{"virtual", 0}});
-    if (in.real("time_scale", 0.0, 1e300, true) != 1.0) {
-        in.reject("time_scale", "it belongs to clock = real, which is not built yet");
+    out.clock = in.choice<clock_kind>("clock", {{"virtual", clock_kind::virtual_time}, {"real", clock_kind::real}});
+    out.time_scale = in.real("time_scale", 0.0, 1e300, true);
+    out.strict_fidelity = in.onoff("strict_fidelity");
+    out.fidelity_tolerance = in.quantity("fidelity.tolerance", true);
+    for (const auto* key : {"time_scale", "strict_fidelity", "fidelity.tolerance"}) {
+        if (out.clock == clock_kind::virtual_time && in.is_changed(key)) {
+            in.reject(key, "it belongs to clock = real, and clock is virtual");
+        }
     }
-    in.choice<int>("strict_fidelity", {{"off", 0}});
     const auto& seed = in.text("seed");
     const auto [end, code] = std::from_chars(seed.data(), seed.data() + seed.size(), out.seed);
     if (code != std::errc{} || end != seed.data() + seed.size()) {

@@ -90,6 +90,7 @@ struct recorder::state {
     typed_table<communication_row> communication;
     typed_table<transport_row> transport;
     typed_table<event_row> events;
+    typed_table<fidelity_row> fidelity;
 
     /// `table_of(path, description, columns, options)` makes or opens one table.
     template <typename TableOf>
@@ -98,8 +99,9 @@ struct recorder::state {
 
     /// Tables whose rows a checkpoint counts. Ranks are not among them: a resumed run has its own.
     std::vector<hdf5_table*> counted_tables() {
-        return {&nodes.table(),  &links.table(),   &rounds.table(),        &clients.table(),   &energy.table(),
-                &memory.table(), &traffic.table(), &communication.table(), &transport.table(), &events.table()};
+        return {&nodes.table(),     &links.table(),  &rounds.table(),  &clients.table(),
+                &energy.table(),    &memory.table(), &traffic.table(), &communication.table(),
+                &transport.table(), &events.table(), &fidelity.table()};
     }
     std::vector<hdf5_table*> tables() {
         auto all = counted_tables();
@@ -133,7 +135,8 @@ private:
         , traffic(make(table_of, "/communication/nodes", table_text::traffic, node_traffic_columns(width)))
         , communication(make(table_of, "/communication/links", table_text::by_link, communication_columns()))
         , transport(make(table_of, "/communication/transport", table_text::transport, transport_columns()))
-        , events(make(table_of, "/events", table_text::events, event_columns(), {event_chunk_bytes, true})) {
+        , events(make(table_of, "/events", table_text::events, event_columns(), {event_chunk_bytes, true}))
+        , fidelity(make(table_of, "/fidelity", table_text::fidelity, fidelity_columns(), {event_chunk_bytes, true})) {
         for (const auto& node : described) {
             names.push_back(node.name);
             roles.push_back(node.role);
@@ -282,7 +285,8 @@ void recorder::write_round(const round_data& data) {
                     to.clients.table().growth(records.size()) + to.energy.table().growth(records.size()) +
                     to.memory.table().growth(records.size()) + to.traffic.table().growth(records.size()) +
                     to.communication.table().growth(communication.size()) +
-                    to.transport.table().growth(data.transports.size()) + to.events.table().growth(kept_events.size()));
+                    to.transport.table().growth(data.transports.size()) + to.events.table().growth(kept_events.size()) +
+                    to.fidelity.table().growth(data.fidelity.size()));
     to.events.append(kept_events);
     to.clients.append(records);
     to.energy.append(records);
@@ -290,6 +294,7 @@ void recorder::write_round(const round_data& data) {
     to.traffic.append(records);
     to.communication.append(communication);
     to.transport.append(data.transports);
+    to.fidelity.append(data.fidelity);
     to.rounds.append(data.rounds);
     to.file.flush();
 }

@@ -42,6 +42,7 @@ struct round_data {
     std::span<const event_row>
         events; ///< All of the round's, also when they are not kept: traffic is summed from them.
     std::span<const transport_row> transports;
+    std::span<const fidelity_row> fidelity{};
 };
 
 /// Writes the results file of a run, on rank 0. Every round is flushed and can be read by other processes while the run

@@ -241,6 +241,15 @@ std::string rounds_table(std::span<const round_line> lines, std::size_t most) {
     return text;
 }
 
+double quantile(std::vector<double> values, double part) {
+    if (values.empty()) {
+        return 0.0;
+    }
+    const auto index = std::min(values.size() - 1, static_cast<std::size_t>(part * static_cast<double>(values.size())));
+    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(index), values.end());
+    return values[index];
+}
+
 std::string report(const run_summary& summary) {
     std::string text;
     const auto out = std::back_inserter(text);
@@ -277,6 +286,11 @@ std::string report(const run_summary& summary) {
     const auto scale = summary.clock == "real" ? fmt::format(", time scale {:g}", summary.time_scale)
                                                : std::string(" (emulated times are computed, nothing was delayed)");
     fmt::format_to(out, "  {:<22}{}{}\n", "clock", summary.clock.empty() ? "-" : summary.clock, scale);
+    if (!summary.lateness.empty()) {
+        fmt::format_to(out, "  {:<22}p50 {}, p99 {}, largest {}, of {} messages\n", "lateness",
+                       quantity(quantile(summary.lateness, 0.5), "s"), quantity(quantile(summary.lateness, 0.99), "s"),
+                       quantity(quantile(summary.lateness, 1.0), "s"), summary.lateness.size());
+    }
     if (!summary.planned) {
         fmt::format_to(out, "  {:<22}{}\n", "wall time", quantity(summary.wall_s, "s"));
     }

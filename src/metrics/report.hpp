@@ -66,7 +66,8 @@ struct run_summary {
     bool converged = false;
     std::string clock; ///< "virtual" or "real"
     double time_scale = 1.0;
-    std::string output; ///< Path of the results file; empty: none.
+    std::vector<double> lateness; ///< s, of each message of a run with the real clock.
+    std::string output;           ///< Path of the results file; empty: none.
 };
 
 /// Adds up rows as the paper reports them: up to and with round `convergence_round`, or all rounds when it is absent.
@@ -78,6 +79,9 @@ run_summary summarise(std::span<const round_row> rounds, std::span<const node_ro
 /// Round by round: round, accuracy, loss, latency, energy; without accuracy and loss when none is known. Of more than
 /// `most` rounds the middle is left out, and the table says so.
 std::string rounds_table(std::span<const round_line> lines, std::size_t most = 24);
+
+/// The value below which a part (0..1) of `values` lies; 0 of none.
+double quantile(std::vector<double> values, double part);
 
 /// The end table, the round-by-round table included, ready for stdout.
 std::string report(const run_summary& summary);

@@ -92,6 +92,15 @@ struct rank_description {
     std::string transport; ///< Of smashed data to ranks like it: "loopback", "mpi", "nccl".
 };
 
+/// How late a message became usable in a run with `clock = real`.
+struct fidelity_row {
+    std::uint32_t round = 0;
+    std::uint32_t from = 0, to = 0; ///< Nodes
+    std::string kind;               ///< Of the message: modules, forward, gradient, label, control
+    double due_s = 0;               ///< Emulated, since the start of the round.
+    double late_s = 0, upstream_s = 0, own_compute_s = 0, neighbour_s = 0, timer_s = 0; ///< Real
+};
+
 /// Messages and bytes that a transport really carried between ranks (or inside one), per round.
 struct transport_row {
     std::uint32_t round = 0;

@@ -67,6 +67,8 @@ const char* traffic = "Bytes that each node sent and received over emulated link
 const char* by_link = "Emulated traffic in each round by link class and by what was sent; all edges together.";
 const char* transport =
     "Messages that really moved between nodes in each round, and by what; not the emulated network.";
+const char* fidelity =
+    "How late each message could be used, in real time, with clock = real; empty with clock = virtual.";
 const char* events = "Every computation and every transfer of the emulated network, round by round. Empty when the run "
                      "was told not to keep events.";
 } // namespace table_text
@@ -346,6 +348,29 @@ std::vector<column<event_row>> event_columns() {
                            [](const row& r) { return std::uint32_t{r.cut}; }),
         number("receivers", "1", "Receivers of a transfer; of more than one (a multicast), peer is the first",
                &row::receivers),
+    };
+}
+
+std::vector<column<fidelity_row>> fidelity_columns() {
+    using row = fidelity_row;
+    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
+        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
+    };
+    return {
+        number("round", "1", "Round, counted from 1", &row::round),
+        number("from", "1", "Index of the sending node", &row::from),
+        number("to", "1", "Index of the receiving node", &row::to),
+        text_column<row>("kind", word_bytes, "What was sent: modules, forward, gradient, label, control",
+                         [](const row& r) { return std::string_view(r.kind); }),
+        number("due_s", "s", "Emulated time of its arrival, since the start of the round", &row::due_s),
+        number("late_s", "s",
+               "Real time from when it was due (due_s times time_scale) until it could be used; the sum "
+               "of the four parts that follow",
+               &row::late_s),
+        number("upstream_s", "s", "Part of late_s: it came late, because its sender was", &row::upstream_s),
+        number("own_compute_s", "s", "Part of late_s: its receiver was still computing", &row::own_compute_s),
+        number("neighbour_s", "s", "Part of late_s: another node of the same rank was computing", &row::neighbour_s),
+        number("timer_s", "s", "Part of late_s: the rank woke up late", &row::timer_s),
     };
 }
 

@@ -55,11 +55,12 @@ std::vector<column<node_record>> node_traffic_columns(std::size_t name_bytes);
 std::vector<column<communication_row>> communication_columns();
 std::vector<column<transport_row>> transport_columns();
 std::vector<column<event_row>> event_columns();
+std::vector<column<fidelity_row>> fidelity_columns();
 
 /// What each table is, for its attribute `description`.
 namespace table_text {
 extern const char *file, *topology, *communication, *nodes, *links, *ranks, *rounds, *clients, *energy, *memory,
-    *traffic, *by_link, *transport, *events;
+    *traffic, *by_link, *transport, *events, *fidelity;
 } // namespace table_text
 
 } // namespace gaisnet

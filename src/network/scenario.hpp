@@ -249,6 +249,7 @@ struct scenario {
     bool events = true; ///< Keep the event table.
     std::string resume; ///< "", "auto" or a checkpoint directory.
     bool strict_fidelity = false;
+    double fidelity_tolerance = 0.01; ///< s
 };
 
 } // namespace gaisnet

@@ -66,6 +66,17 @@ double total_j(const node_account& account) {
 void round_decisions::write(byte_writer& out) const {
     out.put(takes_part);
     out.put(averages);
+    out.put(static_cast<std::uint64_t>(arrivals.size()));
+    for (const auto& [route, times] : arrivals) {
+        out.put(route);
+        out.put(times);
+    }
+    out.put(static_cast<std::uint64_t>(closes.size()));
+    for (const auto& [edge, time] : closes) {
+        out.put(edge);
+        out.put(time);
+    }
+    out.put(latency_s);
     out.put(static_cast<std::uint64_t>(exchanges.size()));
     for (const auto& one : exchanges) {
         out.put(one.average_of);
@@ -79,6 +90,15 @@ round_decisions round_decisions::read(byte_reader& in) {
     round_decisions out;
     out.takes_part = in.get_list<std::uint8_t>();
     out.averages = in.get_list<std::uint32_t>();
+    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
+        const auto route = in.get<channel>();
+        out.arrivals[route] = in.get_list<double>();
+    }
+    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
+        const auto edge = in.get<std::uint32_t>();
+        out.closes[edge] = in.get<double>();
+    }
+    out.latency_s = in.get<double>();
     for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
         decided_exchange one;
         one.average_of = in.get<int>();
@@ -199,6 +219,7 @@ struct ledger_run::edge_round {
     std::vector<std::uint32_t> members;
     std::vector<memory_account> memory; ///< By member.
     std::vector<sent_message> between_ranks;
+    std::map<channel, std::vector<double>> arrivals; ///< `clock = real`
     std::map<int, std::vector<double>> batch_starts; ///< By cluster.
 };
 
@@ -237,6 +258,9 @@ ledger_run::edge_round ledger_run::play_once(std::uint32_t edge, const round_pla
     if (!rank_of_.empty()) {
         pass.record([&](const channel& route) { return rank_of_[route.from] != rank_of_[route.to]; },
                     out.between_ranks);
+    }
+    if (deploy_.scene->clock == clock_kind::real) {
+        pass.record_arrivals(out.arrivals);
     }
     const auto plays = [&](int cluster) { return plan.fates[static_cast<std::size_t>(cluster)].plays; };
     auto& player = cast_.edges()[edge];
@@ -363,6 +387,17 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
         const int wave = sent.cluster < 0 ? -1 : wave_of(sent.cluster);
         exchanges.push_back({wave, begin - played.start_s, false, {sent.route, sent.shape, -1}});
     }
+    auto& decisions = out.decisions;
+    for (const auto& [route, times] : played.arrivals) {
+        const int cluster = std::max(deploy_.net.nodes[route.from].cluster, deploy_.net.nodes[route.to].cluster);
+        if (done.contains(cluster)) {
+            for (const double time : times) {
+                decisions.arrivals[route].push_back(time - played.start_s);
+            }
+        }
+    }
+    decisions.closes[edge] = played.closing.closed_s - played.start_s;
+    decisions.latency_s = std::max(decisions.latency_s, played.end_s - played.start_s);
     if (!done.empty()) {
         exchanges.push_back(
             {wave_of(*done.rbegin()), played.end_s - played.start_s, true, {{}, {}, static_cast<int>(edge)}});

@@ -21,8 +21,12 @@ struct decided_exchange {
 
 /// What the tensor pass has to obey.
 struct round_decisions {
-    std::vector<std::uint8_t> takes_part;    ///< By cluster: its round ends in time, so it is played at all.
-    std::vector<std::uint32_t> averages;     ///< Edges with anything to average, in the order in which that begins.
+    std::vector<std::uint8_t> takes_part; ///< By cluster: its round ends in time, so it is played at all.
+    std::vector<std::uint32_t> averages;  ///< Edges with anything to average, in the order in which that begins.
+    /// `clock = real`: when messages arrive and averages are closed, s since the start of their edge's round.
+    std::map<channel, std::vector<double>> arrivals;
+    std::map<std::uint32_t, double> closes;
+    double latency_s = 0;                    ///< Of the slowest edge's round.
     std::vector<decided_exchange> exchanges; ///< In the order in which ranks begin them (see ledger_run).
 
     void write(byte_writer&) const;

@@ -96,6 +96,10 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
     plan.idle = hooks_.idle;
     plan.note = hooks_.note;
     plan.computed = hooks_.computed;
+    if (hooks_.clock) {
+        arrivals_ = decisions.arrivals;
+        plan.pace = pacing{hooks_.clock, &arrivals_, decisions.closes};
+    }
     for (const auto edge : decisions.averages) {
         if (!in_group(edge)) {
             continue;
@@ -133,6 +137,7 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
 
 void tensor_run::end() {
     pass_->finish();
+    late_ = pass_->late();
     for (const auto edge : averaged_) {
         if (in_group(edge)) {
             models_[edge] = pass_->average_of(edge);

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gaisnet {
@@ -19,14 +20,18 @@ struct saved_stage {
     executor_state state;
 };
 
+/// What a tensor_run calls and uses.
+struct tensor_run_hooks {
+    std::function<void()> idle; ///< See tensor_pass::settings.
+    std::function<void(std::uint32_t, const char*)> note;
+    std::function<void()> computed;
+    const pacer* clock = nullptr; ///< `clock = real`
+};
+
 /// The rounds of a scenario with real tensors on this rank's nodes.
 class tensor_run {
 public:
-    struct hooks {
-        std::function<void()> idle; ///< See tensor_pass::settings.
-        std::function<void(std::uint32_t, const char*)> note;
-        std::function<void()> computed;
-    };
+    using hooks = tensor_run_hooks;
 
     /// \param initial tunables of the domain model, float32 [elements]: the start of every edge.
     tensor_run(const deployment&, transport&, std::vector<int> rank_of, const executor_factory&,
@@ -49,6 +54,9 @@ public:
     /// Training totals of the last round by cluster; only clusters whose head is on this rank.
     std::map<int, training_totals> take_totals();
 
+    /// How late everything of the last round was on this rank; empty unless it was paced.
+    std::vector<lateness> take_lateness() { return std::exchange(late_, {}); }
+
     std::vector<saved_stage> save();
     /// Takes this rank's stages out of all those of a checkpoint.
     void restore(const std::map<std::string, executor_state>&);
@@ -67,6 +75,8 @@ private:
     tensor_pass::backlog_type backlog_;
     std::unique_ptr<tensor_pass> pass_; ///< Of the round under way.
     std::vector<std::uint32_t> averaged_;
+    std::map<channel, std::vector<double>> arrivals_; ///< `clock = real`
+    std::vector<lateness> late_;
     round_plan round_; ///< Under way; roles refer to it.
 };
 

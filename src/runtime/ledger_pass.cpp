@@ -257,6 +257,9 @@ void ledger_pass::send(actor& from, std::span<const std::uint32_t> to, message_k
 void ledger_pass::deliver(std::uint64_t message) {
     auto& arrived = messages_[message];
     auto& box = mailboxes_[arrived.route];
+    if (arrivals_) {
+        (*arrivals_)[arrived.route].push_back(queue_.now());
+    }
     grow(arrived.route.to, arrived.tensor.bytes());
     if (box.waiting) {
         operation& reader = *std::exchange(box.waiting, nullptr);
@@ -332,6 +335,7 @@ void ledger_pass::close(std::uint32_t edge) {
         return;
     }
     state.closed = true;
+    state.closing.closed_s = queue_.now();
     queue_.cancel(std::exchange(state.deadline, event_queue::no_ticket));
     if (state.closing.done.size() < state.expected.contributions.size()) {
         ensure(averages_.size() == 1, "only one edge plays when a round is cut");

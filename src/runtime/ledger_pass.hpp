@@ -23,6 +23,7 @@ struct average_expectation {
 
 /// How an edge's round was closed.
 struct round_closing {
+    double closed_s = 0;        ///< When.
     std::set<int> done;         ///< Clusters whose contributions all came in time.
     std::map<int, double> lost; ///< Clusters that gave up, and when.
 };
@@ -52,6 +53,8 @@ public:
 
     /// Writes down messages between nodes for which `wanted` holds, in the order of sending.
     void record(std::function<bool(const channel&)> wanted, std::vector<sent_message>& log);
+    /// Writes down when the messages of each channel arrive.
+    void record_arrivals(std::map<channel, std::vector<double>>& times) { arrivals_ = &times; }
     /// Gradients of smashed data cost no time, bytes and energy: they are taken to be small.
     void leave_gradients_uncharged() { charge_gradients_ = false; }
     /// Adds a node's role; it starts at the ledger's current time.
@@ -129,6 +132,7 @@ private:
     std::map<int, std::vector<double>> batch_starts_;
     std::function<bool(const channel&)> recorded_;
     std::vector<sent_message>* log_ = nullptr;
+    std::map<channel, std::vector<double>>* arrivals_ = nullptr;
 };
 
 const char* name_of(message_kind);

@@ -22,10 +22,11 @@ tensor_pass::tensor_pass(transport& network, settings plan, backlog_type& backlo
                                                            average.contributors.size());
     }
     unfinished_sums_ = averages_.size();
-    for (auto& [route, messages] : backlog_) {
-        mailboxes_[route].messages = std::move(messages);
+    for (auto& [route, messages] : std::exchange(backlog_, {})) {
+        for (auto& one : messages) {
+            deliver(route, std::move(one));
+        }
     }
-    backlog_.clear();
     activate_clusters();
 }
 
@@ -72,16 +73,39 @@ void tensor_pass::run() {
         if (plan_.idle) {
             plan_.idle();
         }
-        if (network_.ranks() == 1) {
+        if (!wait(++idle_turns)) {
             throw runtime_failure("the tensor pass is stuck although the ledger pass was not:" + waiting_for());
         }
-        // Spin shortly, then sleep: ranks may outnumber cores.
-        if (++idle_turns < 200) {
-            std::this_thread::yield();
-        } else {
-            std::this_thread::sleep_for(std::chrono::microseconds(idle_turns < 2000 ? 20 : 100));
+    }
+}
+
+bool tensor_pass::wait(int idle_turns) {
+    using std::chrono::microseconds;
+    const bool alone = network_.ranks() == 1;
+    // Spin shortly, then sleep: ranks may outnumber cores.
+    const microseconds nap(idle_turns < 2000 ? 20 : 100);
+    if (plan_.pace) {
+        auto next = held_.empty() ? pacer::clock::time_point::max() : held_.front().due;
+        for (const auto& [edge, state] : averages_) {
+            if (state.pending) {
+                next = std::min(next, plan_.pace->clock->due(plan_.pace->closes.at(edge)));
+            }
+        }
+        if (next != pacer::clock::time_point::max()) {
+            // Alone nothing else can come; 50 ms keep the process interruptible.
+            plan_.pace->clock->wait_until(next, alone ? microseconds(50'000) : nap);
+            return true;
         }
     }
+    if (alone) {
+        return false;
+    }
+    if (idle_turns < 200) {
+        std::this_thread::yield();
+    } else {
+        std::this_thread::sleep_for(nap);
+    }
+    return true;
 }
 
 void tensor_pass::finish() {
@@ -134,8 +158,9 @@ bool tensor_pass::progress() {
         ++next_average_;
         moved = true;
     }
+    release_held();
     for (auto& [edge, state] : averages_) {
-        if (state.pending && state.pending->done()) {
+        if (state.pending && state.pending->done() && is_due(edge)) {
             state.pending.reset();
             state.result = state.sums->result(state.plan->contributors);
             state.done = true;
@@ -151,6 +176,45 @@ bool tensor_pass::progress() {
 }
 
 void tensor_pass::deliver(const channel& route, tensor_view tensor) {
+    if (plan_.pace) {
+        const auto times = plan_.pace->arrivals->find(route);
+        const auto which = paced_[route]++;
+        if (times != plan_.pace->arrivals->end() && which < times->second.size()) { // else it is of the next round
+            const double due_s = times->second[which];
+            held_.push_back(
+                {plan_.pace->clock->due(due_s), pacer::clock::now(), next_held_++, due_s, route, std::move(tensor)});
+            std::push_heap(held_.begin(), held_.end());
+            return;
+        }
+    }
+    hand_over(route, std::move(tensor));
+}
+
+bool tensor_pass::is_due(std::uint32_t edge) const {
+    return !plan_.pace || pacer::clock::now() >= plan_.pace->clock->due(plan_.pace->closes.at(edge));
+}
+
+/// Lets go what is due, and writes down how late that is. Every computation is followed by this, so at most one lies
+/// between the time at which a message could have been used and now.
+void tensor_pass::release_held() {
+    using seconds = std::chrono::duration<double>;
+    while (!held_.empty() && held_.front().due <= pacer::clock::now()) {
+        std::pop_heap(held_.begin(), held_.end());
+        auto one = std::move(held_.back());
+        held_.pop_back();
+        const auto now = pacer::clock::now(), usable = std::max(one.due, one.delivered);
+        lateness row{one.route, one.due_s, seconds(now - one.due).count(), 0, 0, 0, 0};
+        row.upstream_s = seconds(usable - one.due).count();
+        const auto begin = std::max(usable, computation_.begin), end = std::min(now, computation_.end);
+        const double computing = std::max(0.0, seconds(end - begin).count());
+        (computation_.node == one.route.to ? row.own_compute_s : row.neighbour_s) = computing;
+        row.timer_s = row.late_s - row.upstream_s - computing;
+        late_.push_back(row);
+        hand_over(one.route, std::move(one.tensor));
+    }
+}
+
+void tensor_pass::hand_over(const channel& route, tensor_view tensor) {
     auto& box = mailboxes_[route];
     if (box.waiting) {
         box.waiting->result = std::move(tensor);
@@ -220,7 +284,10 @@ bool tensor_pass::begin(operation& op) {
             if (plan_.note) {
                 plan_.note(who.node, name_of(compute->cost.kind));
             }
+            computation_.begin = plan_.pace ? pacer::clock::now() : pacer::clock::time_point{};
             op.result = compute->stage->run(compute->work);
+            computation_.end = plan_.pace ? pacer::clock::now() : pacer::clock::time_point{};
+            computation_.node = who.node;
             if (plan_.computed) {
                 plan_.computed();
             }

@@ -1,12 +1,14 @@
 #pragma once
 
 #include "runtime/fixed_point_average.hpp"
+#include "runtime/pacer.hpp"
 #include "runtime/pass.hpp"
 
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +42,7 @@ public:
         std::function<void()> idle;                           ///< Called while waiting: raises errors from elsewhere.
         std::function<void(std::uint32_t, const char*)> note; ///< Tells what a node does now, for failure reports.
         std::function<void()> computed;                       ///< Called after every computation.
+        std::optional<pacing> pace;                           ///< `clock = real`
     };
 
     tensor_pass(transport& network, settings plan, backlog_type& backlog);
@@ -57,6 +60,8 @@ public:
     void finish();
     /// Who waits for what, a line each.
     std::string waiting_for() const;
+    /// Of everything that was paced.
+    const std::vector<lateness>& late() const { return late_; }
     /// The average of an edge of this rank, after finish().
     const tensor_view& average_of(std::uint32_t edge) const { return averages_.at(edge).result; }
 
@@ -72,6 +77,17 @@ private:
         std::deque<tensor_view> messages;
         operation* waiting = nullptr;
     };
+    /// A message that is here, but whose time has not come.
+    struct held_message {
+        pacer::clock::time_point due, delivered;
+        std::uint64_t number;
+        double due_s;
+        channel route;
+        tensor_view tensor;
+        bool operator<(const held_message& other) const { // a heap keeps the largest on top
+            return due != other.due ? due > other.due : number > other.number;
+        }
+    };
     struct average_state {
         const average_plan* plan = nullptr;
         std::unique_ptr<fixed_point_average> sums;
@@ -83,6 +99,11 @@ private:
     };
 
     void deliver(const channel& route, tensor_view tensor);
+    void hand_over(const channel& route, tensor_view tensor);
+    void release_held();
+    bool is_due(std::uint32_t edge) const;
+    /// Waits for whatever comes next; false when nothing can come.
+    bool wait(int idle_turns);
     void make_ready(operation& ended) { ready_.push_back(ended.waiter()); }
     void activate_clusters();
     /// Moves messages and sums on; true when something happened.
@@ -104,6 +125,14 @@ private:
     std::size_t unfinished_roles_ = 0, unfinished_sums_ = 0;
     std::exception_ptr failure_; ///< Of the first role that failed; the run ends at once, its peers may wait forever.
     trampoline trampoline_;
+    std::map<channel, std::size_t> paced_; ///< Messages so far, by channel.
+    std::vector<held_message> held_;       ///< A heap.
+    std::uint64_t next_held_ = 0;
+    std::vector<lateness> late_;
+    struct {
+        std::uint32_t node = 0;
+        pacer::clock::time_point begin{}, end{};
+    } computation_; ///< The last one.
 };
 
 } // namespace gaisnet

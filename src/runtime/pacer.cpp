@@ -1,0 +1,104 @@
+#include "runtime/pacer.hpp"
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <limits>
+#include <string>
+#include <thread>
+
+namespace gaisnet {
+
+namespace {
+
+/// Waits this long are left to spinning: the kernel wakes a thread up later than asked by less than this, mostly.
+constexpr std::chrono::microseconds spun{200};
+
+void sleep_until(pacer::clock::time_point when) {
+    const auto since = std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count();
+    constexpr std::int64_t nanos = 1'000'000'000;
+    timespec time{};
+    time.tv_sec = since / nanos;
+    time.tv_nsec = since % nanos;
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nullptr) == EINTR) {}
+}
+
+message stamp(std::uint32_t from, std::uint32_t to) {
+    auto tensor = tensor_view::allocate({1}, element_type::int64);
+    tensor.as<std::int64_t>()[0] = pacer::clock::now().time_since_epoch().count();
+    return {{from, to, message_kind::control}, tensor};
+}
+
+std::int64_t wait_for_stamp(transport& network) {
+    for (;;) {
+        if (auto arrived = network.poll()) {
+            return arrived->tensor.as<std::int64_t>()[0];
+        }
+        std::this_thread::yield();
+    }
+}
+
+} // namespace
+
+pacer::pacer(double time_scale, bool may_spin): scale_(time_scale), may_spin_(may_spin) {
+    prctl(PR_SET_TIMERSLACK, 1UL); // wake up when asked, not when it suits other timers
+}
+
+void pacer::wait_until(clock::time_point when, clock::duration longest) const {
+    const auto now = clock::now();
+    if (when - now > longest) {
+        sleep_until(now + longest);
+        return;
+    }
+    if (!may_spin_) {
+        sleep_until(when);
+        return;
+    }
+    if (when - now > spun) {
+        sleep_until(when - spun);
+    }
+    while (clock::now() < when) {}
+}
+
+pacer::clock::duration clock_offset(transport& network, const std::string& host) {
+    constexpr int trips = 16;
+    std::vector<std::byte> mine(host.size());
+    std::copy(host.begin(), host.end(), reinterpret_cast<char*>(mine.data()));
+    const auto hosts = network.gather(mine, 0);
+    std::vector<std::byte> remote; // by rank: 1 for another host than rank 0's
+    for (const auto& one : hosts) {
+        remote.push_back(static_cast<std::byte>(one != hosts.front()));
+    }
+    network.broadcast(remote, 0);
+    const auto rank = static_cast<std::uint32_t>(network.rank());
+    std::vector<std::byte> offsets(remote.size() * sizeof(std::int64_t));
+    auto* offset = reinterpret_cast<std::int64_t*>(offsets.data());
+    for (std::uint32_t other = 1; other < remote.size(); ++other) {
+        if (remote[other] == std::byte{0}) {
+            continue;
+        }
+        std::int64_t best = std::numeric_limits<std::int64_t>::max();
+        for (int trip = 0; trip < trips; ++trip) {
+            if (rank == 0) {
+                const auto sent = pacer::clock::now().time_since_epoch().count();
+                network.send(static_cast<int>(other), stamp(0, other));
+                const auto theirs = wait_for_stamp(network);
+                const auto back = pacer::clock::now().time_since_epoch().count();
+                if (back - sent < best) {
+                    best = back - sent;
+                    offset[other] = sent + (back - sent) / 2 - theirs;
+                }
+            } else if (rank == other) {
+                wait_for_stamp(network);
+                network.send(0, stamp(other, 0));
+            }
+        }
+    }
+    while (!network.idle()) {}
+    network.broadcast(offsets, 0);
+    return pacer::clock::duration(reinterpret_cast<const std::int64_t*>(offsets.data())[rank]);
+}
+
+} // namespace gaisnet
