@@ -20,6 +20,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <numeric>
 #include <optional>
@@ -415,11 +416,16 @@ private:
 
     bool tell_stop_watch(const std::vector<round_result>& results, int round) {
         double accuracy = 0, loss = 0;
+        bool trained = false;
         for (const auto& result : results) {
+            trained = trained || !std::isnan(result.train_loss);
             accuracy += result.accuracy / static_cast<double>(results.size());
             loss += result.loss / static_cast<double>(results.size());
         }
-        return stop_.round_ended(round, accuracy, loss);
+        if (!trained && here_.root()) {
+            spdlog::warn("round {}: no cluster ended in time, and the model stays as it was", round);
+        }
+        return stop_.round_ended(round, accuracy, loss, trained);
     }
 
     verdict decide() {

@@ -57,6 +57,9 @@ std::string quantity(double value, const char* unit) {
         scaled *= 1000;
         --power;
     }
+    if (std::abs(scaled) >= 1e6 || std::abs(scaled) < 1e-6) {
+        return fmt::format("{:.3e} {}", value, unit);
+    }
     const bool whole_bytes = name == "B" && power == 0;
     return fmt::format("{} {}{}", whole_bytes ? fmt::format("{:.0f}", scaled) : rounded(scaled), prefixes[power + 3],
                        unit);

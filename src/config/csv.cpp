@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -12,7 +13,17 @@ std::string trimmed(const std::string& text) {
     return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
+void check_is_file(const std::string& path) {
+    std::error_code code;
+    const auto kind = std::filesystem::status(path, code).type();
+    if (kind == std::filesystem::file_type::directory || kind == std::filesystem::file_type::character ||
+        kind == std::filesystem::file_type::block) {
+        throw usage_error(path + " is not a file");
+    }
+}
+
 std::vector<csv_line> read_csv(const std::string& path) {
+    check_is_file(path);
     std::ifstream in(path);
     if (!in || in.peek() == std::ifstream::traits_type::eof()) {
         throw usage_error(path + (in.is_open() && in.eof() ? " is empty" : " cannot be read"));

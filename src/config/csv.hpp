@@ -12,6 +12,9 @@ struct csv_line {
     std::string where; ///< "FILE:LINE", for messages.
 };
 
+/// \throws usage_error for a folder or a device; what does not exist is left to whoever opens it.
+void check_is_file(const std::string& path);
+
 /// All lines but empty ones and what follows a #. \throws usage_error when the file cannot be read.
 std::vector<csv_line> read_csv(const std::string& path);
 

@@ -50,9 +50,10 @@ public:
         for (const auto& model : path_loss_models()) {
             models += ", " + model.name;
         }
-        choice((prefix + "share").c_str(), "private", shares,
-               "how its links share their medium: not at all; in equal parts of time; max-min fair; with equal chances "
-               "to send, as 802.11; or all at once, as interference (reuse)");
+        choice(
+            (prefix + "share").c_str(), "private", shares,
+            "how its links under one edge share their medium: not at all; in equal parts of time; max-min fair; with "
+            "equal chances to send, as 802.11; or all at once, as interference (reuse)");
         drawn(prefix + "capacity", dimension::rate, "",
               "of the medium of an edge, for share = maxmin; not set: that of its fastest link", false);
         text((prefix + "path_loss").c_str(), "none", "path loss model; the rate then follows from Shannon's formula",
@@ -81,7 +82,7 @@ public:
                 const char* idle, const char* memory, bool tx_assumed) {
         const std::string prefix = "device." + kind + ".";
         drawn(prefix + "rate", dimension::compute_rate, rate, "speed of computing", true);
-        drawn(prefix + "efficiency", dimension::number, "1", "part of the rate that is reached", true);
+        drawn(prefix + "efficiency", dimension::number, "1", "part of the rate that is reached, at most 1", true);
         drawn(prefix + "power", dimension::power, power, "power while computing", true);
         keys.push_back({prefix + "kappa", value_kind::real, dimension::number, "",
                         "W s^3; with frequency and flops_per_cycle: E = kappa f^2 x cycles in place of power", false,
@@ -187,7 +188,8 @@ std::vector<key_info> make_keys() {
              "each edge has a cell; or its access points, spread over the area, serve a client together");
     t.integer("cs.access_points", "4", "access points of an edge (cell_free)");
     t.onoff("cs_down.multicast", "off", "what several clients get from the edge is sent once");
-    t.choice("half_duplex", "off", "off|d2d|cs|on", "radios that cannot send while they receive");
+    t.choice("half_duplex", "off", "off|d2d|cs|on",
+             "a node's D2D radio, its radio to the edge, or each of the two, cannot send while it receives");
     t.onoff("charge.gradients", "on", "gradients of smashed data cost time, energy and bytes");
     t.device("cloud", "100 TFLOP/s", "1 kW", "1 W", "1 W", "100 W", "512 GiB", true);
     t.device("edge", "10 TFLOP/s", "300 W", "46 dBm", "1 W", "50 W", "64 GiB", false);

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <fstream>
 #include <map>
+#include <set>
 
 namespace gaisnet {
 
@@ -59,7 +60,14 @@ bool set_field(const field<Owner> (&fields)[count], Owner& owner, const place& w
                const std::string& text) {
     for (const auto& one : fields) {
         if (key == one.key) {
+            if (owner.*one.member) {
+                throw usage_error(where + ": " + key + " stands here again");
+            }
             const double value = number_of(where, key, text, one.what);
+            constexpr double largest_size = 1e18; // B
+            if (one.what == dimension::size && value > largest_size) {
+                throw usage_error(where + ": " + key + " = " + text + ": at most 1e18 B are accepted");
+            }
             const bool may_be_zero = key != "rate" && key != "bandwidth" && key != "memory" && key != "battery";
             if (value < 0.0 || (value == 0.0 && !may_be_zero) || (key == "loss" && value >= 1.0)) {
                 throw usage_error(where + ": " + key + " = " + text + ": " +
@@ -78,7 +86,7 @@ template <typename Owner, std::size_t count>
 [[noreturn]] void unknown_field(const field<Owner> (&fields)[count], const place& where, const std::string& key,
                                 std::string accepted) {
     for (const auto& one : fields) {
-        accepted += std::string(", ") + one.key;
+        accepted += (accepted.empty() ? "" : ", ") + std::string(one.key);
     }
     throw usage_error(where + ": unknown key " + key + "; accepted: " + accepted);
 }
@@ -98,7 +106,7 @@ std::string checked_name(const place& where, const std::string& name) {
 std::size_t edge_number(const place& where, const std::string& name) {
     const bool is_edge = name.starts_with("edge") && name.size() > 4 && name.size() < 10 &&
                          std::all_of(name.begin() + 4, name.end(), [](unsigned char c) { return std::isdigit(c); });
-    if (!is_edge) {
+    if (!is_edge || (name.size() > 5 && name[4] == '0')) {
         throw usage_error(where + ": edge = " + name + ": edge0, edge1, ... are accepted");
     }
     return std::stoul(name.substr(4));
@@ -126,7 +134,12 @@ public:
         out_.nodes.push_back({name, {}, {}, {}, {}, {}, {}, {}, {}, {}});
         return out_.nodes.back();
     }
-    link_override& add_link(const std::string& from, const std::string& to) {
+    link_override& add_link(const place& where, const std::string& from, const std::string& to) {
+        for (const auto& other : out_.links) {
+            if (other.from == from && other.to == to) {
+                throw usage_error(where + ": the link stands here again");
+            }
+        }
         out_.links.push_back({from, to, {}, {}, {}, {}});
         return out_.links.back();
     }
@@ -185,15 +198,31 @@ void for_each(const std::string& path, const json& root, const char* part, const
 }
 
 void read_json(const std::string& path, file_reader& out) {
+    check_is_file(path);
     std::ifstream in(path);
     if (!in) {
         throw usage_error(path + " cannot be read");
     }
     json root;
+    std::vector<std::set<std::string>> keys; // of the objects that are open
+    std::string twice;
+    const auto watch = [&](int, json::parse_event_t event, json& value) {
+        if (event == json::parse_event_t::object_start) {
+            keys.emplace_back();
+        } else if (event == json::parse_event_t::object_end) {
+            keys.pop_back();
+        } else if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
+            twice = value.get<std::string>();
+        }
+        return true;
+    };
     try {
-        root = json::parse(in);
+        root = json::parse(in, watch);
     } catch (const json::parse_error& problem) {
         throw usage_error(path + " is not JSON: " + problem.what());
+    }
+    if (!twice.empty()) {
+        throw usage_error(path + ": the key " + twice + " stands twice in one object");
     }
     if (!root.is_object()) {
         throw usage_error(path + ": an object with clusters, nodes and links is accepted");
@@ -241,7 +270,7 @@ void read_json(const std::string& path, file_reader& out) {
     for_each(path, root, "links", [&](const place& index, const json& entry) {
         const auto from = member_text(index, entry, "from"), to = member_text(index, entry, "to");
         const auto where = index + " (" + from + " -> " + to + ")";
-        auto& link = out.add_link(from, to);
+        auto& link = out.add_link(where, from, to);
         for (const auto& [key, value] : entry.items()) {
             if (key != "from" && key != "to" && !set_field(link_fields, link, where, key, text_of(where, key, value))) {
                 unknown_field(link_fields, where, key, "from, to");
@@ -263,7 +292,7 @@ void read_lines(const std::string& path, file_reader& out) {
             continue;
         }
         auto* node = kind == "node" ? &out.add_node(line.where, line.cells[1]) : nullptr;
-        auto* link = node ? nullptr : &out.add_link(line.cells[1], line.cells[2]);
+        auto* link = node ? nullptr : &out.add_link(line.where, line.cells[1], line.cells[2]);
         std::optional<double> x, y;
         for (auto cell = line.cells.begin() + static_cast<std::ptrdiff_t>(1 + names); cell != line.cells.end();
              ++cell) {

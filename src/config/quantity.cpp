@@ -112,7 +112,8 @@ double to_si(double value, std::string_view name, dimension what) {
     if (nearest) {
         message += ", did you mean " + std::string(nearest->name) + "?";
     }
-    throw usage_error(message + " Accepted: " + (what == dimension::number ? "no unit" : accepted_units(what)));
+    throw usage_error(message + (nearest ? " Accepted: " : "; accepted: ") +
+                      (what == dimension::number ? "no unit" : accepted_units(what)));
 }
 
 } // namespace

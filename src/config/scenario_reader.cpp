@@ -55,7 +55,7 @@ public:
         const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value);
         if (code != std::errc{} || end != word.data() + word.size() || value < least || value > most) {
             reject(key, "a whole number " +
-                            (most == std::numeric_limits<int>::max()
+                            (most == std::numeric_limits<int>::max() && code != std::errc::result_out_of_range
                                  ? "of at least " + std::to_string(least)
                                  : "from " + std::to_string(least) + " to " + std::to_string(most)) +
                             " is accepted");
@@ -123,6 +123,23 @@ public:
             }
             reject(key, problem.what());
         }
+    }
+
+    /// A quantity within bounds, which `accepted` tells.
+    double quantity_within(const std::string& key, double least, double most, const char* accepted) const {
+        const double value = quantity(key, false);
+        if (value < least || value > most) {
+            reject(key, std::string(accepted) + " is accepted");
+        }
+        return value;
+    }
+
+    distribution drawn_at_most(const std::string& key, double most, const char* accepted) const {
+        auto value = drawn(key, true);
+        if (value.highest() > most) {
+            reject(key, std::string(accepted) + " is accepted");
+        }
+        return value;
     }
 
     /// A distribution of any sign.
@@ -271,8 +288,9 @@ void read_edge_stage(const reader& in, scenario& out) {
 }
 
 void read_network(const reader& in, scenario& out) {
-    out.network.edges = in.count("network.edges", 1);
-    out.network.clusters = in.count("network.clusters", 1);
+    constexpr std::int64_t most_nodes = 5'000'000;
+    out.network.edges = static_cast<int>(in.integer("network.edges", 1, most_nodes));
+    out.network.clusters = static_cast<int>(in.integer("network.clusters", 1, most_nodes));
     out.network.clients.clear();
     if (!in.path("network.file").empty()) {
         out.network.overrides = in.read_file<network_overrides>("network.file", read_network_file);
@@ -281,8 +299,12 @@ void read_network(const reader& in, scenario& out) {
         check_listed(in, out.network.overrides);
     }
     for (const auto& word : split_text(in.text("network.clients"), ',')) {
-        out.network.clients.push_back(
-            static_cast<int>(in.whole("network.clients", word, 1, std::numeric_limits<int>::max())));
+        out.network.clients.push_back(static_cast<int>(in.whole("network.clients", word, 1, most_nodes)));
+    }
+    const auto most_clients = *std::max_element(out.network.clients.begin(), out.network.clients.end());
+    if (static_cast<double>(out.network.edges) * out.network.clusters * most_clients >
+        static_cast<double>(most_nodes)) {
+        in.reject("network.clients", "edges x clusters x clients: at most 5 million nodes are accepted");
     }
     const auto lists = out.network.clients.size();
     if (lists != 1 && lists != static_cast<std::size_t>(out.network.clusters)) {
@@ -469,7 +491,10 @@ std::optional<std::vector<double>> arguments_of(const reader& in, const std::str
         return std::nullopt;
     }
     std::vector<double> numbers;
-    for (const auto& word : split_text(text.substr(name.size() + 1, text.size() - name.size() - 2), ',')) {
+    for (auto word : split_text(text.substr(name.size() + 1, text.size() - name.size() - 2), ',')) {
+        if (what == dimension::number && word.ends_with(" dB")) {
+            word.resize(word.size() - 3);
+        }
         try {
             numbers.push_back(parse_quantity(word, what));
         } catch (const usage_error& problem) {
@@ -533,7 +558,11 @@ std::optional<radio_settings> read_radio(const reader& in, const std::string& li
     out.rx_gain_db = in.quantity_freely(link + ".rx_gain");
     out.noise_figure_db = in.quantity(link + ".noise_figure", false);
     if (in.text(link + ".max_efficiency") != "none") {
-        out.max_efficiency = in.real(link + ".max_efficiency", 0.0, 1e300, true);
+        auto word = in.text(link + ".max_efficiency");
+        if (const std::string unit = " bit/s/Hz"; word.ends_with(unit)) {
+            word.resize(word.size() - unit.size());
+        }
+        out.max_efficiency = in.number(link + ".max_efficiency", word, 0.0, 1e300, true);
     }
     out.min_rate = in.quantity(link + ".min_rate", false);
     const auto& fading = in.text(link + ".fading");
@@ -588,10 +617,7 @@ link_settings read_link(const reader& in, const std::string& kind) {
     if (out.loss >= 1.0) {
         in.reject(key + ".loss", "a number below 1 is accepted: something must arrive");
     }
-    out.packet = static_cast<std::uint64_t>(in.quantity(key + ".packet", true));
-    if (out.packet < 1) {
-        in.reject(key + ".packet", "at least 1 B is accepted");
-    }
+    out.packet = static_cast<std::uint64_t>(in.quantity_within(key + ".packet", 1.0, 1e9, "1 B to 1 GB"));
     return out;
 }
 
@@ -603,7 +629,10 @@ void read_links(const reader& in, scenario& out) {
     link.backhaul = read_link(in, "backhaul");
     link.access = in.choice<access_kind>("cs.access",
                                          {{"cellular", access_kind::cellular}, {"cell_free", access_kind::cell_free}});
-    link.access_points = in.count("cs.access_points", 1);
+    link.access_points = static_cast<int>(in.integer("cs.access_points", 1, 1000));
+    if (link.access == access_kind::cellular && in.is_changed("cs.access_points")) {
+        in.reject("cs.access_points", "they belong to cs.access = cell_free");
+    }
     if (link.access == access_kind::cell_free && !(link.cs_up.radio && link.cs_down.radio)) {
         in.reject("cs.access", "access points are radios: it needs link.cs_up.path_loss and link.cs_down.path_loss");
     }
@@ -645,7 +674,7 @@ void read_rounds(const reader& in, scenario& out) {
             in.reject("dropout.schedule", "\"" + word + "\": CLIENT@ROUND is accepted, for example c0.1@3.5");
         }
         out.dropout.schedule.push_back(
-            {word.substr(0, at), in.number("dropout.schedule", word.substr(at + 1), 1.0, 1e9)});
+            {word.substr(0, at), in.number("dropout.schedule", word.substr(at + 1), 1.0, out.train.rounds + 1.0)});
     }
 }
 
@@ -653,10 +682,14 @@ void read_places(const reader& in, scenario& out) {
     auto& network = out.network;
     network.layout = in.choice<layout_kind>(
         "network.layout", {{"disc", layout_kind::disc}, {"grid", layout_kind::grid}, {"list", layout_kind::list}});
-    network.radius = in.quantity("network.radius", true);
-    network.cluster_radius = in.quantity("network.cluster_radius", true);
+    const auto length = [&](const char* key) { return in.quantity_within(key, 0.01, 1e7, "1 cm to 10000 km"); };
+    network.radius = length("network.radius");
+    network.cluster_radius = length("network.cluster_radius");
+    if (in.is_changed("network.cluster_radius") && network.cluster_radius > network.radius) {
+        in.reject("network.cluster_radius", "at most network.radius = " + in.text("network.radius") + " is accepted");
+    }
     if (!in.text("network.edge_distance").empty()) {
-        network.edge_distance = in.quantity("network.edge_distance", true);
+        network.edge_distance = length("network.edge_distance");
     }
     if (network.layout == layout_kind::list && in.text("network.file").empty()) {
         in.reject("network.layout", "list needs network.file, which holds the positions");
@@ -664,14 +697,30 @@ void read_places(const reader& in, scenario& out) {
     auto& mobility = out.mobility;
     mobility.kind = in.choice<mobility_kind>("mobility.model",
                                              {{"none", mobility_kind::none}, {"waypoint", mobility_kind::waypoint}});
-    mobility.speed = in.drawn("mobility.speed", true);
+    mobility.speed = in.drawn_at_most("mobility.speed", 1e4, "up to 10000 m/s");
+    if (mobility.speed.lowest() < 1e-3 && mobility.speed.kind != distribution::family::normal) {
+        in.reject("mobility.speed", "from 1 mm/s is accepted; mobility.model = none lets clients stand still");
+    }
     mobility.pause = in.quantity("mobility.pause", false);
-    mobility.step = in.quantity("mobility.step", true);
+    mobility.step = in.quantity_within("mobility.step", 1e-3, 1e6, "1 ms to 1e6 s");
     if (!in.path("mobility.file").empty()) {
         mobility.paths = in.read_file<std::shared_ptr<const recorded_paths>>("mobility.file", read_paths);
         if (mobility.kind == mobility_kind::none) {
             mobility.kind = mobility_kind::file;
         }
+    }
+    const bool moving = mobility.kind != mobility_kind::none;
+    if (moving && !out.link.cs_up.radio && !out.link.cs_down.radio && !out.link.d2d.radio) {
+        in.reject(mobility.paths ? "mobility.file" : "mobility.model",
+                  "movement changes radio links, and there are none: set link.*.path_loss");
+    }
+    for (const auto* key : {"mobility.speed", "mobility.pause"}) {
+        if (mobility.kind != mobility_kind::waypoint && in.is_changed(key)) {
+            in.reject(key, "it belongs to mobility.model = waypoint");
+        }
+    }
+    if (!moving && in.is_changed("mobility.step")) {
+        in.reject("mobility.step", "it belongs to mobility.model = waypoint or a mobility.file");
     }
 }
 
@@ -681,8 +730,11 @@ device_settings read_device(const reader& in, const std::string& kind) {
     out.tx_power = in.drawn(key + ".tx_power", false);
     out.rx_power = in.drawn(key + ".rx_power", false);
     out.idle_power = in.drawn(key + ".idle_power", false);
-    out.memory = in.drawn(key + ".memory", true);
+    out.memory = in.drawn_at_most(key + ".memory", 1e18, "up to 1e18 B");
     out.efficiency = in.drawn(key + ".efficiency", true);
+    if (out.efficiency.kind != distribution::family::normal && out.efficiency.highest() > 1.0) {
+        in.reject(key + ".efficiency", "a part of the peak, above 0 and at most 1, is accepted");
+    }
     out.sleep_power = in.drawn_if_set(key + ".sleep_power", false);
     if (find_key(key + ".battery")) {
         out.battery = in.drawn_if_set(key + ".battery", true);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <map>
 
 namespace gaisnet {
@@ -18,7 +19,11 @@ double value_of(const csv_line& line, std::size_t cell, dimension what) {
     double plain = 0.0;
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), plain);
     try {
-        return code == std::errc{} && end == text.data() + text.size() ? plain : parse_quantity(text, what);
+        const bool is_plain = code == std::errc{} && end == text.data() + text.size();
+        if (is_plain && !std::isfinite(plain)) {
+            throw usage_error("\"" + text + "\" is not a finite number");
+        }
+        return is_plain ? plain : parse_quantity(text, what);
     } catch (const usage_error& problem) {
         throw usage_error(line.where + ": " + problem.what());
     }
@@ -31,15 +36,18 @@ bool starts_with_number(const std::string& text) {
 /// Mahimahi's: the times of chances to send one packet.
 std::shared_ptr<const rate_trace> from_chances(const std::vector<csv_line>& lines) {
     constexpr double packet_bits = 1500 * 8, milli = 1e-3;
-    std::map<std::int64_t, int> chances; // by millisecond
+    constexpr std::int64_t longest_ms = 100'000'000; // a day and more
+    std::map<std::int64_t, int> chances;             // by millisecond
     std::int64_t before = 0;
     for (const auto& line : lines) {
         std::int64_t time = -1;
         const auto& text = line.cells[0];
         const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), time);
-        if (line.cells.size() != 1 || code != std::errc{} || end != text.data() + text.size() || time < before) {
-            throw usage_error(line.where + ": whole milliseconds, ascending, are accepted (Mahimahi's format), or "
-                                           "\"time, rate\" in every line");
+        if (line.cells.size() != 1 || code != std::errc{} || end != text.data() + text.size() || time < before ||
+            time > longest_ms) {
+            throw usage_error(line.where +
+                              ": whole milliseconds, ascending, at most 1e8, are accepted (Mahimahi's format), or "
+                              "\"time, rate\" in every line");
         }
         before = time;
         ++chances[std::max<std::int64_t>(time, 1)];
@@ -89,7 +97,10 @@ std::shared_ptr<const rate_trace> read_rate_trace(const std::string& path) {
         trace->times.push_back(time);
         trace->bits_per_second.push_back(rate);
     }
-    if (trace->times.empty() || trace->bits_per_second.back() == 0.0) {
+    if (trace->times.empty()) {
+        throw usage_error(path + " has no line with \"time, rate\"");
+    }
+    if (trace->bits_per_second.back() == 0.0) {
         throw usage_error(path + ": the last rate stays for ever and must be above 0");
     }
     return trace;

@@ -21,6 +21,12 @@ double distribution::draw(random_stream& stream) const {
     return parameters.at(0);
 }
 
+double distribution::highest() const {
+    constexpr double deviations = 10.0;
+    return kind == family::normal ? parameters.at(0) + deviations * parameters.at(1)
+                                  : *std::max_element(parameters.begin(), parameters.end());
+}
+
 double distribution::lowest() const {
     if (kind == family::normal && positive) {
         return std::numeric_limits<double>::min();

@@ -23,7 +23,8 @@ struct distribution {
 
     static distribution of(double value) { return {family::constant, {value}, {}, false}; }
     double draw(random_stream& stream) const;
-    double lowest() const; ///< Smallest possible value.
+    double lowest() const;  ///< Smallest possible value.
+    double highest() const; ///< Largest possible value; normal: that of ten standard deviations.
     bool is_zero() const { return kind == family::constant && parameters.at(0) == 0.0; }
 };
 

@@ -45,7 +45,7 @@ struct event_row {
     double airtime_hz_s = 0;
     // Of transfers.
     std::uint32_t receivers = 0; ///< More than one: a multicast, of which peer is the first.
-    std::uint32_t resent = 0;    ///< Packets that were lost and sent again.
+    std::uint64_t resent = 0;    ///< Packets that were lost and sent again.
     double rate_bit_s = 0;       ///< Bytes x 8 over the occupation.
     double share = 0;            ///< Part of the medium that it had, 0 to 1, mean over the occupation.
     bool cut = false;            ///< It was not over when its round was closed.

@@ -160,7 +160,7 @@ void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, 
     const auto& on = *links_[state.link];
     auto& event = events_[static_cast<std::size_t>(state.event)];
     event.arrival_s = *std::max_element(arrivals.begin(), arrivals.end());
-    event.resent = static_cast<std::uint32_t>(resent);
+    event.resent = resent;
     charge_transfer(event, on, used, event.bytes);
     for (std::size_t i = 0; i < arrivals.size(); ++i) {
         auto& receiver = nodes_[on.receivers()[i]];
@@ -195,6 +195,17 @@ void ledger::charge_transfer(ledger_event& event, const link& on, const airtime_
         at.account.receive_j += receiving_j;
         at.account.bytes_received += bytes;
     }
+}
+
+std::string ledger::sending_links(std::size_t most) const {
+    std::string text;
+    std::size_t count = 0;
+    for (const auto& one : links_) {
+        if (one->sending() && ++count <= most) {
+            text += (text.empty() ? "" : ", ") + one->parameters().name;
+        }
+    }
+    return count > most ? text + " and " + std::to_string(count - most) + " more" : text;
 }
 
 double ledger::drawn_by(const ledger_event& event, std::uint32_t node) const {

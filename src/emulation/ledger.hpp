@@ -83,6 +83,8 @@ public:
     /// Closes the round for `members`: idle energy up to `end_s`, less sleep.
     void close_round(std::span<const std::uint32_t> members, double end_s);
 
+    /// Names of links that are sending, for messages: at most `most`, and how many more.
+    std::string sending_links(std::size_t most = 3) const;
     const std::vector<ledger_event>& events() const { return events_; }
     const node_account& account(std::uint32_t node) const { return nodes_[node].account; }
     double round_start_s() const { return round_start_s_; }

@@ -80,7 +80,7 @@ void link::begin_sending() {
     double bits = static_cast<double>(next.bytes) * bits_a_byte;
     resent_ = 0;
     if (parameters_.loss > 0.0 && next.bytes > 0) {
-        const auto packets = (next.bytes + parameters_.packet_bytes - 1) / parameters_.packet_bytes;
+        const auto packets = 1 + (next.bytes - 1) / parameters_.packet_bytes;
         random_stream stream(seed_, "link.loss", parameters_.name, round_, messages_);
         resent_ = draw_resent_packets(stream, packets, parameters_.loss, receivers_.size());
         bits *= 1.0 + static_cast<double>(resent_) / static_cast<double>(packets);

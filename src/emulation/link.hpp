@@ -67,7 +67,7 @@ public:
         double bits = 0;
     };
     std::optional<interrupted> interrupt();
-    bool busy() const { return busy_; }
+    bool sending() const { return sending_; }
 
     /// Queues a transfer that is ready now.
     void submit(std::uint64_t transfer, std::uint64_t bytes);

@@ -20,12 +20,14 @@ const char* name_of(share_kind share) {
 
 void exclusive_medium::start(sender& who, double bits) {
     const double now = queue_.now(), end = who.rate().finish_time(now, bits);
-    const auto due =
-        queue_.schedule(end, who.node(),
-                        {[](void* self, std::uint64_t index) {
-                             static_cast<exclusive_medium*>(self)->ended(static_cast<std::uint32_t>(index));
-                         },
-                         this, who.index()});
+    auto due = event_queue::no_ticket;
+    if (end < never) { // else nothing ever comes of it, which the end of the round will tell
+        due = queue_.schedule(end, who.node(),
+                              {[](void* self, std::uint64_t index) {
+                                   static_cast<exclusive_medium*>(self)->ended(static_cast<std::uint32_t>(index));
+                               },
+                               this, who.index()});
+    }
     flows_[who.index()] = {&who, now, end, due};
 }
 
@@ -221,59 +223,90 @@ void reused_medium::advance() {
     }
 }
 
-void reused_medium::recompute() {
+void reused_medium::add(sender& who, double bits) {
+    flow fresh;
+    fresh.who = &who;
+    fresh.left = bits;
+    for (auto& [index, other] : flows_) {
+        other.interference.add(model_.interference_w(*other.who, who, queue_.now()));
+        fresh.interference.add(model_.interference_w(who, *other.who, queue_.now()));
+    }
+    flows_[who.index()] = fresh;
+}
+
+reused_medium::flow reused_medium::remove(std::uint32_t index) {
+    const auto gone = flows_.at(index);
+    flows_.erase(index);
+    for (auto& [number, other] : flows_) {
+        other.interference.remove(model_.interference_w(*other.who, *gone.who, queue_.now()));
+    }
+    return gone;
+}
+
+/// Finds all rates anew and what happens next.
+void reused_medium::find_rates() {
     queue_.cancel(next_);
     next_ = event_queue::no_ticket;
     const double now = queue_.now();
-    double due = never;
+    double due = flows_.empty() ? never : changes_at_;
     for (auto& [index, one] : flows_) {
-        auto& who = *sending_.at(index);
-        one.rate = rate_(who, sending_, now);
+        one.rate = model_.rate(*one.who, one.interference.watts(), now);
         due = std::min(due, one.rate > 0.0 ? now + one.left / one.rate : never);
-        due = std::min(due, who.rate().next_change(now));
     }
     if (due < never) {
         next_ =
-            queue_.schedule(due, flows_.begin()->first,
+            queue_.schedule(due, flows_.begin()->second.who->node(),
                             {[](void* self, std::uint64_t) { static_cast<reused_medium*>(self)->step(); }, this, 0});
     }
 }
 
 void reused_medium::start(sender& who, double bits) {
     advance();
-    sending_[who.index()] = &who;
-    flows_[who.index()].left = bits;
-    recompute();
+    if (flows_.empty()) {
+        changes_at_ = model_.next_change(queue_.now());
+    }
+    add(who, bits);
+    find_rates();
 }
 
 airtime_report reused_medium::stop(sender& who) {
     advance();
-    auto used = flows_.at(who.index()).used;
-    used.bits_left = flows_.at(who.index()).left;
-    flows_.erase(who.index());
-    sending_.erase(who.index());
-    recompute();
-    return used;
+    auto gone = remove(who.index());
+    gone.used.bits_left = gone.left;
+    find_rates();
+    return gone.used;
 }
 
-/// Ends who has nothing left to send; the others go on at new rates.
+/// Ends who has nothing left to send, or takes up new positions; the others go on at new rates.
 void reused_medium::step() {
     next_ = event_queue::no_ticket;
     advance();
-    std::vector<std::pair<sender*, airtime_report>> ended;
-    const double rounding = std::max(1e-12, 1e-15 * queue_.now()); // s; less than the clock can tell apart
-    for (auto one = flows_.begin(); one != flows_.end();) {
-        if (one->second.left <= one->second.rate * rounding) {
-            ended.emplace_back(sending_.at(one->first), one->second.used);
-            sending_.erase(one->first);
-            one = flows_.erase(one);
-        } else {
-            ++one;
+    const double now = queue_.now();
+    if (now >= changes_at_) {
+        changes_at_ = model_.next_change(now);
+        for (auto& [index, one] : flows_) {
+            one.interference = {};
+            for (const auto& [number, other] : flows_) {
+                if (number != index) {
+                    one.interference.add(model_.interference_w(*one.who, *other.who, now));
+                }
+            }
         }
     }
-    recompute();
-    for (auto& [who, used] : ended) {
-        who->sent(used);
+    const double rounding = std::max(1e-12, 1e-15 * now); // s; less than the clock can tell apart
+    std::vector<std::uint32_t> ended;
+    for (const auto& [index, one] : flows_) {
+        if (one.left <= one.rate * rounding) {
+            ended.push_back(index);
+        }
+    }
+    std::vector<flow> gone;
+    for (const auto index : ended) {
+        gone.push_back(remove(index));
+    }
+    find_rates();
+    for (auto& one : gone) {
+        one.who->sent(one.used);
     }
 }
 

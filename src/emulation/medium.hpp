@@ -4,7 +4,6 @@
 #include "emulation/rate_model.hpp"
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -124,30 +123,57 @@ private:
     event_queue::ticket next_ = event_queue::no_ticket;
 };
 
-/// One band for all (`reuse`): the rate of a link depends on who else is sending.
+/// Powers that are added and taken away again without a trace: a fixed-point number of quantum 1e-30 W.
+class exact_power {
+public:
+    void add(double watts) { quanta_ += to_quanta(watts); }
+    void remove(double watts) { quanta_ -= to_quanta(watts); }
+    double watts() const { return static_cast<double>(quanta_) * quantum; }
+
+private:
+    __extension__ typedef __int128 wide;
+    static constexpr double quantum = 1e-30;
+    static wide to_quanta(double watts) { return static_cast<wide>(watts / quantum); }
+    wide quanta_ = 0;
+};
+
+/// One band for all (`reuse`): everybody who sends is interference to the receivers of the others.
 class reused_medium final : public medium {
 public:
-    using senders = std::map<std::uint32_t, sender*>; ///< By index.
-    /// Rate (bit/s) of one sender while all of `sending` send, at a time.
-    using rate_function = std::function<double(const sender&, const senders& sending, double time)>;
-    reused_medium(event_queue& queue, rate_function rate): queue_(queue), rate_(std::move(rate)) {}
+    /// How the links of the band hear each other.
+    class channel_model {
+    public:
+        virtual ~channel_model() = default;
+        /// W that the receiver of `who` gets from `other`; 0 when that does not disturb it. \param time s
+        virtual double interference_w(const sender& who, const sender& other, double time) = 0;
+        /// bit/s of `who` with that interference in all.
+        virtual double rate(const sender& who, double interference_w, double time) = 0;
+        /// The first time after `time` at which the above may change; `never` when nothing moves.
+        virtual double next_change(double time) = 0;
+    };
+    /// \param model outlives it.
+    reused_medium(event_queue& queue, channel_model& model): queue_(queue), model_(model) {}
     void start(sender&, double bits) override;
     airtime_report stop(sender&) override;
 
 private:
     struct flow {
+        sender* who = nullptr;
+        exact_power interference;
         double rate = 0, left = 0;
         airtime_report used;
     };
     void advance();
-    void recompute();
+    void add(sender&, double bits);
+    flow remove(std::uint32_t index);
+    void find_rates();
     void step();
 
     event_queue& queue_;
-    rate_function rate_;
-    senders sending_;
-    std::map<std::uint32_t, flow> flows_;
+    channel_model& model_;
+    std::map<std::uint32_t, flow> flows_; ///< By index of the sender.
     double updated_at_ = 0;
+    double changes_at_ = 0; ///< Powers are those until then.
     event_queue::ticket next_ = event_queue::no_ticket;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 namespace gaisnet {
 
@@ -45,7 +46,7 @@ double noise_power_w(double bandwidth_hz, double noise_figure_db) {
 }
 
 double shannon_rate(double bandwidth_hz, double signal_to_noise, double max_efficiency) {
-    return bandwidth_hz * std::min(max_efficiency, std::log2(1.0 + signal_to_noise));
+    return bandwidth_hz * std::min(max_efficiency, std::log1p(signal_to_noise) / std::numbers::ln2);
 }
 
 } // namespace gaisnet

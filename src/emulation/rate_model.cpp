@@ -6,8 +6,9 @@
 namespace gaisnet {
 
 double rate_model::finish_time(double start, double bits) const {
+    constexpr int most_changes = 10'000'000;
     double time = start, left = bits;
-    for (;;) {
+    for (int change = 0; change < most_changes && time < never; ++change) {
         const double rate = rate_at(time), until = next_change(time);
         const double possible = rate * (until - time);
         if (rate > 0.0 && (until == never || left <= possible)) {
@@ -16,6 +17,7 @@ double rate_model::finish_time(double start, double bits) const {
         left -= rate > 0.0 ? possible : 0.0;
         time = until;
     }
+    return never;
 }
 
 double rate_model::bits_between(double start, double end) const {

@@ -18,7 +18,7 @@ public:
     /// The first time after `time` at which the rate may be another one; `never` when there is none.
     virtual double next_change(double time) const = 0;
     /// The time at which `bits` have been sent when sending starts at `start` (s): the integral of the rate from
-    /// `start` to the result equals `bits`.
+    /// `start` to the result equals `bits`. `never` when that takes more than ten million changes of the rate.
     virtual double finish_time(double start, double bits) const;
     /// The integral of the rate from `start` to `end`.
     virtual double bits_between(double start, double end) const;

@@ -8,23 +8,27 @@
 
 namespace gaisnet {
 
-/// Rates of links that use one band at the same time: every other sender adds to a receiver's noise. What a node sends
-/// does not disturb its own receiver.
-class interference {
+/// Links that use one band at the same time: every other sender adds to a receiver's noise. What a node sends does not
+/// disturb its own receiver.
+class interference final : public reused_medium::channel_model {
 public:
-    /// Both outlive it. \param links as the ledger numbers them.
+    /// Both outlive it. The ledger numbers links as the topology does.
     interference(const scenario& scene, const topology& net): scene_(scene), net_(net) {}
     void begin_round(std::uint32_t round);
-    /// bit/s of `who` while all of `sending` send.
-    double rate(const sender& who, const reused_medium::senders& sending, double time);
+
+    double interference_w(const sender& who, const sender& other, double time) override;
+    double rate(const sender& who, double interference_w, double time) override;
+    double next_change(double time) override;
 
 private:
     double received_w(link_class, const radio_settings&, std::uint32_t from, std::uint32_t to, double time);
+    /// Number of the step of positions that holds a time.
+    double step_of(double time) const;
 
     const scenario& scene_;
     const topology& net_;
     std::uint32_t round_ = 0;
-    double step_ = -1;                                ///< Of the positions that the known values belong to.
+    double known_step_ = -1;                          ///< That the known powers belong to.
     std::unordered_map<std::uint64_t, double> known_; ///< W by sender and receiver.
 };
 

@@ -94,6 +94,9 @@ private:
     void add_node(node member, const device_settings& settings) {
         member.device = draw_device(settings, scene_, member.name);
         if (const auto given = nodes_given_.find(member.name); given != nodes_given_.end()) {
+            if (given->second->battery && member.role != node_role::client) {
+                throw usage_error("network.file: " + member.name + ": only a client has a battery");
+            }
             apply(*given->second, member.device);
         }
         if (!index_of_.emplace(member.name, static_cast<std::uint32_t>(out_.nodes.size())).second) {
@@ -153,22 +156,25 @@ private:
     region region_of(const node& client) const {
         const auto centre = centre_of(client.edge);
         const double radius = scene_.network.radius;
-        if (const auto given = nodes_given_.find(client.name); given != nodes_given_.end() && given->second->place) {
-            return {*given->second->place, centre, radius};
-        }
+        const auto given = nodes_given_.find(client.name);
+        const auto place = given != nodes_given_.end() ? given->second->place : std::nullopt;
         if (scene_.network.layout == layout_kind::list) {
-            throw usage_error("network.layout = list: network.file gives no position of " + client.name);
+            if (!place) {
+                throw usage_error("network.layout = list: network.file gives no position of " + client.name);
+            }
+            return {*place, centre, radius};
         }
         if (scene_.network.layout == layout_kind::grid) {
             const auto& [first, count] = clients_of_edge_.at(client.edge);
-            return {lattice_point(index_of_.at(client.name) - first, count, centre, radius), centre, radius};
+            return {place.value_or(lattice_point(index_of_.at(client.name) - first, count, centre, radius)), centre,
+                    radius};
         }
         const double around = std::min(scene_.network.cluster_radius, radius);
         random_stream group(scene_.seed, "position.cluster",
                             out_.clusters[static_cast<std::size_t>(client.cluster)].name);
         random_stream own(scene_.seed, "position", client.name);
         const auto middle = draw_in_disc(group, centre, radius - around);
-        return {draw_in_disc(own, middle, around), middle, around};
+        return {place.value_or(draw_in_disc(own, middle, around)), middle, around};
     }
 
     std::vector<trajectory> antennas_of(const node& member) const {
@@ -294,6 +300,10 @@ private:
             parameters.loss = given->second->loss.value_or(parameters.loss);
         }
         if (given != links_given_.end() && given->second->rate) {
+            if (settings.share == share_kind::reuse) {
+                throw usage_error("network.file: " + parameters.name + ": with link." + name_of(kind) +
+                                  ".share = reuse rates follow from signal and interference; no rate is accepted");
+            }
             made.rate_bit_s = *given->second->rate;
         } else if (settings.radio) {
             const auto state = out_.radio->state(kind, *settings.radio, from, to, parameters.bandwidth_hz, 0.0);
@@ -360,11 +370,16 @@ private:
         }
     }
 
+    /// What names look like here.
+    std::string like() const {
+        return "; names are like " + out_.nodes.front().name + " and " + out_.nodes.back().name;
+    }
+
     /// Names in network.file and in a file of movements that no node or link has are mistakes.
     void check_given_names() const {
         for (const auto& [name, given] : nodes_given_) {
             if (!index_of_.contains(name)) {
-                throw usage_error("network.file: there is no node " + name);
+                throw usage_error("network.file: there is no node " + name + like());
             }
         }
         for (const auto& [ends, given] : links_given_) {
@@ -375,12 +390,12 @@ private:
         for (const auto& one : scene_.dropout.schedule) {
             const auto found = index_of_.find(one.client);
             if (found == index_of_.end() || out_.nodes[found->second].role != node_role::client) {
-                throw usage_error("dropout.schedule: there is no client " + one.client);
+                throw usage_error("dropout.schedule: there is no client " + one.client + like());
             }
         }
         for (const auto& [name, points] : scene_.mobility.paths ? *scene_.mobility.paths : recorded_paths()) {
             if (!index_of_.contains(name)) {
-                throw usage_error("mobility.file: there is no node " + name);
+                throw usage_error("mobility.file: there is no node " + name + like());
             }
         }
     }

@@ -133,10 +133,7 @@ void ledger_run::add_links() {
     std::vector<medium*> media;
     for (const auto& one : deploy_.net.media) {
         if (one.share == share_kind::reuse) {
-            media.push_back(&ledger_.add_medium(std::make_unique<reused_medium>(
-                queue_, [this](const sender& who, const reused_medium::senders& sending, double time) {
-                    return interference_.rate(who, sending, time) * deploy_.net.links[who.index()].rate_factor;
-                })));
+            media.push_back(&ledger_.add_medium(std::make_unique<reused_medium>(queue_, interference_)));
         } else {
             media.push_back(
                 &ledger_.add_medium(std::make_unique<shared_medium>(queue_, one.share, one.capacity_bit_s)));
@@ -308,9 +305,11 @@ ledger_run::edge_round ledger_run::play_once(std::uint32_t edge, const round_pla
 bool ledger_run::find_empty_battery(const edge_round& played, round_plan& plan) const {
     double first = never;
     std::uint32_t who = 0;
+    std::int64_t batch = 0;
     for (const auto member : played.members) {
         const double left = battery_j_[member];
-        if (left <= 0.0 || total_j(ledger_.account(member)) <= left) {
+        const auto cluster = deploy_.net.nodes[member].cluster;
+        if (cluster < 0 || left <= 0.0 || total_j(ledger_.account(member)) <= left) {
             continue;
         }
         std::vector<std::pair<double, double>> draws; // when, J
@@ -326,9 +325,14 @@ bool ledger_run::find_empty_battery(const edge_round& played, round_plan& plan) 
         for (const auto& [when, joules] : draws) {
             drawn += joules;
             if (drawn + (when - played.start_s) * ledger_.device(member).idle_power_w > left) {
-                if (when < first) {
+                const auto& starts = played.batch_starts.at(cluster);
+                const auto begun = std::upper_bound(starts.begin(), starts.end(), when) - starts.begin();
+                const auto& stops = plan.fates[static_cast<std::size_t>(cluster)].stops_before;
+                const bool lost_anyway = stops && *stops <= begun;
+                if (!lost_anyway && when < first) {
                     first = when;
                     who = member;
+                    batch = begun;
                 }
                 break;
             }
@@ -337,14 +341,7 @@ bool ledger_run::find_empty_battery(const edge_round& played, round_plan& plan) 
     if (first == never) {
         return false;
     }
-    const auto cluster = deploy_.net.nodes[who].cluster;
-    const auto& starts = played.batch_starts.at(cluster);
-    const auto begun = std::upper_bound(starts.begin(), starts.end(), first) - starts.begin();
-    auto& fate = plan.fates[static_cast<std::size_t>(cluster)];
-    if (fate.stops_before && *fate.stops_before <= begun) {
-        return false; // it is lost by then anyway
-    }
-    fate.lose(who, begun);
+    plan.fates[static_cast<std::size_t>(deploy_.net.nodes[who].cluster)].lose(who, batch);
     return true;
 }
 

@@ -13,7 +13,8 @@ public:
     stop_watch(const stop_rule& rule, int rounds): rule_(rule), rounds_(rounds) {}
 
     /// Takes the validation results of a round (from 1); true when it was the last one.
-    bool round_ended(int round, double accuracy, double loss);
+    /// \param trained false: nobody took part, so that nothing about convergence follows from it.
+    bool round_ended(int round, double accuracy, double loss, bool trained = true);
 
     bool stopped() const { return !reason_.empty(); }
     /// Whether the rule was met; `train.stop = rounds` asks for nothing and is not "converged".

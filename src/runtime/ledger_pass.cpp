@@ -73,8 +73,13 @@ void ledger_pass::spawn(std::uint32_t node, task<> role) {
 }
 
 void ledger_pass::run() {
+    constexpr double longest = 1e7; // s: 116 days
     while (!queue_.empty()) {
         queue_.fire_next();
+        if (queue_.now() - ledger_.round_start_s() > longest) {
+            throw usage_error("the round takes more than 116 days of emulated time; sending then: " +
+                              ledger_.sending_links());
+        }
     }
     bool stuck = false;
     for (auto& [node, role] : roles_) {
@@ -93,6 +98,10 @@ void ledger_pass::run() {
 }
 
 void ledger_pass::report_stuck() const {
+    if (const auto links = ledger_.sending_links(); !links.empty()) {
+        throw usage_error("these links carry nothing, and never will: " + links +
+                          ": a larger link.*.rate, more power, or shorter distances are accepted");
+    }
     std::string text = "the role network is stuck:";
     for (const auto& [route, box] : mailboxes_) {
         if (box.waiting) {

@@ -112,7 +112,7 @@ CASES = [
     case("folder for procedural images", "--data.root photos", ["data.root", "data.source"]),
     case("typo in the subcommand", "finetun --config base.cfg", ["finetun", "finetune"], whole=True),
     case("subcommand infer is not built", "infer --config base.cfg", ["infer", "not built"], whole=True),
-    case("clock = real is not built", "--clock real", ["clock", "not built"]),
+    case("time_scale without the real clock", "--time-scale 2", ["time_scale", "clock = real", "virtual"]),
     case("tuning.method = lora is not built", "--tuning.method lora", ["tuning.method", "lora", "not built"]),
     case("unknown tuning method", "--tuning.method promt", ["tuning.method", "promt"]),
     # Numbers and units

@@ -312,13 +312,20 @@ TEST(rate_models, a_trace_repeats_and_is_integrated_exactly) {
     }
 }
 
+/// Everybody disturbs everybody with 1 W; the rate depends on how many do.
+struct equal_disturbance final : reused_medium::channel_model {
+    explicit equal_disturbance(std::function<double(double)> rates): rate_of(std::move(rates)) {}
+    double interference_w(const sender&, const sender&, double) override { return 1.0; }
+    double rate(const sender&, double watts, double) override { return rate_of(watts); }
+    double next_change(double) override { return never; }
+    std::function<double(double)> rate_of;
+};
+
 TEST(reused_medium, the_rate_of_a_link_depends_on_who_else_sends) {
     // Two links of 8 Mbit/s alone and 2 Mbit/s together, the second one from 1 s on.
     bench here(2);
-    auto& shared = here.accounts.add_medium(
-        std::make_unique<reused_medium>(here.queue, [](const sender&, const reused_medium::senders& all, double) {
-            return all.size() == 1 ? 8e6 : 2e6;
-        }));
+    equal_disturbance model([](double watts) { return watts == 0.0 ? 8e6 : 2e6; });
+    auto& shared = here.accounts.add_medium(std::make_unique<reused_medium>(here.queue, model));
     here.add(8e6, shared);
     here.add(8e6, shared);
     std::vector<wanted> all{{0, 0.0, 2'000'000, -1}, {1, 1.0, 2'000'000, -1}};
@@ -328,6 +335,18 @@ TEST(reused_medium, the_rate_of_a_link_depends_on_who_else_sends) {
     EXPECT_NEAR(here.event(all[1]).end_s, 6.0, 1e-9);
     EXPECT_NEAR(here.event(all[0]).energy_j, 5.0 * 2.5, 1e-9) << "it is on the air all the time";
     EXPECT_NEAR(here.event(all[0]).airtime_hz_s, (1.0 + 4.0 / 2) * 1e6, 1e-3) << "but shares the band";
+}
+
+TEST(reused_medium, powers_that_come_and_go_leave_no_trace) {
+    exact_power sum;
+    sum.add(3e-16);
+    for (int i = 0; i < 1000; ++i) {
+        sum.add(0.17 * i);
+    }
+    for (int i = 0; i < 1000; ++i) {
+        sum.remove(0.17 * i);
+    }
+    EXPECT_NEAR(sum.watts(), 3e-16, 1e-29);
 }
 
 TEST(medium, a_transfer_that_is_stopped_reports_what_is_left) {
@@ -370,9 +389,8 @@ TEST(medium, a_transfer_that_is_stopped_reports_what_is_left) {
         shared_medium shared(queue, share, 100.0);
         EXPECT_NEAR(try_medium(shared, 900.0, 1.0), 11.0, 1e-9) << name_of(share) << ": the other one is alone then";
     }
-    reused_medium reused(queue, [](const sender&, const reused_medium::senders& all, double) {
-        return 100.0 / static_cast<double>(all.size());
-    });
+    equal_disturbance model([](double watts) { return 100.0 / (1.0 + watts); });
+    reused_medium reused(queue, model);
     EXPECT_NEAR(try_medium(reused, 900.0, 2.0), 11.0, 1e-9);
 }
 

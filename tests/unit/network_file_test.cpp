@@ -174,7 +174,7 @@ TEST_F(network_file_test, movements_are_read) {
     const auto unknown = write("q.csv", "c7.1, 0, 1, 2\n");
     EXPECT_THAT(
         [&] {
-            make_topology(scene({"--mobility.file", unknown}));
+            make_topology(scene({"--mobility.file", unknown, "--link.d2d.path_loss", "umi_los"}));
         },
         ThrowsMessage<usage_error>(HasSubstr("mobility.file: there is no node c7.1")));
 }

@@ -245,17 +245,17 @@ TEST(radio_topology, interference_is_added_to_the_noise) {
     fake a(index_of("c0.0->c0.1"), find(net, "c0.0->c0.1").parameters.from);
     fake b(index_of("c1.1->c1.2"), find(net, "c1.1->c1.2").parameters.from);
     fake back(index_of("c0.1->c0.0"), find(net, "c0.1->c0.0").parameters.from);
-    const double alone = field.rate(a, {{a.index(), &a}}, 0.0);
+    const double alone = field.rate(a, 0.0, 0.0);
     EXPECT_NEAR(alone, find(net, "c0.0->c0.1").rate_bit_s, 1e-6 * alone);
-    EXPECT_EQ(field.rate(a, {{a.index(), &a}, {back.index(), &back}}, 0.0), alone)
-        << "what the receiver sends does not disturb it";
+    EXPECT_EQ(field.interference_w(a, back, 0.0), 0.0) << "what the receiver sends does not disturb it";
     const auto receiver = net.radio->place(find(net, "c0.0->c0.1").parameters.to, 0.0);
     const auto power = [&](std::uint32_t from) {
         const double distance = distance_m(net.radio->place(from, 0.0), receiver);
         return scene.device.client.tx_power.parameters[0] * from_db(-model("pedestrian").loss_db(distance, 2e9));
     };
     const double expected = shannon_rate(20e6, power(a.node()) / (noise_power_w(20e6, 9.0) + power(b.node())), never);
-    EXPECT_NEAR(field.rate(a, {{a.index(), &a}, {b.index(), &b}}, 0.0), expected, 1e-9 * expected);
+    EXPECT_NEAR(field.interference_w(a, b, 0.0), power(b.node()), 1e-9 * power(b.node()));
+    EXPECT_NEAR(field.rate(a, field.interference_w(a, b, 0.0), 0.0), expected, 1e-9 * expected);
 }
 
 TEST(trajectory, waypoints_stay_in_their_disc_and_keep_their_speed) {

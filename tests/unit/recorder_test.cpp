@@ -233,7 +233,7 @@ TEST_F(recorder_test, EveryColumnSaysItsUnitAndMeaning) {
     const H5::H5File opened(file(), H5F_ACC_RDONLY);
     for (const char* path :
          {"/topology/nodes", "/topology/links", "/topology/ranks", "/rounds", "/clients", "/energy", "/memory",
-          "/events", "/communication/links", "/communication/nodes", "/communication/transport"}) {
+          "/events", "/fidelity", "/communication/links", "/communication/nodes", "/communication/transport"}) {
         const auto table = opened.openDataSet(path);
         EXPECT_FALSE(read_text(table, "description").empty()) << path;
         const auto listed = nlohmann::json::parse(read_text(table, "columns"));
@@ -418,7 +418,8 @@ TEST_F(recorder_test, FailingDeviceIsARuntimeFailureAndNoCrash) {
                                    {"/communication/nodes", 2},
                                    {"/communication/links", 1},
                                    {"/communication/transport", 1},
-                                   {"/events", 3}});
+                                   {"/events", 3},
+                                   {"/fidelity", 0}});
         writer.finish(run_status::aborted, "checked", false);
         EXPECT_EQ(reals(path, "/rounds", "latency_s"), (std::vector{11.0}));
         EXPECT_EQ(texts(path, "/topology/ranks", "host"), (std::vector<std::string>{"n3"}));

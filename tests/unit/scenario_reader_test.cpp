@@ -83,7 +83,7 @@ TEST(scenario_reader, whole_numbers) {
         rejects({{"train.rounds", value}}, "a whole number of at least 1 is accepted");
     }
     rejects({{"data.classes", "11"}}, "from 2 to 10");
-    rejects({{"network.edges", "0"}}, "of at least 1");
+    rejects({{"network.edges", "0"}}, "from 1 to 5000000");
     EXPECT_EQ(read({{"seed", "18446744073709551615"}}).seed, 18446744073709551615ULL);
     rejects({{"seed", "18446744073709551616"}}, "a whole number from 0");
     rejects({{"seed", "-1"}}, "a whole number from 0");
