@@ -791,6 +791,9 @@ void read_run(const reader& in, scenario& out) {
     out.job.gpus_per_node = in.count("job.gpus_per_node", 0);
     out.job.time = in.quantity("job.time", true);
     out.clock = in.choice<clock_kind>("clock", {{"virtual", clock_kind::virtual_time}, {"real", clock_kind::real}});
+    if (out.clock == clock_kind::real && !in.is_changed("runtime.active_clusters")) {
+        out.runtime.active_clusters = out.network.edges * out.network.clusters; // they really train side by side
+    }
     out.time_scale = in.real("time_scale", 0.0, 1e300, true);
     out.strict_fidelity = in.onoff("strict_fidelity");
     out.fidelity_tolerance = in.quantity("fidelity.tolerance", true);

@@ -158,7 +158,7 @@ bool tensor_pass::progress() {
         ++next_average_;
         moved = true;
     }
-    release_held();
+    moved = release_held() || moved;
     for (auto& [edge, state] : averages_) {
         if (state.pending && state.pending->done() && is_due(edge)) {
             state.pending.reset();
@@ -196,8 +196,9 @@ bool tensor_pass::is_due(std::uint32_t edge) const {
 
 /// Lets go what is due, and writes down how late that is. Every computation is followed by this, so at most one lies
 /// between the time at which a message could have been used and now.
-void tensor_pass::release_held() {
+bool tensor_pass::release_held() {
     using seconds = std::chrono::duration<double>;
+    const auto before = late_.size();
     while (!held_.empty() && held_.front().due <= pacer::clock::now()) {
         std::pop_heap(held_.begin(), held_.end());
         auto one = std::move(held_.back());
@@ -212,6 +213,7 @@ void tensor_pass::release_held() {
         late_.push_back(row);
         hand_over(one.route, std::move(one.tensor));
     }
+    return late_.size() > before;
 }
 
 void tensor_pass::hand_over(const channel& route, tensor_view tensor) {

@@ -100,7 +100,7 @@ private:
 
     void deliver(const channel& route, tensor_view tensor);
     void hand_over(const channel& route, tensor_view tensor);
-    void release_held();
+    bool release_held();
     bool is_due(std::uint32_t edge) const;
     /// Waits for whatever comes next; false when nothing can come.
     bool wait(int idle_turns);
