@@ -213,7 +213,8 @@ std::vector<key_info> make_keys() {
     t.quantity("job.time", dimension::time, "1 h", "time limit of a Slurm job", false);
 
     t.integer("runtime.threads", "1", "threads of torch and BLAS a rank; changes the last bits of results");
-    t.integer("runtime.active_clusters", "1", "clusters with batches in flight a rank (clock = real: all, unless it is set)");
+    t.integer("runtime.active_clusters", "1",
+              "clusters with batches in flight a rank (clock = real: all, unless it is set)");
     t.quantity("runtime.silence", dimension::time, "10 s", "without a sign of life a rank counts as dead after", false);
     t.integer("checkpoint.every", "1", "rounds between checkpoints; 0: only when asked to stop");
     t.integer("checkpoint.keep", "2", "checkpoints kept");

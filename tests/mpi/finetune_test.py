@@ -205,6 +205,47 @@ def interrupt(folder):
                 check("... and the file says aborted", file.attrs["status"] == b"aborted", str(file.attrs["status"]))
 
 
+def real_clock(folder):
+    """clock = real: the same results, later."""
+    net = ["--link.d2d.latency", "20 ms", "--device.client.rate", "2 GFLOP/s"]  # the machine computes faster than that
+    virtual = folder / "virtual.h5"
+    run(2, virtual, *net)
+    real = folder / "real.h5"
+    done = run(2, real, *net, "--clock", "real", "--time-scale", "0.5")
+    check("a run with the real clock ends well", done.returncode == 0 and "lateness" in done.stdout, done.stderr[-500:])
+    same_modules = virtual.with_suffix(".safetensors").read_bytes() == real.with_suffix(".safetensors").read_bytes()
+    check("... with the same modules", same_modules)
+    if h5py is not None:
+        with h5py.File(real) as file, h5py.File(virtual) as other:
+            check("... its rounds take the emulated time", all(file["rounds"]["wall_s"] >=
+                                                               0.5 * file["rounds"]["latency_s"]))
+            check("... and the same emulated time", (file["rounds"]["latency_s"][:] ==
+                                                     other["rounds"]["latency_s"][:]).all())
+            late = file["fidelity"]
+            parts = late["upstream_s"] + late["own_compute_s"] + late["neighbour_s"] + late["timer_s"]
+            check("... lateness is in /fidelity, and its parts make it",
+                  len(late) > 0 and (abs(parts - late["late_s"]) < 1e-9).all() and len(other["fidelity"]) == 0)
+            check("... the file says which clock", file.attrs["clock"] == "real" and file.attrs["time_scale"] == 0.5)
+    strict = run(2, folder / "strict.h5", *net, "--clock", "real", "--time-scale", "0.001", "--strict-fidelity", "on",
+                 "--fidelity.tolerance", "1 us")
+    check("what cannot keep up ends with 3 when fidelity is strict", strict.returncode == 3 and
+          strict.stderr.count("gaisnet: error:") == 1 and "real time was not kept" in strict.stderr,
+          f"{strict.returncode} {strict.stderr[-500:]}")
+
+
+def network_files(folder):
+    """--dry-run leaves the network, and a run reads it again."""
+    first = folder / "drawn.h5"
+    draw = ["--link.cs_up.rate", "uniform(20, 80) Mbit/s", "--device.client.rate", "uniform(0.2, 2) TFLOP/s"]
+    dry = run(1, first, *draw, "--dry-run")
+    network = folder / "drawn.network.json"
+    check("a dry run writes the network", dry.returncode == 0 and network.exists(), dry.stderr[-500:])
+    run(1, first, *draw)
+    second = folder / "read.h5"
+    read = run(2, second, *draw, "--network.file", str(network))
+    check("... and a run with it is the same", read.returncode == 0 and same(first, second), read.stderr[-500:])
+
+
 def pretraining(folder):
     small = ["--pretrain.samples", "64", "--pretrain.domains", "1", "--pretrain.epochs", "1", "--progress", "none"]
     for ranks in (1, 3):
@@ -289,6 +330,8 @@ def main():
         restart(folder)
         begin_again(folder)
         interrupt(folder)
+        real_clock(folder)
+        network_files(folder)
         pretraining(folder)
         failures(folder)
     finish()

@@ -128,6 +128,9 @@ struct shared_state {
     std::map<std::pair<int, int>, std::vector<float>> models;
     std::map<std::string, executor_state> stages;
     std::vector<tensor_view> edges;
+    pacer::clock::time_point start;            ///< Of the round, chosen by rank 0.
+    std::map<int, double> took;                ///< Real s, by round.
+    std::map<int, std::vector<lateness>> late; ///< By round
     std::atomic<bool> failed = false; ///< One rank has failed: the others end too, as MPI_Abort would end them.
 };
 
@@ -141,6 +144,7 @@ void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const
     const auto values = initial_values(deploy.tunables, scene.seed);
     auto initial = tensor_view::allocate({deploy.tunable_elements});
     std::copy(values.begin(), values.end(), initial.as<float>());
+    pacer clock(scene.time_scale, /*may_spin=*/false);
     tensor_run run(deploy, network, rank_of,
                    [&](const stage_seat& seat) {
                        std::int64_t first_sample = 0;
@@ -160,7 +164,8 @@ void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const
                         }
                     },
                     {},
-                    {}});
+                    {},
+                    scene.clock == clock_kind::real ? &clock : nullptr});
     if (first > 1) {
         run.restore(shared.stages);
         for (std::uint32_t edge = 0; edge < shared.edges.size(); ++edge) {
@@ -168,8 +173,19 @@ void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const
         }
     }
     for (int round = first; round <= last; ++round) {
+        if (network.rank() == 0) {
+            shared.start = pacer::clock::now() + std::chrono::milliseconds(2);
+        }
+        network.barrier();
+        clock.begin_round(shared.start);
         run.play(round, forecasts[static_cast<std::size_t>(round - 1)].decisions);
+        const auto took = pacer::clock::now() - shared.start;
+        network.barrier(); // nobody begins the next round before all have read the start of this one
         const std::lock_guard lock(shared.guard);
+        shared.took[round] = std::max(shared.took[round], std::chrono::duration<double>(took).count());
+        for (const auto& one : run.take_lateness()) {
+            shared.late[round].push_back(one);
+        }
         for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(deploy.net.edges); ++edge) {
             if (run.in_group(edge)) {
                 const auto& model = run.model(edge);
@@ -241,6 +257,10 @@ hfsl_result run_hfsl(const scenario& scene, const lab_options& options) {
         result.totals.push_back(totals);
     }
     result.messages = std::move(shared.messages);
+    for (auto& [round, rows] : shared.late) {
+        result.took_s.push_back(shared.took[round]);
+        result.late.push_back(std::move(rows));
+    }
     return result;
 }
 

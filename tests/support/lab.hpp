@@ -6,6 +6,7 @@
 #include "network/scenario.hpp"
 #include "roles/deployment.hpp"
 #include "roles/ledger_run.hpp"
+#include "runtime/pacer.hpp"
 #include "transport/transport.hpp"
 
 #include <cstdint>
@@ -47,10 +48,12 @@ struct seen_message {
 };
 
 struct hfsl_result {
-    std::vector<round_forecast> rounds;     ///< Of the ledger
-    std::vector<std::vector<float>> models; ///< By round * edges + edge
-    std::vector<training_totals> totals;    ///< By round * clusters + cluster
-    std::vector<seen_message> messages;     ///< Between ranks, in no particular order over ranks
+    std::vector<round_forecast> rounds;      ///< Of the ledger
+    std::vector<std::vector<float>> models;  ///< By round * edges + edge
+    std::vector<training_totals> totals;     ///< By round * clusters + cluster
+    std::vector<double> took_s;              ///< Real time of each round, `clock = real`
+    std::vector<std::vector<lateness>> late; ///< By round, `clock = real`
+    std::vector<seen_message> messages;      ///< Between ranks, in no particular order over ranks
 };
 
 deployment deploy(const scenario&, std::vector<std::int64_t> samples = {});
