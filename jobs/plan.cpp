@@ -39,9 +39,10 @@ void write_network(const prepared_run& run) {
     fmt::print("network: {}, for network.file\n", path.string());
 }
 
-/// The results file of `plan`, which it writes when it is told where to.
+/// The results file of `plan`, which it writes only when the command line says where to: the output of a config file is
+/// that of the run.
 std::optional<recorder> results_file(const command_line& given, const prepared_run& run, session& here) {
-    if (given.command != "plan" || given.dry_run || given.values.at("output").source.starts_with("default")) {
+    if (given.command != "plan" || given.dry_run || given.values.at("output").source != "command line") {
         return std::nullopt;
     }
     run_header header;

@@ -39,7 +39,8 @@ const std::vector<unit>& units_of(dimension what) {
     static const std::vector<unit> compute{{"FLOP/s", 1},    {"kFLOP/s", 1e3},  {"MFLOP/s", 1e6},
                                            {"GFLOP/s", 1e9}, {"TFLOP/s", 1e12}, {"PFLOP/s", 1e15}};
     static const std::vector<unit> power{{"mW", 1e-3}, {"W", 1}, {"kW", 1e3}, {dbm, 1}};
-    static const std::vector<unit> energy{{"uJ", 1e-6}, {"mJ", 1e-3}, {"J", 1}, {"kJ", 1e3}, {"mWh", 3.6}, {"Wh", 3600}};
+    static const std::vector<unit> energy{{"uJ", 1e-6}, {"mJ", 1e-3}, {"J", 1},
+                                          {"kJ", 1e3},  {"mWh", 3.6}, {"Wh", 3600}};
     static const std::vector<unit> size{{"B", 1},      {"kB", 1e3},        {"MB", 1e6},          {"GB", 1e9},
                                         {"KiB", 1024}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}};
     static const std::vector<unit> length{{"mm", 1e-3}, {"cm", 1e-2}, {"m", 1}, {"km", 1e3}};

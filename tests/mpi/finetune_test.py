@@ -98,12 +98,19 @@ def forecast_of(text):
 
 def plan_is_run(folder):
     """The prediction without training, and what the run then charged: the same code, so the same figures."""
-    command = [PROGRAM, "plan", *SMALL, "--output", str(folder / "unused.h5"), "--link.d2d.rate", "uniform(1, 80) Mbit/s"]
+    command = [PROGRAM, "plan", *SMALL, "--output", str(folder / "plan.h5"), "--link.d2d.rate", "uniform(1, 80) Mbit/s"]
     planned = subprocess.run(command, capture_output=True, text=True, timeout=60)
     result = run(2, folder / "planned.h5", "--link.d2d.rate", "uniform(1, 80) Mbit/s")
     check("plan predicts what the run charges", planned.returncode == result.returncode == 0 and
           forecast_of(planned.stdout) == forecast_of(result.stdout), planned.stdout + result.stdout)
-    check("... and writes nothing", not (folder / "unused.h5").exists())
+    if h5py is not None:
+        with h5py.File(folder / "plan.h5") as plan, h5py.File(folder / "planned.h5") as done:
+            check("... and its file holds the same events", (plan["events"][:] == done["events"][:]).all() and
+                  plan.attrs["status"] == "complete" and plan.attrs["command"] == "plan")
+    before = set(folder.iterdir())
+    subprocess.run([part for part in command if part not in ("--output", str(folder / "plan.h5"))], capture_output=True,
+                   cwd=folder, timeout=60)
+    check("... and without --output it writes nothing", set(folder.iterdir()) == before)
 
 
 def tuned_modules(folder):

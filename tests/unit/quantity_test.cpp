@@ -63,6 +63,11 @@ TEST(quantity, every_unit_comes_out_in_si) {
         {dimension::energy, "6 J", 6},
         {dimension::energy, "6 kJ", 6e3},
         {dimension::energy, "6 Wh", 21600},
+        {dimension::length, "2 mm", 2e-3},
+        {dimension::length, "2 km", 2e3},
+        {dimension::speed, "36 km/h", 10},
+        {dimension::energy, "2 mWh", 7.2},
+        {dimension::decibel, "-3 dB", -3},
         {dimension::size, "2 B", 2},
         {dimension::size, "2 kB", 2e3},
         {dimension::size, "2 MB", 2e6},
@@ -78,18 +83,19 @@ TEST(quantity, every_unit_comes_out_in_si) {
     }
 }
 
-// What a message offers must be accepted, and the list above must not have forgotten a unit: 8 + 6 + 4 + 6 + 4 + 5 + 7.
+// What a message offers must be accepted, and the list above must not have forgotten a unit: 8 + 6 + 4 + 6 + 4 + 6 + 7 + 4 + 2 + 2.
 TEST(quantity, units_that_messages_name_are_accepted) {
     int units = 0;
-    for (const auto what : {dimension::rate, dimension::time, dimension::frequency, dimension::compute_rate,
-                            dimension::power, dimension::energy, dimension::size}) {
+    for (const auto what :
+         {dimension::rate, dimension::time, dimension::frequency, dimension::compute_rate, dimension::power,
+          dimension::energy, dimension::size, dimension::length, dimension::speed, dimension::decibel}) {
         std::stringstream list(accepted_units(what));
         for (std::string unit; std::getline(list, unit, ',');) {
             EXPECT_GT(parse_quantity("1 " + unit, what), 0.0) << unit;
             ++units;
         }
     }
-    EXPECT_EQ(units, 40);
+    EXPECT_EQ(units, 49);
     EXPECT_EQ(accepted_units(dimension::number), "");
 }
 
