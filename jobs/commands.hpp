@@ -11,6 +11,9 @@ exit_code finetune(const command_line&, session&);
 /// What finetune would cost, without training.
 exit_code plan(const command_line&, session&);
 
+/// Prints the speed of this computer, and of the link between two ranks, as settings. Every rank has to call it.
+exit_code calibrate(const command_line&, session&);
+
 /// Trains a small foundation model on procedural images and writes it as safetensors. Every rank has to call it.
 exit_code pretrain(const command_line&, session&);
 

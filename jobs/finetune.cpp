@@ -3,6 +3,7 @@
 #include "backbone.hpp"
 #include "base/bytes.hpp"
 #include "base/version.hpp"
+#include "calibrate.hpp"
 #include "metrics/progress.hpp"
 #include "metrics/report.hpp"
 #include "model/safetensors.hpp"
@@ -79,9 +80,11 @@ public:
                          run_.scene->data.source == data_source::folder ? run_.scene->data.root : "procedural images");
         }
         start_clock();
+        measure();
         make_players();
         replay();
         forecast_next(); // finds a stuck role network before anything is written or trained
+        check_time_scale();
         open_output();
         while (!stop_.stopped()) {
             play_round();
@@ -143,6 +146,46 @@ private:
             spdlog::info("resuming after round {} from {}", state.rounds.size(), directory.string());
         }
         return state;
+    }
+
+    /// What this computer can do: for `compute = measured`, and to know which time scale it can keep.
+    void measure() {
+        const auto& scene = *run_.scene;
+        const bool wanted = scene.computing == compute_model::measured;
+        if (wanted && here_.devices().cuda) {
+            throw usage_error(
+                "compute = measured is not built yet for GPUs; device = cpu or compute = model is accepted");
+        }
+        if ((!wanted && !clock_) || here_.devices().cuda) {
+            return;
+        }
+        here_.note("measuring stages");
+        if (here_.root()) { // the others wait, so that they do not disturb
+            const bool known = resume_from_ && !resume_from_->speeds.empty();
+            speeds_ = known ? read_speeds(resume_from_->speeds) : measure_stages(*run_.deploy, backbone_.backbone);
+            if (wanted) {
+                use_speeds(*run_.deploy, speeds_);
+            }
+        }
+        here_.network().barrier();
+    }
+
+    /// Before anything is written: whether real time can be kept.
+    void check_time_scale() {
+        if (!clock_ || !ledger_ || speeds_.empty() || !next_forecast_) {
+            return;
+        }
+        const double least =
+            smallest_time_scale(*run_.deploy, run_.rank_of, *next_forecast_, speeds_, run_.scene->fidelity_tolerance);
+        spdlog::info("clock = real: this computer can keep a time_scale of about {:.3g}, and it is {:g}", least,
+                     run_.scene->time_scale);
+        if (run_.scene->strict_fidelity && least > run_.scene->time_scale) {
+            throw error(exit_code::fidelity,
+                        fmt::format("time_scale = {:g} cannot be kept: about {:.3g} or more is accepted, more ranks on "
+                                    "more cores, or strict_fidelity = off",
+                                    run_.scene->time_scale, least),
+                        true);
+        }
     }
 
     /// `clock = real`
@@ -304,9 +347,13 @@ private:
         const auto nodes = describe_nodes(*run_.deploy, run_.rank_of);
         const auto links = describe_links(*run_.deploy);
         const auto ranks = describe_ranks(here_.devices());
+        std::vector<stage_description> stages;
+        for (const auto& one : speeds_) {
+            stages.push_back({one.shape, one.forward_flop_s, one.backward_flop_s, one.step_flop_s});
+        }
         if (resume_from_) {
             recorder_.emplace(recorder::resume(scene.output, resume_from_->row_counts, resume_from_->identity, nodes,
-                                               {scene.overwrite, scene.events, ranks}));
+                                               {scene.overwrite, scene.events, ranks, stages}));
             remove_checkpoints_after(checkpoint_folder(scene.output), resume_from_->rounds.size());
             return;
         }
@@ -323,7 +370,7 @@ private:
         // A run that was killed before its first checkpoint begins anew when told to resume.
         const bool replace =
             scene.overwrite || (scene.resume == "auto" && recorder::is_unfinished(scene.output, identity_));
-        recorder_.emplace(recorder::create(scene.output, header, nodes, links, {replace, scene.events, ranks}));
+        recorder_.emplace(recorder::create(scene.output, header, nodes, links, {replace, scene.events, ranks, stages}));
         remove_checkpoints_after(checkpoint_folder(scene.output), 0); // of another run with this output
     }
 
@@ -468,6 +515,7 @@ private:
         state.row_counts = recorder_->row_counts();
         state.models = models;
         state.stages = std::move(stages);
+        state.speeds = speeds_.empty() ? std::string() : speeds_text(speeds_);
         write_checkpoint(checkpoint_folder(run_.scene->output), state, run_.scene->checkpoint.keep);
         models_ = std::move(models);
     }
@@ -554,8 +602,9 @@ private:
     std::optional<round_forecast> next_forecast_; ///< Rank 0, of a round that has not begun.
     std::unique_ptr<pacer> clock_;                ///< `clock = real`
     pacer::clock::duration clock_offset_{};
-    std::vector<double> late_s_; ///< Rank 0: of all messages so far.
-    double round_late_s_ = 0;    ///< Rank 0: of the last round, what one in a hundred exceeds.
+    std::vector<stage_speed> speeds_; ///< Rank 0: measured.
+    std::vector<double> late_s_;      ///< Rank 0: of all messages so far.
+    double round_late_s_ = 0;         ///< Rank 0: of the last round, what one in a hundred exceeds.
     std::map<int, std::shared_ptr<sample_source>> sources_;
     std::unique_ptr<tensor_run> tensors_;
     std::unique_ptr<tuned_vit> evaluated_;

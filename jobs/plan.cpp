@@ -2,6 +2,7 @@
 
 #include "backbone.hpp"
 #include "base/version.hpp"
+#include "calibrate.hpp"
 #include "config/network_file.hpp"
 #include "metrics/report.hpp"
 #include "planning/forecast.hpp"
@@ -64,8 +65,11 @@ std::optional<recorder> results_file(const command_line& given, const prepared_r
 exit_code plan(const command_line& given, session& here) {
     const bool check_everything = given.command == "finetune"; // its dry run
     const auto run = prepare(given, here, check_everything);
-    if (check_everything) {
-        load_backbone(*run.scene, here);
+    if (check_everything || run.scene->computing == compute_model::measured) {
+        const auto loaded = load_backbone(*run.scene, here);
+        if (run.scene->computing == compute_model::measured && here.root()) {
+            use_speeds(*run.deploy, measure_stages(*run.deploy, loaded.backbone));
+        }
     }
     here.network().barrier(); // no rank leaves before all have found their input usable
     if (!here.root()) {

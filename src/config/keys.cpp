@@ -83,6 +83,7 @@ public:
         const std::string prefix = "device." + kind + ".";
         drawn(prefix + "rate", dimension::compute_rate, rate, "speed of computing", true);
         drawn(prefix + "efficiency", dimension::number, "1", "part of the rate that is reached, at most 1", true);
+        drawn(prefix + "factor", dimension::number, "1", "times this computer's speed (compute = measured)", true);
         drawn(prefix + "power", dimension::power, power, "power while computing", true);
         keys.push_back({prefix + "kappa", value_kind::real, dimension::number, "",
                         "W s^3; with frequency and flops_per_cycle: E = kappa f^2 x cycles in place of power", false,
@@ -220,6 +221,8 @@ std::vector<key_info> make_keys() {
     t.integer("checkpoint.keep", "2", "checkpoints kept");
 
     t.choice("placement", "auto", "auto|cluster|node", "which rank plays which node");
+    t.choice("compute", "model", "model|measured",
+             "compute times follow from device.*.rate; or from the speed of this computer, measured before round 1");
     t.choice("clock", "virtual", "virtual|real",
              "emulated time is only computed, and the run goes as fast as the machine can; or it is waited for");
     t.real("time_scale", "1", "seconds of real time a second of emulated time (clock = real)");
@@ -255,7 +258,6 @@ constexpr future_item future[] = {
     {"cloud.period", ""},
     {"dropout.policy", "repair"},
     {"scheme", ""},
-    {"compute", ""},
     {"sense.mode", ""},
     {"delivery", ""},
     {"cache", ""},

@@ -20,8 +20,8 @@ namespace {
 
 namespace po = boost::program_options;
 
-const char* const commands[] = {"finetune", "plan", "pretrain"};
-const char* const future_commands[] = {"infer", "serve", "calibrate"};
+const char* const commands[] = {"finetune", "plan", "pretrain", "calibrate"};
+const char* const future_commands[] = {"infer", "serve"};
 /// Flags that are no keys of a scenario, in the spelling of keys.
 const char* const switches[] = {"help", "version", "print_config", "dry_run"};
 const char* const general[] = {"config", "log_level", "progress"};
@@ -197,12 +197,13 @@ void set_command(command_line& out, const std::string& word) {
         throw usage_error("command line: \"" + word + "\" is too much behind " + out.command + "; flags start with --");
     }
     if (std::find(std::begin(future_commands), std::end(future_commands), word) != std::end(future_commands)) {
-        throw usage_error("command line: " + word + " is not built yet; accepted: finetune, plan, pretrain");
+        throw usage_error("command line: " + word + " is not built yet; accepted: finetune, plan, pretrain, calibrate");
     }
     if (std::find(std::begin(commands), std::end(commands), word) == std::end(commands)) {
         const auto guess = nearest(word, commands);
-        throw usage_error("command line: unknown command " + word +
-                          (guess.empty() ? "; accepted: finetune, plan, pretrain" : ", did you mean " + guess + "?"));
+        throw usage_error(
+            "command line: unknown command " + word +
+            (guess.empty() ? "; accepted: finetune, plan, pretrain, calibrate" : ", did you mean " + guess + "?"));
     }
     out.command = word;
 }
@@ -279,7 +280,8 @@ command_line parse_command_line(const std::vector<std::string>& arguments,
         return out;
     }
     if (out.command.empty()) {
-        throw usage_error("command line: a command is missing; accepted: finetune, plan, pretrain (--help tells more)");
+        throw usage_error(
+            "command line: a command is missing; accepted: finetune, plan, pretrain, calibrate (--help tells more)");
     }
     for (const auto& file : files) {
         read_config_file(file, out.values);
@@ -366,6 +368,7 @@ std::string help_text() {
                        "commands\n"
                        "  finetune   hybrid federated split fine-tuning over emulated links and devices\n"
                        "  plan       what finetune would cost in time, energy, bytes and spectrum, without training\n"
+                       "  calibrate  the speed of this computer and its ranks' link, as settings\n"
                        "  pretrain   train a small foundation model on procedural images\n\n"
                        "flags\n"
                        "  --config FILE     settings (INI); may be repeated, later files win\n"

@@ -736,6 +736,7 @@ device_settings read_device(const reader& in, const std::string& kind) {
         in.reject(key + ".efficiency", "a part of the peak, above 0 and at most 1, is accepted");
     }
     out.sleep_power = in.drawn_if_set(key + ".sleep_power", false);
+    out.factor = in.drawn(key + ".factor", true);
     if (find_key(key + ".battery")) {
         out.battery = in.drawn_if_set(key + ".battery", true);
     }
@@ -790,6 +791,13 @@ void read_run(const reader& in, scenario& out) {
     }
     out.job.gpus_per_node = in.count("job.gpus_per_node", 0);
     out.job.time = in.quantity("job.time", true);
+    out.computing =
+        in.choice<compute_model>("compute", {{"model", compute_model::by_rate}, {"measured", compute_model::measured}});
+    for (const auto* key : {"device.edge.factor", "device.client.factor", "device.cloud.factor"}) {
+        if (out.computing == compute_model::by_rate && in.is_changed(key)) {
+            in.reject(key, "it belongs to compute = measured, and compute is model");
+        }
+    }
     out.clock = in.choice<clock_kind>("clock", {{"virtual", clock_kind::virtual_time}, {"real", clock_kind::real}});
     if (out.clock == clock_kind::real && !in.is_changed("runtime.active_clusters")) {
         out.runtime.active_clusters = out.network.edges * out.network.clusters; // they really train side by side

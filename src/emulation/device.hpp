@@ -9,6 +9,7 @@ namespace gaisnet {
 /// A device: how fast it computes and what that and its radio cost.
 struct device_model {
     double rate_flop_s = 0;              ///< FLOP/s that it reaches: efficiency x peak.
+    double factor = 1;                   ///< Times this computer's speed, `compute = measured`.
     double power_w = 0;                  ///< While computing; kappa f^3 when given by frequency.
     double tx_power_w = 0;               ///< While its radio is on the air
     double rx_power_w = 0;               ///< While receiving

@@ -79,10 +79,10 @@ std::int64_t ledger::occupy(std::uint32_t node, event_kind kind, double seconds,
     return state.last_event;
 }
 
-std::int64_t ledger::compute(std::uint32_t node, event_kind kind, double flops, std::int64_t cause,
+std::int64_t ledger::compute(std::uint32_t node, event_kind kind, double flops, double rate_flop_s, std::int64_t cause,
                              event_queue::action done) {
     const auto& device = nodes_[node].device;
-    const double seconds = flops / device.rate_flop_s;
+    const double seconds = flops / (rate_flop_s > 0.0 ? rate_flop_s : device.rate_flop_s);
     return occupy(node, kind, seconds, flops, seconds * device.power_w, cause, done);
 }
 

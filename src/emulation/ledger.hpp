@@ -61,7 +61,9 @@ public:
     void set_rate(std::uint32_t link, std::unique_ptr<rate_model> rate) { links_[link]->set_rate(std::move(rate)); }
 
     /// Occupies the node's device from when it is free; `done` runs at the end. \returns the event.
-    std::int64_t compute(std::uint32_t node, event_kind, double flops, std::int64_t cause, event_queue::action done);
+    /// \param rate_flop_s 0: the device's.
+    std::int64_t compute(std::uint32_t node, event_kind, double flops, double rate_flop_s, std::int64_t cause,
+                         event_queue::action done);
     /// Sensing of samples: time and energy by the device's figures a sample.
     std::int64_t sense(std::uint32_t node, std::int64_t samples, std::int64_t cause, event_queue::action done);
     /// Sends bytes to one or, as a multicast, to several nodes; `sent` runs when the link has been occupied long enough,

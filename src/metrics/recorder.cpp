@@ -85,6 +85,7 @@ struct recorder::state {
     typed_table<node_entry> nodes;
     typed_table<link_entry> links;
     typed_table<rank_description> ranks;
+    typed_table<stage_description> stages;
     typed_table<round_row> rounds;
     typed_table<node_record> clients, energy, memory, traffic;
     typed_table<communication_row> communication;
@@ -106,6 +107,7 @@ struct recorder::state {
     std::vector<hdf5_table*> tables() {
         auto all = counted_tables();
         all.push_back(&ranks.table());
+        all.push_back(&stages.table());
         return all;
     }
 
@@ -128,6 +130,7 @@ private:
         , nodes(make(table_of, "/topology/nodes", table_text::nodes, topology_node_columns(width)))
         , links(make(table_of, "/topology/links", table_text::links, topology_link_columns(width)))
         , ranks(make(table_of, "/topology/ranks", table_text::ranks, topology_rank_columns()))
+        , stages(make(table_of, "/topology/stages", table_text::stages, topology_stage_columns()))
         , rounds(make(table_of, "/rounds", table_text::rounds, round_columns()))
         , clients(make(table_of, "/clients", table_text::clients, client_columns(width)))
         , energy(make(table_of, "/energy", table_text::energy, energy_columns(width)))
@@ -160,7 +163,8 @@ recorder recorder::create(const std::string& path, const run_header& header, std
     try {
         // Names of both ends make a link's row the longer one; 256 bytes hold any row of the topology.
         file.reserve(metadata_room + header.config.size() + header.identity.size() +
-                     (nodes.size() + links.size()) * (256 + 2 * name_bytes_for(nodes)) + options.ranks.size() * 400);
+                     (nodes.size() + links.size()) * (256 + 2 * name_bytes_for(nodes)) +
+                     (options.ranks.size() + options.stages.size()) * 400);
         hdf5_guarded(path, "write the header", [&] { write_header(file.handle(), header); });
         auto made = std::make_unique<state>(std::move(file), options, nodes, [](auto& target, auto... what) {
             return hdf5_table::create(target, what...);
@@ -178,6 +182,9 @@ recorder recorder::create(const std::string& path, const run_header& header, std
         }
         made->links.append(link_rows);
         made->ranks.append(options.ranks);
+        made->stages.table().cut(0);
+        made->stages.append(options.stages);
+        made->stages.append(options.stages);
         made->file.start_swmr();
         return recorder(std::move(made));
     } catch (const runtime_failure& failure) {
@@ -249,6 +256,8 @@ recorder recorder::resume(const std::string& path, const std::map<std::string, s
     made->nodes.replace(entries_of(nodes));
     made->ranks.table().cut(0);
     made->ranks.append(options.ranks);
+    made->stages.table().cut(0);
+    made->stages.append(options.stages);
     made->file.start_swmr();
     return recorder(std::move(made));
 }

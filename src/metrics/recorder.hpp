@@ -30,9 +30,10 @@ enum class run_status { running, complete, aborted };
 const char* name_of(run_status);
 
 struct recorder_options {
-    bool overwrite = false;                ///< Replace an existing file.
-    bool events = true;                    ///< Keep the event table.
-    std::vector<rank_description> ranks{}; ///< Where the ranks run.
+    bool overwrite = false;                  ///< Replace an existing file.
+    bool events = true;                      ///< Keep the event table.
+    std::vector<rank_description> ranks{};   ///< Where the ranks run.
+    std::vector<stage_description> stages{}; ///< What was measured.
 };
 
 /// One round's results, all edges together.

@@ -81,6 +81,12 @@ struct link_description {
     std::string share;       ///< "private", "equal", "maxmin", "airtime", "reuse"
 };
 
+/// How fast this computer works on stages of one shape, for /topology/stages (`compute = measured`, `clock = real`).
+struct stage_description {
+    std::string shape;
+    double forward_flop_s = 0, backward_flop_s = 0, step_flop_s = 0;
+};
+
 /// Where a rank ran, for /topology/ranks.
 struct rank_description {
     std::uint32_t rank = 0;

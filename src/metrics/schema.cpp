@@ -59,6 +59,9 @@ const char* communication = "Traffic of the emulated network: by link class and 
 const char* nodes = "One row per node, in the order of its index.";
 const char* links = "One row per directed link between two nodes.";
 const char* ranks = "One row per MPI rank: where it ran. Of a resumed run, the last part's.";
+const char* stages =
+    "Speed of this computer for each shape of stage, measured before round 1 (compute = measured, where "
+    "the ledger uses it, and clock = real); else empty.";
 const char* rounds = "One row per edge and round.";
 const char* clients = "Work of each node (clients, and edges and cloud where they compute) in each round.";
 const char* energy = "Energy of each node in each round by cause; the causes add up to total_j.";
@@ -174,6 +177,20 @@ std::vector<column<rank_description>> topology_rank_columns() {
         text("gpu_uuid", 48, "UUID of the GPU, as nvidia-smi prints it", &row::gpu_uuid),
         text("transport", word_bytes, "What carried its smashed data to other ranks: nccl or mpi (or loopback: none)",
              &row::transport),
+    };
+}
+
+std::vector<column<stage_description>> topology_stage_columns() {
+    using row = stage_description;
+    const auto speed = [](const char* name, const char* text, auto member) {
+        return number_column<row>(name, "FLOP/s", text, [member](const row& r) { return r.*member; });
+    };
+    return {
+        text_column<row>("shape", 64, "What a stage of this shape holds, takes in and gives out",
+                         [](const row& r) { return std::string_view(r.shape); }),
+        speed("forward_flop_s", "Speed of a forward", &row::forward_flop_s),
+        speed("backward_flop_s", "Speed of a backward; 0: it has none", &row::backward_flop_s),
+        speed("step_flop_s", "Speed of an optimiser step; 0: it has none", &row::step_flop_s),
     };
 }
 

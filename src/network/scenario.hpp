@@ -50,6 +50,7 @@ struct link_settings {
 struct device_settings {
     distribution rate;                               ///< FLOP/s at the peak, or frequency x flops_per_cycle.
     distribution efficiency = distribution::of(1.0); ///< Part of the peak that is reached.
+    distribution factor = distribution::of(1.0);     ///< Times the host's speed (compute = measured).
     distribution power;                              ///< W while computing
     std::optional<double> kappa;           ///< W s^3: E = kappa f^2 x cycles; with frequency and flops_per_cycle.
     std::optional<distribution> frequency; ///< Hz
@@ -111,6 +112,7 @@ enum class label_route { chain, local };
 enum class stop_kind { rounds, plateau, target };
 enum class stop_metric { accuracy, loss };
 enum class placement_kind { automatic, cluster, node };
+enum class compute_model { by_rate, measured };
 enum class clock_kind { virtual_time, real };
 enum class data_source { folder, procedural };
 enum class damaged_policy { skip, fatal };
@@ -241,6 +243,7 @@ struct scenario {
         int gpus_per_node = 0;
         double time = 3600; ///< s
     } job;
+    compute_model computing = compute_model::by_rate; ///< Where compute times come from.
     clock_kind clock = clock_kind::virtual_time;
     double time_scale = 1.0;
     std::uint64_t seed = 1;

@@ -28,6 +28,7 @@ device_model draw_device(const device_settings& settings, const scenario& scene,
         device.power_w = draw(settings.power, "device.power");
     }
     device.rate_flop_s *= draw(settings.efficiency, "device.efficiency");
+    device.factor = draw(settings.factor, "device.factor");
     if (settings.sleep_power) {
         device.sleep_power_w = draw(*settings.sleep_power, "device.sleep_power");
     }

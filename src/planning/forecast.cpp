@@ -190,6 +190,7 @@ std::vector<sensitivity> halve_each(const deployment& deploy, int rounds) {
             for (auto& one : net.nodes) {
                 if (one.role == role) {
                     one.device.rate_flop_s *= 0.5;
+                    one.device.factor *= 0.5;
                     any = true;
                 }
             }

@@ -91,11 +91,8 @@ void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep)
         }
         rounds.push_back(row);
     }
-    const json meta{{"format", format_version},
-                    {"identity", state.identity},
-                    {"rounds", rounds},
-                    {"row_counts", state.row_counts},
-                    {"optimizer_steps", steps}};
+    const json meta{{"format", format_version}, {"identity", state.identity},     {"speeds", state.speeds},
+                    {"rounds", rounds},         {"row_counts", state.row_counts}, {"optimizer_steps", steps}};
     write_text(directory / meta_name, meta.dump(2) + "\n");
     write_text(directory / marker_name, "complete\n");
 
@@ -141,6 +138,7 @@ checkpoint read_checkpoint(const fs::path& directory) {
                               "; this program reads " + std::to_string(format_version));
         }
         state.identity = meta.at("identity").get<std::string>();
+        state.speeds = meta.value("speeds", std::string());
         for (const auto& row : meta.at("rounds")) {
             auto& edges = state.rounds.emplace_back();
             for (const auto& one : row) {

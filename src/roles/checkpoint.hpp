@@ -26,6 +26,7 @@ struct checkpoint {
     std::map<std::string, std::uint64_t> row_counts; ///< Of the HDF5 tables.
     std::vector<tensor_view> models;                 ///< Domain model by edge, float32 [elements].
     std::map<std::string, executor_state> stages;    ///< Optimiser state by stage.
+    std::string speeds;                              ///< What `compute = measured` found, as JSON; empty: nothing.
 };
 
 /// What a run leaves beside its results file: the file's name without ".h5", with a suffix.

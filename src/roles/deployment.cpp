@@ -76,7 +76,7 @@ deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_m
         std::vector<stage_seat> chain;
         for (std::size_t position = 0; position < specs.size(); ++position) {
             stage_seat seat{
-                group.chain[position].node, static_cast<int>(c), position, std::move(specs[position]), {}, 0};
+                group.chain[position].node, static_cast<int>(c), position, std::move(specs[position]), {}, {}, 0};
             std::int64_t in_message = 0;
             for (const auto& tunable : seat.spec.tunables()) {
                 auto slice = place.at(tunable.tensor.name);

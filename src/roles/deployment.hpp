@@ -19,6 +19,9 @@ struct stage_seat {
     std::size_t position = 0; ///< In the chain
     stage_spec spec;
     std::vector<tunable_slice> slices;
+    struct {
+        double forward = 0, backward = 0, step = 0;
+    } measured;                     ///< FLOP/s, `compute = measured`; 0: by device.*.rate.
     std::uint32_t contribution = 0; ///< Index among its edge's contributions; meaningless without tunables.
 };
 

@@ -81,7 +81,8 @@ task<> stage_role::train_batch(pass& in, micro_batch batch, double learning_rate
         in.send(me, upstream(), message_kind::control, {});
     }
     if (seat->spec.trainable()) {
-        compute_cost cost{event_kind::step, seat->spec.step_flops(deploy->scene->train.optimizer), 0, 0};
+        compute_cost cost{event_kind::step, seat->spec.step_flops(deploy->scene->train.optimizer), 0, 0,
+                          seat->measured.step};
         stage_request work{stage_operation::step, batch, {}, {}, learning_rate};
         co_await in.compute(me, cost, *executor, std::move(work));
     }
@@ -101,8 +102,12 @@ task<> stage_role::forward(pass& in, micro_batch micro) {
         work.input = co_await in.recv(me, upstream(), message_kind::forward);
     }
     const auto& spec = seat->spec;
-    compute_cost cost{event_kind::forward, spec.forward_flops(micro.count), spec.retained_bytes(micro.count),
-                      spec.workspace_bytes(micro.count), spec.input_gradient};
+    compute_cost cost{event_kind::forward,
+                      spec.forward_flops(micro.count),
+                      spec.retained_bytes(micro.count),
+                      spec.workspace_bytes(micro.count),
+                      seat->measured.forward,
+                      spec.input_gradient};
     auto output = co_await in.compute(me, cost, *executor, std::move(work));
     if (!last()) {
         in.send(me, downstream(), message_kind::forward, std::move(output));
@@ -116,7 +121,7 @@ task<> stage_role::backward(pass& in, micro_batch micro) {
     }
     const auto& spec = seat->spec;
     compute_cost cost{event_kind::backward, spec.backward_flops(micro.count), spec.retained_bytes(micro.count),
-                      spec.workspace_bytes(micro.count)};
+                      spec.workspace_bytes(micro.count), seat->measured.backward};
     auto gradient = co_await in.compute(me, cost, *executor, std::move(work));
     if (spec.input_gradient) {
         in.send(me, upstream(), message_kind::gradient, std::move(gradient));

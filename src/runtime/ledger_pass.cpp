@@ -190,7 +190,7 @@ bool ledger_pass::begin_compute(operation& op, const compute_request& request) {
         release(who);
     }
     grow(who.node, cost.kind == event_kind::forward ? cost.retained_bytes : 0, cost.workspace_bytes);
-    who.cause = ledger_.compute(who.node, cost.kind, cost.flops, who.cause,
+    who.cause = ledger_.compute(who.node, cost.kind, cost.flops, cost.rate_flop_s, who.cause,
                                 {[](void* self, std::uint64_t address) {
                                      auto& ended = *reinterpret_cast<operation*>(address);
                                      static_cast<ledger_pass*>(self)->computed(ended);

@@ -31,6 +31,7 @@ struct compute_cost {
     double flops = 0;
     std::uint64_t retained_bytes = 0;  ///< Kept from the forward until the matching backward has ended.
     std::uint64_t workspace_bytes = 0; ///< Needed while it runs.
+    double rate_flop_s = 0;            ///< 0: the device's.
     bool retains_input = false;        ///< The received message is among what is retained.
 };
 

@@ -421,7 +421,9 @@ TEST(sensitivity, every_key_of_links_and_devices_moves_the_result_in_the_right_d
 
     std::set<std::string> covered{// these decide whether there is a run at all, which the next test looks at
                                   "link.cs_up.min_rate", "link.cs_down.min_rate", "link.d2d.min_rate",
-                                  "device.client.memory", "device.edge.memory"};
+                                  "device.client.memory", "device.edge.memory",
+                                  // of measured speeds: stage_speed_test.cpp
+                                  "device.client.factor", "device.edge.factor"};
     for (const auto& one : changes) {
         covered.insert(one.key);
         const auto before = result_of(one.around);

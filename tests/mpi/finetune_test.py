@@ -240,6 +240,34 @@ def real_clock(folder):
           f"{strict.returncode} {strict.stderr[-500:]}")
 
 
+def measured_compute(folder):
+    """compute = measured: what was measured stays with the run."""
+    long = ("--train.rounds", "12", "--data.samples", "600", "--compute", "measured", "--device.client.factor", "0.5")
+    output = folder / "measured.h5"
+    process = start(1, output, *long)
+    began = wait_for_round(output, process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    result = run(2, output, *long, "--resume", "auto")
+    check("a run by measured speeds goes on", began and process.returncode == 75 and result.returncode == 0,
+          result.stderr[-500:])
+    if h5py is not None:
+        with h5py.File(output) as file:
+            latency = file["rounds"]["latency_s"]
+            check("... with the speeds that it began with", len(latency) == 12 and
+                  (abs(latency - latency[0]) < 1e-9 * latency[0]).all(), str(latency))
+            stages = file["topology/stages"]
+            check("... which its file holds", len(stages) > 0 and (stages["forward_flop_s"] > 0).all())
+    told = subprocess.run([PROGRAM, "calibrate", "--model.weights", "random", "--data.samples", "120"],
+                          capture_output=True, text=True, timeout=60)
+    config = folder / "calibrated.cfg"
+    config.write_text(told.stdout)
+    used = subprocess.run([PROGRAM, "plan", "--config", str(config), "--data.samples", "120"], capture_output=True,
+                          text=True, timeout=60)
+    check("calibrate prints settings", told.returncode == 0 and "rate = " in told.stdout and used.returncode == 0,
+          told.stdout + told.stderr[-300:] + used.stderr[-300:])
+
+
 def network_files(folder):
     """--dry-run leaves the network, and a run reads it again."""
     first = folder / "drawn.h5"
@@ -338,6 +366,7 @@ def main():
         begin_again(folder)
         interrupt(folder)
         real_clock(folder)
+        measured_compute(folder)
         network_files(folder)
         pretraining(folder)
         failures(folder)

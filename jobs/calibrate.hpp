@@ -1,0 +1,15 @@
+#pragma once
+
+#include "model/vit.hpp"
+#include "roles/stage_speed.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace gaisnet {
+
+/// Times every shape of stage of a deployment on this rank, with random data of a micro-batch's size: CPU time with one
+/// thread, so that other processes do not count, else wall time; the fastest of several repetitions.
+std::vector<stage_speed> measure_stages(const deployment&, std::shared_ptr<const vit_backbone>);
+
+} // namespace gaisnet
