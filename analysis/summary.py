@@ -19,7 +19,7 @@ except ImportError as missing:
 LINK_CLASSES = ("cs_up", "cs_down", "d2d", "backhaul")
 PREFIXES = {-3: "n", -2: "u", -1: "m", 0: "", 1: "k", 2: "M", 3: "G", 4: "T", 5: "P", 6: "E"}
 LATENCY_PARTS = ("delivery_s", "sensing_s", "compute_s", "d2d_s", "cs_smashed_s", "upload_s", "edge_s", "wait_s")
-ENERGY_PARTS = ("sense_j", "compute_j", "transmit_j", "receive_j", "idle_j", "total_j")
+ENERGY_PARTS = ("sense_j", "compute_j", "transmit_j", "receive_j", "idle_j", "sleep_j", "total_j")
 
 
 class UnreadableFile(Exception):
@@ -131,6 +131,10 @@ def print_rounds(table):
         lines.append(line + [quantity(row["energy_j"], unit_of(table, "energy_j"))])
     print(f"\nRounds ({len(rows)}); the columns after latency are its parts")
     print_table(head, lines)
+    cut, lost = rows["clusters_cut"].sum(), rows["clusters_lost"].sum()
+    if cut + lost:
+        print(f"  rounds of clusters: {rows['clusters_done'].sum()} in averages, {cut} cut at the close of a round, "
+              f"{lost} lost a client")
 
 
 def print_links(table):
@@ -163,6 +167,15 @@ def print_transport(table):
                 [(text(name), rows["messages"][rows["transport"] == name].sum(),
                   quantity(rows["bytes"][rows["transport"] == name].sum(), "B"))
                  for name in numpy.unique(rows["transport"])])
+
+
+def print_lateness(table):
+    """Of a run with clock = real."""
+    print(f"\nLateness of {table.shape[0]} messages, real time")
+    parts = ("late_s", "upstream_s", "own_compute_s", "neighbour_s", "timer_s")
+    print_table(("part", "half", "9 of 10", "99 of 100", "all below"),
+                [(part[:-2], *[quantity(value, "s") for value in numpy.percentile(table[part], (50, 90, 99, 100))])
+                 for part in parts])
 
 
 def print_ranks(ranks):
@@ -201,6 +214,8 @@ def summarise(path):
             print_links(file["rounds"])
             print_roles(file)
             print_transport(file["communication/transport"])
+            if len(file["fidelity"]):
+                print_lateness(file["fidelity"])
             print_ranks(file["topology/ranks"])
         else:
             print("\nNo round has ended yet.")

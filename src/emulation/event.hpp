@@ -48,6 +48,8 @@ struct event_row {
     std::uint64_t resent = 0;    ///< Packets that were lost and sent again.
     double rate_bit_s = 0;       ///< Bytes x 8 over the occupation.
     double share = 0;            ///< Part of the medium that it had, 0 to 1, mean over the occupation.
+    double loss = 0;             ///< Probability of a packet to be lost.
+    double distance_m = 0;       ///< Of the ends when it started; 0: its rate is not by radio.
     bool cut = false;            ///< It was not over when its round was closed.
 };
 

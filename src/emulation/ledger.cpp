@@ -131,6 +131,7 @@ std::int64_t ledger::transfer(std::uint32_t from, std::span<const std::uint32_t>
     event.kind = kind;
     event.link = links_[which]->parameters().kind;
     event.on_link = which;
+    event.loss = links_[which]->parameters().loss;
     event.round = round_;
     event.cause = cause;
     event.bytes = bytes;

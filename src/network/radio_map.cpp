@@ -55,6 +55,16 @@ private:
 
 } // namespace
 
+double radio_map::distance(std::uint32_t from, std::uint32_t to, double time) const {
+    double nearest = never;
+    for (const auto& one : sites_[from].antennas) {
+        for (const auto& other : sites_[to].antennas) {
+            nearest = std::min(nearest, distance_m(one.at(time), other.at(time)));
+        }
+    }
+    return nearest;
+}
+
 bool radio_map::moves(std::uint32_t node) const {
     return std::any_of(sites_[node].antennas.begin(), sites_[node].antennas.end(),
                        [](const trajectory& antenna) { return antenna.moves(); });

@@ -47,6 +47,8 @@ public:
     static std::unique_ptr<rate_model> rate(std::shared_ptr<const radio_map> self, link_class, const radio_settings&,
                                             std::uint32_t from, std::uint32_t to, double bandwidth_hz,
                                             std::uint32_t round);
+    /// m between the nearest antennas.
+    double distance(std::uint32_t from, std::uint32_t to, double time) const;
     bool moves(std::uint32_t node) const;
     position place(std::uint32_t node, double time) const { return sites_[node].antennas.front().at(time); }
     double step_s() const { return step_s_; }

@@ -474,7 +474,13 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
         const auto& event = events[static_cast<std::size_t>(part.event)];
         out.critical.push_back({event.node, event.peer, event.link, event.kind, part.seconds});
     }
+    const auto first = out.events.size();
     append_sorted(events, out.events);
+    for (auto event = out.events.begin() + static_cast<std::ptrdiff_t>(first); event != out.events.end(); ++event) {
+        if (event->receivers > 0 && settings_of(*deploy_.scene, event->link).radio) {
+            event->distance_m = deploy_.net.radio->distance(event->node, event->peer, event->start_s);
+        }
+    }
 }
 
 std::vector<node_description> describe_nodes(const deployment& deploy, const std::vector<int>& rank_of) {

@@ -14,16 +14,8 @@
 namespace gaisnet {
 namespace {
 
+using lab::largest_difference;
 using lab::run_hfsl;
-
-double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
-    EXPECT_EQ(a.size(), b.size());
-    double largest = 0.0;
-    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-        largest = std::max(largest, static_cast<double>(std::abs(a[i] - b[i])));
-    }
-    return largest;
-}
 
 struct variant {
     const char* name;

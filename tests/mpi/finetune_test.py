@@ -106,7 +106,7 @@ def plan_is_run(folder):
     if h5py is not None:
         with h5py.File(folder / "plan.h5") as plan, h5py.File(folder / "planned.h5") as done:
             check("... and its file holds the same events", (plan["events"][:] == done["events"][:]).all() and
-                  plan.attrs["status"] == "complete" and plan.attrs["command"] == "plan")
+                  plan.attrs["status"] in ("complete", b"complete") and plan.attrs["command"] == "plan")
     before = set(folder.iterdir())
     subprocess.run([part for part in command if part not in ("--output", str(folder / "plan.h5"))], capture_output=True,
                    cwd=folder, timeout=60)

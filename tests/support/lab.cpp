@@ -7,7 +7,11 @@
 #include "runtime/placement.hpp"
 #include "transport/loopback.hpp"
 
+#include <gtest/gtest.h>
+
+#include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <exception>
 #include <map>
 #include <thread>
@@ -262,6 +266,15 @@ hfsl_result run_hfsl(const scenario& scene, const lab_options& options) {
         result.late.push_back(std::move(rows));
     }
     return result;
+}
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+    EXPECT_EQ(a.size(), b.size());
+    double largest = 0.0;
+    for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+        largest = std::max(largest, static_cast<double>(std::abs(a[i] - b[i])));
+    }
+    return largest;
 }
 
 } // namespace gaisnet::lab

@@ -70,4 +70,7 @@ struct lab_options {
 /// Runs rounds on threads that talk over a loopback world, one a rank.
 hfsl_result run_hfsl(const scenario&, const lab_options& = {});
 
+/// Of two models that ought to have the same size.
+double largest_difference(const std::vector<float>&, const std::vector<float>&);
+
 } // namespace gaisnet::lab
