@@ -9,7 +9,9 @@
 #include "model/safetensors.hpp"
 #include "model/torch_stage.hpp"
 #include "model/torch_support.hpp"
+#include "real_clock.hpp"
 #include "roles/checkpoint.hpp"
+#include "roles/describe.hpp"
 #include "roles/ledger_run.hpp"
 #include "roles/stop_watch.hpp"
 #include "roles/tensor_run.hpp"
@@ -79,12 +81,14 @@ public:
                          run_.deploy->total_weight(0), run_.deploy->validation_samples,
                          run_.scene->data.source == data_source::folder ? run_.scene->data.root : "procedural images");
         }
-        start_clock();
+        clock_ = real_clock::start(*run_.scene, here_);
         measure();
         make_players();
         replay();
         forecast_next(); // finds a stuck role network before anything is written or trained
-        check_time_scale();
+        if (clock_ && ledger_ && next_forecast_ && !speeds_.empty()) {
+            clock_->check_scale(*run_.deploy, run_.rank_of, *next_forecast_, speeds_);
+        }
         open_output();
         while (!stop_.stopped()) {
             play_round();
@@ -94,7 +98,7 @@ public:
             }
             if (said.late) {
                 close(run_status::aborted, "real time was not kept");
-                throw error(exit_code::fidelity, late_message(), true);
+                throw error(exit_code::fidelity, clock_->complaint(rounds_done()), true);
             }
             if (said.interrupted) {
                 close(run_status::aborted, "interrupted");
@@ -170,87 +174,6 @@ private:
         here_.network().barrier();
     }
 
-    /// Before anything is written: whether real time can be kept.
-    void check_time_scale() {
-        if (!clock_ || !ledger_ || speeds_.empty() || !next_forecast_) {
-            return;
-        }
-        const double least =
-            smallest_time_scale(*run_.deploy, run_.rank_of, *next_forecast_, speeds_, run_.scene->fidelity_tolerance);
-        spdlog::info("clock = real: this computer can keep a time_scale of about {:.3g}, and it is {:g}", least,
-                     run_.scene->time_scale);
-        if (run_.scene->strict_fidelity && least > run_.scene->time_scale) {
-            throw error(exit_code::fidelity,
-                        fmt::format("time_scale = {:g} cannot be kept: about {:.3g} or more is accepted, more ranks on "
-                                    "more cores, or strict_fidelity = off",
-                                    run_.scene->time_scale, least),
-                        true);
-        }
-    }
-
-    /// `clock = real`
-    void start_clock() {
-        const auto& scene = *run_.scene;
-        if (scene.clock != clock_kind::real) {
-            return;
-        }
-        const bool spin = here_.cores_suffice(scene.runtime.threads);
-        if (!spin && here_.root()) {
-            spdlog::warn("clock = real: there are more ranks than cores, so waits are not spun and end later");
-        }
-        clock_offset_ = here_.clock_offset();
-        clock_ = std::make_unique<pacer>(scene.time_scale, spin);
-    }
-
-    /// All ranks begin a round at one moment, which rank 0 chooses.
-    void agree_on_start() {
-        if (!clock_) {
-            return;
-        }
-        constexpr std::chrono::milliseconds ahead(2); // for the message to arrive
-        here_.network().barrier();
-        byte_writer out;
-        out.put((pacer::clock::now() + ahead).time_since_epoch().count());
-        auto bytes = out.take();
-        here_.network().broadcast(bytes, 0);
-        byte_reader in(bytes);
-        const pacer::clock::duration start(in.get<pacer::clock::rep>());
-        clock_->begin_round(pacer::clock::time_point(start - clock_offset_));
-    }
-
-    std::string late_message() const {
-        return fmt::format("real time was not kept: in round {} one message in a hundred was {} late or more, and "
-                           "fidelity.tolerance = {}: a larger time_scale, fewer ranks a core, or strict_fidelity = off "
-                           "is accepted",
-                           rounds_done(), quantity(round_late_s_, "s"), quantity(run_.scene->fidelity_tolerance, "s"));
-    }
-
-    /// Lateness of the round from all ranks, at rank 0.
-    std::vector<fidelity_row> collect_lateness(std::uint32_t round, double latency_s) {
-        std::vector<fidelity_row> rows;
-        std::vector<double> of_round;
-        if (!clock_) {
-            return rows;
-        }
-        while (pacer::clock::now() < clock_->due(latency_s)) { // what the edge does at the end takes its time, too
-            session::check_interrupt();
-            clock_->wait_until(clock_->due(latency_s), std::chrono::milliseconds(50));
-        }
-        byte_writer out;
-        out.put(tensors_->take_lateness());
-        for (const auto& part : here_.network().gather(out.take(), 0)) {
-            byte_reader in(part);
-            for (const auto& one : in.get_list<lateness>()) {
-                rows.push_back({round, one.route.from, one.route.to, name_of(one.route.kind), one.due_s, one.late_s,
-                                one.upstream_s, one.own_compute_s, one.neighbour_s, one.timer_s});
-                late_s_.push_back(one.late_s);
-                of_round.push_back(one.late_s);
-            }
-        }
-        round_late_s_ = quantile(std::move(of_round), 0.99);
-        return rows;
-    }
-
     void make_players() {
         const auto& scene = *run_.scene;
         const auto& deploy = *run_.deploy;
@@ -279,7 +202,7 @@ private:
         hooks.computed = [this] { show_progress(work_done_ + 1); };
         count_work();
         hooks.idle = session::check_interrupt;
-        hooks.clock = clock_.get();
+        hooks.clock = clock_ ? &clock_->timer() : nullptr;
         tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of, make, initial, std::move(hooks));
         evaluated_ = std::make_unique<tuned_vit>(backbone, deploy.method, deploy.classes);
         if (resume_from_) {
@@ -406,9 +329,14 @@ private:
         byte_reader in(bytes);
         const auto decisions = round_decisions::read(in);
 
-        agree_on_start();
+        if (clock_) {
+            clock_->begin_round();
+        }
         tensors_->play(round, decisions);
-        const auto late = collect_lateness(static_cast<std::uint32_t>(round), decisions.latency_s);
+        std::vector<fidelity_row> late;
+        if (clock_) {
+            late = clock_->end_round(static_cast<std::uint32_t>(round), decisions.latency_s, tensors_->take_lateness());
+        }
 
         here_.note(fmt::format("round {}: evaluation", round));
         std::vector<batch_result> batches;
@@ -489,7 +417,7 @@ private:
             const int round = rounds_done();
             said.stop = tell_stop_watch(rounds_.back().results, round);
             const auto every = run_.scene->checkpoint.every;
-            said.late = run_.scene->strict_fidelity && round_late_s_ > run_.scene->fidelity_tolerance;
+            said.late = clock_ && clock_->violated();
             said.checkpoint = said.requeue || said.stop || said.late || (every > 0 && round % every == 0);
         }
         byte_writer out;
@@ -572,7 +500,9 @@ private:
         summary.converged = stop_.converged();
         summary.clock = clock_ ? "real" : "virtual";
         summary.time_scale = run_.scene->time_scale;
-        summary.lateness = late_s_;
+        if (clock_) {
+            summary.lateness = clock_->late_s();
+        }
         summary.output = run_.scene->output;
         progress_.finish();
         fmt::print("{}", report(summary));
@@ -600,11 +530,8 @@ private:
     std::optional<checkpoint> resume_from_;
     std::unique_ptr<ledger_run> ledger_;          ///< Rank 0
     std::optional<round_forecast> next_forecast_; ///< Rank 0, of a round that has not begun.
-    std::unique_ptr<pacer> clock_;                ///< `clock = real`
-    pacer::clock::duration clock_offset_{};
-    std::vector<stage_speed> speeds_; ///< Rank 0: measured.
-    std::vector<double> late_s_;      ///< Rank 0: of all messages so far.
-    double round_late_s_ = 0;         ///< Rank 0: of the last round, what one in a hundred exceeds.
+    std::unique_ptr<real_clock> clock_;           ///< `clock = real`; else null.
+    std::vector<stage_speed> speeds_;             ///< Rank 0: measured.
     std::map<int, std::shared_ptr<sample_source>> sources_;
     std::unique_ptr<tensor_run> tensors_;
     std::unique_ptr<tuned_vit> evaluated_;

@@ -6,6 +6,7 @@
 #include "config/network_file.hpp"
 #include "metrics/report.hpp"
 #include "planning/forecast.hpp"
+#include "roles/describe.hpp"
 #include "roles/ledger_run.hpp"
 #include "setup.hpp"
 

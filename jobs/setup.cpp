@@ -3,6 +3,7 @@
 #include "config/scenario_reader.hpp"
 #include "metrics/report.hpp"
 #include "model/torch_support.hpp"
+#include "roles/describe.hpp"
 #include "runtime/placement.hpp"
 
 #include <H5public.h>

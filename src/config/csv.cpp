@@ -1,17 +1,13 @@
 #include "config/csv.hpp"
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 namespace gaisnet {
-
-std::string trimmed(const std::string& text) {
-    const auto first = text.find_first_not_of(" \t\r");
-    return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
 
 void check_is_file(const std::string& path) {
     std::error_code code;
@@ -31,14 +27,14 @@ std::vector<csv_line> read_csv(const std::string& path) {
     std::vector<csv_line> lines;
     std::string text;
     for (int number = 1; std::getline(in, text); ++number) {
-        text = trimmed(text.substr(0, text.find('#')));
+        text = std::string(trimmed(std::string_view(text).substr(0, text.find('#'))));
         if (text.empty()) {
             continue;
         }
         csv_line line{number, {}, path + ":" + std::to_string(number)};
         std::stringstream cells(text);
         for (std::string cell; std::getline(cells, cell, ',');) {
-            line.cells.push_back(trimmed(cell));
+            line.cells.emplace_back(trimmed(cell));
         }
         if (text.back() == ',') {
             line.cells.emplace_back();

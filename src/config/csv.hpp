@@ -18,7 +18,4 @@ void check_is_file(const std::string& path);
 /// All lines but empty ones and what follows a #. \throws usage_error when the file cannot be read.
 std::vector<csv_line> read_csv(const std::string& path);
 
-/// Text without blanks at its ends.
-std::string trimmed(const std::string& text);
-
 } // namespace gaisnet

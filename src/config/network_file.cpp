@@ -1,6 +1,7 @@
 #include "config/network_file.hpp"
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "config/csv.hpp"
 #include "config/quantity.hpp"
 
@@ -300,7 +301,8 @@ void read_lines(const std::string& path, file_reader& out) {
             if (equals == std::string::npos) {
                 throw usage_error(line.where + ": \"" + *cell + "\": KEY = VALUE is accepted");
             }
-            const auto key = trimmed(cell->substr(0, equals)), value = trimmed(cell->substr(equals + 1));
+            const std::string key(trimmed(std::string_view(*cell).substr(0, equals)));
+            const std::string value(trimmed(std::string_view(*cell).substr(equals + 1)));
             if (node && (key == "x" || key == "y")) {
                 (key == "x" ? x : y) = number_of(line.where, key, value, dimension::length);
             } else if (node && !set_field(node_fields, *node, line.where, key, value)) {

@@ -62,22 +62,16 @@ const std::vector<unit>& units_of(dimension what) {
     return none;
 }
 
-std::string_view trim(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t");
-    return first == std::string_view::npos ? std::string_view{}
-                                           : text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 /// Splits "50 Mbit/s" into number and unit.
 std::pair<double, std::string_view> number_and_unit(std::string_view text) {
-    text = trim(text);
+    text = trimmed(text);
     double value = 0.0;
     const auto* begin = text.data() + (text.starts_with('+') ? 1 : 0);
     const auto [end, code] = std::from_chars(begin, text.data() + text.size(), value);
     if (code != std::errc{} || !std::isfinite(value)) {
         throw usage_error("\"" + std::string(text) + "\" is not a finite number");
     }
-    return {value, trim(text.substr(static_cast<std::size_t>(end - text.data())))};
+    return {value, trimmed(text.substr(static_cast<std::size_t>(end - text.data())))};
 }
 
 double to_si(double value, std::string_view name, dimension what) {
@@ -156,7 +150,7 @@ std::vector<double> numbers_of(const std::string& path) {
 }
 
 distribution parse_distribution(std::string_view text, dimension what) {
-    text = trim(text);
+    text = trimmed(text);
     distribution out;
     out.text = text;
     constexpr std::pair<std::string_view, distribution::family> families[] = {
@@ -176,12 +170,12 @@ distribution parse_distribution(std::string_view text, dimension what) {
     if (close == std::string_view::npos) {
         throw usage_error("\")\" is missing in \"" + std::string(text) + "\"");
     }
-    const auto name = trim(text.substr(close + 1));
+    const auto name = trimmed(text.substr(close + 1));
     auto list = text.substr(open, close - open);
     out.kind = family->second;
     out.parameters.clear();
     if (family->first == "file(") {
-        for (const double value : numbers_of(std::string(trim(list)))) {
+        for (const double value : numbers_of(std::string(trimmed(list)))) {
             out.parameters.push_back(to_si(value, name, what));
         }
         return out;

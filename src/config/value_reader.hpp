@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "config/keys.hpp"
 #include "config/quantity.hpp"
 #include "config/scenario_reader.hpp"
@@ -22,8 +23,7 @@ inline std::vector<std::string> split_text(const std::string& text, char separat
     std::vector<std::string> parts;
     std::stringstream in(text);
     for (std::string part; std::getline(in, part, separator);) {
-        const auto first = part.find_first_not_of(" \t");
-        parts.push_back(first == std::string::npos ? "" : part.substr(first, part.find_last_not_of(" \t") - first + 1));
+        parts.emplace_back(trimmed(part));
     }
     return parts;
 }

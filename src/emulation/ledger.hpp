@@ -29,6 +29,7 @@ struct ledger_event : event_row {
 struct node_account {
     double busy_s = 0, flops = 0;
     double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0, idle_j = 0, sleep_j = 0;
+    double total_j() const { return sense_j + compute_j + transmit_j + receive_j + idle_j + sleep_j; }
     std::uint64_t bytes_sent = 0, bytes_received = 0;
 };
 

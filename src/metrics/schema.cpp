@@ -343,7 +343,8 @@ std::vector<column<event_row>> event_columns() {
         number("node", "1", "Index of the node that computed or sent: its row in /topology/nodes", &row::node),
         number("peer", "1", "Index of the node that received; equal to node for a computation", &row::peer),
         text_column<row>("kind", word_bytes,
-                         "On a device: sense, forward, backward, step (optimiser), aggregate (FedAvg), evaluate; on a "
+                         "On a device: sense, forward, backward, step (optimiser), aggregate (FedAvg), evaluate, wait "
+                         "(an edge for its deadline); on a "
                          "link: send_modules_down, send_modules_up, send_forward (activations), send_gradient, "
                          "send_label, send_result",
                          [](const row& r) { return std::string_view(name_of(r.kind)); }),

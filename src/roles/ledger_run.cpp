@@ -56,59 +56,7 @@ void append_sorted(const std::vector<ledger_event>& events, std::vector<event_ro
     }
 }
 
-double total_j(const node_account& account) {
-    return account.sense_j + account.compute_j + account.transmit_j + account.receive_j + account.idle_j +
-           account.sleep_j;
-}
-
 } // namespace
-
-void round_decisions::write(byte_writer& out) const {
-    out.put(takes_part);
-    out.put(averages);
-    out.put(static_cast<std::uint64_t>(arrivals.size()));
-    for (const auto& [route, times] : arrivals) {
-        out.put(route);
-        out.put(times);
-    }
-    out.put(static_cast<std::uint64_t>(closes.size()));
-    for (const auto& [edge, time] : closes) {
-        out.put(edge);
-        out.put(time);
-    }
-    out.put(latency_s);
-    out.put(static_cast<std::uint64_t>(exchanges.size()));
-    for (const auto& one : exchanges) {
-        out.put(one.average_of);
-        out.put(one.route);
-        out.put(one.shape.type);
-        out.put(one.shape.shape);
-    }
-}
-
-round_decisions round_decisions::read(byte_reader& in) {
-    round_decisions out;
-    out.takes_part = in.get_list<std::uint8_t>();
-    out.averages = in.get_list<std::uint32_t>();
-    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
-        const auto route = in.get<channel>();
-        out.arrivals[route] = in.get_list<double>();
-    }
-    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
-        const auto edge = in.get<std::uint32_t>();
-        out.closes[edge] = in.get<double>();
-    }
-    out.latency_s = in.get<double>();
-    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
-        decided_exchange one;
-        one.average_of = in.get<int>();
-        one.route = in.get<channel>();
-        one.shape.type = in.get<element_type>();
-        one.shape.shape = in.get_list<std::int64_t>();
-        out.exchanges.push_back(std::move(one));
-    }
-    return out;
-}
 
 ledger_run::ledger_run(const deployment& deploy, std::vector<int> rank_of)
     : deploy_(deploy)
@@ -309,7 +257,7 @@ bool ledger_run::find_empty_battery(const edge_round& played, round_plan& plan) 
     for (const auto member : played.members) {
         const double left = battery_j_[member];
         const auto cluster = deploy_.net.nodes[member].cluster;
-        if (cluster < 0 || left <= 0.0 || total_j(ledger_.account(member)) <= left) {
+        if (cluster < 0 || left <= 0.0 || ledger_.account(member).total_j() <= left) {
             continue;
         }
         std::vector<std::pair<double, double>> draws; // when, J
@@ -359,7 +307,7 @@ void ledger_run::play_edge(std::uint32_t edge, round_plan& plan, round_forecast&
     }
     clocks_[edge] = played.end_s;
     for (const auto member : played.members) {
-        battery_j_[member] = std::max(0.0, battery_j_[member] - total_j(ledger_.account(member)));
+        battery_j_[member] = std::max(0.0, battery_j_[member] - ledger_.account(member).total_j());
     }
     report(played, plan, out, exchanges);
 }
@@ -481,62 +429,6 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
             event->distance_m = deploy_.net.radio->distance(event->node, event->peer, event->start_s);
         }
     }
-}
-
-std::vector<node_description> describe_nodes(const deployment& deploy, const std::vector<int>& rank_of) {
-    // Of a client with two stages the start point's; of an edge that is a stage the first cluster's.
-    std::vector<const stage_seat*> first_seats(deploy.net.nodes.size(), nullptr);
-    for (const auto& chain : deploy.chains) {
-        for (const auto& seat : chain) {
-            auto& first = first_seats[seat.node];
-            first = first ? first : &seat;
-        }
-    }
-    std::vector<node_description> out;
-    for (std::size_t i = 0; i < deploy.net.nodes.size(); ++i) {
-        const auto& node = deploy.net.nodes[i];
-        node_description row;
-        row.name = node.name;
-        row.role = node.role;
-        row.edge = node.edge;
-        row.cluster = node.cluster < 0 ? -1 : node.cluster % deploy.scene->network.clusters;
-        row.position = -1;
-        row.rank = rank_of[i];
-        if (const auto* seat = first_seats[i]) {
-            row.position = node.cluster < 0 ? -1 : static_cast<std::int32_t>(seat->position);
-            if (seat->spec.cut().blocks > 0) {
-                row.first_block = static_cast<std::int32_t>(seat->spec.cut().first_block);
-                row.blocks = static_cast<std::int32_t>(seat->spec.cut().blocks);
-            }
-        }
-        if (node.cluster >= 0 && node.member == 0) {
-            row.samples = static_cast<std::uint64_t>(deploy.plans[static_cast<std::size_t>(node.cluster)].samples);
-        }
-        row.rate_flop_s = node.device.rate_flop_s;
-        row.power_w = node.device.power_w;
-        row.tx_power_w = node.device.tx_power_w;
-        row.rx_power_w = node.device.rx_power_w;
-        row.idle_power_w = node.device.idle_power_w;
-        row.sleep_power_w = node.device.sleep_power_w.value_or(node.device.idle_power_w);
-        row.battery_j = node.device.battery_j;
-        const auto place = deploy.net.radio->place(static_cast<std::uint32_t>(i), 0.0);
-        row.x_m = place.x;
-        row.y_m = place.y;
-        row.memory_bytes = node.device.memory_bytes;
-        out.push_back(row);
-    }
-    return out;
-}
-
-std::vector<link_description> describe_links(const deployment& deploy) {
-    std::vector<link_description> out;
-    for (const auto& link : deploy.net.links) {
-        const auto& one = link.parameters;
-        const auto share = link.medium ? deploy.net.media[*link.medium].share : share_kind::exclusive;
-        out.push_back({one.from, one.to, one.kind, link.rate_bit_s, one.latency_s, one.bandwidth_hz, one.loss,
-                       link.distance_m, link.path_loss_db, name_of(share)});
-    }
-    return out;
 }
 
 } // namespace gaisnet

@@ -112,7 +112,10 @@ double smallest_time_scale(const deployment& deploy, const std::vector<int>& ran
             known = known && known->forward_flop_s <= speed->forward_flop_s ? known : speed;
         }
     }
-    const double start = round.rounds.front().end_s - round.rounds.front().latency_s;
+    std::map<int, double> starts; // edges keep clocks of their own
+    for (const auto& row : round.rounds) {
+        starts[static_cast<int>(row.edge)] = row.end_s - row.latency_s;
+    }
     std::map<std::uint32_t, std::vector<std::pair<double, double>>> sent; // by node: start and arrival
     for (const auto& event : round.events) {
         if (event.receivers > 0) {
@@ -130,6 +133,7 @@ double smallest_time_scale(const deployment& deploy, const std::vector<int>& ran
         if (speed <= 0.0) {
             continue;
         }
+        const double start = starts.at(deploy.net.nodes[event.node].edge);
         task_of_rank one{rank_of[event.node], event.start_s - start, never, event.flops / speed};
         const auto& list = sent[event.node];
         const auto next = std::lower_bound(list.begin(), list.end(), std::pair{event.end_s - 1e-12, 0.0});

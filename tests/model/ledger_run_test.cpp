@@ -1,5 +1,6 @@
 // Rounds of HFSL in the ledger against closed forms and recurrences that are written down here.
 
+#include "roles/describe.hpp"
 #include "roles/ledger_run.hpp"
 #include "support/lab.hpp"
 

@@ -14,6 +14,7 @@
 namespace gaisnet {
 namespace {
 
+using lab::expect_sums_agree;
 using lab::largest_difference;
 using lab::run_hfsl;
 
@@ -26,37 +27,6 @@ scenario with_a_straggler() {
     slow.rate = 2e7;
     scene.network.overrides.nodes = {slow};
     return scene;
-}
-
-/// Sums that must agree: per event, per node, per round.
-void expect_conservation(const round_forecast& round) {
-    double events_j = 0, nodes_j = 0, idle_j = 0, rounds_j = 0, flops_events = 0, flops_nodes = 0;
-    std::uint64_t bytes_events = 0, bytes_nodes = 0, bytes_rounds = 0;
-    for (const auto& event : round.events) {
-        events_j += event.energy_j;
-        flops_events += event.flops;
-        bytes_events += event.bytes;
-        EXPECT_GE(event.end_s, event.start_s);
-        EXPECT_GE(event.arrival_s, event.end_s);
-    }
-    for (const auto& node : round.nodes) {
-        nodes_j += node.total_j();
-        idle_j += node.idle_j + node.sleep_j;
-        flops_nodes += node.flops;
-        bytes_nodes += node.bytes_sent;
-    }
-    for (const auto& row : round.rounds) {
-        rounds_j += row.energy_j;
-        bytes_rounds += row.bytes[1] + row.bytes[2] + row.bytes[3] + row.bytes[4];
-        const double parts = row.delivery_s + row.sensing_s + row.compute_s + row.d2d_s + row.cs_smashed_s +
-                             row.upload_s + row.edge_s + row.wait_s;
-        EXPECT_NEAR(parts, row.latency_s, 1e-12 + 1e-9 * row.latency_s);
-    }
-    EXPECT_NEAR(events_j + idle_j, nodes_j, 1e-12 * nodes_j + 1e-15);
-    EXPECT_NEAR(nodes_j, rounds_j, 1e-12 * nodes_j + 1e-15);
-    EXPECT_NEAR(flops_events, flops_nodes, 1e-9 * flops_nodes);
-    EXPECT_EQ(bytes_events, bytes_nodes);
-    EXPECT_EQ(bytes_events, bytes_rounds);
 }
 
 std::vector<cluster_outcome> outcomes(const round_forecast& round, const deployment& deploy) {
@@ -87,8 +57,8 @@ TEST(stragglers, a_round_that_waits_for_a_part_closes_with_the_last_of_them) {
     EXPECT_EQ(part.rounds[0].samples, 24U);
     EXPECT_EQ(part.decisions.takes_part, (std::vector<std::uint8_t>{1, 1, 0}));
     EXPECT_LT(part.rounds[0].latency_s, 0.5 * all.rounds[0].latency_s);
-    expect_conservation(all);
-    expect_conservation(part);
+    expect_sums_agree(all);
+    expect_sums_agree(part);
     // Up to its close the round is the same; what was under way then is charged up to then.
     const double close = part.rounds[0].end_s;
     std::size_t cut_events = 0;
@@ -132,7 +102,7 @@ TEST(stragglers, a_deadline_that_nobody_meets_leaves_the_model_as_it_was) {
     EXPECT_EQ(row.samples, 0U);
     EXPECT_TRUE(run.rounds[0].decisions.averages.empty());
     EXPECT_EQ(run.models[0], run.models[1]);
-    expect_conservation(run.rounds[0]);
+    expect_sums_agree(run.rounds[0]);
     EXPECT_NEAR(run.rounds[1].rounds[0].end_s, 0.04, 1e-12);
 }
 
@@ -152,7 +122,7 @@ TEST(stragglers, a_deadline_between_cuts_the_slow_one_and_the_edge_waits_for_it)
     const auto& row = played.rounds[0];
     EXPECT_NEAR(row.latency_s - row.edge_s, scene.round.deadline_s, 1e-12);
     EXPECT_NEAR(row.wait_s, scene.round.deadline_s - (fast - row.edge_s), 1e-12);
-    expect_conservation(played);
+    expect_sums_agree(played);
     // A deadline after all have ended changes nothing.
     scene.round.deadline_s = 2 * all.rounds[0].latency_s;
     const auto deploy_late = lab::deploy(scene);
@@ -177,7 +147,7 @@ TEST(dropouts, a_lost_client_ends_its_cluster_s_round_at_the_next_batch) {
     EXPECT_EQ(steps(run.rounds[0], "c0.1"), 3);
     EXPECT_EQ(steps(run.rounds[1], "c0.1"), 0) << "lost at the start of the round";
     for (const auto& round : run.rounds) {
-        expect_conservation(round);
+        expect_sums_agree(round);
     }
     // It draws no power once it is lost.
     const auto idle = [&](const round_forecast& round, const std::string& name) {
@@ -234,7 +204,7 @@ TEST(batteries, a_client_whose_battery_is_empty_drops_out_for_good) {
     EXPECT_EQ(outcomes(run.rounds[3], deploy), (fates{done, lost}));
     double drawn = 0;
     for (const auto& round : run.rounds) {
-        expect_conservation(round);
+        expect_sums_agree(round);
         for (const auto& node : round.nodes) {
             if (deploy.net.nodes[node.node].name == "c1.1") {
                 drawn += node.total_j();
@@ -253,6 +223,24 @@ TEST(batteries, a_client_whose_battery_is_empty_drops_out_for_good) {
             EXPECT_EQ(node.bytes_received, 0U) << "nothing is sent to a cluster that cannot work";
         }
     }
+}
+
+TEST(batteries, all_that_are_empty_in_a_round_count) {
+    auto scene = lab::small_scenario();
+    scene.network.clusters = 3;
+    scene.network.overrides.nodes.resize(2);
+    scene.network.overrides.nodes[0].name = "c0.1";
+    scene.network.overrides.nodes[1].name = "c2.1";
+    scene.network.overrides.nodes[0].battery = 0.02;
+    scene.network.overrides.nodes[1].battery = 0.03;
+    const auto deploy = lab::deploy(scene);
+    const auto played = ledger_run(deploy).play(1);
+    EXPECT_EQ(outcomes(played, deploy), (fates{lost, done, lost}));
+    expect_sums_agree(played);
+    scene.network.overrides.nodes.clear();
+    scene.device.client.battery = distribution::of(1e-6);
+    const auto without = lab::deploy(scene);
+    EXPECT_EQ(outcomes(ledger_run(without).play(1), without), (fates{lost, lost, lost}));
 }
 
 TEST(partial_rounds, are_the_same_on_any_number_of_ranks_and_after_a_restart) {

@@ -14,6 +14,7 @@
 #include <cmath>
 #include <exception>
 #include <map>
+#include <numeric>
 #include <thread>
 
 namespace gaisnet::lab {
@@ -266,6 +267,38 @@ hfsl_result run_hfsl(const scenario& scene, const lab_options& options) {
         result.late.push_back(std::move(rows));
     }
     return result;
+}
+
+void expect_sums_agree(const round_forecast& round, const std::string& name) {
+    double events_j = 0, nodes_j = 0, idle_j = 0, rounds_j = 0, flops_events = 0, flops_nodes = 0;
+    double airtime_events = 0, airtime_rounds = 0;
+    std::uint64_t bytes_events = 0, bytes_nodes = 0, bytes_rounds = 0;
+    for (const auto& event : round.events) {
+        events_j += event.energy_j;
+        flops_events += event.flops;
+        bytes_events += event.bytes;
+        airtime_events += event.airtime_hz_s;
+    }
+    for (const auto& node : round.nodes) {
+        nodes_j += node.total_j();
+        idle_j += node.idle_j + node.sleep_j;
+        flops_nodes += node.flops;
+        bytes_nodes += node.bytes_sent;
+    }
+    for (const auto& row : round.rounds) {
+        rounds_j += row.energy_j;
+        bytes_rounds += std::accumulate(row.bytes.begin(), row.bytes.end(), std::uint64_t{0});
+        airtime_rounds += std::accumulate(row.airtime_hz_s.begin(), row.airtime_hz_s.end(), 0.0);
+        const double parts = row.delivery_s + row.sensing_s + row.compute_s + row.d2d_s + row.cs_smashed_s +
+                             row.upload_s + row.edge_s + row.wait_s;
+        EXPECT_NEAR(parts, row.latency_s, 1e-12 + 1e-9 * row.latency_s) << name;
+    }
+    EXPECT_NEAR(events_j + idle_j, nodes_j, 1e-12 * nodes_j + 1e-15) << name;
+    EXPECT_NEAR(nodes_j, rounds_j, 1e-12 * nodes_j + 1e-15) << name;
+    EXPECT_NEAR(flops_events, flops_nodes, 1e-9 * flops_nodes) << name;
+    EXPECT_NEAR(airtime_events, airtime_rounds, 1e-12 * airtime_rounds) << name;
+    EXPECT_EQ(bytes_events, bytes_nodes) << name;
+    EXPECT_EQ(bytes_events, bytes_rounds) << name;
 }
 
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 namespace gaisnet::lab {
@@ -69,6 +70,9 @@ struct lab_options {
 
 /// Runs rounds on threads that talk over a loopback world, one a rank.
 hfsl_result run_hfsl(const scenario&, const lab_options& = {});
+
+/// What must add up in a round: energy, bytes, spectrum and FLOPs by event, node and round; the parts of latencies.
+void expect_sums_agree(const round_forecast&, const std::string& name = {});
 
 /// Of two models that ought to have the same size.
 double largest_difference(const std::vector<float>&, const std::vector<float>&);

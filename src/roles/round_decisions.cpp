@@ -1,0 +1,52 @@
+#include "roles/round_decisions.hpp"
+
+namespace gaisnet {
+
+void round_decisions::write(byte_writer& out) const {
+    out.put(takes_part);
+    out.put(averages);
+    out.put(static_cast<std::uint64_t>(arrivals.size()));
+    for (const auto& [route, times] : arrivals) {
+        out.put(route);
+        out.put(times);
+    }
+    out.put(static_cast<std::uint64_t>(closes.size()));
+    for (const auto& [edge, time] : closes) {
+        out.put(edge);
+        out.put(time);
+    }
+    out.put(latency_s);
+    out.put(static_cast<std::uint64_t>(exchanges.size()));
+    for (const auto& one : exchanges) {
+        out.put(one.average_of);
+        out.put(one.route);
+        out.put(one.shape.type);
+        out.put(one.shape.shape);
+    }
+}
+
+round_decisions round_decisions::read(byte_reader& in) {
+    round_decisions out;
+    out.takes_part = in.get_list<std::uint8_t>();
+    out.averages = in.get_list<std::uint32_t>();
+    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
+        const auto route = in.get<channel>();
+        out.arrivals[route] = in.get_list<double>();
+    }
+    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
+        const auto edge = in.get<std::uint32_t>();
+        out.closes[edge] = in.get<double>();
+    }
+    out.latency_s = in.get<double>();
+    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
+        decided_exchange one;
+        one.average_of = in.get<int>();
+        one.route = in.get<channel>();
+        one.shape.type = in.get<element_type>();
+        one.shape.shape = in.get_list<std::int64_t>();
+        out.exchanges.push_back(std::move(one));
+    }
+    return out;
+}
+
+} // namespace gaisnet

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/tensor_view.hpp"
+#include "transport/transport.hpp"
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace gaisnet {
+
+/// Something that ranks do together in the tensor pass.
+struct decided_exchange {
+    channel route;       ///< Of a message that goes from one rank to another ...
+    tensor_view shape;   ///< ... and its type and shape.
+    int average_of = -1; ///< Otherwise the edge whose average is summed.
+};
+
+/// What the tensor pass has to obey.
+struct round_decisions {
+    std::vector<std::uint8_t> takes_part; ///< By cluster: its round ends in time, so it is played at all.
+    std::vector<std::uint32_t> averages;  ///< Edges with anything to average, in the order in which that begins.
+    /// `clock = real`: when messages arrive and averages are closed, s since the start of their edge's round.
+    std::map<channel, std::vector<double>> arrivals;
+    std::map<std::uint32_t, double> closes;
+    double latency_s = 0;                    ///< Of the slowest edge's round.
+    std::vector<decided_exchange> exchanges; ///< In the order in which ranks begin them (see ledger_run).
+
+    void write(byte_writer&) const;
+    static round_decisions read(byte_reader&);
+};
+
+} // namespace gaisnet
