@@ -132,9 +132,10 @@ def print_rounds(table):
     print(f"\nRounds ({len(rows)}); the columns after latency are its parts")
     print_table(head, lines)
     cut, lost = rows["clusters_cut"].sum(), rows["clusters_lost"].sum()
-    if cut + lost:
-        print(f"  rounds of clusters: {rows['clusters_done'].sum()} in averages, {cut} cut at the close of a round, "
-              f"{lost} lost a client")
+    repaired = rows["clusters_repaired"].sum()
+    if cut + lost + repaired:
+        print(f"  rounds of clusters: {rows['clusters_done'].sum()} in averages, {repaired} of them by repaired chains, "
+              f"{cut} cut at the close of a round, {lost} lost a client")
 
 
 def print_links(table):

@@ -47,7 +47,7 @@ std::vector<round_result> collect_results(transport& network, const deployment& 
         byte_reader in(part);
         for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
             const auto cluster = in.get<int>();
-            by_cluster[cluster] = in.get<training_totals>();
+            by_cluster[cluster] += in.get<training_totals>(); // a head that was taken over is on two ranks
         }
         const auto more = in.get_list<batch_result>();
         all.insert(all.end(), more.begin(), more.end());
@@ -68,9 +68,7 @@ std::vector<round_result> collect_results(transport& network, const deployment& 
         training_totals trained;
         for (const auto& [cluster, totals] : by_cluster) {
             if (deploy.net.clusters[static_cast<std::size_t>(cluster)].edge == edge) {
-                trained.correct += totals.correct;
-                trained.samples += totals.samples;
-                trained.loss_sum += totals.loss_sum;
+                trained += totals;
             }
         }
         results.push_back({mean(static_cast<double>(validation.correct), validation.samples),

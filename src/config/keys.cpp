@@ -124,8 +124,8 @@ std::vector<key_info> make_keys() {
     t.real("dropout.probability", "0", "of a client, in a round, at a random moment of it");
     t.text("dropout.schedule", "", "clients that are lost; 3.25 is a quarter through the batches of round 3",
            "CLIENT@ROUND, CLIENT@ROUND, ...");
-    t.choice("dropout.policy", "skip", "skip",
-             "what a cluster does that loses a client: its work of the round is lost");
+    t.choice("dropout.policy", "skip", "skip, repair",
+             "a cluster that loses a client: skip the round, or let a neighbour take its blocks over");
     t.text("split.blocks", "even", "blocks of each stage in chain order: even, one list, or lists separated by ;",
            "even, or 0,6,6,0");
     t.text("cluster.edge_stage", "none", "the edge holds a stage at this place of every chain (1 is the start point)",
@@ -256,7 +256,6 @@ constexpr future_item future[] = {
     {"data.partition", "classes"},
     {"cluster.edge_stage", "auto"},
     {"cloud.period", ""},
-    {"dropout.policy", "repair"},
     {"scheme", ""},
     {"sense.mode", ""},
     {"delivery", ""},

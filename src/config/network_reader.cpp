@@ -242,7 +242,8 @@ void read_rounds(const value_reader& in, scenario& out) {
         }
     }
     out.dropout.probability = in.real("dropout.probability", 0.0, 1.0);
-    in.choice<int>("dropout.policy", {{"skip", 0}});
+    out.dropout.policy = in.choice<dropout_policy>(
+        "dropout.policy", {{"skip", dropout_policy::skip}, {"repair", dropout_policy::repair}});
     for (const auto& word : split_text(in.text("dropout.schedule"), ',')) {
         const auto at = word.find('@');
         if (at == std::string::npos || at == 0) {

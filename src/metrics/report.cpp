@@ -183,6 +183,7 @@ run_summary summarise(std::span<const round_row> rounds, std::span<const node_ro
         summary.clusters_done += row.clusters_done;
         summary.clusters_cut += row.clusters_cut;
         summary.clusters_lost += row.clusters_lost;
+        summary.clusters_repaired += row.clusters_repaired;
         summary.client_flops += row.client_flops;
         summary.edge_flops += row.edge_flops;
         for (std::size_t i = 0; i < summary.bytes.size(); ++i) {
@@ -266,10 +267,10 @@ std::string report(const run_summary& summary) {
              ? fmt::format("counted up to convergence; {} were run", summary.lines.size())
              : "");
     line(out, "samples", std::to_string(summary.samples), "trained on, epochs counted");
-    if (summary.clusters_cut + summary.clusters_lost > 0) {
+    if (summary.clusters_cut + summary.clusters_lost + summary.clusters_repaired > 0) {
         line(out, "rounds of clusters", std::to_string(summary.clusters_done),
-             fmt::format("in averages; {} cut at the close of a round, {} lost a client", summary.clusters_cut,
-                         summary.clusters_lost));
+             fmt::format("in averages, {} of them by repaired chains; {} cut at the close of a round, {} lost a client",
+                         summary.clusters_repaired, summary.clusters_cut, summary.clusters_lost));
     }
     if (!summary.planned) {
         fmt::format_to(out, "  {:<22}{}{}\n", "ended by", summary.stop_reason.empty() ? "-" : summary.stop_reason,

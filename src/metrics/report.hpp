@@ -48,10 +48,11 @@ struct run_summary {
     // From rows, up to and with the round of convergence.
     double accuracy = std::numeric_limits<double>::quiet_NaN(); ///< After the last counted round, mean over the edges.
     double loss = std::numeric_limits<double>::quiet_NaN();
-    std::uint32_t rounds = 0;                                             ///< Counted rounds.
-    std::uint64_t samples = 0;                                            ///< Trained on, epochs counted.
-    std::uint64_t clusters_done = 0, clusters_cut = 0, clusters_lost = 0; ///< Over the rounds and edges.
-    latency_parts latency;                                                ///< Of the edge that took longest in all.
+    std::uint32_t rounds = 0;  ///< Counted rounds.
+    std::uint64_t samples = 0; ///< Trained on, epochs counted.
+    std::uint64_t clusters_done = 0, clusters_cut = 0, clusters_lost = 0,
+                  clusters_repaired = 0; ///< Over rounds and edges.
+    latency_parts latency;               ///< Of the edge that took longest in all.
     double client_flops = 0, edge_flops = 0;
     std::array<energy_parts, node_roles> energy{};   ///< By node_role.
     std::array<std::uint64_t, link_classes> bytes{}; ///< By link_class.

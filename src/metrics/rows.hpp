@@ -30,8 +30,9 @@ struct round_row {
     double delivery_s = 0, sensing_s = 0, compute_s = 0, d2d_s = 0, cs_smashed_s = 0, upload_s = 0, edge_s = 0;
     double wait_s = 0;
     std::uint32_t clusters_done = 0, clusters_cut = 0, clusters_lost = 0;
-    double end_s = 0;          ///< Virtual time at which the round ended.
-    std::uint64_t samples = 0; ///< Trained on in this round, epochs counted.
+    std::uint32_t clusters_repaired = 0; ///< Of those that are done.
+    double end_s = 0;                    ///< Virtual time at which the round ended.
+    std::uint64_t samples = 0;           ///< Trained on in this round, epochs counted.
     double client_flops = 0, edge_flops = 0;
     double energy_j = 0;
     std::array<std::uint64_t, link_classes> bytes{}; ///< By link class, index = link_class.

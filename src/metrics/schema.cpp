@@ -218,7 +218,9 @@ std::vector<column<round_row>> round_columns() {
         number("wait_s", "s", "Part of latency_s: waiting for the deadline of round.wait", &row::wait_s),
         number("clusters_done", "1", "Clusters that ended in time and are in the average", &row::clusters_done),
         number("clusters_cut", "1", "Clusters that had not ended when the round was closed", &row::clusters_cut),
-        number("clusters_lost", "1", "Clusters that lost a client", &row::clusters_lost),
+        number("clusters_lost", "1", "Clusters that lost a client and with it their round", &row::clusters_lost),
+        number("clusters_repaired", "1", "Of clusters_done: those that went on without a lost client",
+               &row::clusters_repaired),
         number("end_s", "s", "Emulated time at which the round ended", &row::end_s),
         number("samples", "1", "Samples trained on in the round, epochs counted", &row::samples),
         number("client_flops", "FLOP", "Computed by clients", &row::client_flops),
@@ -258,7 +260,8 @@ std::vector<column<node_record>> client_columns(std::size_t name_bytes) {
                     &node_row::samples),
             text_column<node_record>("outcome", word_bytes,
                                      "What became of its cluster: done (it is in the average), cut (the round was "
-                                     "closed before), lost (a client dropped out); none for an edge",
+                                     "closed before), lost (a client dropped out; of a chain that was repaired only "
+                                     "that client); none for an edge",
                                      [](const node_record& r) { return std::string_view(name_of(r.row->outcome)); }),
         });
 }

@@ -35,6 +35,13 @@ struct stage_request {
 struct training_totals {
     double loss_sum = 0; ///< Sum over samples of the cross entropy.
     std::int64_t correct = 0, samples = 0;
+
+    training_totals& operator+=(const training_totals& other) {
+        loss_sum += other.loss_sum;
+        correct += other.correct;
+        samples += other.samples;
+        return *this;
+    }
 };
 
 /// What a stage keeps over rounds beside the edge's model: the state of its optimiser, float32 by name.

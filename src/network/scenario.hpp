@@ -107,6 +107,12 @@ struct scheduled_dropout {
     double round = 1;
 };
 
+/// What a cluster does that loses a client.
+enum class dropout_policy {
+    skip,   ///< Its work of the round is lost.
+    repair, ///< A neighbour in the chain takes the lost client's stage over.
+};
+
 enum class schedule_kind { serial, gpipe, one_f_one_b };
 enum class label_route { chain, local };
 enum class stop_kind { rounds, plateau, target };
@@ -160,6 +166,7 @@ struct scenario {
     struct {
         double probability = 0.0; ///< Of a client, in a round.
         std::vector<scheduled_dropout> schedule;
+        dropout_policy policy = dropout_policy::skip;
     } dropout;
     struct {
         vit_config vit;

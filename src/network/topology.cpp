@@ -341,11 +341,30 @@ private:
             for (const auto& [from, to] : hops) {
                 add_link(from, to, link_class::d2d, group.edge, share);
             }
+            if (scene_.dropout.policy == dropout_policy::repair) {
+                add_spare_links(group, hops, share);
+            }
         }
         for (const auto client : group.clients) {
             const auto& name = out_.nodes[client].name;
             add_link(client, edge, link_class::cs_up, group.edge, draw_bandwidth(scene_.link.cs_up, name));
             add_link(edge, client, link_class::cs_down, group.edge, draw_bandwidth(scene_.link.cs_down, name));
+        }
+    }
+
+    /// Between clients that become neighbours when those between them are lost: in the band of a hop that is gone then.
+    void add_spare_links(const cluster& group, const std::set<std::pair<std::uint32_t, std::uint32_t>>& hops,
+                         double band) {
+        for (const auto& a : group.chain) {
+            for (const auto& b : group.chain) {
+                const bool clients = a.node != b.node && out_.nodes[a.node].role == node_role::client &&
+                                     out_.nodes[b.node].role == node_role::client;
+                if (clients && !hops.contains({a.node, b.node}) &&
+                    !link_names_.contains(out_.nodes[a.node].name + "->" + out_.nodes[b.node].name)) {
+                    add_link(a.node, b.node, link_class::d2d, group.edge, band);
+                    out_.links.back().spare = true;
+                }
+            }
         }
     }
 
@@ -407,7 +426,7 @@ private:
         std::size_t count = 0;
         for (const auto& one : out_.links) {
             const auto& radio = settings_of(scene_, one.parameters.kind).radio;
-            if (one.by_radio && one.rate_bit_s < radio->min_rate) {
+            if (one.by_radio && !one.spare && one.rate_bit_s < radio->min_rate) {
                 ++count;
                 worst = worst && worst->rate_bit_s <= one.rate_bit_s ? worst : &one;
             }
@@ -458,6 +477,13 @@ std::vector<int> even_split(int depth, int members, bool head_at_the_last) {
         blocks[static_cast<std::size_t>(first + i)] = depth / sharing + (i < depth % sharing ? 1 : 0);
     }
     return blocks;
+}
+
+const network_link* topology::link_between(std::uint32_t from, std::uint32_t to) const {
+    const auto found = std::find_if(links.begin(), links.end(), [&](const network_link& one) {
+        return one.parameters.from == from && one.parameters.to == to;
+    });
+    return found == links.end() ? nullptr : &*found;
 }
 
 topology make_topology(const scenario& scene) { return builder(scene).build(); }

@@ -48,6 +48,7 @@ struct network_link {
     link_parameters parameters;
     double rate_bit_s = 0;    ///< When nobody shares its medium, without fading, at the start.
     double rate_factor = 1.0; ///< For what-if: on whatever its rate follows from.
+    bool spare = false;       ///< Only for a chain that is repaired (dropout.policy); it may be out of reach.
     bool by_radio = false;    ///< Its rate follows from radio; otherwise it is rate_bit_s, or a trace.
     std::shared_ptr<const rate_trace> trace;
     std::optional<std::size_t> medium;                            ///< Index of the medium that it shares.
@@ -73,6 +74,9 @@ struct topology {
     std::vector<network_medium> media;
     std::shared_ptr<const radio_map> radio; ///< Also the positions.
     int edges = 1;
+
+    /// The link between two nodes; null when there is none.
+    const network_link* link_between(std::uint32_t from, std::uint32_t to) const;
 };
 
 /// \throws usage_error for a cut that does not fit the model, or a cluster that cannot be formed: a link that its

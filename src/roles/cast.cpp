@@ -5,18 +5,18 @@
 
 namespace gaisnet {
 
-cast::cast(const deployment& deploy, const executor_factory& make,
-           const std::function<bool(std::uint32_t node)>& plays) {
+cast::cast(const deployment& deploy, const executor_factory& make, const std::function<bool(std::uint32_t node)>& plays)
+    : deploy_(deploy)
+    , make_(make) {
     std::map<std::uint32_t, std::vector<stage_role>> stages;
     for (std::size_t c = 0; c < deploy.chains.size(); ++c) {
         for (const auto& seat : deploy.chains[c]) {
             if (!plays(seat.node)) {
                 continue;
             }
-            owned_.push_back(make(seat));
+            owned_.push_back(make_(seat));
             seated_.push_back({&seat, owned_.back().get()});
-            stages[seat.node].push_back(
-                {&deploy, &seat, owned_.back().get(), actor{seat.node, static_cast<int>(c), -1, 0}});
+            stages[seat.node].emplace_back(deploy, seat, *owned_.back());
         }
     }
     for (std::uint32_t node = 0; node < deploy.net.nodes.size(); ++node) {
@@ -27,14 +27,46 @@ cast::cast(const deployment& deploy, const executor_factory& make,
         const actor me{node, member.cluster, -1, 0};
         if (member.role == node_role::edge) {
             edges_.push_back(
-                {&deploy, me, std::move(stages[node]), tensor_view::shape_only({deploy.tunable_elements})});
+                {&deploy, me, std::move(stages[node]), {}, tensor_view::shape_only({deploy.tunable_elements})});
         } else {
-            clients_.push_back({&deploy, me, std::move(stages[node])});
+            clients_.push_back({&deploy, me, std::move(stages[node]), {}});
         }
     }
 }
 
-void cast::begin_round() {
+void cast::play(pass& in, const round_plan& plan, int edge) {
+    const auto wanted = [&](int owner) { return edge < 0 || owner == edge; };
+    for (auto& one : edges_) {
+        const auto node = one.me.node;
+        if (!wanted(static_cast<int>(node))) {
+            continue;
+        }
+        in.spawn(node, one.play_round(in, plan));
+        for (auto& stage : one.stages) {
+            if (plan.fate_of(stage.seat->cluster).plays) {
+                in.spawn(node, one.train(in, stage, plan));
+            }
+        }
+        for (auto& stage : one.taken) {
+            in.spawn(node, stage.take_over(in, plan));
+        }
+        for (std::size_t c = 0; c < plan.fates.size(); ++c) {
+            const bool own = deploy_.net.clusters[c].edge == static_cast<int>(node);
+            if (own && plan.fates[c].plays && !plan.fates[c].takeovers.empty()) {
+                in.spawn(node, one.repair(in, static_cast<int>(c), plan));
+            }
+        }
+    }
+    for (auto& client : clients_) {
+        const auto& who = deploy_.net.nodes[client.me.node];
+        const auto& fate = plan.fate_of(who.cluster);
+        if (wanted(who.edge) && fate.plays && fate.present(client.me.node)) {
+            in.spawn(client.me.node, client.play_round(in, plan));
+        }
+    }
+}
+
+void cast::begin_round(const round_plan& plan) {
     const auto forget = [](auto& role) {
         role.me.cause = -1;
         role.me.held_bytes = 0;
@@ -43,10 +75,32 @@ void cast::begin_round() {
         for (auto& role : roles) {
             forget(role);
             std::for_each(role.stages.begin(), role.stages.end(), forget);
+            role.taken.clear();
         }
     };
     forget_all(edges_);
     forget_all(clients_);
+    taken_.clear();
+    owned_by_heirs_.clear();
+    heirs_.clear();
+    for (std::size_t c = 0; c < plan.fates.size(); ++c) {
+        for (const auto& one : plan.fates[c].takeovers) {
+            const auto seat_in = [&](auto& roles) {
+                const auto heir = std::find_if(roles.begin(), roles.end(),
+                                               [&](const auto& role) { return role.me.node == one.heir; });
+                if (heir == roles.end() || !plan.fates[c].plays) {
+                    return;
+                }
+                auto& seat = heirs_.emplace_back(deploy_.chains[c][one.stage]);
+                seat.node = one.heir;
+                owned_by_heirs_.push_back(make_(seat));
+                taken_.push_back({&seat, owned_by_heirs_.back().get()});
+                heir->taken.emplace_back(deploy_, seat, *owned_by_heirs_.back());
+            };
+            seat_in(edges_);
+            seat_in(clients_);
+        }
+    }
 }
 
 } // namespace gaisnet

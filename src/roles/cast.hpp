@@ -3,6 +3,7 @@
 #include "roles/client.hpp"
 #include "roles/edge.hpp"
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -30,12 +31,21 @@ public:
     };
     const std::vector<seated_executor>& executors() const { return seated_; }
 
-    /// Forgets what the strands waited for in the round before.
-    void begin_round();
+    /// Forgets what the strands waited for in the round before, and seats those who take stages over in this one.
+    void begin_round(const round_plan&);
+    /// Spawns all that this cast does in a round, edges first. \param edge it and its clients only; -1: all.
+    void play(pass& in, const round_plan&, int edge = -1);
+    /// Stages taken over in this round; their executors are new.
+    const std::vector<seated_executor>& taken() const { return taken_; }
 
 private:
+    const deployment& deploy_;
+    executor_factory make_;
     std::vector<std::unique_ptr<stage_executor>> owned_;
     std::vector<seated_executor> seated_;
+    std::deque<stage_seat> heirs_; ///< Seats of this round with their new nodes.
+    std::vector<std::unique_ptr<stage_executor>> owned_by_heirs_;
+    std::vector<seated_executor> taken_;
     std::vector<edge_role> edges_;
     std::vector<client_role> clients_;
 };

@@ -43,6 +43,10 @@ task<> client_role::play_round(pass& in, const round_plan& plan) {
         stage.me.cause = me.cause;
         work.push_back(stage.train_round(in, plan));
     }
+    for (auto& stage : taken) {
+        stage.me.cause = me.cause;
+        work.push_back(stage.take_over(in, plan));
+    }
     co_await when_all(std::move(work));
 }
 

@@ -9,6 +9,7 @@ struct client_role {
     const deployment* deploy = nullptr;
     actor me;
     std::vector<stage_role> stages;
+    std::vector<stage_role> taken; ///< Of lost clients, in this round.
 
     bool senses() const { return !stages.empty() && stages.front().first(); }
     bool trainable() const;

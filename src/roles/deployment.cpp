@@ -65,6 +65,7 @@ deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_m
         out.tunable_elements += elements;
     }
 
+    std::uint32_t stages = 0;
     for (std::size_t c = 0; c < out.net.clusters.size(); ++c) {
         const auto& group = out.net.clusters[c];
         std::vector<stage_cut> cuts;
@@ -75,8 +76,14 @@ deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_m
         auto& contributors = out.contributors[static_cast<std::size_t>(group.edge)];
         std::vector<stage_seat> chain;
         for (std::size_t position = 0; position < specs.size(); ++position) {
-            stage_seat seat{
-                group.chain[position].node, static_cast<int>(c), position, std::move(specs[position]), {}, {}, 0};
+            stage_seat seat{group.chain[position].node,
+                            static_cast<int>(c),
+                            position,
+                            ++stages,
+                            std::move(specs[position]),
+                            {},
+                            {},
+                            0};
             std::int64_t in_message = 0;
             for (const auto& tunable : seat.spec.tunables()) {
                 auto slice = place.at(tunable.tensor.name);

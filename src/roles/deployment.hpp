@@ -17,11 +17,12 @@ struct stage_seat {
     std::uint32_t node = 0;
     int cluster = 0;          ///< Global index
     std::size_t position = 0; ///< In the chain
+    std::uint32_t number = 0; ///< From 1, over all chains
     stage_spec spec;
     std::vector<tunable_slice> slices;
     struct {
         double forward = 0, backward = 0, step = 0;
-    } measured;                     ///< FLOP/s, `compute = measured`; 0: by device.*.rate.
+    } measured;                     ///< FLOP/s of this host, `compute = measured`; 0: by device.*.rate.
     std::uint32_t contribution = 0; ///< Index among its edge's contributions; meaningless without tunables.
 };
 

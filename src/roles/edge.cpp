@@ -37,7 +37,7 @@ void edge_role::deliver(pass& in, const round_plan& plan) {
         }
         std::map<std::uint32_t, std::vector<const stage_seat*>> by_client; // a client may hold two stages
         for (const auto& seat : deploy->chains[c]) {
-            if (seat.spec.trainable() && seat.node != me.node) {
+            if (seat.spec.trainable() && seat.node != me.node && plan.fates[c].present(seat.node)) {
                 by_client[seat.node].push_back(&seat);
             }
         }
@@ -66,6 +66,19 @@ task<> edge_role::train(pass& in, stage_role& stage, const round_plan& plan) {
         stage.executor->load(modules_for({stage.seat}));
     }
     co_await stage.train_round(in, plan);
+}
+
+task<> edge_role::repair(pass& in, int cluster, const round_plan& plan) const {
+    actor who{me.node, cluster};
+    const auto& chain = deploy->chains[static_cast<std::size_t>(cluster)];
+    for (const auto& one : plan.fate_of(cluster).takeovers) {
+        if (one.before_batch != client_loss::absent) {
+            co_await in.recv(who, chain.front().node, message_kind::control);
+        }
+        if (const auto& seat = chain[one.stage]; seat.spec.trainable()) {
+            in.send(who, one.heir, message_kind::modules, modules_for({&seat}), seat.number);
+        }
+    }
 }
 
 task<> edge_role::play_round(pass& in, const round_plan& plan) {

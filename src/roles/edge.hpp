@@ -10,6 +10,7 @@ struct edge_role {
     const deployment* deploy = nullptr;
     actor me;
     std::vector<stage_role> stages; ///< Its stages, one for each of its clusters, or none.
+    std::vector<stage_role> taken;  ///< Of lost clients, in this round.
     tensor_view model;              ///< Tunables of the domain model, float32 [elements].
 
     /// One round: deliver, average, evaluate (the result of the evaluation is made elsewhere). Its stages play beside
@@ -17,6 +18,8 @@ struct edge_role {
     task<> play_round(pass& in, const round_plan&);
     /// A stage of one of its chains, in a round.
     task<> train(pass& in, stage_role& stage, const round_plan&);
+    /// Sends the modules of lost clients of a cluster, as they were after the last average, to who takes them over.
+    task<> repair(pass& in, int cluster, const round_plan&) const;
 
 private:
     /// Sends every client of its clusters the modules that it tunes.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <set>
 #include <tuple>
@@ -20,9 +21,13 @@ std::vector<std::string> names_of(const topology& net) {
     return names;
 }
 
+/// The values of tunables, their gradients and the optimiser's state.
+std::uint64_t tuning_bytes(const deployment& deploy, const stage_spec& spec) {
+    return spec.tunable_bytes() * (deploy.scene->train.optimizer == optimizer_kind::sgd ? 3 : 4);
+}
+
 std::vector<std::uint64_t> resident_bytes(const deployment& deploy) {
     std::vector<std::uint64_t> bytes(deploy.net.nodes.size(), 0);
-    const std::uint64_t states = deploy.scene->train.optimizer == optimizer_kind::sgd ? 1 : 2;
     std::vector<std::set<std::string>> held(deploy.net.nodes.size()); // stages of a node share frozen weights
     for (const auto& chain : deploy.chains) {
         for (const auto& seat : chain) {
@@ -31,8 +36,7 @@ std::vector<std::uint64_t> resident_bytes(const deployment& deploy) {
                     bytes[seat.node] += static_cast<std::uint64_t>(tensor.elements()) * sizeof(float);
                 }
             }
-            // The values, their gradients and the optimiser's state.
-            bytes[seat.node] += seat.spec.tunable_bytes() * (2 + states);
+            bytes[seat.node] += tuning_bytes(deploy, seat.spec);
         }
     }
     for (int edge = 0; edge < deploy.net.edges; ++edge) { // the domain model and the sums of its average
@@ -134,12 +138,13 @@ round_forecast ledger_run::play(int round) {
     for (const auto& plan : deploy_.plans) {
         batches.push_back(plan.batches_a_round);
     }
-    round_plan plan{round, draw_dropouts(*deploy_.scene, deploy_.net, batches, round)};
-    out.decisions.takes_part.assign(deploy_.net.clusters.size(), 0);
+    auto losses = draw_dropouts(*deploy_.scene, deploy_.net, batches, round);
+    round_plan plan{round, std::vector<cluster_fate>(losses.size())};
     std::vector<placed_exchange> exchanges;
     for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(deploy_.net.edges); ++edge) {
-        play_edge(edge, plan, out, exchanges);
+        play_edge(edge, losses, plan, out, exchanges);
     }
+    out.decisions.fates = std::move(plan.fates);
     // Stable: messages that start at the same time stay in the order of sending.
     std::stable_sort(exchanges.begin(), exchanges.end(), [](const placed_exchange& a, const placed_exchange& b) {
         return std::tie(a.wave, a.since_start_s, a.is_average) < std::tie(b.wave, b.since_start_s, b.is_average);
@@ -194,7 +199,7 @@ ledger_run::edge_round ledger_run::play_once(std::uint32_t edge, const round_pla
     edge_round out;
     out.edge = edge;
     out.start_s = clocks_[edge];
-    cast_.begin_round();
+    cast_.begin_round(plan);
     ledger_.begin_round(static_cast<std::uint32_t>(plan.round), out.start_s);
     ledger_pass pass(ledger_, names_of(deploy_.net), {{edge, expectation_of(edge, plan)}});
     if (!deploy_.scene->link.charge_gradients) {
@@ -207,32 +212,19 @@ ledger_run::edge_round ledger_run::play_once(std::uint32_t edge, const round_pla
     if (deploy_.scene->clock == clock_kind::real) {
         pass.record_arrivals(out.arrivals);
     }
-    const auto plays = [&](int cluster) { return plan.fates[static_cast<std::size_t>(cluster)].plays; };
-    auto& player = cast_.edges()[edge];
-    pass.spawn(edge, player.play_round(pass, plan));
-    for (auto& stage : player.stages) {
-        if (plays(stage.seat->cluster)) {
-            pass.spawn(edge, player.train(pass, stage, plan));
-        }
-    }
     out.members.push_back(edge);
     for (auto& client : cast_.clients()) {
-        const auto& who = deploy_.net.nodes[client.me.node];
-        if (who.edge == static_cast<int>(edge)) {
+        if (deploy_.net.nodes[client.me.node].edge == static_cast<int>(edge)) {
             out.members.push_back(client.me.node);
-            if (plays(who.cluster)) {
-                pass.spawn(client.me.node, client.play_round(pass, plan));
-            }
         }
     }
+    cast_.play(pass, plan, static_cast<int>(edge));
     pass.run();
-    out.last = player.me.cause;
+    out.last = cast_.edges()[edge].me.cause;
     out.end_s = out.last < 0 ? out.start_s : ledger_.events()[static_cast<std::size_t>(out.last)].arrival_s;
     out.closing = pass.closing(edge);
-    for (const auto& [cluster, when] : out.closing.lost) {
-        for (const auto node : plan.fates[static_cast<std::size_t>(cluster)].lost) {
-            ledger_.switch_off(node, when);
-        }
+    for (const auto& [client, when] : pass.lost_clients()) {
+        ledger_.switch_off(client, when);
     }
     for (const auto member : out.members) {
         out.memory.push_back(pass.memory(member));
@@ -248,12 +240,12 @@ ledger_run::edge_round ledger_run::play_once(std::uint32_t edge, const round_pla
     return out;
 }
 
-/// The client whose battery is empty first, if there is one, loses its cluster at the next batch boundary: enters that
-/// into the plan. What a device draws is taken to be drawn at the end of each event; idle power runs all the time.
-bool ledger_run::find_empty_battery(const edge_round& played, round_plan& plan) const {
+/// The client whose battery is empty first, if there is one: it is lost at the next batch boundary. What a device draws is
+/// taken to be drawn at the end of each event; idle power runs all the time.
+std::optional<std::pair<int, client_loss>> ledger_run::find_empty_battery(const edge_round& played,
+                                                                          const round_plan& plan) const {
     double first = never;
-    std::uint32_t who = 0;
-    std::int64_t batch = 0;
+    std::optional<std::pair<int, client_loss>> found;
     for (const auto member : played.members) {
         const double left = battery_j_[member];
         const auto cluster = deploy_.net.nodes[member].cluster;
@@ -275,34 +267,92 @@ bool ledger_run::find_empty_battery(const edge_round& played, round_plan& plan) 
             if (drawn + (when - played.start_s) * ledger_.device(member).idle_power_w > left) {
                 const auto& starts = played.batch_starts.at(cluster);
                 const auto begun = std::upper_bound(starts.begin(), starts.end(), when) - starts.begin();
-                const auto& stops = plan.fates[static_cast<std::size_t>(cluster)].stops_before;
-                const bool lost_anyway = stops && *stops <= begun;
+                const auto& fate = plan.fate_of(cluster);
+                const bool lost_anyway =
+                    (fate.stops_before && *fate.stops_before <= begun) ||
+                    std::any_of(fate.losses.begin(), fate.losses.end(), [&](const client_loss& one) {
+                        return one.node == member && one.before_batch <= begun;
+                    });
                 if (!lost_anyway && when < first) {
                     first = when;
-                    who = member;
-                    batch = begun;
+                    found = {cluster, {member, begun}};
                 }
                 break;
             }
         }
     }
-    if (first == never) {
-        return false;
-    }
-    plan.fates[static_cast<std::size_t>(deploy_.net.nodes[who].cluster)].lose(who, batch);
-    return true;
+    return found;
 }
 
-void ledger_run::play_edge(std::uint32_t edge, round_plan& plan, round_forecast& out,
-                           std::vector<placed_exchange>& exchanges) {
-    for (const auto& member : deploy_.net.nodes) { // clients that have been without power since an earlier round
-        const auto node = static_cast<std::size_t>(&member - deploy_.net.nodes.data());
+/// Bytes of the stages that a node takes over in a round, with its share of the frozen weights.
+std::uint64_t ledger_run::taken_bytes(std::uint32_t node, const round_plan& plan) const {
+    std::uint64_t bytes = 0;
+    for (std::size_t c = 0; c < plan.fates.size(); ++c) {
+        for (const auto& one : plan.fates[c].takeovers) {
+            if (one.heir == node) {
+                const auto& spec = deploy_.chains[c][one.stage].spec;
+                bytes += tuning_bytes(deploy_, spec);
+                for (const auto& tensor : spec.frozen()) {
+                    bytes += static_cast<std::uint64_t>(tensor.elements()) * sizeof(float);
+                }
+            }
+        }
+    }
+    return bytes;
+}
+
+/// A stage that was taken over by a node whose memory it does not fit into, if there is one.
+std::optional<std::pair<int, takeover>> ledger_run::find_full_memory(const edge_round& played,
+                                                                     const round_plan& plan) const {
+    for (std::size_t i = 0; i < played.members.size(); ++i) {
+        const auto member = played.members[i];
+        const auto needs = resident_bytes_[member] + taken_bytes(member, plan) + played.memory[i].peak;
+        if (needs <= deploy_.net.nodes[member].device.memory_bytes) {
+            continue;
+        }
+        for (std::size_t c = 0; c < plan.fates.size(); ++c) {
+            for (const auto& one : plan.fates[c].takeovers) {
+                if (one.heir == member) {
+                    return std::pair{static_cast<int>(c), one};
+                }
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+/// A battery that runs empty and a takeover that does not fit show only when the round is played: it is played again then,
+/// with the loss, or without that takeover. What happened before that does not change.
+void ledger_run::play_edge(std::uint32_t edge, std::vector<std::vector<client_loss>>& losses, round_plan& plan,
+                           round_forecast& out, std::vector<placed_exchange>& exchanges) {
+    std::map<int, refused_takeovers> refused;
+    const auto decide = [&](int cluster) {
+        const auto index = static_cast<std::size_t>(cluster);
+        plan.fates[index] = fate_after(deploy_, cluster, losses[index], refused[cluster]);
+    };
+    for (std::uint32_t node = 0; node < deploy_.net.nodes.size(); ++node) {
+        const auto& member = deploy_.net.nodes[node];
         if (member.edge == static_cast<int>(edge) && member.cluster >= 0 && battery_j_[node] <= 0.0) {
-            plan.fates[static_cast<std::size_t>(member.cluster)].plays = false;
+            losses[static_cast<std::size_t>(member.cluster)].push_back({node, client_loss::absent});
+        }
+    }
+    for (std::size_t c = 0; c < plan.fates.size(); ++c) {
+        if (deploy_.net.clusters[c].edge == static_cast<int>(edge)) {
+            decide(static_cast<int>(c));
         }
     }
     auto played = play_once(edge, plan);
-    while (find_empty_battery(played, plan)) { // what happened before that does not change: play the round again
+    for (bool settled = false; !settled;) {
+        if (const auto empty = find_empty_battery(played, plan)) {
+            losses[static_cast<std::size_t>(empty->first)].push_back(empty->second);
+            decide(empty->first);
+        } else if (const auto full = find_full_memory(played, plan)) {
+            refused[full->first].emplace(full->second.stage, full->second.heir);
+            decide(full->first);
+        } else {
+            settled = true;
+            continue;
+        }
         played = play_once(edge, plan);
     }
     clocks_[edge] = played.end_s;
@@ -310,6 +360,11 @@ void ledger_run::play_edge(std::uint32_t edge, round_plan& plan, round_forecast&
         battery_j_[member] = std::max(0.0, battery_j_[member] - ledger_.account(member).total_j());
     }
     report(played, plan, out, exchanges);
+    for (std::size_t c = 0; c < plan.fates.size(); ++c) { // the tensor pass plays nothing of a cluster without a result
+        auto& fate = plan.fates[c];
+        fate.plays = fate.plays && (deploy_.net.clusters[c].edge != static_cast<int>(edge) ||
+                                    played.closing.done.contains(static_cast<int>(c)));
+    }
 }
 
 void ledger_run::report(const edge_round& played, const round_plan& plan, round_forecast& out,
@@ -317,11 +372,7 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
     const auto& events = ledger_.events();
     const auto edge = played.edge;
     const auto& done = played.closing.done;
-    for (const int cluster : done) {
-        out.decisions.takes_part[static_cast<std::size_t>(cluster)] = 1;
-    }
     for (const auto& sent : played.between_ranks) {
-        // The tensor pass plays nothing of a cluster that comes to nothing.
         const auto& from = deploy_.net.nodes[sent.route.from];
         const auto& to = deploy_.net.nodes[sent.route.to];
         if (!done.contains(sent.cluster >= 0 ? sent.cluster : std::max(from.cluster, to.cluster))) {
@@ -372,6 +423,7 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
         }
     }
     for (const int cluster : done) {
+        row.clusters_repaired += plan.fate_of(cluster).takeovers.empty() ? 0U : 1U;
         row.samples +=
             static_cast<std::uint64_t>(deploy_.plans[static_cast<std::size_t>(cluster)].samples_in_round(plan.round));
     }
@@ -401,13 +453,14 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
         node.bytes_sent = account.bytes_sent;
         node.bytes_received = account.bytes_received;
         node.temporary_bytes = played.memory[i].peak;
-        node.total_bytes = resident_bytes_[member] + node.temporary_bytes;
+        node.total_bytes = resident_bytes_[member] + taken_bytes(member, plan) + node.temporary_bytes;
         if (who.cluster >= 0) {
-            const auto& fate = plan.fates[static_cast<std::size_t>(who.cluster)];
+            const auto& fate = plan.fate_of(who.cluster);
             const bool lost = !fate.plays || played.closing.lost.contains(who.cluster);
-            node.outcome = done.contains(who.cluster) ? cluster_outcome::done
-                           : lost                     ? cluster_outcome::lost
-                                                      : cluster_outcome::cut;
+            const bool repaired_without = done.contains(who.cluster) && fate.loses(member);
+            node.outcome = lost || repaired_without     ? cluster_outcome::lost
+                           : done.contains(who.cluster) ? cluster_outcome::done
+                                                        : cluster_outcome::cut;
             if (who.member == 0 && done.contains(who.cluster)) {
                 node.samples = static_cast<std::uint64_t>(
                     deploy_.plans[static_cast<std::size_t>(who.cluster)].samples_in_round(plan.round));

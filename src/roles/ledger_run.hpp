@@ -8,6 +8,8 @@
 #include "runtime/ledger_pass.hpp"
 
 #include <cstdint>
+#include <optional>
+#include <utility>
 #include <vector>
 
 namespace gaisnet {
@@ -54,9 +56,12 @@ private:
         decided_exchange what;
     };
     struct edge_round;
-    void play_edge(std::uint32_t edge, round_plan& plan, round_forecast& out, std::vector<placed_exchange>& exchanges);
+    void play_edge(std::uint32_t edge, std::vector<std::vector<client_loss>>& losses, round_plan& plan,
+                   round_forecast& out, std::vector<placed_exchange>& exchanges);
     edge_round play_once(std::uint32_t edge, const round_plan&);
-    bool find_empty_battery(const edge_round&, round_plan&) const;
+    std::optional<std::pair<int, client_loss>> find_empty_battery(const edge_round&, const round_plan&) const;
+    std::optional<std::pair<int, takeover>> find_full_memory(const edge_round&, const round_plan&) const;
+    std::uint64_t taken_bytes(std::uint32_t node, const round_plan&) const;
     void report(const edge_round&, const round_plan&, round_forecast& out, std::vector<placed_exchange>& exchanges);
     average_expectation expectation_of(std::uint32_t edge, const round_plan&) const;
     int wave_of(int cluster) const;

@@ -3,7 +3,14 @@
 namespace gaisnet {
 
 void round_decisions::write(byte_writer& out) const {
-    out.put(takes_part);
+    out.put(static_cast<std::uint64_t>(fates.size()));
+    for (const auto& fate : fates) {
+        out.put(fate.plays);
+        out.put(fate.losses);
+        out.put(fate.takeovers);
+        out.put(fate.stops_before.has_value());
+        out.put(fate.stops_before.value_or(0));
+    }
     out.put(averages);
     out.put(static_cast<std::uint64_t>(arrivals.size()));
     for (const auto& [route, times] : arrivals) {
@@ -27,7 +34,16 @@ void round_decisions::write(byte_writer& out) const {
 
 round_decisions round_decisions::read(byte_reader& in) {
     round_decisions out;
-    out.takes_part = in.get_list<std::uint8_t>();
+    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
+        auto& fate = out.fates.emplace_back();
+        fate.plays = in.get<bool>();
+        fate.losses = in.get_list<client_loss>();
+        fate.takeovers = in.get_list<takeover>();
+        const bool stops = in.get<bool>();
+        if (const auto before = in.get<std::int64_t>(); stops) {
+            fate.stops_before = before;
+        }
+    }
     out.averages = in.get_list<std::uint32_t>();
     for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
         const auto route = in.get<channel>();

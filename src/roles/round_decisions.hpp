@@ -2,6 +2,7 @@
 
 #include "base/bytes.hpp"
 #include "base/tensor_view.hpp"
+#include "roles/round_plan.hpp"
 #include "transport/transport.hpp"
 
 #include <cstdint>
@@ -19,8 +20,9 @@ struct decided_exchange {
 
 /// What the tensor pass has to obey.
 struct round_decisions {
-    std::vector<std::uint8_t> takes_part; ///< By cluster: its round ends in time, so it is played at all.
-    std::vector<std::uint32_t> averages;  ///< Edges with anything to average, in the order in which that begins.
+    /// By cluster; those that do not end in time, or are lost, do not play.
+    std::vector<cluster_fate> fates;
+    std::vector<std::uint32_t> averages; ///< Edges with anything to average, in the order in which that begins.
     /// `clock = real`: when messages arrive and averages are closed, s since the start of their edge's round.
     std::map<channel, std::vector<double>> arrivals;
     std::map<std::uint32_t, double> closes;

@@ -36,28 +36,70 @@ std::vector<micro_batch> split_batch(const micro_batch& batch, int parts) {
 
 /// Labels go along the chain to the stage with the loss, unless that stage is the start point's own.
 bool stage_role::labels_travel_to(std::size_t position) const {
-    return position > 0 && position < chain().size() && chain().back().node != chain().front().node;
+    return position > 0 && position < chain().size() && deploy->scene->train.labels == label_route::chain;
+}
+
+operation stage_role::recv_from_upstream(pass& in, message_kind kind) {
+    return in.recv(me, upstream(), kind, seat->number);
+}
+operation stage_role::recv_from_downstream(pass& in, message_kind kind) {
+    return in.recv(me, downstream(), kind, seat->number);
+}
+void stage_role::send_upstream(pass& in, message_kind kind, tensor_view tensor) {
+    in.send(me, upstream(), kind, std::move(tensor), seat->number - 1);
+}
+void stage_role::send_downstream(pass& in, message_kind kind, tensor_view tensor) {
+    in.send(me, downstream(), kind, std::move(tensor), seat->number + 1);
+}
+
+/// The start point tells the edge before a batch which clients are lost, one signal for each stage that needs a new
+/// holder. These signals cost nothing.
+void stage_role::announce_losses(pass& in) {
+    for (const auto& one : fate_->losses) {
+        if (one.before_batch == batch_) {
+            in.lose(me, one.node);
+        }
+    }
+    for (const auto& one : fate_->takeovers) {
+        if (one.before_batch == batch_) {
+            in.send(me, edge(), message_kind::control, {});
+        }
+    }
 }
 
 task<> stage_role::train_round(pass& in, const round_plan& round) {
     co_await in.enter(me);
-    const auto stop = round.fates[static_cast<std::size_t>(seat->cluster)].stops_before;
-    const auto whole = plan().batches_a_round, count = stop.value_or(whole);
-    for (std::int64_t i = 0; i < count; ++i) {
-        const auto index = (round.round - 1) * whole + i;
-        const auto batch = plan().batch_at(index);
+    fate_ = &round.fate_of(seat->cluster);
+    const auto whole = plan().batches_a_round;
+    const auto mine = fate_->held_by(me.node, *seat, whole);
+    for (batch_ = mine.first; batch_ < mine.end; ++batch_) {
+        const auto index = (round.round - 1) * whole + batch_;
         if (first()) {
+            announce_losses(in);
             in.begin_batch(me);
         }
-        co_await train_batch(in, batch, deploy->learning_rate(seat->cluster, index), i + 1 == count && !stop);
+        co_await train_batch(in, plan().batch_at(index), deploy->learning_rate(seat->cluster, index),
+                             batch_ + 1 == whole && !fate_->stops_before);
     }
-    if (stop && first()) {
-        in.abandon(me);
-    } else if (!stop && seat->spec.trainable()) {
-        const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[seat->node].edge);
-        in.contribute(me, {edge, seat->contribution, &seat->slices, executor->unload(), plan().samples});
+    if (first()) {
+        announce_losses(in);
+    }
+    if (fate_->stops_before) {
+        if (first()) {
+            in.abandon(me);
+        }
+    } else if (seat->spec.trainable() && fate_->holder(*seat, whole) == me.node) {
+        in.contribute(me, {edge(), seat->contribution, &seat->slices, executor->unload(), plan().samples});
     }
     in.leave(me);
+}
+
+task<> stage_role::take_over(pass& in, const round_plan& round) {
+    if (seat->spec.trainable()) {
+        const auto modules = co_await in.recv(me, edge(), message_kind::modules, seat->number);
+        executor->load(modules);
+    }
+    co_await train_round(in, round);
 }
 
 task<> stage_role::train_batch(pass& in, micro_batch batch, double learning_rate, bool last_of_round) {
@@ -75,14 +117,14 @@ task<> stage_role::train_batch(pass& in, micro_batch batch, double learning_rate
     // One batch of a cluster at a time: a stage to which no gradient comes back learns from its neighbour that the
     // batch has passed. This signal costs nothing; it is part of what a schedule means.
     if (!last() && !seat->spec.runs_backward() && !last_of_round) {
-        co_await in.recv(me, downstream(), message_kind::control);
+        co_await recv_from_downstream(in, message_kind::control);
     }
     if (!first() && !chain()[seat->position - 1].spec.runs_backward() && !last_of_round) {
-        in.send(me, upstream(), message_kind::control, {});
+        send_upstream(in, message_kind::control, {});
     }
     if (seat->spec.trainable()) {
         compute_cost cost{event_kind::step, seat->spec.step_flops(deploy->scene->train.optimizer), 0, 0,
-                          seat->measured.step};
+                          measured(seat->measured.step)};
         stage_request work{stage_operation::step, batch, {}, {}, learning_rate};
         co_await in.compute(me, cost, *executor, std::move(work));
     }
@@ -91,40 +133,40 @@ task<> stage_role::train_batch(pass& in, micro_batch batch, double learning_rate
 task<> stage_role::forward(pass& in, micro_batch micro) {
     stage_request work{stage_operation::forward, micro, {}, {}, 0.0};
     if (labels_travel_to(seat->position)) {
-        work.labels = co_await in.recv(me, upstream(), message_kind::label);
+        work.labels = co_await recv_from_upstream(in, message_kind::label);
     } else if (last() || labels_travel_to(1)) {
         work.labels = executor->labels(micro);
     }
     if (labels_travel_to(seat->position + 1)) {
-        in.send(me, downstream(), message_kind::label, work.labels);
+        send_downstream(in, message_kind::label, work.labels);
     }
     if (!first()) {
-        work.input = co_await in.recv(me, upstream(), message_kind::forward);
+        work.input = co_await recv_from_upstream(in, message_kind::forward);
     }
     const auto& spec = seat->spec;
     compute_cost cost{event_kind::forward,
                       spec.forward_flops(micro.count),
                       spec.retained_bytes(micro.count),
                       spec.workspace_bytes(micro.count),
-                      seat->measured.forward,
+                      measured(seat->measured.forward),
                       spec.input_gradient};
     auto output = co_await in.compute(me, cost, *executor, std::move(work));
     if (!last()) {
-        in.send(me, downstream(), message_kind::forward, std::move(output));
+        send_downstream(in, message_kind::forward, std::move(output));
     }
 }
 
 task<> stage_role::backward(pass& in, micro_batch micro) {
     stage_request work{stage_operation::backward, micro, {}, {}, 0.0};
     if (!last()) {
-        work.input = co_await in.recv(me, downstream(), message_kind::gradient);
+        work.input = co_await recv_from_downstream(in, message_kind::gradient);
     }
     const auto& spec = seat->spec;
     compute_cost cost{event_kind::backward, spec.backward_flops(micro.count), spec.retained_bytes(micro.count),
-                      spec.workspace_bytes(micro.count), seat->measured.backward};
+                      spec.workspace_bytes(micro.count), measured(seat->measured.backward)};
     auto gradient = co_await in.compute(me, cost, *executor, std::move(work));
     if (spec.input_gradient) {
-        in.send(me, upstream(), message_kind::gradient, std::move(gradient));
+        send_upstream(in, message_kind::gradient, std::move(gradient));
     }
 }
 

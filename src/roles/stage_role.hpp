@@ -26,26 +26,45 @@ std::vector<micro_batch> split_batch(const micro_batch& batch, int parts);
 
 /// A stage of a chain during rounds. The struct outlives the coroutine, which lives for one round.
 struct stage_role {
-    const deployment* deploy = nullptr;
-    const stage_seat* seat = nullptr;
-    stage_executor* executor = nullptr;
+    const deployment* deploy;
+    const stage_seat* seat;
+    stage_executor* executor;
     actor me;
+
+    stage_role(const deployment& of, const stage_seat& held, stage_executor& computes)
+        : deploy(&of)
+        , seat(&held)
+        , executor(&computes)
+        , me{held.node, held.cluster, -1, 0} {}
 
     bool first() const { return seat->position == 0; }
     bool last() const { return seat->position + 1 == chain().size(); }
     const std::vector<stage_seat>& chain() const { return deploy->chains[static_cast<std::size_t>(seat->cluster)]; }
     const cluster_plan& plan() const { return deploy->plans[static_cast<std::size_t>(seat->cluster)]; }
 
-    /// Trains on all batches of the round and gives the tuned modules to the average, unless its cluster stops before.
+    /// Trains on the batches of the round in which its node holds the stage; the last holder gives the tuned modules to
+    /// the average, unless the cluster gives up before.
     task<> train_round(pass& in, const round_plan&);
+    /// The same for a stage of a lost client: it receives the modules from the edge first.
+    task<> take_over(pass& in, const round_plan&);
 
 private:
+    void announce_losses(pass& in);
     task<> train_batch(pass& in, micro_batch batch, double learning_rate, bool last_of_round);
     task<> forward(pass& in, micro_batch micro);
     task<> backward(pass& in, micro_batch micro);
-    std::uint32_t upstream() const { return chain()[seat->position - 1].node; }
-    std::uint32_t downstream() const { return chain()[seat->position + 1].node; }
+    std::uint32_t edge() const { return static_cast<std::uint32_t>(deploy->net.nodes[seat->node].edge); }
+    std::uint32_t upstream() const { return fate_->holder(chain()[seat->position - 1], batch_); }
+    std::uint32_t downstream() const { return fate_->holder(chain()[seat->position + 1], batch_); }
+    operation recv_from_upstream(pass& in, message_kind);
+    operation recv_from_downstream(pass& in, message_kind);
+    void send_upstream(pass& in, message_kind, tensor_view);
+    void send_downstream(pass& in, message_kind, tensor_view);
     bool labels_travel_to(std::size_t position) const;
+    double measured(double host_flop_s) const { return host_flop_s * deploy->net.nodes[me.node].device.factor; }
+
+    const cluster_fate* fate_ = nullptr; ///< Of the round.
+    std::int64_t batch_ = 0;             ///< Of the round, from 0.
 };
 
 } // namespace gaisnet

@@ -73,9 +73,8 @@ void use_speeds(deployment& deploy, const std::vector<stage_speed>& all) {
             if (found == table.end()) {
                 throw runtime_failure("no speed was measured for a stage with " + shape_of(seat.spec));
             }
-            const double factor = deploy.net.nodes[seat.node].device.factor;
             const auto& speed = *found->second;
-            seat.measured = {factor * speed.forward_flop_s, factor * speed.backward_flop_s, factor * speed.step_flop_s};
+            seat.measured = {speed.forward_flop_s, speed.backward_flop_s, speed.step_flop_s};
         }
     }
 }

@@ -32,17 +32,17 @@ tensor_run::tensor_run(const deployment& deploy, transport& network, std::vector
         network_.prepare(groups_[edge]);
     }
     std::set<std::pair<int, int>> neighbours;
+    const bool any = deploy.scene->dropout.policy == dropout_policy::repair; // two stages may become neighbours
     for (const auto& chain : deploy.chains) {
         for (std::size_t position = 1; position < chain.size(); ++position) {
-            const int before = rank_of_[chain[position - 1].node], here = rank_of_[chain[position].node];
-            neighbours.insert({before, here});
-            neighbours.insert({here, before});
+            for (std::size_t other = any ? 0 : position - 1; other < position; ++other) {
+                const int before = rank_of_[chain[other].node], here = rank_of_[chain[position].node];
+                neighbours.insert({before, here});
+                neighbours.insert({here, before});
+            }
         }
     }
     network_.connect({neighbours.begin(), neighbours.end()});
-    for (const auto& seated : cast_.executors()) {
-        ++strands_[seated.seat->cluster];
-    }
 }
 
 void tensor_run::set_model(std::uint32_t edge, const tensor_view& model) {
@@ -79,19 +79,20 @@ std::vector<exchange> tensor_run::exchanges_of(const round_decisions& decisions)
 
 void tensor_run::begin(int round, const round_decisions& decisions) {
     network_.expect(exchanges_of(decisions));
-    cast_.begin_round();
-    round_ = {round, std::vector<cluster_fate>(deploy_.net.clusters.size())};
-    for (std::size_t cluster = 0; cluster < round_.fates.size(); ++cluster) {
-        round_.fates[cluster].plays = decisions.takes_part[cluster] != 0;
-    }
-    const auto plays = [&](int cluster) { return round_.fates[static_cast<std::size_t>(cluster)].plays; };
+    round_ = {round, decisions.fates};
+    cast_.begin_round(round_);
     tensor_pass::settings plan;
     plan.rank_of = rank_of_;
     for (const auto& node : deploy_.net.nodes) {
         plan.names.push_back(node.name);
     }
-    plan.strands = strands_;
-    std::erase_if(plan.strands, [&](const auto& entry) { return !plays(entry.first); });
+    for (const auto& seated : cast_.executors()) {
+        const auto& fate = round_.fate_of(seated.seat->cluster);
+        plan.strands[seated.seat->cluster] += fate.plays && fate.present(seated.seat->node) ? 1U : 0U;
+    }
+    for (const auto& seated : cast_.taken()) {
+        ++plan.strands[seated.seat->cluster];
+    }
     plan.active_clusters = static_cast<std::size_t>(deploy_.scene->runtime.active_clusters);
     plan.idle = hooks_.idle;
     plan.note = hooks_.note;
@@ -108,29 +109,20 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
         for (const auto& tunable : deploy_.tunables) {
             average.tensor_elements.push_back(tunable.tensor.elements());
         }
-        for (const auto& seated : cast_.executors()) {
-            const auto owner = deploy_.net.nodes[seated.seat->node].edge;
-            const bool contributes =
-                owner == static_cast<int>(edge) && seated.seat->spec.trainable() && plays(seated.seat->cluster);
-            average.local_contributions += contributes ? 1U : 0U;
+        for (std::size_t c = 0; c < deploy_.chains.size(); ++c) {
+            const auto& fate = round_.fates[c];
+            for (const auto& seat : deploy_.chains[c]) {
+                const auto giver = fate.holder(seat, deploy_.plans[c].batches_a_round);
+                const bool contributes = fate.plays && deploy_.net.clusters[c].edge == static_cast<int>(edge) &&
+                                         seat.spec.trainable() && rank_of_[giver] == network_.rank();
+                average.local_contributions += contributes ? 1U : 0U;
+            }
         }
         plan.averages.push_back(std::move(average));
     }
 
     pass_ = std::make_unique<tensor_pass>(network_, std::move(plan), backlog_);
-    for (auto& edge : cast_.edges()) {
-        pass_->spawn(edge.play_round(*pass_, round_));
-        for (auto& stage : edge.stages) {
-            if (plays(stage.seat->cluster)) {
-                pass_->spawn(edge.train(*pass_, stage, round_));
-            }
-        }
-    }
-    for (auto& client : cast_.clients()) {
-        if (plays(deploy_.net.nodes[client.me.node].cluster)) {
-            pass_->spawn(client.play_round(*pass_, round_));
-        }
-    }
+    cast_.play(*pass_, round_);
     averaged_ = decisions.averages;
     pass_->start();
 }
@@ -148,9 +140,11 @@ void tensor_run::end() {
 
 std::map<int, training_totals> tensor_run::take_totals() {
     std::map<int, training_totals> totals;
-    for (const auto& seated : cast_.executors()) {
-        if (seated.seat->spec.cut().head) {
-            totals[seated.seat->cluster] = seated.executor->take_totals();
+    for (const auto* seats : {&cast_.executors(), &cast_.taken()}) {
+        for (const auto& seated : *seats) {
+            if (seated.seat->spec.cut().head) {
+                totals[seated.seat->cluster] += seated.executor->take_totals();
+            }
         }
     }
     return totals;

@@ -71,7 +71,6 @@ private:
     cast cast_;
     std::vector<std::vector<int>> groups_; ///< By edge
     std::vector<tensor_view> models_;      ///< By edge
-    std::map<int, std::size_t> strands_;
     tensor_pass::backlog_type backlog_;
     std::unique_ptr<tensor_pass> pass_; ///< Of the round under way.
     std::vector<std::uint32_t> averaged_;

@@ -8,9 +8,9 @@ namespace gaisnet {
 
 namespace {
 
-event_kind event_of(message_kind kind, bool from_edge) {
+event_kind event_of(message_kind kind) {
     switch (kind) {
-    case message_kind::modules: return from_edge ? event_kind::send_modules_down : event_kind::send_modules_up;
+    case message_kind::modules: return event_kind::send_modules_down; // a contribution is no message
     case message_kind::forward: return event_kind::send_forward;
     case message_kind::gradient: return event_kind::send_gradient;
     case message_kind::label: return event_kind::send_label;
@@ -19,9 +19,6 @@ event_kind event_of(message_kind kind, bool from_edge) {
     }
     return event_kind::send_result;
 }
-
-/// Average and delivery travel as modules; an actor outside any cluster is an edge at its own work.
-bool is_edge(const actor& who) { return who.cluster < 0; }
 
 } // namespace
 
@@ -226,12 +223,13 @@ bool ledger_pass::begin_average(operation& op, const average_request& request) {
     return true; // nobody has anything to contribute: an empty round
 }
 
-void ledger_pass::send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor) {
+void ledger_pass::send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor,
+                       std::uint32_t stage) {
     const auto bytes = tensor.bytes();
     const auto first = messages_.size(), first_logged = log_ ? log_->size() : 0;
     std::vector<event_queue::action> arrived;
     for (const auto receiver : to) {
-        const channel route{from.node, receiver, kind};
+        const channel route{from.node, receiver, kind, stage};
         if (log_ && recorded_(route)) {
             log_->push_back({route, tensor, from.cluster, -1, queue_.now()});
         }
@@ -253,8 +251,7 @@ void ledger_pass::send(actor& from, std::span<const std::uint32_t> to, message_k
                                        here.shrink(done.route.from, done.bytes);
                                    },
                                    this, first};
-    const auto event =
-        ledger_.transfer(from.node, to, event_of(kind, is_edge(from)), bytes, from.cause, sent, std::move(arrived));
+    const auto event = ledger_.transfer(from.node, to, event_of(kind), bytes, from.cause, sent, std::move(arrived));
     for (auto message = first; message < messages_.size(); ++message) {
         messages_[message].event = event;
     }
@@ -312,7 +309,7 @@ void ledger_pass::contributed(std::uint32_t edge, int cluster, std::int64_t caus
 void ledger_pass::abandon(actor& start_point) {
     for (auto& [edge, state] : averages_) {
         if (state.expected.contributions.contains(start_point.cluster)) {
-            state.closing.lost[start_point.cluster] = queue_.now();
+            state.closing.lost.insert(start_point.cluster);
             state.cause = start_point.cause;
             close_if_settled(edge);
         }

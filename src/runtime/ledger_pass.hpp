@@ -23,9 +23,9 @@ struct average_expectation {
 
 /// How an edge's round was closed.
 struct round_closing {
-    double closed_s = 0;        ///< When.
-    std::set<int> done;         ///< Clusters whose contributions all came in time.
-    std::map<int, double> lost; ///< Clusters that gave up, and when.
+    double closed_s = 0; ///< When.
+    std::set<int> done;  ///< Clusters whose contributions all came in time.
+    std::set<int> lost;  ///< Clusters that gave up.
 };
 
 /// A message that was sent in a round: its shape, and when it started on its link.
@@ -58,7 +58,7 @@ public:
     /// Gradients of smashed data cost no time, bytes and energy: they are taken to be small.
     void leave_gradients_uncharged() { charge_gradients_ = false; }
     /// Adds a node's role; it starts at the ledger's current time.
-    void spawn(std::uint32_t node, task<> role);
+    void spawn(std::uint32_t node, task<> role) override;
     /// Runs everything to its end. \throws runtime_failure that names every node that cannot go on and what it waits
     /// for; rethrows what a role threw.
     void run();
@@ -67,12 +67,16 @@ public:
     const round_closing& closing(std::uint32_t edge) const { return averages_.at(edge).closing; }
     /// When the start point of a cluster began with each batch.
     const std::vector<double>& batch_starts(int cluster) { return batch_starts_[cluster]; }
+    /// Clients that were lost, and when.
+    const std::map<std::uint32_t, double>& lost_clients() const { return lost_clients_; }
 
     using pass::send;
-    void send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor) override;
+    void send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor,
+              std::uint32_t stage = 0) override;
     void contribute(actor& from, contribution) override;
     void leave(actor&) override {}
     void begin_batch(actor& who) override { batch_starts_[who.cluster].push_back(queue_.now()); }
+    void lose(actor&, std::uint32_t client) override { lost_clients_[client] = queue_.now(); }
     void abandon(actor&) override;
     bool begin(operation&) override;
 
@@ -130,6 +134,7 @@ private:
     bool charge_gradients_ = true;
     bool cut_ = false; ///< A round was closed before all had ended.
     std::map<int, std::vector<double>> batch_starts_;
+    std::map<std::uint32_t, double> lost_clients_;
     std::function<bool(const channel&)> recorded_;
     std::vector<sent_message>* log_ = nullptr;
     std::map<channel, std::vector<double>>* arrivals_ = nullptr;

@@ -98,23 +98,30 @@ class pass {
 public:
     virtual ~pass() = default;
 
+    /// Adds what a node does; it starts with the pass.
+    virtual void spawn(std::uint32_t node, task<> role) = 0;
+
     /// Never blocks; channels are unbounded and first in, first out.
-    void send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor) {
-        send(from, std::span(&to, 1), kind, std::move(tensor));
+    /// \param stage see channel.
+    void send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor, std::uint32_t stage = 0) {
+        send(from, std::span(&to, 1), kind, std::move(tensor), stage);
     }
-    /// To several nodes the same: where links can, it is sent once.
-    virtual void send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor) = 0;
+    /// To several nodes the same: where links can, it is sent once. To itself a node sends at no cost.
+    virtual void send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor,
+                      std::uint32_t stage = 0) = 0;
     /// Gives tunable modules to the average of an edge; never blocks.
     virtual void contribute(actor& from, contribution) = 0;
     /// This strand has no more work in its cluster this round (see enter).
     virtual void leave(actor&) = 0;
     /// A start point begins with a batch.
     virtual void begin_batch(actor&) {}
-    /// A start point gives its cluster's round up: a client is lost, and no upload will come.
+    /// A start point notices that a client of its cluster is lost.
+    virtual void lose(actor&, std::uint32_t client) = 0;
+    /// A start point gives its cluster's round up, since a client is lost: no upload will come.
     virtual void abandon(actor&) = 0;
 
-    operation recv(actor& me, std::uint32_t from, message_kind kind) {
-        return {*this, me, recv_request{{from, me.node, kind}}};
+    operation recv(actor& me, std::uint32_t from, message_kind kind, std::uint32_t stage = 0) {
+        return {*this, me, recv_request{{from, me.node, kind, stage}}};
     }
     /// Runs `work` on `stage`.
     operation compute(actor& me, compute_cost cost, stage_executor& stage, stage_request work) {

@@ -30,7 +30,7 @@ tensor_pass::tensor_pass(transport& network, settings plan, backlog_type& backlo
     activate_clusters();
 }
 
-void tensor_pass::spawn(task<> role) {
+void tensor_pass::spawn(std::uint32_t, task<> role) {
     roles_.push_back(supervise(std::move(role)));
     ++unfinished_roles_;
 }
@@ -226,9 +226,10 @@ void tensor_pass::hand_over(const channel& route, tensor_view tensor) {
     }
 }
 
-void tensor_pass::send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor) {
+void tensor_pass::send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor,
+                       std::uint32_t stage) {
     for (const auto receiver : to) {
-        const channel route{from.node, receiver, kind};
+        const channel route{from.node, receiver, kind, stage};
         const int destination = plan_.rank_of[receiver];
         if (destination == rank_) {
             network_.count_local(tensor.bytes());

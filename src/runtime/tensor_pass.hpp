@@ -47,7 +47,7 @@ public:
 
     tensor_pass(transport& network, settings plan, backlog_type& backlog);
 
-    void spawn(task<> role);
+    void spawn(std::uint32_t node, task<> role) override;
     /// Makes all roles ready.
     void start();
     /// Steps until done().
@@ -66,9 +66,11 @@ public:
     const tensor_view& average_of(std::uint32_t edge) const { return averages_.at(edge).result; }
 
     using pass::send;
-    void send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor) override;
+    void send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor,
+              std::uint32_t stage = 0) override;
     void contribute(actor& from, contribution) override;
     void leave(actor&) override;
+    void lose(actor&, std::uint32_t) override {}
     void abandon(actor&) override {} ///< Clusters that come to nothing are not played.
     bool begin(operation&) override;
 

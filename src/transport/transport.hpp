@@ -16,11 +16,13 @@ namespace gaisnet {
 /// nothing that costs airtime. Raw samples have no kind: they cannot be sent.
 enum class message_kind : std::uint8_t { modules, forward, gradient, label, result, control };
 
-/// A channel is a FIFO from one node to another for one kind of message.
+/// A channel is a FIFO from one node to another for one kind of message. A node may hold several stages of a chain or
+/// of several chains, so smashed data names the stage that it is for.
 struct channel {
     std::uint32_t from = 0;
     std::uint32_t to = 0;
     message_kind kind{};
+    std::uint32_t stage = 0; ///< Number of the receiving stage, from 1 over all chains; 0: it is for no stage.
     auto operator<=>(const channel&) const = default;
 };
 

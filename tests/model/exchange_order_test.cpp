@@ -108,6 +108,10 @@ scenario random_scenario(dice& roll) {
         scene.cluster.edge_stage = 2;
     }
     scene.runtime.active_clusters = roll.between(1, 3);
+    if (roll.one_in(2)) {
+        scene.dropout.policy = roll.one_in(4) ? dropout_policy::skip : dropout_policy::repair;
+        scene.dropout.probability = 0.2;
+    }
     scene.link.d2d.rate = uniform(1e5, 1e8);
     scene.link.cs_up.rate = scene.link.cs_down.rate = uniform(1e5, 1e8);
     scene.device.client.rate = uniform(1e6, 1e9);

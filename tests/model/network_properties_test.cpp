@@ -119,6 +119,7 @@ scenario random_scenario(std::uint32_t number) {
         scene.round.deadline_s = roll.log_uniform(0.02, 2);
     }
     scene.dropout.probability = roll.yes(0.3) ? 0.1 : 0.0;
+    scene.dropout.policy = roll.yes(0.5) ? dropout_policy::repair : dropout_policy::skip;
     return scene;
 }
 
@@ -232,12 +233,13 @@ TEST(properties, hold_for_random_scenarios) {
                 const auto& row = part.rounds.front();
                 seen["cut"] += row.clusters_cut > 0;
                 seen["lost"] += row.clusters_lost > 0;
+                seen["repaired"] += row.clusters_repaired > 0;
                 seen["empty"] += row.clusters_done == 0;
                 seen["full"] += row.clusters_cut + row.clusters_lost == 0;
             }
         }
     }
-    for (const auto* what : {"cut", "lost", "empty", "full"}) {
+    for (const auto* what : {"cut", "lost", "repaired", "empty", "full"}) {
         EXPECT_GT(seen[what], 20) << "the scenarios are to have rounds that are " << what;
     }
 }

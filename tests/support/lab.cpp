@@ -269,6 +269,21 @@ hfsl_result run_hfsl(const scenario& scene, const lab_options& options) {
     return result;
 }
 
+hfsl_result expect_same_everywhere(scenario scene, const std::string& name) {
+    auto alone = run_hfsl(scene, {.ranks = 1, .rounds = 3});
+    for (const int ranks : {2, 3}) {
+        for (const auto placement : {placement_kind::cluster, placement_kind::node}) {
+            scene.placement = placement;
+            const auto spread = run_hfsl(scene, {.ranks = ranks, .rounds = 3});
+            EXPECT_EQ(alone.models, spread.models) << name << " on " << ranks;
+        }
+    }
+    const auto resumed = run_hfsl(scene, {.ranks = 2, .rounds = 3, .restart_after = 1, .restart_ranks = 3});
+    EXPECT_EQ(alone.models, resumed.models) << name;
+    EXPECT_EQ(alone.rounds.back().rounds[0].end_s, resumed.rounds.back().rounds[0].end_s) << name;
+    return alone;
+}
+
 void expect_sums_agree(const round_forecast& round, const std::string& name) {
     double events_j = 0, nodes_j = 0, idle_j = 0, rounds_j = 0, flops_events = 0, flops_nodes = 0;
     double airtime_events = 0, airtime_rounds = 0;

@@ -71,6 +71,9 @@ struct lab_options {
 /// Runs rounds on threads that talk over a loopback world, one a rank.
 hfsl_result run_hfsl(const scenario&, const lab_options& = {});
 
+/// Three rounds give the same models on 1, 2 and 3 ranks, with both placements, and after a restart on other ranks.
+hfsl_result expect_same_everywhere(scenario, const std::string& name);
+
 /// What must add up in a round: energy, bytes, spectrum and FLOPs by event, node and round; the parts of latencies.
 void expect_sums_agree(const round_forecast&, const std::string& name = {});
 

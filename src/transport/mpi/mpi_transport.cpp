@@ -34,6 +34,7 @@ std::vector<std::byte> make_envelope(const message& sent, bool with_data) {
     out.put(sent.route.from);
     out.put(sent.route.to);
     out.put(sent.route.kind);
+    out.put(sent.route.stage);
     out.put(sent.tensor.type);
     out.put(sent.tensor.memory);
     out.put(sent.tensor.shape);
@@ -162,6 +163,7 @@ void mpi_transport::open(incoming& next, int source) {
     next.arrived.route.from = in.get<std::uint32_t>();
     next.arrived.route.to = in.get<std::uint32_t>();
     next.arrived.route.kind = in.get<message_kind>();
+    next.arrived.route.stage = in.get<std::uint32_t>();
     const auto type = in.get<element_type>();
     const auto memory = in.get<memory_space>();
     auto shape = in.get_list<std::int64_t>();
