@@ -110,7 +110,11 @@ loaded_backbone load_backbone(const scenario& scene, session& here) {
         }
     }
     auto backbone = here.gpu() ? backbone_on_gpu(scene, *store, here) : backbone_on_cpu(scene, store);
-    return {std::make_shared<vit_backbone>(std::move(backbone)), store->fingerprint()};
+    return {std::make_shared<vit_backbone>(std::move(backbone)), store->fingerprint(),
+            [store](const tensor_spec& spec) {
+                const auto values = store->tensor(spec.name);
+                return std::vector<float>(values.begin(), values.end());
+            }};
 }
 
 } // namespace gaisnet

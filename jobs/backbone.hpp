@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/stage_spec.hpp"
 #include "model/vit.hpp"
 #include "network/scenario.hpp"
 #include "session.hpp"
@@ -9,10 +10,11 @@
 
 namespace gaisnet {
 
-/// The frozen backbone of the scenario, shared by this rank's nodes, and a hash of its values.
+/// The frozen backbone of the scenario, shared by this rank's nodes.
 struct loaded_backbone {
     std::shared_ptr<const vit_backbone> backbone;
-    std::uint64_t fingerprint = 0;
+    std::uint64_t fingerprint = 0; ///< Of its values.
+    weight_values weights;         ///< The values as they are in the file, whatever type blocks compute in.
 };
 loaded_backbone load_backbone(const scenario&, session&);
 

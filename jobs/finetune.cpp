@@ -191,9 +191,7 @@ private:
             }
             return std::make_unique<torch_stage>(seat.spec, backbone, optimiser, std::move(source));
         };
-        const auto values = initial_values(deploy.tunables, scene.seed);
-        auto initial = tensor_view::allocate({deploy.tunable_elements});
-        std::copy(values.begin(), values.end(), initial.as<float>());
+        const auto initial = initial_values(deploy.tunables, scene.seed, backbone_.weights);
         tensor_run::hooks hooks;
         hooks.note = [this](std::uint32_t node, const char* what) {
             session::check_interrupt();
@@ -468,9 +466,13 @@ private:
             tensors.emplace_back(tunable.tensor.name, tunable.tensor.shape, std::span<const float>(values, elements));
             values += elements;
         }
+        const auto& tuning = run_.scene->tuning;
         write_safetensors(path, tensors,
-                          {{"method", run_.scene->tuning.method},
-                           {"prompts", std::to_string(run_.scene->tuning.prompts)},
+                          {{"method", tuning.method},
+                           {"prompts", std::to_string(tuning.prompts)},
+                           {"rank", std::to_string(tuning.rank)},
+                           {"alpha", numbers_text({tuning.alpha})},
+                           {"bottleneck", std::to_string(tuning.bottleneck)},
                            {"classes", nlohmann::json(run_.data->class_names()).dump()},
                            {"weights", utf8(std::filesystem::path(run_.scene->model.weights).filename().string())}});
         return path.string();

@@ -43,12 +43,9 @@ void run_loop(const command_line& given, session& here) {
     if (here.ranks() != 1 || scene.network.edges != 1) {
         throw usage_error("the loop runs in one process, for one edge");
     }
-    const auto backbone = load_backbone(scene, here).backbone;
-    tuned_vit model(backbone, run.deploy->method, run.deploy->classes);
-    const auto values = initial_values(run.deploy->tunables, scene.seed);
-    auto initial = tensor_view::allocate({run.deploy->tunable_elements});
-    std::copy(values.begin(), values.end(), initial.as<float>());
-    model.load(initial);
+    const auto loaded = load_backbone(scene, here);
+    tuned_vit model(loaded.backbone, run.deploy->method, run.deploy->classes);
+    model.load(initial_values(run.deploy->tunables, scene.seed, loaded.weights));
     optimizer steps({scene.train.optimizer, scene.train.momentum, scene.train.weight_decay});
     std::vector<std::shared_ptr<sample_source>> sources;
     for (std::size_t c = 0; c < run.deploy->chains.size(); ++c) {

@@ -233,7 +233,7 @@ private:
         }
         auto tokens = backbone_.embed(images);
         for (std::int64_t block = 0; block < scene_.model.vit.depth; ++block) {
-            tokens = backbone_.block(block, tokens);
+            tokens = backbone_.block(block)(tokens);
         }
         const auto logits = at::linear(backbone_.normalise(cls_of(tokens)), head_weight_, head_bias_);
         const auto loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum) / static_cast<double>(batch);

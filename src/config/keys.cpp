@@ -141,9 +141,13 @@ std::vector<key_info> make_keys() {
            "a safetensors file with timm or Hugging Face names, or random");
     t.text("model.cache", "", "folder for converted weights; empty: the user's cache folder", "a folder");
 
-    t.choice("tuning.method", "prompt_deep", "prompt_deep",
-             "parameter-efficient tuning method; the head is tuned always");
-    t.integer("tuning.prompts", "10", "prompts a block");
+    t.choice("tuning.method", "prompt_deep", "prompt_deep, prompt_shallow, prefix, lora, adapter, head, full",
+             "what is tuned beside the head");
+    t.integer("tuning.prompts", "10", "prompts, or keys and values, a block (prompt_deep, prompt_shallow, prefix)");
+    t.integer("tuning.rank", "8", "rank of each change (lora)");
+    t.real("tuning.alpha", "8", "changes are scaled by alpha / rank (lora)");
+    t.text("tuning.targets", "q, v", "linear layers that are changed (lora)", "some of q, k, v, proj, fc1, fc2");
+    t.integer("tuning.bottleneck", "16", "width of each adapter (adapter)");
 
     t.integer("train.rounds", "3", "rounds at most");
     t.text("train.stop", "rounds", "when training has converged",
@@ -244,12 +248,6 @@ struct future_item {
 
 constexpr future_item future[] = {
     {"split.blocks", "auto"},
-    {"tuning.method", "prompt_shallow"},
-    {"tuning.method", "prefix"},
-    {"tuning.method", "lora"},
-    {"tuning.method", "adapter"},
-    {"tuning.method", "head"},
-    {"tuning.method", "full"},
     {"data.partition", "dirichlet"},
     {"data.partition", "quantity"},
     {"data.partition", "domain"},

@@ -80,9 +80,39 @@ void read_model(const value_reader& in, scenario& out) {
         in.reject("model.weights", "a safetensors file, or random, is accepted");
     }
     out.model.cache = in.path("model.cache");
-    out.tuning.method = in.text("tuning.method");
-    in.choice<int>("tuning.method", {{"prompt_deep", 0}});
-    out.tuning.prompts = in.integer("tuning.prompts", 1, 100'000);
+}
+
+void read_tuning(const value_reader& in, scenario& out) {
+    auto& tuning = out.tuning;
+    tuning.method = in.text("tuning.method");
+    in.choice<int>("tuning.method", {{"prompt_deep", 0},
+                                     {"prompt_shallow", 0},
+                                     {"prefix", 0},
+                                     {"lora", 0},
+                                     {"adapter", 0},
+                                     {"head", 0},
+                                     {"full", 0}});
+    tuning.prompts = in.integer("tuning.prompts", 1, 100'000);
+    tuning.rank = in.integer("tuning.rank", 1, 100'000);
+    tuning.alpha = in.real("tuning.alpha", 1e-6, 1e6);
+    tuning.bottleneck = in.integer("tuning.bottleneck", 1, 100'000);
+    const std::vector<std::pair<std::string, block_linear>> layers{
+        {"q", block_linear::query},         {"k", block_linear::key},   {"v", block_linear::value},
+        {"proj", block_linear::projection}, {"fc1", block_linear::fc1}, {"fc2", block_linear::fc2}};
+    tuning.targets.clear();
+    for (const auto& word : split_text(in.text("tuning.targets"), ',')) {
+        const auto found =
+            std::find_if(layers.begin(), layers.end(), [&](const auto& one) { return one.first == word; });
+        const bool twice = found != layers.end() && std::find(tuning.targets.begin(), tuning.targets.end(),
+                                                              found->second) != tuning.targets.end();
+        if (found == layers.end() || twice) {
+            in.reject("tuning.targets", "\"" + word + "\": some of q, k, v, proj, fc1, fc2, each once, are accepted");
+        }
+        tuning.targets.push_back(found->second);
+    }
+    if (tuning.targets.empty()) {
+        in.reject("tuning.targets", "some of q, k, v, proj, fc1, fc2 are accepted");
+    }
 }
 
 void read_split(const value_reader& in, scenario& out) {
@@ -325,6 +355,7 @@ scenario read_scenario(const settings& values) {
     scenario out;
     read_network(in, out);
     read_model(in, out);
+    read_tuning(in, out);
     read_split(in, out);
     read_train(in, out);
     read_data(in, out);

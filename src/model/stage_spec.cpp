@@ -25,10 +25,14 @@ stage_spec::stage_spec(const vit_config& vit, std::shared_ptr<const tuning_metho
     const auto append = [this](const std::vector<tunable_spec>& more) {
         tunables_.insert(tunables_.end(), more.begin(), more.end());
     };
+    if (cut_.embedding) {
+        append(method_->of_embedding(vit_));
+    }
     for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
-        append(method_->tunables(vit_, block));
+        append(method_->of_block(vit_, block));
     }
     if (cut_.head) {
+        append(method_->of_norm(vit_));
         append(head_tunables(vit_, classes_));
     }
     for (const auto& tunable : tunables_) {
@@ -48,14 +52,22 @@ std::vector<tensor_spec> stage_spec::frozen() const {
     if (cut_.head) {
         append(norm_tensors(vit_));
     }
+    std::erase_if(all, [&](const tensor_spec& weight) { // which may be tunable itself
+        return std::any_of(tunables_.begin(), tunables_.end(),
+                           [&](const tunable_spec& tunable) { return tunable.tensor.name == weight.name; });
+    });
     return all;
+}
+
+std::int64_t stage_spec::tokens_after(std::int64_t block) const {
+    return vit_.tokens() + (block >= 0 ? method_->carried_tokens() : 0);
 }
 
 std::vector<std::int64_t> stage_spec::input_shape(std::int64_t n) const {
     if (cut_.embedding) {
         return {};
     }
-    return cut_.blocks > 0 ? std::vector<std::int64_t>{n, vit_.tokens(), vit_.dim}
+    return cut_.blocks > 0 ? std::vector<std::int64_t>{n, tokens_after(cut_.first_block - 1), vit_.dim}
                            : std::vector<std::int64_t>{n, vit_.dim};
 }
 
@@ -63,19 +75,29 @@ std::vector<std::int64_t> stage_spec::output_shape(std::int64_t n) const {
     if (cut_.head) {
         return {};
     }
-    return all_tokens_out ? std::vector<std::int64_t>{n, vit_.tokens(), vit_.dim}
+    return all_tokens_out ? std::vector<std::int64_t>{n, tokens_after(cut_.first_block + cut_.blocks - 1), vit_.dim}
                           : std::vector<std::int64_t>{n, vit_.dim};
+}
+
+block_cost stage_spec::blocks_cost() const {
+    block_cost sum;
+    sum.output_gradient = input_gradient || embedding_tunable();
+    for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
+        const auto one = cost_of_block(vit_, method_->change(vit_, block), sum.output_gradient);
+        sum.forward_mac += one.forward_mac;
+        sum.backward_mac += one.backward_mac;
+        sum.retained += one.retained;
+        sum.workspace = std::max(sum.workspace, one.workspace);
+        sum.output_gradient = one.output_gradient;
+    }
+    return sum;
 }
 
 double stage_spec::forward_flops(std::int64_t n) const {
     const double d = static_cast<double>(vit_.dim);
-    double mac = 0.0;
+    double mac = blocks_cost().forward_mac;
     if (cut_.embedding) {
         mac += static_cast<double>(vit_.patches() * 3 * vit_.patch * vit_.patch) * d;
-    }
-    for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
-        const double tokens = static_cast<double>(block_tokens(block));
-        mac += (4.0 + 2.0 * static_cast<double>(vit_.mlp_ratio)) * tokens * d * d + 2.0 * tokens * tokens * d;
     }
     if (cut_.head) {
         mac += d * static_cast<double>(classes_);
@@ -88,16 +110,13 @@ double stage_spec::backward_flops(std::int64_t n) const {
         return 0.0;
     }
     const double d = static_cast<double>(vit_.dim);
-    double mac = 0.0;
-    // Blocks before the first tunable one have no gradient to pass on; with the methods at hand a stage's first block
-    // either is tunable or receives the gradient, so every block counts. A frozen linear layer gives one product in
-    // the backward, each of the two products of attention gives two.
-    for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
-        const double tokens = static_cast<double>(block_tokens(block));
-        mac += (4.0 + 2.0 * static_cast<double>(vit_.mlp_ratio)) * tokens * d * d + 4.0 * tokens * tokens * d;
+    const auto blocks = blocks_cost();
+    double mac = blocks.backward_mac;
+    if (embedding_tunable()) { // the kernel's gradient; images have none
+        mac += static_cast<double>(vit_.patches() * 3 * vit_.patch * vit_.patch) * d;
     }
     if (cut_.head) {
-        const bool wants_input = input_gradient || cut_.blocks > 0;
+        const bool wants_input = blocks.output_gradient || !method_->of_norm(vit_).empty();
         mac += d * static_cast<double>(classes_) * (wants_input ? 2.0 : 1.0);
     }
     return 2.0 * mac * static_cast<double>(n);
@@ -114,22 +133,21 @@ std::uint64_t stage_spec::retained_bytes(std::int64_t n) const {
         return 0;
     }
     const auto d = vit_.dim;
-    std::int64_t floats = 0;
-    for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
-        const auto tokens = block_tokens(block);
-        // Saved by autograd for one block with frozen weights: the input of each layer norm (2 d, the second being the
-        // residual sum) with mean and reciprocal deviation (2 x 2), q, k, v after the head split (3 d), the attention
-        // probabilities (heads x tokens), the input of GELU (mlp_ratio d). Frozen linear layers save no input.
-        floats += tokens * (2 * d + 4 + 3 * d + vit_.heads * tokens + vit_.mlp_ratio * d);
+    const auto blocks = blocks_cost();
+    auto floats = blocks.retained;
+    if (embedding_tunable()) {
+        floats += 3 * vit_.image * vit_.image; // for the kernel's gradient
     }
-    if (input_gradient) { // the input, whose gradient is sent back
-        floats += cut_.blocks > 0 ? vit_.tokens() * d : d;
+    // The input, whose gradient is sent back; it is what the first norm keeps, unless prompts are put into a copy of it.
+    if (input_gradient && (cut_.blocks == 0 || method_->change(vit_, cut_.first_block).own_prompts)) {
+        floats += cut_.blocks > 0 ? tokens_after(cut_.first_block - 1) * d : d;
     }
-    if (cut_.blocks > 0 && !cut_.head) { // the output, kept until its gradient comes
-        floats += all_tokens_out ? vit_.tokens() * d : d;
+    if ((cut_.blocks > 0 || cut_.embedding) && !cut_.head &&
+        blocks.output_gradient) { // the output, kept until its gradient comes
+        floats += all_tokens_out ? tokens_after(cut_.first_block + cut_.blocks - 1) * d : d;
     }
-    if (cut_.head) {
-        floats += 3 * d + 2 + 2 * classes_; // norm's input and output, CLS, log-probabilities and logits
+    if (cut_.head) { // norm's output, log-probabilities and logits; and CLS and norm's input
+        floats += d + 2 * classes_ + (blocks.output_gradient ? 2 * d + 2 : 0);
     }
     return static_cast<std::uint64_t>(n * floats) * 4;
 }
@@ -137,16 +155,10 @@ std::uint64_t stage_spec::retained_bytes(std::int64_t n) const {
 std::uint64_t stage_spec::workspace_bytes(std::int64_t n) const {
     std::int64_t floats = cut_.head ? 2 * vit_.dim + 2 * classes_ : 0;
     if (cut_.embedding) {
-        floats = std::max(floats, 3 * vit_.image * vit_.image + 2 * vit_.tokens() * vit_.dim);
+        const auto image = embedding_tunable() ? 0 : 3 * vit_.image * vit_.image; // retained then
+        floats = std::max(floats, image + 2 * vit_.tokens() * vit_.dim);
     }
-    for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
-        // The widest moment of a block: input and output of GELU beside the residual stream, or scores and
-        // probabilities of attention beside q, k and v.
-        const auto tokens = block_tokens(block);
-        const auto mlp = tokens * vit_.dim * (2 * vit_.mlp_ratio + 2);
-        const auto attention = tokens * (2 * vit_.heads * tokens + 4 * vit_.dim);
-        floats = std::max({floats, mlp, attention});
-    }
+    floats = std::max(floats, blocks_cost().workspace);
     return static_cast<std::uint64_t>(n * floats) * 4;
 }
 
@@ -167,34 +179,37 @@ std::vector<stage_spec> make_stages(const vit_config& vit, std::shared_ptr<const
     return stages;
 }
 
-std::vector<tunable_spec> model_tunables(const vit_config& vit, const tuning_method& method, std::int64_t classes) {
-    std::vector<tunable_spec> all;
-    for (std::int64_t block = 0; block < vit.depth; ++block) {
-        for (auto& tunable : method.tunables(vit, block)) {
-            all.push_back(std::move(tunable));
-        }
-    }
-    for (auto& tunable : head_tunables(vit, classes)) {
-        all.push_back(std::move(tunable));
-    }
-    return all;
+stage_spec whole_model(const vit_config& vit, std::shared_ptr<const tuning_method> method, std::int64_t classes) {
+    return make_stages(vit, std::move(method), classes, {{true, 0, vit.depth, true}}).front();
 }
 
-std::vector<float> initial_values(const std::vector<tunable_spec>& tunables, std::uint64_t seed) {
-    std::vector<float> values;
+tensor_view initial_values(const std::vector<tunable_spec>& tunables, std::uint64_t seed,
+                           const weight_values& pretrained) {
+    std::int64_t elements = 0;
+    for (const auto& tunable : tunables) {
+        elements += tunable.tensor.elements();
+    }
+    auto values = tensor_view::allocate({elements});
+    auto* out = values.as<float>();
     for (const auto& tunable : tunables) {
         random_stream stream(seed, "tunable", tunable.tensor.name);
-        for (std::int64_t i = 0; i < tunable.tensor.elements(); ++i) {
-            switch (tunable.init.kind) {
-            case tensor_init::family::zeros: values.push_back(0.0F); break;
-            case tensor_init::family::uniform:
-                values.push_back(static_cast<float>(stream.uniform(-tunable.init.scale, tunable.init.scale)));
-                break;
-            case tensor_init::family::normal:
-                values.push_back(static_cast<float>(stream.normal() * tunable.init.scale));
-                break;
-            }
+        const auto count = tunable.tensor.elements();
+        const double scale = tunable.init.scale;
+        switch (tunable.init.kind) {
+        case tensor_init::family::zeros: std::fill_n(out, count, 0.0F); break;
+        case tensor_init::family::uniform:
+            std::generate_n(out, count, [&] { return static_cast<float>(stream.uniform(-scale, scale)); });
+            break;
+        case tensor_init::family::normal:
+            std::generate_n(out, count, [&] { return static_cast<float>(stream.normal() * scale); });
+            break;
+        case tensor_init::family::pretrained: {
+            const auto known = pretrained(tunable.tensor);
+            std::copy(known.begin(), known.end(), out);
+            break;
         }
+        }
+        out += count;
     }
     return values;
 }

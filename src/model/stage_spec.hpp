@@ -1,10 +1,13 @@
 #pragma once
 
+#include "base/tensor_view.hpp"
+#include "model/block_cost.hpp"
 #include "model/optimizer_kind.hpp"
 #include "model/tuning_method.hpp"
 #include "model/vit_config.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -18,8 +21,8 @@ struct stage_cut {
 };
 
 /// One stage of a split model: what it holds, and what it costs by its shapes alone. n is the number of samples of a
-/// micro-batch. FLOP = 2 MAC; a block has 12 T d^2 + 2 T^2 d MAC for T tokens (prompts included); layer norm, GELU,
-/// softmax and additions are not counted.
+/// micro-batch. FLOP = 2 MAC; a frozen block has 12 T d^2 + 2 T^2 d MAC for T tokens (prompts included); see block_cost.
+/// The values of tunables lie in the order embedding, blocks, final norm, head.
 class stage_spec {
 public:
     stage_spec(const vit_config& vit, std::shared_ptr<const tuning_method> method, std::int64_t classes, stage_cut cut);
@@ -37,7 +40,7 @@ public:
     /// Frozen parameters of this stage.
     std::vector<tensor_spec> frozen() const;
 
-    /// Something before this stage is trainable, so the gradient of its input is wanted.
+    /// Something before this stage is trainable, so the gradient of its input is wanted. Costs follow from it.
     bool input_gradient = false;
     /// A later stage has blocks, so all tokens go out; otherwise only CLS.
     bool all_tokens_out = true;
@@ -60,7 +63,10 @@ public:
     std::uint64_t workspace_bytes(std::int64_t n) const;
 
 private:
-    std::int64_t block_tokens(std::int64_t block) const { return vit_.tokens() + method_->extra_tokens(block); }
+    /// Costs of its blocks, one after another, and whether the last one's output has a gradient.
+    block_cost blocks_cost() const;
+    std::int64_t tokens_after(std::int64_t block) const; ///< -1: after the embedding.
+    bool embedding_tunable() const { return cut_.embedding && !method_->of_embedding(vit_).empty(); }
 
     vit_config vit_;
     std::shared_ptr<const tuning_method> method_;
@@ -75,10 +81,14 @@ private:
 std::vector<stage_spec> make_stages(const vit_config&, std::shared_ptr<const tuning_method>, std::int64_t classes,
                                     const std::vector<stage_cut>&);
 
-/// All tunables of the model in canonical order: by block, then the head.
-std::vector<tunable_spec> model_tunables(const vit_config&, const tuning_method&, std::int64_t classes);
+/// The unsplit model as one stage; its tunables are all those of the model in canonical order: embedding, blocks, final
+/// norm, head.
+stage_spec whole_model(const vit_config&, std::shared_ptr<const tuning_method>, std::int64_t classes);
 
-/// Initial values of tunables, concatenated; drawn by tensor name.
-std::vector<float> initial_values(const std::vector<tunable_spec>&, std::uint64_t seed);
+/// The values of a weight of the foundation model, by timm's name.
+using weight_values = std::function<std::vector<float>(const tensor_spec&)>;
+
+/// Initial values of tunables, float32 [elements]; drawn by tensor name, or taken from the foundation model.
+tensor_view initial_values(const std::vector<tunable_spec>&, std::uint64_t seed, const weight_values&);
 
 } // namespace gaisnet

@@ -10,22 +10,15 @@ namespace gaisnet {
 torch_stage::torch_stage(const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone,
                          optimizer_settings optimiser, std::shared_ptr<sample_source> source)
     : spec_(&spec)
-    , backbone_(std::move(backbone))
+    , part_(spec, std::move(backbone))
     , optimizer_(optimiser)
-    , source_(std::move(source))
-    , parameters_(make_parameters(spec.tunables(), backbone_->device())) {
+    , source_(std::move(source)) {
     start_totals();
 }
 
-void torch_stage::load(const tensor_view& modules) { load_parameters(parameters_, modules); }
+void torch_stage::load(const tensor_view& modules) { part_.load(modules); }
 
-tensor_view torch_stage::unload() {
-    std::vector<at::Tensor> parts;
-    for (const auto& parameter : parameters_) {
-        parts.push_back(parameter.detach().reshape({-1}));
-    }
-    return to_view(at::cat(parts).cpu());
-}
+tensor_view torch_stage::unload() { return part_.unload(); }
 
 tensor_view torch_stage::labels(const micro_batch& micro) { return source_->labels(micro); }
 
@@ -35,34 +28,17 @@ tensor_view torch_stage::run(const stage_request& request) {
         switch (request.operation) {
         case stage_operation::forward: output = forward(request); break;
         case stage_operation::backward: output = backward(request); break;
-        case stage_operation::step: optimizer_.step(parameters_, request.learning_rate); break;
+        case stage_operation::step: optimizer_.step(part_.parameters(), request.learning_rate); break;
         }
     });
     return output;
 }
 
-at::Tensor torch_stage::run_blocks(at::Tensor tokens) {
-    std::size_t next = 0;
-    const auto& cut = spec_->cut();
-    tokens = tokens.to(backbone_->type());
-    for (auto block = cut.first_block; block < cut.first_block + cut.blocks; ++block) {
-        const auto count = spec_->method().tunables(spec_->vit(), block).size();
-        const std::vector<at::Tensor> own(parameters_.begin() + static_cast<std::ptrdiff_t>(next),
-                                          parameters_.begin() + static_cast<std::ptrdiff_t>(next + count));
-        next += count;
-        tokens = spec_->method().forward(spec_->vit(), block, tokens, own,
-                                         [&](const at::Tensor& in) { return backbone_->block(block, in); });
-    }
-    return tokens.to(at::kFloat);
-}
-
 /// The mean cross entropy of the micro-batch, weighted n_i / n, so that the gradients of a batch's micro-batches add up
 /// to the gradient of the batch's mean.
 at::Tensor torch_stage::loss_of(const at::Tensor& cls, const stage_request& request) {
-    const auto labels = to_torch(request.labels).to(backbone_->device());
-    const auto& weight = parameters_[parameters_.size() - 2];
-    const auto& bias = parameters_[parameters_.size() - 1];
-    const auto logits = at::linear(backbone_->normalise(cls), weight, bias);
+    const auto labels = to_torch(request.labels).to(device());
+    const auto logits = part_.classify(cls);
     const auto loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
     // Added up where they are computed, so that the host need not wait for a GPU.
     loss_sum_ = loss_sum_ + loss.detach().to(at::kDouble);
@@ -77,15 +53,15 @@ tensor_view torch_stage::forward(const stage_request& request) {
     saved_batch saved;
     at::Tensor tokens;
     if (cut.embedding) {
-        tokens = backbone_->embed(to_torch(source_->images(request.micro)));
+        tokens = part_.embed(to_torch(source_->images(request.micro)));
     } else {
-        tokens = to_torch(request.input).to(backbone_->device());
+        tokens = to_torch(request.input).to(device());
         if (spec_->input_gradient) {
             tokens.requires_grad_(true);
             saved.input = tokens;
         }
     }
-    tokens = run_blocks(std::move(tokens));
+    tokens = part_.run_blocks(std::move(tokens));
     if (cut.head) {
         saved.output = loss_of(tokens.dim() == 3 ? cls_of(tokens) : tokens, request);
     } else {
@@ -102,7 +78,7 @@ tensor_view torch_stage::backward(const stage_request& request) {
     auto node = saved_.extract(request.micro.first);
     ensure(!node.empty(), "a backward follows its forward");
     auto& saved = node.mapped();
-    const auto gradient = spec_->cut().head ? at::Tensor() : to_torch(request.input).to(backbone_->device());
+    const auto gradient = spec_->cut().head ? at::Tensor() : to_torch(request.input).to(device());
     run_backward(saved.output, gradient);
     return spec_->input_gradient ? to_view(saved.input.grad()) : tensor_view{};
 }
@@ -117,8 +93,8 @@ training_totals torch_stage::take_totals() {
 }
 
 void torch_stage::start_totals() {
-    loss_sum_ = at::zeros({}, at::TensorOptions().dtype(at::kDouble).device(backbone_->device()));
-    correct_ = at::zeros({}, at::TensorOptions().dtype(at::kLong).device(backbone_->device()));
+    loss_sum_ = at::zeros({}, at::TensorOptions().dtype(at::kDouble).device(device()));
+    correct_ = at::zeros({}, at::TensorOptions().dtype(at::kLong).device(device()));
     samples_ = 0;
 }
 
@@ -146,7 +122,7 @@ void torch_stage::restore_state(const executor_state& state) {
             if (found->second.shape != tunable.tensor.shape) {
                 throw usage_error("checkpoint: " + found->first + " has another shape than the scenario's model");
             }
-            list.push_back(to_torch(found->second).to(backbone_->device(), at::kFloat, false, /*copy=*/true));
+            list.push_back(to_torch(found->second).to(device(), at::kFloat, false, /*copy=*/true));
         }
         return list;
     };

@@ -3,8 +3,7 @@
 #include "model/optimizer.hpp"
 #include "model/sample_source.hpp"
 #include "model/stage_executor.hpp"
-#include "model/stage_spec.hpp"
-#include "model/vit.hpp"
+#include "model/tuned_part.hpp"
 
 #include <map>
 #include <memory>
@@ -30,23 +29,22 @@ public:
     executor_state save_state() override;
     void restore_state(const executor_state&) override;
 
-    std::vector<at::Tensor>& parameters() { return parameters_; }
+    std::vector<at::Tensor>& parameters() { return part_.parameters(); }
 
 private:
     struct saved_batch {
         at::Tensor input, output;
     };
+    at::Device device() const { return part_.backbone().device(); }
     void start_totals();
     tensor_view forward(const stage_request&);
     tensor_view backward(const stage_request&);
-    at::Tensor run_blocks(at::Tensor tokens);
     at::Tensor loss_of(const at::Tensor& cls, const stage_request&);
 
     const stage_spec* spec_;
-    std::shared_ptr<const vit_backbone> backbone_;
+    tuned_part part_;
     optimizer optimizer_;
     std::shared_ptr<sample_source> source_;
-    std::vector<at::Tensor> parameters_;        ///< In the order of spec.tunables().
     std::map<std::int64_t, saved_batch> saved_; ///< By first sample of the micro-batch.
     at::Tensor loss_sum_, correct_;             ///< Since take_totals(), float64 and int64 [].
     std::int64_t samples_ = 0;

@@ -1,8 +1,7 @@
 #pragma once
 
 #include "base/tensor_view.hpp"
-#include "model/stage_spec.hpp"
-#include "model/vit.hpp"
+#include "model/tuned_part.hpp"
 
 #include <memory>
 #include <vector>
@@ -20,14 +19,12 @@ public:
     void load(const tensor_view& modules);
     /// Logits [n, classes] of images [n, 3, image, image].
     at::Tensor forward(const at::Tensor& images) const;
-    std::vector<at::Tensor>& parameters() { return parameters_; }
-    const std::vector<tunable_spec>& tunables() const { return tunables_; }
+    std::vector<at::Tensor>& parameters() { return part_.parameters(); }
+    const std::vector<tunable_spec>& tunables() const { return spec_->tunables(); }
 
 private:
-    std::shared_ptr<const vit_backbone> backbone_;
-    std::shared_ptr<const tuning_method> method_;
-    std::vector<tunable_spec> tunables_;
-    std::vector<at::Tensor> parameters_;
+    std::unique_ptr<const stage_spec> spec_; ///< Where it is stays the same when the model moves.
+    tuned_part part_;
 };
 
 } // namespace gaisnet

@@ -1,10 +1,13 @@
 #pragma once
 
+#include "model/tuning_settings.hpp"
 #include "model/vit_config.hpp"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,9 +18,12 @@ class Tensor; // Methods are the only place where the ledger's side and torch's 
 
 namespace gaisnet {
 
-/// How the values of a new tunable tensor are drawn.
+struct vit_backbone;
+class frozen_block;
+
+/// How the values of a new tunable tensor are made.
 struct tensor_init {
-    enum class family { zeros, uniform, normal };
+    enum class family { zeros, uniform, normal, pretrained };
     family kind = family::zeros;
     double scale = 0.0; ///< uniform: [-scale, scale); normal: standard deviation
 };
@@ -28,33 +34,45 @@ struct tunable_spec {
     tensor_init init;
 };
 
-/// Runs the frozen Transformer block number `block` on tokens [batch, tokens, dim].
-using block_function = std::function<at::Tensor(const at::Tensor&)>;
+/// What a method does to one block, by sizes: costs follow from it.
+struct block_change {
+    std::int64_t prompts = 0; ///< Tokens that the block computes beyond CLS and patches.
+    bool own_prompts = false; ///< They are tunables of this block; else they came with the tokens.
+    std::int64_t prefix = 0;  ///< Tunable keys and values beside those of the tokens.
+    std::array<std::int64_t, block_linears> rank{}; ///< Of the low-rank change of a linear layer; 0: none.
+    std::int64_t bottleneck = 0;                    ///< Width of the adapters behind attention and MLP; 0: none.
+    bool weights = false;                           ///< The block's own weights are tunable.
 
-/// A parameter-efficient tuning method: which tensors are tunable, how a block's forward changes, how many tokens it
-/// computes. The MLP head is tunable under every method and does not belong to it. One file a method.
+    std::int64_t rank_of(block_linear layer) const { return rank[static_cast<std::size_t>(layer)]; }
+};
+
+/// A tuning method: which tensors are tunable, how a forward changes, what it costs. The MLP head is tunable under every
+/// method and does not belong to it. One file a method, in model/tuning.
 class tuning_method {
 public:
     virtual ~tuning_method() = default;
-    virtual std::string_view name() const = 0;
 
-    /// Tunable tensors of one block.
-    virtual std::vector<tunable_spec> tunables(const vit_config&, std::int64_t block) const = 0;
-    /// Tokens that the block computes beyond CLS and patches.
-    virtual std::int64_t extra_tokens(std::int64_t block) const = 0;
-    /// The block's output [batch, tokens, dim] for its input of the same shape.
-    /// Of the type of `tokens`, which is bfloat16 where blocks compute in it.
-    /// \param tunables the block's tensors in the order of tunables(), float32. \param frozen runs the block itself.
-    virtual at::Tensor forward(const vit_config&, std::int64_t block, const at::Tensor& tokens,
-                               const std::vector<at::Tensor>& tunables, const block_function& frozen) const = 0;
+    virtual block_change change(const vit_config&, std::int64_t block) const = 0;
+    /// Tokens beyond CLS and patches that go from block to block, so that smashed data grows by them.
+    virtual std::int64_t carried_tokens() const { return 0; }
+
+    /// Tunable tensors of one block, of the embedding, and of the final norm.
+    virtual std::vector<tunable_spec> of_block(const vit_config&, std::int64_t block) const = 0;
+    virtual std::vector<tunable_spec> of_embedding(const vit_config&) const { return {}; }
+    virtual std::vector<tunable_spec> of_norm(const vit_config&) const { return {}; }
+
+    /// A block's output [n, tokens, dim], of the type of `tokens`, which is bfloat16 where blocks compute in it.
+    /// \param tunables the block's tensors in the order of of_block(), float32.
+    virtual at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
+                               std::span<const at::Tensor> tunables) const = 0;
+    /// Images to tokens, and CLS [n, dim] to what the head gets. \param tunables in the order of of_embedding(), of_norm().
+    virtual at::Tensor embed(const vit_backbone&, const at::Tensor& images, std::span<const at::Tensor> tunables) const;
+    virtual at::Tensor normalise(const vit_backbone&, const at::Tensor& cls,
+                                 std::span<const at::Tensor> tunables) const;
 };
 
-struct tuning_settings {
-    std::string method;
-    std::int64_t prompts = 10;
-};
-
-/// \throws usage_error for an unknown method, naming those that exist.
+/// Methods: prompt_deep, prompt_shallow, prefix, lora, adapter, head, full.
+/// \throws usage_error for a setting that does not fit, or an unknown method, naming those that exist.
 std::shared_ptr<const tuning_method> make_tuning_method(const tuning_settings&);
 
 } // namespace gaisnet

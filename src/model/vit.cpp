@@ -1,5 +1,6 @@
 #include "model/vit.hpp"
 
+#include <array>
 #include <cmath>
 
 namespace gaisnet {
@@ -8,15 +9,46 @@ namespace {
 
 constexpr double norm_epsilon = 1e-6;
 
-at::Tensor attention(const block_weights& w, std::int64_t heads, const at::Tensor& tokens) {
+/// A linear layer with what a tuning method adds to it.
+at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, const block_hooks& hooks,
+                  block_linear which) {
+    const auto output = at::linear(input, weight, bias);
+    const auto change = hooks.linear ? hooks.linear(which, input) : at::Tensor();
+    return change.defined() ? output + change : output;
+}
+
+/// Query, keys and values [n, heads, tokens, dim / heads]. Changes are added one by one, so that what is not changed has
+/// no gradient.
+std::array<at::Tensor, 3> project(const vit_config& vit, const block_weights& w, const at::Tensor& tokens,
+                                  const block_hooks& hooks) {
     const auto n = tokens.size(0), length = tokens.size(1), dim = tokens.size(2);
-    const auto head_dim = dim / heads;
-    const auto qkv =
-        at::linear(tokens, w.qkv_weight, w.qkv_bias).reshape({n, length, 3, heads, head_dim}).permute({2, 0, 3, 1, 4});
+    const auto all = at::linear(tokens, w.qkv_weight, w.qkv_bias).reshape({n, length, 3, vit.heads, dim / vit.heads});
+    std::array<at::Tensor, 3> parts;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        auto part = all.select(2, static_cast<std::int64_t>(i));
+        const auto change = hooks.linear ? hooks.linear(static_cast<block_linear>(i), tokens) : at::Tensor();
+        parts[i] = (change.defined() ? part + change.reshape(part.sizes()) : part).transpose(1, 2);
+    }
+    return parts;
+}
+
+at::Tensor attention(const vit_config& vit, const block_weights& w, const at::Tensor& tokens,
+                     const block_hooks& hooks) {
+    const auto n = tokens.size(0), length = tokens.size(1), dim = tokens.size(2);
+    const auto head_dim = dim / vit.heads;
+    const auto qkv = project(vit, w, tokens, hooks);
     const auto query = qkv[0] * (1.0 / std::sqrt(static_cast<double>(head_dim)));
-    const auto probabilities = at::softmax(at::matmul(query, qkv[1].transpose(-2, -1)), -1);
-    const auto mixed = at::matmul(probabilities, qkv[2]).transpose(1, 2).reshape({n, length, dim});
-    return at::linear(mixed, w.proj_weight, w.proj_bias);
+    const auto with_prefix = [&](const at::Tensor& prefix, const at::Tensor& own) {
+        if (!prefix.defined()) {
+            return own;
+        }
+        const auto heads = prefix.to(own.scalar_type()).reshape({1, -1, vit.heads, head_dim}).transpose(1, 2);
+        return at::cat({heads.expand({n, vit.heads, prefix.size(0), head_dim}), own}, 2);
+    };
+    const auto keys = with_prefix(hooks.prefix_keys, qkv[1]), values = with_prefix(hooks.prefix_values, qkv[2]);
+    const auto probabilities = at::softmax(at::matmul(query, keys.transpose(-2, -1)), -1);
+    const auto mixed = at::matmul(probabilities, values).transpose(1, 2).reshape({n, length, dim});
+    return linear(mixed, w.proj_weight, w.proj_bias, hooks, block_linear::projection);
 }
 
 } // namespace
@@ -28,13 +60,16 @@ at::Tensor vit_backbone::embed(const at::Tensor& images) const {
     return at::cat({cls_token.expand({n, 1, config.dim}), tokens}, 1) + pos_embed;
 }
 
-at::Tensor vit_backbone::block(std::int64_t index, const at::Tensor& tokens) const {
-    const auto& w = blocks[static_cast<std::size_t>(index)];
-    const auto normal = at::layer_norm(tokens, {config.dim}, w.norm1_weight, w.norm1_bias, norm_epsilon);
-    const auto attended = tokens + attention(w, config.heads, normal);
-    const auto second = at::layer_norm(attended, {config.dim}, w.norm2_weight, w.norm2_bias, norm_epsilon);
-    const auto hidden = at::gelu(at::linear(second, w.fc1_weight, w.fc1_bias));
-    return attended + at::linear(hidden, w.fc2_weight, w.fc2_bias);
+at::Tensor run_block(const vit_config& vit, const block_weights& w, const at::Tensor& tokens,
+                     const block_hooks& hooks) {
+    const auto changed = [&](int sublayer, at::Tensor output) {
+        return hooks.sublayer ? hooks.sublayer(sublayer, output) : output;
+    };
+    const auto normal = at::layer_norm(tokens, {vit.dim}, w.norm1_weight, w.norm1_bias, norm_epsilon);
+    const auto attended = tokens + changed(0, attention(vit, w, normal, hooks));
+    const auto second = at::layer_norm(attended, {vit.dim}, w.norm2_weight, w.norm2_bias, norm_epsilon);
+    const auto hidden = at::gelu(linear(second, w.fc1_weight, w.fc1_bias, hooks, block_linear::fc1));
+    return attended + changed(1, linear(hidden, w.fc2_weight, w.fc2_bias, hooks, block_linear::fc2));
 }
 
 at::Tensor vit_backbone::normalise(const at::Tensor& cls) const {
@@ -43,6 +78,17 @@ at::Tensor vit_backbone::normalise(const at::Tensor& cls) const {
 
 // A copy, because autograd would keep all tokens alive for a view of one.
 at::Tensor cls_of(const at::Tensor& tokens) { return tokens.select(1, 0).clone(); }
+
+block_weights make_block(std::span<const at::Tensor> tensors) {
+    block_weights w;
+    at::Tensor* const fields[] = {&w.norm1_weight, &w.norm1_bias, &w.qkv_weight,   &w.qkv_bias,
+                                  &w.proj_weight,  &w.proj_bias,  &w.norm2_weight, &w.norm2_bias,
+                                  &w.fc1_weight,   &w.fc1_bias,   &w.fc2_weight,   &w.fc2_bias};
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+        *fields[i] = tensors[i];
+    }
+    return w;
+}
 
 vit_backbone make_backbone(const vit_config& vit, const std::function<at::Tensor(const tensor_spec&)>& tensor) {
     vit_backbone out;
@@ -53,15 +99,11 @@ vit_backbone make_backbone(const vit_config& vit, const std::function<at::Tensor
     out.patch_weight = tensor(embedding[2]);
     out.patch_bias = tensor(embedding[3]);
     for (std::int64_t block = 0; block < vit.depth; ++block) {
-        const auto specs = block_tensors(vit, block);
-        block_weights w;
-        at::Tensor* const fields[] = {&w.norm1_weight, &w.norm1_bias, &w.qkv_weight,   &w.qkv_bias,
-                                      &w.proj_weight,  &w.proj_bias,  &w.norm2_weight, &w.norm2_bias,
-                                      &w.fc1_weight,   &w.fc1_bias,   &w.fc2_weight,   &w.fc2_bias};
-        for (std::size_t i = 0; i < specs.size(); ++i) {
-            *fields[i] = tensor(specs[i]);
+        std::vector<at::Tensor> tensors;
+        for (const auto& spec : block_tensors(vit, block)) {
+            tensors.push_back(tensor(spec));
         }
-        out.blocks.push_back(std::move(w));
+        out.blocks.push_back(make_block(tensors));
     }
     const auto norm = norm_tensors(vit);
     out.norm_weight = tensor(norm[0]);

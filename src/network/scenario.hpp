@@ -5,6 +5,7 @@
 #include "emulation/medium.hpp"
 #include "emulation/radio.hpp"
 #include "model/optimizer_kind.hpp"
+#include "model/tuning_settings.hpp"
 #include "model/vit_config.hpp"
 
 #include <cstdint>
@@ -173,10 +174,7 @@ struct scenario {
         std::string weights; ///< safetensors file; "random" draws them from the seed.
         std::string cache;   ///< Directory of converted weights; empty: the user's cache directory.
     } model;
-    struct {
-        std::string method = "prompt_deep";
-        std::int64_t prompts = 10;
-    } tuning;
+    tuning_settings tuning;
     struct {
         int rounds = 3;
         stop_rule stop;

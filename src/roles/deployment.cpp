@@ -55,7 +55,7 @@ deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_m
     out.method = std::move(method);
     out.classes = classes;
     out.validation_samples = validation_samples;
-    out.tunables = model_tunables(scene.model.vit, *out.method, classes);
+    out.tunables = whole_model(scene.model.vit, out.method, classes).tunables();
     out.contributors.resize(static_cast<std::size_t>(out.net.edges));
 
     std::map<std::string, tunable_slice> place;

@@ -113,7 +113,8 @@ CASES = [
     case("typo in the subcommand", "finetun --config base.cfg", ["finetun", "finetune"], whole=True),
     case("subcommand infer is not built", "infer --config base.cfg", ["infer", "not built"], whole=True),
     case("time_scale without the real clock", "--time-scale 2", ["time_scale", "clock = real", "virtual"]),
-    case("tuning.method = lora is not built", "--tuning.method lora", ["tuning.method", "lora", "not built"]),
+    case("layer that lora does not know", "--tuning.method lora --tuning.targets q,o", ["tuning.targets", "o", "proj"]),
+    case("layer given to lora twice", ["--tuning.targets", "q, q"], ["tuning.targets", "q", "once"]),
     case("unknown tuning method", "--tuning.method promt", ["tuning.method", "promt"]),
     # The emulated network
     case("unknown path loss model", "--link.d2d.path_loss umi", ["link.d2d.path_loss", "umi", "umi_los"]),

@@ -24,9 +24,10 @@ TEST(cost, parameters_of_vit_base) {
     EXPECT_EQ(elements_of(block_tensors(vit_base, 0)), 7'087'872);
     EXPECT_EQ(elements_of(embedding_tensors(vit_base)), 742'656);
     EXPECT_EQ(elements_of(backbone_tensors(vit_base)), 85'798'656);
-    const auto method = make_tuning_method({"prompt_deep", 10});
+    const auto method = make_tuning_method({});
     std::int64_t prompts = 0, head = 0;
-    for (const auto& tunable : model_tunables(vit_base, *method, 5)) {
+    const auto model = whole_model(vit_base, method, 5);
+    for (const auto& tunable : model.tunables()) {
         (tunable.tensor.name.starts_with("head") ? head : prompts) += tunable.tensor.elements();
     }
     EXPECT_EQ(prompts, 92'160);
@@ -37,7 +38,7 @@ TEST(cost, parameters_of_vit_base) {
 }
 
 TEST(cost, flops_of_a_vit_base_block_with_ten_prompts) {
-    const auto method = make_tuning_method({"prompt_deep", 10});
+    const auto method = make_tuning_method({});
     const auto stages =
         make_stages(vit_base, method, 5, {{true, 0, 0, false}, {false, 0, 1, false}, {false, 1, 11, true}});
     EXPECT_NEAR(stages[1].forward_flops(1) / 2e9, 1.531, 5e-4); // GMAC of 207 tokens
@@ -47,13 +48,13 @@ TEST(cost, flops_of_a_vit_base_block_with_ten_prompts) {
 }
 
 TEST(cost, smashed_data_of_vit_base) {
-    const auto method = make_tuning_method({"prompt_deep", 10});
+    const auto method = make_tuning_method({});
     const auto stages =
         make_stages(vit_base, method, 5, {{true, 0, 0, false}, {false, 0, 12, false}, {false, 12, 0, true}});
     EXPECT_EQ(tensor_view::shape_only(stages[0].output_shape(1)).bytes(), 605'184U);
     EXPECT_EQ(tensor_view::shape_only(stages[1].output_shape(1)).bytes(), 3'072U) << "only CLS goes into the head";
     const auto more =
-        make_stages(vit_base, make_tuning_method({"prompt_deep", 50}), 5, {{true, 0, 6, false}, {false, 6, 6, true}});
+        make_stages(vit_base, make_tuning_method({.prompts = 50}), 5, {{true, 0, 6, false}, {false, 6, 6, true}});
     EXPECT_EQ(tensor_view::shape_only(more[0].output_shape(1)).bytes(), 605'184U) << "prompts do not travel";
     EXPECT_FALSE(stages[1].input_gradient) << "nothing trainable at the start point: no gradient goes there";
     EXPECT_TRUE(stages[2].input_gradient);
@@ -74,6 +75,13 @@ void count_product(const at::RecordFunction& function) {
         counted_mac += size(1, 0) * size(1, 1) * size(2, 1);
     } else if (name == "aten::bmm") {
         counted_mac += size(0, 0) * size(0, 1) * size(0, 2) * size(1, 2);
+    } else if (name == "aten::convolution_backward") {
+        const auto& images = inputs[1].toTensor();
+        const auto& kernel = inputs[2].toTensor();
+        const auto wanted = inputs[10].toBoolList(); // gradients of images, kernel, bias
+        const auto stride = inputs[4].toIntVector()[0];
+        counted_mac += static_cast<double>(images.size(0) * (images.size(2) / stride) * (images.size(3) / stride)) *
+                       static_cast<double>(kernel.numel()) * ((wanted[0] ? 1 : 0) + (wanted[1] ? 1 : 0));
     } else if (name == "aten::convolution") {
         const auto& images = inputs[0].toTensor();
         const auto& kernel = inputs[1].toTensor();
@@ -105,19 +113,18 @@ struct bench {
     explicit bench(vit_config its_vit, std::int64_t its_count,
                    const std::vector<stage_cut>& cuts = {{true, 0, 1, false},
                                                          {false, 1, 2, false},
-                                                         {false, 3, 0, true}})
+                                                         {false, 3, 0, true}},
+                   tuning_settings tuning = {.prompts = 3})
         : vit(its_vit)
         , count(its_count) {
         set_torch_threads(1);
-        method = make_tuning_method({"prompt_deep", 3});
+        method = make_tuning_method(tuning);
         specs = make_stages(vit, method, lab::classes, cuts);
         const auto backbone = lab::random_backbone(vit);
         source = std::make_shared<lab::random_samples>(vit, 0, count);
         for (const auto& spec : specs) {
             stages.push_back(std::make_unique<torch_stage>(spec, backbone, optimizer_settings{}, source));
-            auto values = tensor_view::allocate({spec.tunable_elements()});
-            std::fill_n(values.as<float>(), values.elements(), 0.01F);
-            stages.back()->load(values);
+            stages.back()->load(initial_values(spec.tunables(), 1, lab::weights_of(backbone)));
         }
         micro = {0, 0, 0, count, count};
         labels = source->labels(micro);
@@ -133,8 +140,7 @@ struct bench {
     tensor_view labels;
 };
 
-TEST(cost, flops_are_what_torch_computes) {
-    bench chain({"custom", 32, 4, 48, 3, 3, 4}, 5);
+void compare_flops(const bench& chain) {
     tensor_view tokens;
     for (std::size_t s = 0; s < chain.stages.size(); ++s) {
         const counting watch;
@@ -143,9 +149,34 @@ TEST(cost, flops_are_what_torch_computes) {
     }
     tensor_view gradient;
     for (std::size_t s = chain.stages.size(); s-- > 0;) {
+        if (!chain.specs[s].runs_backward()) {
+            EXPECT_EQ(chain.specs[s].backward_flops(chain.count), 0.0);
+            continue;
+        }
         const counting watch;
         gradient = chain.stages[s]->run({stage_operation::backward, chain.micro, gradient, {}, 0.0});
         EXPECT_DOUBLE_EQ(2 * counted_mac, chain.specs[s].backward_flops(chain.count)) << "backward of stage " << s;
+    }
+}
+
+std::string text_of(const tuning_settings& settings) {
+    std::string text = settings.method;
+    for (const auto layer : settings.targets) {
+        text += " " + std::to_string(static_cast<int>(layer));
+    }
+    return text;
+}
+
+const std::vector<std::vector<stage_cut>> some_cuts{{{true, 0, 1, false}, {false, 1, 2, false}, {false, 3, 0, true}},
+                                                    {{true, 0, 0, false}, {false, 0, 2, false}, {false, 2, 1, true}},
+                                                    {{true, 0, 3, true}}};
+
+TEST(cost, flops_are_what_torch_computes) {
+    for (const auto& settings : lab::every_tuning()) {
+        for (const auto& cuts : some_cuts) {
+            SCOPED_TRACE(text_of(settings) + ", stages " + std::to_string(cuts.size()));
+            compare_flops(bench({"custom", 32, 4, 48, 3, 3, 4}, 5, cuts, settings));
+        }
     }
 }
 
@@ -153,15 +184,20 @@ void compare_memory(bench& chain) {
     tensor_view tokens;
     for (std::size_t s = 0; s < chain.stages.size(); ++s) {
         const auto& spec = chain.specs[s];
-        if (spec.cut().blocks == 0) {
-            continue; // a head keeps a few kilobytes; torch's own bookkeeping is larger
-        }
         SCOPED_TRACE("stage " + std::to_string(s) + (spec.cut().head ? " with the head" : ""));
-        // The input was allocated before, by its sender.
-        const auto input = spec.input_gradient ? static_cast<double>(tokens.bytes()) : 0.0;
+        // The input was allocated before, by its sender, and images come from another allocator.
+        const auto given = tokens;
+        const bool images = spec.cut().embedding && !chain.method->of_embedding(chain.vit).empty();
+        const auto input = spec.input_gradient ? static_cast<double>(given.bytes())
+                           : images ? static_cast<double>(chain.count * 3 * chain.vit.image * chain.vit.image * 4)
+                                    : 0.0;
         allocation_meter meter;
         tokens = chain.stages[s]->run({stage_operation::forward, chain.micro, std::move(tokens), chain.labels, 0.0});
         const auto retained = static_cast<double>(spec.retained_bytes(chain.count)) - input;
+        // A head keeps a few kilobytes; torch's own bookkeeping is larger. Nor does what keeps nothing tell much.
+        if (spec.cut().blocks == 0 || !spec.runs_backward() || chain.method->of_block(chain.vit, 0).empty()) {
+            continue;
+        }
         const auto peak = retained + static_cast<double>(spec.workspace_bytes(chain.count));
         EXPECT_NEAR(static_cast<double>(meter.current()) / retained, 1.0, 0.02) << "kept";
         EXPECT_NEAR(static_cast<double>(meter.peak()) / peak, 1.0, 0.25) << "peak";
@@ -170,9 +206,13 @@ void compare_memory(bench& chain) {
 
 TEST(cost, memory_is_what_torch_allocates) {
     const vit_config vit{"custom", 64, 8, 96, 3, 3, 4};
-    bench long_chain(vit, 8), two_clients(vit, 8, {{true, 0, 1, false}, {false, 1, 2, true}});
-    compare_memory(long_chain);
-    compare_memory(two_clients);
+    for (const auto& settings : lab::every_tuning()) {
+        for (const auto& cuts : some_cuts) {
+            SCOPED_TRACE(text_of(settings) + ", stages " + std::to_string(cuts.size()));
+            bench chain(vit, 8, cuts, settings);
+            compare_memory(chain);
+        }
+    }
 }
 
 } // namespace

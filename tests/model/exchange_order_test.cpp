@@ -152,9 +152,7 @@ played play(const deployment& deploy, const std::vector<int>& rank_of, const std
     const int ranks = *std::max_element(rank_of.begin(), rank_of.end()) + 1;
     lab::rendezvous_world fabric(ranks, std::move(members));
     auto base = loopback_world(ranks);
-    const auto values = initial_values(deploy.tunables, 1);
-    auto initial = tensor_view::allocate({deploy.tunable_elements});
-    std::copy(values.begin(), values.end(), initial.as<float>());
+    const auto initial = initial_values(deploy.tunables, 1, {});
     std::vector<player> players;
     for (int rank = 0; rank < ranks; ++rank) {
         auto network = std::make_unique<device_transport>(std::move(base[static_cast<std::size_t>(rank)]), nullptr,

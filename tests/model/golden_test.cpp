@@ -43,7 +43,7 @@ protected:
 
     /// The tuned model with the golden prompts and head.
     tuned_vit make_model() const {
-        tuned_vit model(backbone, make_tuning_method({"prompt_deep", 5}), 7);
+        tuned_vit model(backbone, make_tuning_method({.prompts = 5}), 7);
         const c10::NoGradGuard no_grad;
         const auto prompts = tensor("golden.prompts");
         for (std::size_t block = 0; block < 3; ++block) {
@@ -81,7 +81,7 @@ TEST_F(golden, plain_forward) {
     const c10::NoGradGuard no_grad;
     auto tokens = backbone->embed(tensor("golden.images"));
     for (std::int64_t block = 0; block < 3; ++block) {
-        tokens = backbone->block(block, tokens);
+        tokens = backbone->block(block)(tokens);
     }
     expect_near(backbone->normalise(cls_of(tokens)), tensor("golden.features"), 1e-5);
 }
@@ -109,6 +109,41 @@ TEST_F(golden, three_steps_of_each_optimizer) {
         }
         // AdamW divides by the root of tiny second moments, which float32 rounds: a hundredth of its step of 1e-3.
         expect_parameters(model, prefix, 1e-5);
+    }
+}
+
+/// Every tuning method against analysis/vit.py in PyTorch (tests/data/make_tuning_golden.py). Modules are found by their
+/// names, so this is also what a user's script gets from a run's output.
+TEST_F(golden, every_tuning_method) {
+    const safetensors_file methods(folder + "/tiny_vit_methods.safetensors");
+    const auto tensor_of = [&](const std::string& name) {
+        auto out = at::empty(methods.at(name).shape);
+        methods.read_float32(name, std::span<float>(out.data_ptr<float>(), static_cast<std::size_t>(out.numel())));
+        return out;
+    };
+    using enum block_linear;
+    tuning_settings settings;
+    settings.prompts = 5;
+    settings.rank = 2;
+    settings.alpha = 3.0;
+    settings.bottleneck = 6;
+    settings.targets = {query, key, value, projection, fc1, fc2};
+    for (const auto* method : {"prompt_deep", "prompt_shallow", "prefix", "lora", "adapter", "head", "full"}) {
+        SCOPED_TRACE(method);
+        settings.method = method;
+        const std::string prefix = std::string(method) + ".";
+        tuned_vit model(backbone, make_tuning_method(settings), 7);
+        for (std::size_t i = 0; i < model.tunables().size(); ++i) {
+            const c10::NoGradGuard no_grad;
+            model.parameters()[i].copy_(tensor_of(prefix + model.tunables()[i].tensor.name));
+        }
+        expect_near(model.forward(tensor("golden.images")), tensor_of(prefix + "logits"), 1e-5);
+        EXPECT_NEAR(loss_and_backward(model), tensor_of(prefix + "loss").item<double>(), 1e-5);
+        for (std::size_t i = 0; i < model.tunables().size(); ++i) {
+            const auto& name = model.tunables()[i].tensor.name;
+            SCOPED_TRACE(name);
+            expect_near(model.parameters()[i].grad(), tensor_of(prefix + "grad." + name), 2e-5);
+        }
     }
 }
 

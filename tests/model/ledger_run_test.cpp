@@ -257,8 +257,7 @@ TEST(ledger_run, delivered_modules_are_no_temporary_data_of_a_client) {
     auto scene = lab::small_scenario();
     scene.network.clients = {4};
     const std::int64_t many = 5000;
-    const auto deploy =
-        make_deployment(scene, make_tuning_method({scene.tuning.method, scene.tuning.prompts}), many, {12, 12}, 20);
+    const auto deploy = make_deployment(scene, make_tuning_method(scene.tuning), many, {12, 12}, 20);
     const auto& end_point = deploy.chains[0].back();
     const auto modules = end_point.spec.tunable_bytes();
     ASSERT_LT(end_point.spec.retained_bytes(4) + end_point.spec.workspace_bytes(4), modules);

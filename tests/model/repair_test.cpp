@@ -61,10 +61,8 @@ std::vector<float> train_whole_model(const scenario& scene, int batches, int res
     }
     torch_stage stage(spec, lab::random_backbone(scene.model.vit),
                       {train.optimizer, train.momentum, train.weight_decay}, source);
-    const auto start = initial_values(spec.tunables(), scene.seed);
-    auto modules = tensor_view::allocate({spec.tunable_elements()});
-    std::copy(start.begin(), start.end(), modules.as<float>());
-    stage.load(modules);
+    const auto start = initial_values(spec.tunables(), scene.seed, {});
+    stage.load(start);
     for (int i = 0; i < batches; ++i) {
         if (i == reset_before) {
             auto values = stage.unload();
@@ -73,7 +71,7 @@ std::vector<float> train_whole_model(const scenario& scene, int batches, int res
             for (const auto& tunable : spec.tunables()) {
                 const auto elements = tunable.tensor.elements();
                 if (lost_names.contains(tunable.tensor.name)) {
-                    std::copy_n(start.begin() + at, elements, values.as<float>() + at);
+                    std::copy_n(start.as<float>() + at, elements, values.as<float>() + at);
                     std::memset(state.tensors.at("moment1." + tunable.tensor.name).data, 0,
                                 static_cast<std::size_t>(elements) * sizeof(float));
                 }

@@ -27,12 +27,6 @@ std::vector<float> flat(const std::vector<at::Tensor>& parameters) {
     return values;
 }
 
-tensor_view view_of(const std::vector<float>& values) {
-    auto view = tensor_view::allocate({static_cast<std::int64_t>(values.size())});
-    std::copy(values.begin(), values.end(), view.as<float>());
-    return view;
-}
-
 struct outcome {
     std::vector<float> parameters; ///< Canonical order
     std::vector<double> losses;
@@ -40,9 +34,9 @@ struct outcome {
 };
 
 outcome train_whole(const scenario& scene, std::shared_ptr<const vit_backbone> backbone) {
-    const auto method = make_tuning_method({"prompt_deep", scene.tuning.prompts});
+    const auto method = make_tuning_method(scene.tuning);
     tuned_vit model(backbone, method, lab::classes);
-    model.load(view_of(initial_values(model.tunables(), 1)));
+    model.load(initial_values(model.tunables(), 1, lab::weights_of(backbone)));
     optimizer step(sgd);
     outcome out;
     for (int i = 0; i < steps; ++i) {
@@ -68,14 +62,14 @@ outcome train_whole(const scenario& scene, std::shared_ptr<const vit_backbone> b
 /// Runs a chain of stages by hand, as its messages would.
 outcome train_split(const scenario& scene, std::shared_ptr<const vit_backbone> backbone,
                     const std::vector<stage_cut>& cuts, int micro_batches) {
-    const auto method = make_tuning_method({"prompt_deep", scene.tuning.prompts});
+    const auto method = make_tuning_method(scene.tuning);
     const auto specs = make_stages(scene.model.vit, method, lab::classes, cuts);
     const auto samples = std::make_shared<lab::random_samples>(scene.model.vit, 0, batch_size);
     std::vector<std::unique_ptr<torch_stage>> stages;
     for (const auto& spec : specs) {
         stages.push_back(std::make_unique<torch_stage>(spec, backbone, sgd, samples));
         if (spec.trainable()) {
-            stages.back()->load(view_of(initial_values(spec.tunables(), 1)));
+            stages.back()->load(initial_values(spec.tunables(), 1, lab::weights_of(backbone)));
         }
     }
     outcome out;
@@ -167,6 +161,27 @@ TEST(split, equals_the_whole_model_for_every_cut) {
         const auto split = train_split(scene, backbone, cut, 1);
         EXPECT_EQ(split.first_gradients, whole.first_gradients) << "one micro-batch must be equal bit for bit";
         EXPECT_EQ(split.parameters, whole.parameters) << "one micro-batch must be equal bit for bit";
+    }
+}
+
+TEST(split, equals_the_whole_model_with_every_tuning_method) {
+    set_torch_threads(1);
+    auto scene = lab::small_scenario();
+    const auto backbone = lab::random_backbone(scene.model.vit);
+    for (const auto& settings : lab::every_tuning()) {
+        SCOPED_TRACE(settings.method);
+        scene.tuning = settings;
+        const auto whole = train_whole(scene, backbone);
+        ASSERT_NE(whole.losses.back(), whole.losses.front());
+        const auto tuned = std::count_if(whole.first_gradients.begin(), whole.first_gradients.end(),
+                                         [](float value) { return value != 0.0F; });
+        const auto head = lab::classes * (scene.model.vit.dim + 1);
+        EXPECT_TRUE(settings.method == "head" ? tuned > head / 2 : tuned > head) << "what is tuned has gradients";
+        for (const auto& cut : all_cuts(scene.model.vit.depth, 3)) {
+            const auto split = train_split(scene, backbone, cut, 1);
+            EXPECT_EQ(split.first_gradients, whole.first_gradients);
+            EXPECT_EQ(split.parameters, whole.parameters);
+        }
     }
 }
 

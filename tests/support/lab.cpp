@@ -46,6 +46,28 @@ scenario small_scenario() {
     return scene;
 }
 
+std::vector<tuning_settings> every_tuning() {
+    using enum block_linear;
+    tuning_settings usual;
+    usual.prompts = 3;
+    usual.rank = 4;
+    usual.bottleneck = 6;
+    std::vector<tuning_settings> all;
+    for (const auto* name : {"prompt_deep", "prompt_shallow", "prefix", "lora", "adapter", "head", "full"}) {
+        usual.method = name;
+        all.push_back(usual);
+    }
+    usual.method = "lora";
+    const std::vector<block_linear> layers{query, key, value, projection, fc1, fc2};
+    for (const auto layer : layers) {
+        usual.targets = {layer};
+        all.push_back(usual);
+    }
+    usual.targets = layers;
+    all.push_back(usual);
+    return all;
+}
+
 std::shared_ptr<const vit_backbone> random_backbone(const vit_config& vit, std::uint64_t seed, at::ScalarType type) {
     const auto store = weight_store::random(vit, seed);
     return std::make_shared<vit_backbone>(make_backbone(vit, [&](const tensor_spec& spec) {
@@ -55,6 +77,24 @@ std::shared_ptr<const vit_backbone> random_backbone(const vit_config& vit, std::
             at::from_blob(const_cast<float*>(values.data()), spec.shape).clone() * (spec.shape.size() > 1 ? 4.0 : 1.0);
         return spec.name.starts_with("norm.") ? tensor : tensor.to(type);
     }));
+}
+
+weight_values weights_of(std::shared_ptr<const vit_backbone> backbone) {
+    std::map<std::string, at::Tensor> by_name;
+    std::vector<at::Tensor> all{backbone->cls_token, backbone->pos_embed, backbone->patch_weight, backbone->patch_bias};
+    for (const auto& w : backbone->blocks) {
+        all.insert(all.end(), {w.norm1_weight, w.norm1_bias, w.qkv_weight, w.qkv_bias, w.proj_weight, w.proj_bias,
+                               w.norm2_weight, w.norm2_bias, w.fc1_weight, w.fc1_bias, w.fc2_weight, w.fc2_bias});
+    }
+    all.insert(all.end(), {backbone->norm_weight, backbone->norm_bias});
+    const auto specs = backbone_tensors(backbone->config);
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+        by_name[specs[i].name] = all[i].to(at::kFloat).contiguous();
+    }
+    return [by_name = std::move(by_name)](const tensor_spec& spec) {
+        const auto& tensor = by_name.at(spec.name);
+        return std::vector<float>(tensor.data_ptr<float>(), tensor.data_ptr<float>() + tensor.numel());
+    };
 }
 
 tensor_view random_samples::images(const micro_batch& micro) {
@@ -83,8 +123,7 @@ tensor_view random_samples::labels(const micro_batch& micro) {
 deployment deploy(const scenario& scene, std::vector<std::int64_t> samples) {
     samples.resize(static_cast<std::size_t>(scene.network.edges * scene.network.clusters),
                    samples.empty() ? 12 : samples.back());
-    return make_deployment(scene, make_tuning_method({scene.tuning.method, scene.tuning.prompts}), classes, samples,
-                           20);
+    return make_deployment(scene, make_tuning_method(scene.tuning), classes, samples, 20);
 }
 
 namespace {
@@ -146,9 +185,7 @@ void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const
     const auto& scene = *deploy.scene;
     recording_transport network(inner, shared.messages, shared.guard);
     const auto rank_of = place_nodes(deploy.net, scene.placement, network.ranks());
-    const auto values = initial_values(deploy.tunables, scene.seed);
-    auto initial = tensor_view::allocate({deploy.tunable_elements});
-    std::copy(values.begin(), values.end(), initial.as<float>());
+    const auto initial = initial_values(deploy.tunables, scene.seed, weights_of(backbone));
     pacer clock(scene.time_scale, /*may_spin=*/false);
     tensor_run run(deploy, network, rank_of,
                    [&](const stage_seat& seat) {

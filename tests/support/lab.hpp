@@ -20,9 +20,15 @@ namespace gaisnet::lab {
 /// image 16, patch 4, dim 24, 3 heads, depth 4; two clusters of three clients; every link and device has figures.
 scenario small_scenario();
 
+/// Every tuning method with small sizes (prompts 3, rank 4, bottleneck 6); lora also on each layer alone and on all.
+std::vector<tuning_settings> every_tuning();
+
 /// Random weights of the scenario's model. \param type in which its blocks compute.
 std::shared_ptr<const vit_backbone> random_backbone(const vit_config&, std::uint64_t seed = 11,
                                                     at::ScalarType type = at::kFloat);
+
+/// Its weights by name, for methods that tune them.
+weight_values weights_of(std::shared_ptr<const vit_backbone>);
 
 constexpr std::int64_t classes = 5;
 

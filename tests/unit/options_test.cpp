@@ -171,7 +171,6 @@ TEST_F(options, unusable_files_are_named) {
 TEST_F(options, what_is_not_built_says_so) {
     rejects({"--split.blocks", "auto"}, HasSubstr("split.blocks = auto is not built yet"));
     rejects({"--split.blocks", "auto"}, HasSubstr("split.blocks = auto is not built yet"));
-    rejects({"--tuning.method", "lora"}, HasSubstr("tuning.method = lora is not built yet"));
     rejects({"--data.partition", "dirichlet(0.3)"}, HasSubstr("data.partition = dirichlet(0.3) is not built yet"));
     rejects({"--sense.mode", "once"}, AllOf(HasSubstr("sense.mode is not built yet"), Not(HasSubstr("did you mean"))));
     rejects({"--link.backhaul.share", "equal"}, HasSubstr("link.backhaul.share is not built yet"));

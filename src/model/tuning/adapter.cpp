@@ -1,0 +1,57 @@
+#include "model/tuning/methods.hpp"
+#include "model/vit.hpp"
+
+#include "base/error.hpp"
+
+#include <cmath>
+
+namespace gaisnet {
+
+namespace {
+
+class adapter final : public tuning_method {
+public:
+    explicit adapter(std::int64_t width): width_(width) {}
+
+    block_change change(const vit_config&, std::int64_t) const override { return {.bottleneck = width_}; }
+
+    /// The way up is zero, so that training begins with the foundation model.
+    std::vector<tunable_spec> of_block(const vit_config& vit, std::int64_t block) const override {
+        std::vector<tunable_spec> out;
+        const double bound = std::sqrt(6.0 / static_cast<double>(vit.dim + width_));
+        for (const auto* sublayer : {"attn", "mlp"}) {
+            const auto name = "blocks." + std::to_string(block) + "." + sublayer + ".adapter.";
+            out.push_back({{name + "down.weight", {width_, vit.dim}}, {tensor_init::family::uniform, bound}});
+            out.push_back({{name + "down.bias", {width_}}, {}});
+            out.push_back({{name + "up.weight", {vit.dim, width_}}, {}});
+            out.push_back({{name + "up.bias", {vit.dim}}, {}});
+        }
+        return out;
+    }
+
+    at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
+                       std::span<const at::Tensor> tunables) const override {
+        block_hooks hooks;
+        hooks.sublayer = [&](int sublayer, const at::Tensor& output) {
+            const auto own = [&](std::size_t index) {
+                return tunables[4 * static_cast<std::size_t>(sublayer) + index].to(output.scalar_type());
+            };
+            return output + at::linear(at::gelu(at::linear(output, own(0), own(1))), own(2), own(3));
+        };
+        return block(tokens, hooks);
+    }
+
+private:
+    std::int64_t width_;
+};
+
+} // namespace
+
+std::shared_ptr<const tuning_method> make_adapter(const tuning_settings& settings) {
+    if (settings.bottleneck < 1) {
+        throw usage_error("tuning.bottleneck = " + std::to_string(settings.bottleneck) + ": at least 1 is needed");
+    }
+    return std::make_shared<adapter>(settings.bottleneck);
+}
+
+} // namespace gaisnet

@@ -1,0 +1,92 @@
+#include "model/tuning/methods.hpp"
+#include "model/vit.hpp"
+
+#include "base/error.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gaisnet {
+
+namespace {
+
+struct layer_shape {
+    const char* name;
+    std::int64_t in, out;
+};
+
+layer_shape shape_of(const vit_config& vit, block_linear layer) {
+    const auto hidden = vit.mlp_ratio * vit.dim;
+    switch (layer) {
+    case block_linear::query: return {"attn.query", vit.dim, vit.dim};
+    case block_linear::key: return {"attn.key", vit.dim, vit.dim};
+    case block_linear::value: return {"attn.value", vit.dim, vit.dim};
+    case block_linear::projection: return {"attn.proj", vit.dim, vit.dim};
+    case block_linear::fc1: return {"mlp.fc1", vit.dim, hidden};
+    case block_linear::fc2: break;
+    }
+    return {"mlp.fc2", hidden, vit.dim};
+}
+
+class lora final : public tuning_method {
+public:
+    explicit lora(const tuning_settings& settings)
+        : rank_(settings.rank)
+        , scale_(settings.alpha / static_cast<double>(settings.rank))
+        , targets_(settings.targets) {
+        std::sort(targets_.begin(), targets_.end());
+    }
+
+    block_change change(const vit_config&, std::int64_t) const override {
+        block_change out;
+        for (const auto layer : targets_) {
+            out.rank[static_cast<std::size_t>(layer)] = rank_;
+        }
+        return out;
+    }
+
+    /// A at random and B zero, so that training begins with the foundation model.
+    std::vector<tunable_spec> of_block(const vit_config& vit, std::int64_t block) const override {
+        std::vector<tunable_spec> out;
+        for (const auto layer : targets_) {
+            const auto shape = shape_of(vit, layer);
+            const auto name = "blocks." + std::to_string(block) + "." + shape.name + ".lora_";
+            const double bound = 1.0 / std::sqrt(static_cast<double>(shape.in));
+            out.push_back({{name + "a", {rank_, shape.in}}, {tensor_init::family::uniform, bound}});
+            out.push_back({{name + "b", {shape.out, rank_}}, {}});
+        }
+        return out;
+    }
+
+    at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
+                       std::span<const at::Tensor> tunables) const override {
+        block_hooks hooks;
+        hooks.linear = [&](block_linear layer, const at::Tensor& input) {
+            const auto found = std::find(targets_.begin(), targets_.end(), layer);
+            if (found == targets_.end()) {
+                return at::Tensor();
+            }
+            const auto place = static_cast<std::size_t>(found - targets_.begin());
+            const auto a = tunables[2 * place].to(input.scalar_type());
+            const auto b = tunables[2 * place + 1].to(input.scalar_type());
+            return at::linear(at::linear(input, a), b) * scale_;
+        };
+        return block(tokens, hooks);
+    }
+
+private:
+    std::int64_t rank_;
+    double scale_;
+    std::vector<block_linear> targets_;
+};
+
+} // namespace
+
+std::shared_ptr<const tuning_method> make_lora(const tuning_settings& settings) {
+    if (settings.rank < 1 || settings.targets.empty()) {
+        throw usage_error("tuning.rank and tuning.targets: lora needs a rank of at least 1 and one layer or more");
+    }
+    return std::make_shared<lora>(settings);
+}
+
+} // namespace gaisnet

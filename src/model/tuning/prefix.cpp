@@ -1,0 +1,41 @@
+#include "model/tuning/methods.hpp"
+#include "model/vit.hpp"
+
+#include "base/error.hpp"
+
+namespace gaisnet {
+
+namespace {
+
+class prefix final : public tuning_method {
+public:
+    explicit prefix(std::int64_t count): count_(count) {}
+
+    block_change change(const vit_config&, std::int64_t) const override { return {.prefix = count_}; }
+    std::vector<tunable_spec> of_block(const vit_config& vit, std::int64_t block) const override {
+        const auto name = "blocks." + std::to_string(block) + ".attn.prefix_";
+        const tensor_init init{tensor_init::family::normal, 0.02};
+        return {{{name + "keys", {count_, vit.dim}}, init}, {{name + "values", {count_, vit.dim}}, init}};
+    }
+    at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
+                       std::span<const at::Tensor> tunables) const override {
+        block_hooks hooks;
+        hooks.prefix_keys = tunables[0];
+        hooks.prefix_values = tunables[1];
+        return block(tokens, hooks);
+    }
+
+private:
+    std::int64_t count_;
+};
+
+} // namespace
+
+std::shared_ptr<const tuning_method> make_prefix(const tuning_settings& settings) {
+    if (settings.prompts < 1) {
+        throw usage_error("tuning.prompts = " + std::to_string(settings.prompts) + ": at least 1 is needed");
+    }
+    return std::make_shared<prefix>(settings.prompts);
+}
+
+} // namespace gaisnet

@@ -1,0 +1,80 @@
+#include "model/tuning/methods.hpp"
+#include "model/vit.hpp"
+
+#include "base/error.hpp"
+
+#include <cmath>
+
+namespace gaisnet {
+
+namespace {
+
+at::Tensor with_prompts(const at::Tensor& tokens, const at::Tensor& prompts) {
+    const auto of_each = prompts.unsqueeze(0).expand({tokens.size(0), -1, -1}).to(tokens.scalar_type());
+    return at::cat({tokens.narrow(1, 0, 1), of_each, tokens.narrow(1, 1, tokens.size(1) - 1)}, 1);
+}
+
+class prompts : public tuning_method {
+public:
+    explicit prompts(const tuning_settings& settings): count_(settings.prompts) {
+        if (count_ < 1) {
+            throw usage_error("tuning.prompts = " + std::to_string(count_) + ": at least 1 is needed");
+        }
+    }
+
+protected:
+    std::vector<tunable_spec> prompts_of(const vit_config& vit, std::int64_t block) const {
+        // Bound of Xavier's uniform initialisation over a patch, as in the paper's code: 0.0625 for ViT-B/16.
+        const double bound = std::sqrt(6.0 / static_cast<double>(3 * vit.patch * vit.patch + vit.dim));
+        return {{{"blocks." + std::to_string(block) + ".prompts", {count_, vit.dim}},
+                 {tensor_init::family::uniform, bound}}};
+    }
+
+    std::int64_t count_;
+};
+
+class prompt_deep final : public prompts {
+public:
+    using prompts::prompts;
+
+    block_change change(const vit_config&, std::int64_t) const override {
+        return {.prompts = count_, .own_prompts = true};
+    }
+    std::vector<tunable_spec> of_block(const vit_config& vit, std::int64_t block) const override {
+        return prompts_of(vit, block);
+    }
+    at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
+                       std::span<const at::Tensor> tunables) const override {
+        const auto out = block(with_prompts(tokens, tunables[0]));
+        return at::cat({out.narrow(1, 0, 1), out.narrow(1, 1 + count_, out.size(1) - 1 - count_)}, 1);
+    }
+};
+
+class prompt_shallow final : public prompts {
+public:
+    using prompts::prompts;
+
+    block_change change(const vit_config&, std::int64_t block) const override {
+        return {.prompts = count_, .own_prompts = block == 0};
+    }
+    std::int64_t carried_tokens() const override { return count_; }
+    std::vector<tunable_spec> of_block(const vit_config& vit, std::int64_t block) const override {
+        return block == 0 ? prompts_of(vit, block) : std::vector<tunable_spec>();
+    }
+    at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
+                       std::span<const at::Tensor> tunables) const override {
+        return block(block.index == 0 ? with_prompts(tokens, tunables[0]) : tokens);
+    }
+};
+
+} // namespace
+
+std::shared_ptr<const tuning_method> make_prompt_deep(const tuning_settings& settings) {
+    return std::make_shared<prompt_deep>(settings);
+}
+
+std::shared_ptr<const tuning_method> make_prompt_shallow(const tuning_settings& settings) {
+    return std::make_shared<prompt_shallow>(settings);
+}
+
+} // namespace gaisnet
