@@ -78,8 +78,7 @@ public:
                                                    here_.network().needs_order() ? run_.rank_of : std::vector<int>());
             spdlog::info("{} nodes in {} clusters on {} rank(s), {} training and {} validation samples an edge from {}",
                          run_.deploy->net.nodes.size(), run_.deploy->net.clusters.size(), here_.ranks(),
-                         run_.deploy->total_weight(0), run_.deploy->validation_samples,
-                         run_.scene->data.source == data_source::folder ? run_.scene->data.root : "procedural images");
+                         run_.deploy->total_weight(0), run_.deploy->validation_samples, run_.data->origin());
         }
         clock_ = real_clock::start(*run_.scene, here_);
         measure();
@@ -268,13 +267,14 @@ private:
         const auto nodes = describe_nodes(*run_.deploy, run_.rank_of);
         const auto links = describe_links(*run_.deploy);
         const auto ranks = describe_ranks(here_.devices());
+        const auto samples = describe_samples(run_);
         std::vector<stage_description> stages;
         for (const auto& one : speeds_) {
             stages.push_back({one.shape, one.forward_flop_s, one.backward_flop_s, one.step_flop_s});
         }
         if (resume_from_) {
             recorder_.emplace(recorder::resume(scene.output, resume_from_->row_counts, resume_from_->identity, nodes,
-                                               {scene.overwrite, scene.events, ranks, stages}));
+                                               {scene.overwrite, scene.events, ranks, stages, samples}));
             remove_checkpoints_after(checkpoint_folder(scene.output), resume_from_->rounds.size());
             return;
         }
@@ -291,7 +291,8 @@ private:
         // A run that was killed before its first checkpoint begins anew when told to resume.
         const bool replace =
             scene.overwrite || (scene.resume == "auto" && recorder::is_unfinished(scene.output, identity_));
-        recorder_.emplace(recorder::create(scene.output, header, nodes, links, {replace, scene.events, ranks, stages}));
+        recorder_.emplace(
+            recorder::create(scene.output, header, nodes, links, {replace, scene.events, ranks, stages, samples}));
         remove_checkpoints_after(checkpoint_folder(scene.output), 0); // of another run with this output
     }
 

@@ -58,7 +58,8 @@ std::optional<recorder> results_file(const command_line& given, const prepared_r
     header.time_scale = 1.0;
     header.command = given.command;
     return recorder::create(run.scene->output, header, describe_nodes(*run.deploy, run.rank_of),
-                            describe_links(*run.deploy), {run.scene->overwrite, run.scene->events, {}});
+                            describe_links(*run.deploy),
+                            {run.scene->overwrite, run.scene->events, {}, {}, describe_samples(run)});
 }
 
 } // namespace

@@ -80,6 +80,16 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
     return out;
 }
 
+std::vector<samples_description> describe_samples(const prepared_run& run) {
+    std::vector<samples_description> all;
+    for (const auto& chain : run.deploy->chains) {
+        const auto& start_point = run.deploy->net.nodes[chain.front().node];
+        const auto some = run.data->describe(start_point.cluster, start_point.name);
+        all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+}
+
 std::filesystem::path modules_path(const scenario& scene, int edge) {
     return beside_output(scene.output, scene.network.edges > 1 ? fmt::format(".edge{}.safetensors", edge)
                                                                : std::string(".safetensors"));

@@ -31,6 +31,9 @@ struct prepared_run {
 /// Every rank has to call it. \throws usage_error for what the user has to change.
 prepared_run prepare(const command_line&, session&, bool check_images);
 
+/// What each start point trains on, for the results file.
+std::vector<samples_description> describe_samples(const prepared_run&);
+
 /// "0.5,0.5,0.5": mean or std as `pretrain` writes them into the weights.
 std::string numbers_text(const std::vector<double>&);
 

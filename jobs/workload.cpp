@@ -3,15 +3,18 @@
 #include "base/bytes.hpp"
 #include "data/batch_loader.hpp"
 #include "data/image_folder.hpp"
+#include "data/joined_dataset.hpp"
 #include "data/partition.hpp"
 #include "data/procedural.hpp"
 #include "model/torch_support.hpp"
 
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace gaisnet {
@@ -45,11 +48,11 @@ private:
 };
 
 /// Every rank decodes its share; all leave out the same samples. \returns what distinguishes the images from others.
-std::uint64_t check_images(image_folder& folder, const scenario& scene, session& here) {
+std::uint64_t check_images(image_folder& folder, const std::string& root, const scenario& scene, session& here) {
     here.note("checking images");
     if (here.root() && folder.ignored() > 0) {
         spdlog::warn("{} file(s) in the class folders of {} are no JPEG or PNG by name and are not used",
-                     folder.ignored(), scene.data.root);
+                     folder.ignored(), root);
     }
     auto& network = here.network();
     byte_writer out;
@@ -110,6 +113,15 @@ struct workload::parts {
     std::uint64_t content = 0; ///< Of an image folder that was checked.
     mutable decode_pool pool;
 
+    sample_quality quality_of(const std::string& start_point) const {
+        const auto draw = [&](const distribution& value, const char* what) {
+            random_stream stream(scene->seed, what, start_point);
+            return std::max(0.0, value.draw(stream));
+        };
+        const auto& data = scene->data;
+        return {draw(data.label_noise, "quality.label_noise"), draw(data.blur, "quality.blur"),
+                draw(data.noise, "quality.noise")};
+    }
     std::size_t set_of(int edge) const { return sets.size() == 1 ? 0 : static_cast<std::size_t>(edge); }
 };
 
@@ -121,26 +133,54 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
         p.transform.mean[c] = static_cast<float>(scene.data.mean[c]);
         p.transform.std[c] = static_cast<float>(scene.data.std[c]);
     }
-    if (scene.data.source == data_source::folder) {
-        auto folder = std::make_unique<image_folder>(scene.data.root);
-        if (check_images) {
-            p.content = gaisnet::check_images(*folder, scene, here);
-        }
-        p.sets.push_back(std::move(folder));
-    } else {
-        for (int edge = 0; edge < scene.network.edges; ++edge) {
-            p.sets.push_back(make_procedural(
-                {scene.data.domain + edge, scene.data.classes, scene.model.vit.image, scene.data.samples, scene.seed}));
-        }
-    }
-    for (const auto& set : p.sets) {
-        p.splits.push_back(stratified_split(*set, scene.data.train_fraction, scene.seed));
-    }
     const auto clusters = static_cast<std::size_t>(scene.network.clusters);
     const auto each = static_cast<std::size_t>(scene.data.per_cluster);
-    const auto edges_a_set = p.sets.size() == 1 ? static_cast<std::size_t>(scene.network.edges) : 1;
-    for (const auto& split : p.splits) {
-        for (auto& part : partition_iid(split.train, clusters * edges_a_set, each, scene.seed)) {
+    const bool by_domain = scene.data.partition.kind == partition_kind::domain;
+    std::vector<std::unique_ptr<dataset>> domains;
+    if (scene.data.source == data_source::folder) {
+        for (const auto& root : scene.data.roots) {
+            auto folder = std::make_unique<image_folder>(root);
+            if (check_images) {
+                p.content += gaisnet::check_images(*folder, root, scene, here);
+            }
+            domains.push_back(std::move(folder));
+        }
+    } else {
+        const int count = scene.network.edges * (by_domain ? scene.network.clusters : 1);
+        for (int domain = 0; domain < count; ++domain) {
+            domains.push_back(make_procedural({scene.data.domain + domain, scene.data.classes, scene.model.vit.image,
+                                               scene.data.samples, scene.seed}));
+        }
+    }
+    if (!by_domain) {
+        p.sets = std::move(domains);
+    }
+    for (std::size_t first = 0; by_domain && first < domains.size(); first += clusters) {
+        const auto begin = std::make_move_iterator(domains.begin() + static_cast<std::ptrdiff_t>(first));
+        p.sets.push_back(std::make_unique<joined_dataset>(
+            std::vector<std::unique_ptr<dataset>>(begin, begin + static_cast<std::ptrdiff_t>(clusters))));
+    }
+    for (const auto& set : p.sets) {
+        if (set->class_names().size() != p.sets.front()->class_names().size()) {
+            throw usage_error(fmt::format("data.root: {} has {} classes and {} has {}; edges with different numbers of "
+                                          "classes are not built yet",
+                                          scene.data.roots.front(), p.sets.front()->class_names().size(),
+                                          scene.data.roots[p.splits.size()], set->class_names().size()));
+        }
+        p.splits.push_back(stratified_split(*set, scene.data.train_fraction, scene.seed));
+        const auto& train = p.splits.back().train;
+        const auto edges_a_set = scene.network.edges > 1 && p.sets.size() == 1 ? scene.network.edges : 1;
+        if (const auto* joined = dynamic_cast<const joined_dataset*>(set.get())) {
+            for (std::size_t domain = 0; domain < joined->parts(); ++domain) {
+                std::vector<std::size_t> own;
+                std::copy_if(train.begin(), train.end(), std::back_inserter(own),
+                             [&](std::size_t sample) { return joined->part_of(sample) == domain; });
+                p.by_cluster.push_back(partition(*set, own, 1, each, {}, scene.seed).front());
+            }
+            continue;
+        }
+        for (auto& part : partition(*set, train, clusters * static_cast<std::size_t>(edges_a_set), each,
+                                    scene.data.partition, scene.seed)) {
             p.by_cluster.push_back(std::move(part));
         }
     }
@@ -154,8 +194,9 @@ const std::vector<std::string>& workload::class_names() const { return parts_->s
 
 std::vector<std::int64_t> workload::samples() const {
     std::vector<std::int64_t> counts;
+    const auto& sense = parts_->scene->sense;
     for (const auto& part : parts_->by_cluster) {
-        counts.push_back(static_cast<std::int64_t>(part.size()));
+        counts.push_back(sense.stream ? sense.buffer : static_cast<std::int64_t>(part.size()));
     }
     return counts;
 }
@@ -174,6 +215,24 @@ std::uint64_t workload::fingerprint() const {
     return hash;
 }
 
+std::string workload::origin() const {
+    const auto& data = parts_->scene->data;
+    return data.source == data_source::folder ? fmt::format("{}", fmt::join(data.roots, ", ")) : "procedural images";
+}
+
+std::vector<samples_description> workload::describe(int cluster, const std::string& name) const {
+    const auto& p = *parts_;
+    const auto& set = *p.sets[p.set_of(cluster / p.scene->network.clusters)];
+    const auto counts = label_histogram(set, p.by_cluster[static_cast<std::size_t>(cluster)]);
+    const auto quality = p.quality_of(name);
+    std::vector<samples_description> rows;
+    for (std::size_t label = 0; label < counts.size(); ++label) {
+        rows.push_back({cluster, name, static_cast<std::int32_t>(label), set.class_names()[label],
+                        static_cast<std::uint64_t>(counts[label]), quality.label_noise, quality.blur, quality.noise});
+    }
+    return rows;
+}
+
 std::shared_ptr<sample_source> workload::source_of(int cluster, const std::string& name) const {
     const auto& p = *parts_;
     const int edge = cluster / p.scene->network.clusters;
@@ -183,6 +242,10 @@ std::shared_ptr<sample_source> workload::source_of(int cluster, const std::strin
     settings.augment = p.scene->data.augment && p.scene->data.source == data_source::folder;
     settings.seed = p.scene->seed;
     settings.owner = name;
+    settings.quality = p.quality_of(name);
+    if (p.scene->sense.stream) {
+        settings.stream = sample_stream{p.scene->sense.buffer, p.scene->sense.rate, p.scene->train.epochs};
+    }
     return std::make_shared<loader_source>(std::make_unique<batch_loader>(
         *p.sets[p.set_of(edge)], p.by_cluster[static_cast<std::size_t>(cluster)], settings, p.pool));
 }

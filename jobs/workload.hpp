@@ -1,5 +1,6 @@
 #pragma once
 
+#include "metrics/rows.hpp"
 #include "model/sample_source.hpp"
 #include "model/tuned_vit.hpp"
 #include "network/scenario.hpp"
@@ -29,6 +30,11 @@ public:
     std::int64_t validation_samples() const;
     /// Changes with the names and pixels of an image folder that was checked: a resumed run must see the same ones.
     std::uint64_t fingerprint() const;
+
+    /// "procedural images", or the image folders.
+    std::string origin() const;
+    /// What a cluster's start point trains on, a row a class. \param name of the start point's node.
+    std::vector<samples_description> describe(int cluster, const std::string& name) const;
 
     /// The samples of a cluster's start point. \param name of the start point's node.
     std::shared_ptr<sample_source> source_of(int cluster, const std::string& name) const;

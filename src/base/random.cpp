@@ -73,6 +73,41 @@ double random_stream::normal() {
     return radius * std::cos(2.0 * std::numbers::pi * uniform());
 }
 
+double random_stream::gamma(double shape) {
+    if (shape < 1.0) {
+        const double boost = std::pow(1.0 - uniform(), 1.0 / shape);
+        return gamma(shape + 1.0) * boost;
+    }
+    const double d = shape - 1.0 / 3.0, c = 1.0 / std::sqrt(9.0 * d);
+    for (;;) {
+        const double x = normal(), root = 1.0 + c * x;
+        if (root <= 0.0) {
+            continue;
+        }
+        const double v = root * root * root;
+        if (std::log(1.0 - uniform()) < 0.5 * x * x + d - d * v + d * std::log(v)) {
+            return d * v;
+        }
+    }
+}
+
+std::vector<double> random_stream::dirichlet(std::size_t size, double alpha) {
+    std::vector<double> parts;
+    double sum = 0.0;
+    for (std::size_t i = 0; i < size; ++i) {
+        parts.push_back(gamma(alpha));
+        sum += parts.back();
+    }
+    if (sum == 0.0) { // a tiny alpha: all underflow, and one part has everything
+        parts.assign(size, 0.0);
+        parts[below(size)] = sum = 1.0;
+    }
+    for (auto& part : parts) {
+        part /= sum;
+    }
+    return parts;
+}
+
 std::uint64_t random_stream::below(std::uint64_t bound) {
     // Rejection keeps the draw unbiased: the values below `threshold` would make the first residues more frequent.
     const std::uint64_t threshold = (0 - bound) % bound;

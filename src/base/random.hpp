@@ -17,12 +17,14 @@ public:
     random_stream(std::uint64_t seed, std::string_view purpose, std::string_view entity, std::uint32_t round = 0,
                   std::uint32_t index = 0);
 
-    std::uint32_t bits();                                   ///< 32 uniform random bits.
-    double uniform();                                       ///< In [0, 1), 53 bits.
-    double uniform(double low, double high);                ///< In [low, high).
-    double normal();                                        ///< Standard normal (Box-Muller).
-    std::uint64_t below(std::uint64_t bound);               ///< Unbiased integer in [0, bound); bound > 0.
-    std::vector<std::size_t> permutation(std::size_t size); ///< Fisher-Yates shuffle of 0 .. size - 1.
+    std::uint32_t bits();                    ///< 32 uniform random bits.
+    double uniform();                        ///< In [0, 1), 53 bits.
+    double uniform(double low, double high); ///< In [low, high).
+    double normal();                         ///< Standard normal (Box-Muller).
+    double gamma(double shape);              ///< Gamma with scale 1 (Marsaglia and Tsang 2000); shape > 0.
+    std::vector<double> dirichlet(std::size_t size, double alpha); ///< Symmetric; sums to 1.
+    std::uint64_t below(std::uint64_t bound);                      ///< Unbiased integer in [0, bound); bound > 0.
+    std::vector<std::size_t> permutation(std::size_t size);        ///< Fisher-Yates shuffle of 0 .. size - 1.
 
 private:
     void refill();

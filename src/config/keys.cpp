@@ -167,11 +167,18 @@ std::vector<key_info> make_keys() {
     t.onoff("train.charge_evaluation", "off", "the edge's evaluation costs time and energy");
 
     t.choice("data.source", "procedural", "folder|procedural", "where images come from");
-    t.text("data.root", "", "image folder: one folder a class, JPEG and PNG", "a folder");
+    t.text("data.root", "", "image folder: one folder a class, JPEG and PNG; several by comma, one for each edge",
+           "a folder, or folders");
     t.list("data.mean", "0.5,0.5,0.5", "mean of red, green, blue", "three numbers");
     t.list("data.std", "0.5,0.5,0.5", "standard deviation of red, green, blue", "three numbers");
     t.real("data.train_fraction", "0.8", "part of each class that is trained on; the rest validates");
-    t.choice("data.partition", "iid", "iid", "how training samples are dealt out to start points");
+    t.text("data.partition", "iid", "how training samples are dealt out to the start points of an edge",
+           "iid, dirichlet(ALPHA), quantity(ALPHA), classes(NUMBER), domain");
+    t.choice("classes.scope", "client", "client, union",
+             "classes(NUMBER): of each start point, which differ, or of all together");
+    t.drawn("data.label_noise", dimension::number, "0", "probability of a wrong label, a start point", false);
+    t.drawn("data.blur", dimension::number, "0", "Gaussian blur in pixels, a start point", false);
+    t.drawn("data.noise", dimension::number, "0", "Gaussian noise, parts of the full scale, a start point", false);
     t.integer("data.per_cluster", "0", "training samples of a start point; 0: equal shares of all");
     t.choice("data.damaged", "skip", "skip|fatal", "what to do with damaged images");
     t.onoff("data.augment", "on", "random resized crop and flip in training (folder)");
@@ -181,6 +188,10 @@ std::vector<key_info> make_keys() {
 
     t.quantity("sense.time", dimension::time, "1 ms", "sensing time a sample, of those that a round trains on");
     t.quantity("sense.energy", dimension::energy, "1 mJ", "sensing energy a sample, of those that a round trains on");
+    t.choice("sense.mode", "dataset", "dataset, stream",
+             "all samples from the start, or new ones before each round into a buffer");
+    t.integer("sense.rate", "50", "new samples a round (stream)");
+    t.integer("sense.buffer", "200", "samples that a start point keeps, and trains on (stream)");
 
     t.link("cs_up", "100 Mbit/s", "5 ms", "20 MHz", "client to edge", false);
     t.radio("cs_up", "private|equal|maxmin|airtime", "5 dB");
@@ -247,17 +258,9 @@ struct future_item {
 };
 
 constexpr future_item future[] = {
-    {"split.blocks", "auto"},
-    {"data.partition", "dirichlet"},
-    {"data.partition", "quantity"},
-    {"data.partition", "domain"},
-    {"data.partition", "classes"},
-    {"cluster.edge_stage", "auto"},
-    {"cloud.period", ""},
-    {"scheme", ""},
-    {"sense.mode", ""},
-    {"delivery", ""},
-    {"cache", ""},
+    {"split.blocks", "auto"}, {"cluster.edge_stage", "auto"},
+    {"cloud.period", ""},     {"scheme", ""},
+    {"delivery", ""},         {"cache", ""},
 };
 
 } // namespace

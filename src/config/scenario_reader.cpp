@@ -213,15 +213,46 @@ std::vector<double> three_numbers(const value_reader& in, const std::string& key
     return values;
 }
 
+partition_rule read_partition(const value_reader& in) {
+    partition_rule rule;
+    const std::string key = "data.partition";
+    const auto& text = in.text(key);
+    const std::string accepted =
+        "accepted: iid, dirichlet(ALPHA), quantity(ALPHA), classes(NUMBER), domain; for example dirichlet(0.3)";
+    const auto open = text.find('(');
+    const auto name = text.substr(0, open);
+    const bool with_number = name == "dirichlet" || name == "quantity" || name == "classes";
+    if (with_number != (open != std::string::npos) || (with_number && !text.ends_with(')'))) {
+        in.reject(key, accepted);
+    }
+    const auto number = with_number ? text.substr(open + 1, text.size() - open - 2) : std::string();
+    if (name == "iid") {
+        rule.kind = partition_kind::iid;
+    } else if (name == "domain") {
+        rule.kind = partition_kind::domain;
+    } else if (name == "classes") {
+        rule.kind = partition_kind::classes;
+        rule.classes = static_cast<int>(in.whole(key, number, 1, 1'000'000));
+    } else if (with_number) {
+        rule.kind = name == "dirichlet" ? partition_kind::dirichlet : partition_kind::quantity;
+        rule.alpha = in.number(key, number, 1e-3, 1e6);
+    } else {
+        in.reject(key, accepted);
+    }
+    rule.scope = in.choice<class_scope>("classes.scope",
+                                        {{"client", class_scope::client}, {"union", class_scope::all_start_points}});
+    return rule;
+}
+
 void read_data(const value_reader& in, scenario& out) {
     auto& data = out.data;
     data.source = in.choice<data_source>("data.source",
                                          {{"folder", data_source::folder}, {"procedural", data_source::procedural}});
-    data.root = in.path("data.root");
-    if (data.source == data_source::folder && data.root.empty()) {
+    data.roots = in.paths("data.root");
+    if (data.source == data_source::folder && data.roots.empty()) {
         in.reject("data.root", "data.source = folder needs an image folder, one folder a class");
     }
-    if (data.source == data_source::procedural && !data.root.empty()) {
+    if (data.source == data_source::procedural && !data.roots.empty()) {
         in.reject("data.root", "it goes with data.source = folder; procedural images are drawn and read no folder");
     }
     data.mean = three_numbers(in, "data.mean", -1e300, false);
@@ -230,8 +261,26 @@ void read_data(const value_reader& in, scenario& out) {
     if (data.train_fraction == 1.0) {
         in.reject("data.train_fraction", "something must be left to validate on: below 1 is accepted");
     }
-    data.partition = in.text("data.partition");
-    in.choice<int>("data.partition", {{"iid", 0}});
+    data.partition = read_partition(in);
+    const auto folders = data.roots.size(), edges = static_cast<std::size_t>(out.network.edges);
+    const auto domains = edges * static_cast<std::size_t>(out.network.clusters);
+    const bool by_domain = data.partition.kind == partition_kind::domain;
+    if (data.source == data_source::folder && (by_domain ? folders != domains : folders != 1 && folders != edges)) {
+        in.reject("data.root", std::to_string(folders) + " folders: " +
+                                   (by_domain ? "one for each of the " + std::to_string(domains) + " start points"
+                                              : "one for all edges, or one for each of the " + std::to_string(edges)) +
+                                   " is accepted");
+    }
+    const auto quality = [&](const char* key, double most) {
+        const auto value = in.drawn(key, false);
+        if (value.highest() > most) {
+            in.reject(key, "at most " + std::to_string(static_cast<int>(most)) + " is accepted");
+        }
+        return value;
+    };
+    data.label_noise = quality("data.label_noise", 1.0);
+    data.blur = quality("data.blur", 100.0);
+    data.noise = quality("data.noise", 10.0);
     data.per_cluster = in.integer("data.per_cluster", 0);
     data.damaged =
         in.choice<damaged_policy>("data.damaged", {{"skip", damaged_policy::skip}, {"fatal", damaged_policy::fatal}});
@@ -241,6 +290,16 @@ void read_data(const value_reader& in, scenario& out) {
     data.samples = in.integer("data.samples", 1);
     out.sense.time = in.quantity("sense.time", false);
     out.sense.energy = in.quantity("sense.energy", false);
+    out.sense.stream = in.choice<bool>("sense.mode", {{"dataset", false}, {"stream", true}});
+    out.sense.rate = in.integer("sense.rate", 1);
+    out.sense.buffer = in.integer("sense.buffer", 1);
+    if (out.sense.stream && out.sense.rate > out.sense.buffer) {
+        in.reject("sense.rate", "at most sense.buffer = " + std::to_string(out.sense.buffer) +
+                                    " is accepted: what does not fit would be sensed for nothing");
+    }
+    if (out.sense.stream && out.train.steps > 0) {
+        in.reject("sense.mode", "a stream has whole epochs a round: train.steps = 0 is accepted");
+    }
     out.pretrain.epochs = in.count("pretrain.epochs", 1);
     out.pretrain.samples = in.integer("pretrain.samples", 1);
     out.pretrain.batch = in.count("pretrain.batch", 1);

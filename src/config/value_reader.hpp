@@ -170,8 +170,16 @@ public:
     }
 
     /// A path with ${VARIABLE} or ~ at its start replaced.
-    std::string path(const std::string& key) const {
-        const auto& given = text(key);
+    std::string path(const std::string& key) const { return path(key, text(key)); }
+    /// Several of them, separated by commas.
+    std::vector<std::string> paths(const std::string& key) const {
+        std::vector<std::string> all;
+        for (const auto& word : split_text(text(key), ',')) {
+            all.push_back(path(key, word));
+        }
+        return all;
+    }
+    std::string path(const std::string& key, const std::string& given) const {
         std::string variable, rest;
         if (given.starts_with("~/")) {
             variable = "HOME";

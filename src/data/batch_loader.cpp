@@ -50,33 +50,60 @@ batch_loader::~batch_loader() {
     }
 }
 
-std::int64_t batch_loader::batches() const {
-    return (static_cast<std::int64_t>(samples_.size()) + settings_.batch - 1) / settings_.batch;
+std::int64_t batch_loader::at_hand() const {
+    return settings_.stream ? settings_.stream->buffer : static_cast<std::int64_t>(samples_.size());
+}
+
+std::int64_t batch_loader::batches() const { return (at_hand() + settings_.batch - 1) / settings_.batch; }
+
+/// The samples of an epoch in their order.
+void batch_loader::begin_epoch(std::int64_t epoch) {
+    std::vector<std::size_t> available = samples_;
+    if (settings_.stream) {
+        const auto size = static_cast<std::int64_t>(samples_.size());
+        const auto first = epoch / settings_.stream->epochs_a_round * settings_.stream->fresh;
+        available.clear();
+        std::vector<std::size_t> pass;
+        for (std::int64_t i = first, known = -1; i < first + settings_.stream->buffer; ++i) {
+            if (i / size != known) {
+                known = i / size;
+                pass = random_stream(settings_.seed, "stream", settings_.owner, static_cast<std::uint32_t>(known))
+                           .permutation(samples_.size());
+            }
+            available.push_back(samples_[pass[static_cast<std::size_t>(i % size)]]);
+        }
+    }
+    order_.clear();
+    for (const auto i : epoch_order(settings_.seed, settings_.owner, epoch, available.size())) {
+        order_.push_back(available[i]);
+    }
+    order_epoch_ = epoch;
 }
 
 std::vector<std::size_t> batch_loader::samples_of(place where) {
     if (order_epoch_ != where.epoch) {
-        order_ = epoch_order(settings_.seed, settings_.owner, where.epoch, samples_.size());
-        order_epoch_ = where.epoch;
+        begin_epoch(where.epoch);
     }
-    const auto first = static_cast<std::size_t>(where.index * settings_.batch);
-    const auto end = std::min(first + static_cast<std::size_t>(settings_.batch), samples_.size());
-    std::vector<std::size_t> out;
-    for (auto i = first; i < end; ++i) {
-        out.push_back(samples_[order_[i]]);
-    }
-    return out;
+    const auto first = where.index * settings_.batch;
+    const auto end = std::min(first + settings_.batch, at_hand());
+    return {order_.begin() + first, order_.begin() + end};
 }
 
 labelled_batch batch_loader::make(const std::vector<std::size_t>& samples, std::int64_t epoch) const {
-    if (!settings_.augment) {
-        return load_batch(data_, samples, settings_.transform);
-    }
     auto out = empty_batch(samples.size(), settings_.transform);
+    const auto classes = static_cast<std::int64_t>(data_.class_names().size());
     for (std::size_t i = 0; i < samples.size(); ++i) {
-        transform_train(data_.load(samples[i]), settings_.transform, settings_.seed, data_.name(samples[i]),
-                        static_cast<std::uint32_t>(epoch), out.images.as<float>() + i * values_of(settings_.transform));
-        out.labels.as<std::int64_t>()[i] = data_.label(samples[i]);
+        const auto name = data_.name(samples[i]);
+        const auto sensed = degrade(data_.load(samples[i]), settings_.quality, settings_.seed, name);
+        auto* values = out.images.as<float>() + i * values_of(settings_.transform);
+        if (settings_.augment) {
+            transform_train(sensed, settings_.transform, settings_.seed, name, static_cast<std::uint32_t>(epoch),
+                            values);
+        } else {
+            transform_validation(sensed, settings_.transform, values);
+        }
+        out.labels.as<std::int64_t>()[i] =
+            sensed_label(data_.label(samples[i]), classes, settings_.quality, settings_.seed, name);
     }
     return out;
 }

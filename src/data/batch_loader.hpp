@@ -3,6 +3,7 @@
 #include "base/tensor_view.hpp"
 #include "data/dataset.hpp"
 #include "data/decode_pool.hpp"
+#include "data/quality.hpp"
 #include "data/transform.hpp"
 
 #include <cstdint>
@@ -20,6 +21,13 @@ struct labelled_batch {
     tensor_view images, labels;
 };
 
+/// A start point that goes on sensing: before its first round it fills its buffer, and before every other one it senses
+/// some new samples, which take the place of the oldest. When it has seen all of its samples it sees them anew.
+struct sample_stream {
+    std::int64_t buffer = 0, fresh = 0; ///< Samples
+    std::int64_t epochs_a_round = 1;
+};
+
 /// How a start point goes through its samples.
 struct loader_settings {
     transform_spec transform;
@@ -27,6 +35,8 @@ struct loader_settings {
     bool augment = false; ///< transform_train instead of transform_validation.
     std::uint64_t seed = 1;
     std::string owner; ///< Name of the start point: its order is drawn for it.
+    sample_quality quality{};
+    std::optional<sample_stream> stream{}; ///< Absent: it has all of its samples from the start.
 };
 
 /// The order in which a start point goes through `samples` of its samples in an epoch: a function of the arguments.
@@ -58,7 +68,9 @@ private:
         place where;
         std::future<labelled_batch> batch;
     };
+    void begin_epoch(std::int64_t epoch);
     std::vector<std::size_t> samples_of(place);
+    std::int64_t at_hand() const; ///< Samples of an epoch.
     labelled_batch make(const std::vector<std::size_t>& samples, std::int64_t epoch) const;
     void drop_all_but(place wanted);
     void look_ahead(place from);
@@ -68,7 +80,7 @@ private:
     loader_settings settings_;
     decode_pool& pool_;
     std::optional<std::int64_t> order_epoch_;
-    std::vector<std::size_t> order_; ///< Of order_epoch_.
+    std::vector<std::size_t> order_; ///< Samples of order_epoch_, in their order.
     std::optional<place> current_place_;
     labelled_batch current_;
     std::deque<ahead> ahead_; ///< In the order in which they will be asked for.

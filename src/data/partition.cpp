@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <utility>
 
 namespace gaisnet {
 
@@ -38,8 +40,12 @@ data_split stratified_split(const dataset& data, double train_fraction, std::uin
     return out;
 }
 
-std::vector<std::vector<std::size_t>> partition_iid(const std::vector<std::size_t>& samples, std::size_t parts,
-                                                    std::size_t each, std::uint64_t seed) {
+namespace {
+
+using shares = std::vector<std::vector<std::size_t>>;
+
+/// Deals out at random: `each` to every part, or all in equal shares.
+shares deal(const std::vector<std::size_t>& samples, std::size_t parts, std::size_t each, std::uint64_t seed) {
     if (parts == 0 || samples.size() / parts < std::max<std::size_t>(each, 1)) { // no product: it may overflow
         throw usage_error("data.per_cluster = " + std::to_string(each) + (each == 0 ? " (equal shares): " : ": ") +
                           std::to_string(parts) + " start points cannot have " +
@@ -48,7 +54,7 @@ std::vector<std::vector<std::size_t>> partition_iid(const std::vector<std::size_
                           std::to_string(parts == 0 ? 0 : samples.size() / parts) + " each are accepted");
     }
     const auto order = random_stream(seed, "partition", "iid").permutation(samples.size());
-    std::vector<std::vector<std::size_t>> out(parts);
+    shares out(parts);
     for (std::size_t part = 0; part < parts; ++part) {
         const auto first = each > 0 ? part * each : samples.size() * part / parts;
         const auto end = each > 0 ? (part + 1) * each : samples.size() * (part + 1) / parts;
@@ -57,6 +63,205 @@ std::vector<std::vector<std::size_t>> partition_iid(const std::vector<std::size_
         }
     }
     return out;
+}
+
+/// The samples of each class in random order.
+shares shuffled_classes(const dataset& data, const std::vector<std::size_t>& samples, std::uint64_t seed) {
+    shares by_class(data.class_names().size());
+    for (const auto sample : samples) {
+        by_class[static_cast<std::size_t>(data.label(sample))].push_back(sample);
+    }
+    for (std::size_t label = 0; label < by_class.size(); ++label) {
+        auto& members = by_class[label];
+        const auto order = random_stream(seed, "partition", data.class_names()[label]).permutation(members.size());
+        std::vector<std::size_t> mixed;
+        for (const auto i : order) {
+            mixed.push_back(members[i]);
+        }
+        members = std::move(mixed);
+    }
+    return by_class;
+}
+
+/// Whole numbers in these proportions that add up to `total`: largest remainders.
+std::vector<std::size_t> apportion(const std::vector<double>& weights, std::size_t total) {
+    const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+    std::vector<std::size_t> counts;
+    std::vector<std::pair<double, std::size_t>> remainders;
+    std::size_t given = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        const double exact = sum > 0.0 ? weights[i] / sum * static_cast<double>(total) : 0.0;
+        counts.push_back(static_cast<std::size_t>(exact));
+        given += counts.back();
+        remainders.emplace_back(static_cast<double>(counts.back()) - exact, i);
+    }
+    std::sort(remainders.begin(), remainders.end());
+    for (std::size_t i = 0; given < total; ++given, i = (i + 1) % remainders.size()) {
+        ++counts[remainders[i].second];
+    }
+    return counts;
+}
+
+/// Every class in proportions of its own over the parts; with `each`, every part draws a mix of classes instead, and takes
+/// of the others what a class no longer has.
+shares by_dirichlet(const dataset& data, const std::vector<std::size_t>& samples, std::size_t parts, std::size_t each,
+                    double alpha, std::uint64_t seed) {
+    auto classes = shuffled_classes(data, samples, seed);
+    shares out(parts);
+    const auto take = [](std::vector<std::size_t>& from, std::size_t count, std::vector<std::size_t>& to) {
+        to.insert(to.end(), from.end() - static_cast<std::ptrdiff_t>(count), from.end());
+        from.resize(from.size() - count);
+    };
+    if (each == 0) {
+        for (std::size_t label = 0; label < classes.size(); ++label) {
+            random_stream stream(seed, "partition.dirichlet", data.class_names()[label]);
+            const auto counts = apportion(stream.dirichlet(parts, alpha), classes[label].size());
+            for (std::size_t part = 0; part < parts; ++part) {
+                take(classes[label], counts[part], out[part]);
+            }
+        }
+        return out;
+    }
+    for (std::size_t part = 0; part < parts; ++part) {
+        random_stream stream(seed, "partition.dirichlet", "part" + std::to_string(part));
+        auto mix = stream.dirichlet(classes.size(), alpha);
+        while (out[part].size() < each) {
+            for (std::size_t label = 0; label < classes.size(); ++label) {
+                mix[label] = classes[label].empty() ? 0.0 : std::max(mix[label], 1e-12);
+            }
+            const auto counts = apportion(mix, each - out[part].size());
+            for (std::size_t label = 0; label < classes.size(); ++label) {
+                take(classes[label], std::min(counts[label], classes[label].size()), out[part]);
+            }
+        }
+    }
+    return out;
+}
+
+shares by_quantity(const std::vector<std::size_t>& samples, std::size_t parts, double alpha, std::uint64_t seed) {
+    const auto order = random_stream(seed, "partition", "iid").permutation(samples.size());
+    const auto counts =
+        apportion(random_stream(seed, "partition.quantity", "").dirichlet(parts, alpha), samples.size());
+    shares out(parts);
+    std::size_t next = 0;
+    for (std::size_t part = 0; part < parts; ++part) {
+        for (std::size_t i = 0; i < counts[part]; ++i) {
+            out[part].push_back(samples[order[next++]]);
+        }
+    }
+    return out;
+}
+
+/// Every part holds `count` classes, taken in turn from a random order of all, and of each an equal part of what there is
+/// or of `each`.
+shares some_classes_each(const dataset& data, const std::vector<std::size_t>& samples, std::size_t parts,
+                         std::size_t each, std::size_t count, std::uint64_t seed) {
+    const auto classes = shuffled_classes(data, samples, seed);
+    const auto order = random_stream(seed, "partition", "classes").permutation(classes.size());
+    std::vector<std::vector<std::size_t>> holders(classes.size());
+    for (std::size_t i = 0; i < parts * count; ++i) {
+        holders[order[i % classes.size()]].push_back(i / count);
+    }
+    shares out(parts);
+    for (std::size_t label = 0; label < classes.size(); ++label) {
+        std::size_t next = 0;
+        for (std::size_t i = 0; i < holders[label].size(); ++i) {
+            const auto part = holders[label][i];
+            const auto whole = classes[label].size();
+            auto wanted = whole * (i + 1) / holders[label].size() - whole * i / holders[label].size();
+            if (each > 0) { // the classes of a part share `each`: as equal as can be
+                const auto mine = out[part].size();
+                std::size_t left = 0;
+                for (std::size_t other = label; other < classes.size(); ++other) {
+                    left += static_cast<std::size_t>(std::count(holders[other].begin(), holders[other].end(), part));
+                }
+                wanted = (each - mine) / left;
+                if (next + wanted > whole) {
+                    throw usage_error("data.per_cluster = " + std::to_string(each) + " with data.partition = classes(" +
+                                      std::to_string(count) + "): class " + data.class_names()[label] + " has " +
+                                      std::to_string(whole) + " training samples, too few for the " +
+                                      std::to_string(holders[label].size()) + " start points that hold it");
+                }
+            }
+            for (std::size_t k = 0; k < wanted; ++k) {
+                out[part].push_back(classes[label][next++]);
+            }
+        }
+    }
+    return out;
+}
+
+/// All parts see the same `count` classes, as much of each, and together as much as one class alone would give.
+shares same_classes(const dataset& data, const std::vector<std::size_t>& samples, std::size_t parts, std::size_t each,
+                    std::size_t count, std::uint64_t seed) {
+    const auto classes = shuffled_classes(data, samples, seed);
+    const auto order = random_stream(seed, "partition", "classes").permutation(classes.size());
+    std::size_t smallest = samples.size();
+    for (const auto& members : classes) {
+        smallest = std::min(smallest, members.size());
+    }
+    const auto total = each > 0 ? each * parts : smallest;
+    std::vector<std::size_t> chosen;
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto& members = classes[order[i]];
+        const auto wanted = total * (i + 1) / count - total * i / count;
+        if (wanted > members.size()) {
+            throw usage_error("data.per_cluster = " + std::to_string(each) + " with data.partition = classes(" +
+                              std::to_string(count) + "), classes.scope = union: class " +
+                              data.class_names()[order[i]] + " would have to give " + std::to_string(wanted) +
+                              " samples and has " + std::to_string(members.size()));
+        }
+        chosen.insert(chosen.end(), members.begin(), members.begin() + static_cast<std::ptrdiff_t>(wanted));
+    }
+    return deal(chosen, parts, each, seed);
+}
+
+} // namespace
+
+shares partition(const dataset& data, const std::vector<std::size_t>& samples, std::size_t parts, std::size_t each,
+                 const partition_rule& rule, std::uint64_t seed) {
+    const auto equal = deal(samples, parts, each, seed); // also finds out whether there are enough
+    const auto count = static_cast<std::size_t>(rule.classes);
+    if (rule.kind == partition_kind::classes && count > data.class_names().size()) {
+        throw usage_error("data.partition = classes(" + std::to_string(count) + "): there are " +
+                          std::to_string(data.class_names().size()) + " classes");
+    }
+    shares out;
+    switch (rule.kind) {
+    case partition_kind::iid:
+    case partition_kind::domain: return equal;
+    case partition_kind::dirichlet: out = by_dirichlet(data, samples, parts, each, rule.alpha, seed); break;
+    case partition_kind::quantity: {
+        std::vector<std::size_t> some;
+        for (const auto& part : equal) {
+            some.insert(some.end(), part.begin(), part.end());
+        }
+        std::sort(some.begin(), some.end());
+        out = by_quantity(some, parts, rule.alpha, seed);
+        break;
+    }
+    case partition_kind::classes:
+        out = rule.scope == class_scope::client ? some_classes_each(data, samples, parts, each, count, seed)
+                                                : same_classes(data, samples, parts, each, count, seed);
+        break;
+    }
+    for (auto& part : out) {
+        if (part.empty()) {
+            auto largest = std::max_element(out.begin(), out.end(),
+                                            [](const auto& a, const auto& b) { return a.size() < b.size(); });
+            part.push_back(largest->back());
+            largest->pop_back();
+        }
+    }
+    return out;
+}
+
+std::vector<std::int64_t> label_histogram(const dataset& data, const std::vector<std::size_t>& samples) {
+    std::vector<std::int64_t> counts(data.class_names().size(), 0);
+    for (const auto sample : samples) {
+        ++counts[static_cast<std::size_t>(data.label(sample))];
+    }
+    return counts;
 }
 
 } // namespace gaisnet

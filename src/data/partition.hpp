@@ -1,6 +1,7 @@
 #pragma once
 
 #include "data/dataset.hpp"
+#include "data/partition_rule.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -16,10 +17,15 @@ struct data_split {
 /// \throws usage_error when a class has fewer than two samples, or train_fraction is not between 0 and 1.
 data_split stratified_split(const dataset&, double train_fraction, std::uint64_t seed);
 
-/// Deals `samples` out to `parts` start points at random, without repeats: `each` to every one, or, when `each` is 0,
-/// equal shares of all (sizes differ by one at most).
-/// \throws usage_error with the numbers when there are fewer than parts x each samples, or none for some.
-std::vector<std::vector<std::size_t>> partition_iid(const std::vector<std::size_t>& samples, std::size_t parts,
-                                                    std::size_t each, std::uint64_t seed);
+/// Deals `samples` out to `parts` start points at random, without repeats: `each` to every one, or, when `each` is 0, all
+/// of them in the shares that the rule says. With `quantity`, `each` is their mean. Nobody gets nothing: who would is given
+/// one of the largest share. `domain` is for those who hold several datasets, and not for this function.
+/// \throws usage_error with the numbers when there are not enough.
+std::vector<std::vector<std::size_t>> partition(const dataset&, const std::vector<std::size_t>& samples,
+                                                std::size_t parts, std::size_t each, const partition_rule&,
+                                                std::uint64_t seed);
+
+/// Samples of each class.
+std::vector<std::int64_t> label_histogram(const dataset&, const std::vector<std::size_t>& samples);
 
 } // namespace gaisnet

@@ -86,6 +86,7 @@ struct recorder::state {
     typed_table<link_entry> links;
     typed_table<rank_description> ranks;
     typed_table<stage_description> stages;
+    typed_table<samples_description> samples;
     typed_table<round_row> rounds;
     typed_table<node_record> clients, energy, memory, traffic;
     typed_table<communication_row> communication;
@@ -108,6 +109,7 @@ struct recorder::state {
         auto all = counted_tables();
         all.push_back(&ranks.table());
         all.push_back(&stages.table());
+        all.push_back(&samples.table());
         return all;
     }
 
@@ -131,6 +133,7 @@ private:
         , links(make(table_of, "/topology/links", table_text::links, topology_link_columns(width)))
         , ranks(make(table_of, "/topology/ranks", table_text::ranks, topology_rank_columns()))
         , stages(make(table_of, "/topology/stages", table_text::stages, topology_stage_columns()))
+        , samples(make(table_of, "/topology/samples", table_text::samples, topology_samples_columns(width)))
         , rounds(make(table_of, "/rounds", table_text::rounds, round_columns()))
         , clients(make(table_of, "/clients", table_text::clients, client_columns(width)))
         , energy(make(table_of, "/energy", table_text::energy, energy_columns(width)))
@@ -164,7 +167,7 @@ recorder recorder::create(const std::string& path, const run_header& header, std
         // Names of both ends make a link's row the longer one; 256 bytes hold any row of the topology.
         file.reserve(metadata_room + header.config.size() + header.identity.size() +
                      (nodes.size() + links.size()) * (256 + 2 * name_bytes_for(nodes)) +
-                     (options.ranks.size() + options.stages.size()) * 400);
+                     (options.ranks.size() + options.stages.size() + options.samples.size()) * 400);
         hdf5_guarded(path, "write the header", [&] { write_header(file.handle(), header); });
         auto made = std::make_unique<state>(std::move(file), options, nodes, [](auto& target, auto... what) {
             return hdf5_table::create(target, what...);
@@ -182,9 +185,8 @@ recorder recorder::create(const std::string& path, const run_header& header, std
         }
         made->links.append(link_rows);
         made->ranks.append(options.ranks);
-        made->stages.table().cut(0);
         made->stages.append(options.stages);
-        made->stages.append(options.stages);
+        made->samples.append(options.samples);
         made->file.start_swmr();
         return recorder(std::move(made));
     } catch (const runtime_failure& failure) {
@@ -258,6 +260,8 @@ recorder recorder::resume(const std::string& path, const std::map<std::string, s
     made->ranks.append(options.ranks);
     made->stages.table().cut(0);
     made->stages.append(options.stages);
+    made->samples.table().cut(0);
+    made->samples.append(options.samples);
     made->file.start_swmr();
     return recorder(std::move(made));
 }

@@ -34,6 +34,7 @@ struct recorder_options {
     bool events = true;                      ///< Keep the event table.
     std::vector<rank_description> ranks{};   ///< Where the ranks run.
     std::vector<stage_description> stages{}; ///< What was measured.
+    std::vector<samples_description> samples{};
 };
 
 /// One round's results, all edges together.

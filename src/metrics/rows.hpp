@@ -88,6 +88,16 @@ struct stage_description {
     double forward_flop_s = 0, backward_flop_s = 0, step_flop_s = 0;
 };
 
+/// Samples of one class at one start point, for /topology/samples.
+struct samples_description {
+    std::int32_t cluster = 0;
+    std::string node;
+    std::int32_t label = 0;
+    std::string class_name;
+    std::uint64_t samples = 0;
+    double label_noise = 0, blur_px = 0, noise = 0; ///< See sample_quality.
+};
+
 /// Where a rank ran, for /topology/ranks.
 struct rank_description {
     std::uint32_t rank = 0;

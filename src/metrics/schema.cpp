@@ -7,7 +7,8 @@ namespace gaisnet {
 
 namespace {
 
-constexpr std::size_t word_bytes = 24; // The longest name of a kind, class or role has 17 characters.
+constexpr std::size_t class_bytes = 64; // Longer names of classes are cut.
+constexpr std::size_t word_bytes = 24;  // The longest name of a kind, class or role has 17 characters.
 
 /// Table name of a column that exists once for every link class: PREFIX + "d2d" + SUFFIX.
 std::string by_class(const char* prefix, link_class link, const char* suffix = "") {
@@ -58,6 +59,7 @@ const char* communication = "Traffic of the emulated network: by link class and 
                             "what really moved between processes (transport).";
 const char* nodes = "One row per node, in the order of its index.";
 const char* links = "One row per directed link between two nodes.";
+const char* samples = "One row per start point and class: what it trains on, and how well it senses.";
 const char* ranks = "One row per MPI rank: where it ran. Of a resumed run, the last part's.";
 const char* stages =
     "Speed of this computer for each shape of stage, measured before round 1 (compute = measured, where "
@@ -191,6 +193,24 @@ std::vector<column<stage_description>> topology_stage_columns() {
         speed("forward_flop_s", "Speed of a forward", &row::forward_flop_s),
         speed("backward_flop_s", "Speed of a backward; 0: it has none", &row::backward_flop_s),
         speed("step_flop_s", "Speed of an optimiser step; 0: it has none", &row::step_flop_s),
+    };
+}
+
+std::vector<column<samples_description>> topology_samples_columns(std::size_t name_bytes) {
+    using row = samples_description;
+    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
+        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
+    };
+    return {
+        number("cluster", "1", "Number of the cluster, from 0 over all edges", &row::cluster),
+        text_column<row>("node", name_bytes, "Its start point", [](const row& r) { return std::string_view(r.node); }),
+        number("label", "1", "Number of the class", &row::label),
+        text_column<row>("class", class_bytes, "Name of the class",
+                         [](const row& r) { return std::string_view(r.class_name); }),
+        number("samples", "1", "Training samples of this class that it may see (before label noise)", &row::samples),
+        number("label_noise", "1", "Probability that a sample bears a wrong label", &row::label_noise),
+        number("blur_px", "px", "Standard deviation of the blur of its images", &row::blur_px),
+        number("noise", "1", "Standard deviation of the noise of its images, parts of the full scale", &row::noise),
     };
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/compute_kind.hpp"
+#include "data/partition_rule.hpp"
 #include "emulation/distribution.hpp"
 #include "emulation/medium.hpp"
 #include "emulation/radio.hpp"
@@ -193,12 +194,13 @@ struct scenario {
     } train;
     struct {
         data_source source = data_source::procedural;
-        std::string root; ///< folder
+        std::vector<std::string> roots; ///< folder: one for all edges, one for each edge, or one for each start point.
         std::vector<double> mean{0.5, 0.5, 0.5};
         std::vector<double> std{0.5, 0.5, 0.5};
         double train_fraction = 0.8;
-        std::string partition = "iid";
-        std::int64_t per_cluster = 0; ///< Samples of a start point; 0: an equal share of all.
+        partition_rule partition;
+        std::int64_t per_cluster = 0;          ///< Samples of a start point; 0: a share of all.
+        distribution label_noise, blur, noise; ///< Of a start point's training samples; see sample_quality.
         damaged_policy damaged = damaged_policy::skip;
         bool augment = true;         ///< Random resized crop and flip in training.
         int classes = 6;             ///< procedural
@@ -206,8 +208,10 @@ struct scenario {
         std::int64_t samples = 1200; ///< procedural: images of a domain before the train/validation split.
     } data;
     struct {
-        double time = 0.0;   ///< s a sample
-        double energy = 0.0; ///< J a sample
+        double time = 0.0;                    ///< s a sample
+        double energy = 0.0;                  ///< J a sample
+        bool stream = false;                  ///< Start points go on sensing; see sample_stream.
+        std::int64_t rate = 50, buffer = 200; ///< Samples a round, and samples kept.
     } sense;
     struct {
         link_settings cs_up, cs_down, d2d, backhaul;

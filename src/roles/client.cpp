@@ -35,8 +35,7 @@ task<> client_role::play_round(pass& in, const round_plan& plan) {
         load(modules);
     }
     if (senses()) {
-        const auto& batches = stages.front().plan(); // what a round does not train on is not sensed
-        co_await in.sense(me, std::min(batches.samples, batches.samples_in_round(plan.round)));
+        co_await in.sense(me, stages.front().plan().sensed_for(plan.round));
     }
     std::vector<task<>> work;
     for (auto& stage : stages) {

@@ -24,6 +24,10 @@ std::int64_t cluster_plan::samples_in_round(int round) const {
     return sum;
 }
 
+std::int64_t cluster_plan::sensed_for(int round) const {
+    return fresh > 0 ? (round == 1 ? samples : fresh) : std::min(samples, samples_in_round(round));
+}
+
 std::int64_t deployment::clusters_of(std::uint32_t edge) const {
     return std::count_if(net.clusters.begin(), net.clusters.end(),
                          [&](const cluster& one) { return one.edge == static_cast<int>(edge); });
@@ -104,6 +108,7 @@ deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_m
         }
         cluster_plan plan;
         plan.samples = samples[c];
+        plan.fresh = scene.sense.stream ? scene.sense.rate : 0;
         plan.batch = std::min<std::int64_t>(scene.train.batch, plan.samples);
         plan.batches_an_epoch = (plan.samples + plan.batch - 1) / plan.batch;
         plan.batches_a_round = scene.train.steps > 0 ? scene.train.steps : scene.train.epochs * plan.batches_an_epoch;

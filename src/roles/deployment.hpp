@@ -36,6 +36,10 @@ struct cluster_plan {
     /// Number `index` (from 0, over all rounds) as epoch and batch, with its size in `of`.
     micro_batch batch_at(std::int64_t index) const;
     std::int64_t samples_in_round(int round) const; ///< Epochs counted; `round` from 1.
+    /// Samples that are sensed before a round: what it trains on, or with a stream what is new in the buffer.
+    std::int64_t sensed_for(int round) const;
+
+    std::int64_t fresh = 0; ///< `sense.mode = stream`: new samples a round after the first; else 0.
 };
 
 /// Who holds what and trains on how much: the scenario joined with topology and model, the same on every rank.

@@ -116,6 +116,12 @@ CASES = [
     case("layer that lora does not know", "--tuning.method lora --tuning.targets q,o", ["tuning.targets", "o", "proj"]),
     case("layer given to lora twice", ["--tuning.targets", "q, q"], ["tuning.targets", "q", "once"]),
     case("unknown tuning method", "--tuning.method promt", ["tuning.method", "promt"]),
+    # Who trains on what
+    case("partition without its parameter", "--data.partition dirichlet", ["data.partition", "dirichlet(ALPHA)"]),
+    case("more classes than there are", "--data.partition classes(9)", ["classes(9)", "classes"]),
+    case("as many folders as edges", "--data.source folder --data.root a,b", ["data.root", "2 folders", "one for"]),
+    case("a stream that forgets what it senses", "--sense.mode stream --sense.rate 300",
+         ["sense.rate", "sense.buffer"]),
     # The emulated network
     case("unknown path loss model", "--link.d2d.path_loss umi", ["link.d2d.path_loss", "umi", "umi_los"]),
     case("rate beside a path loss model",

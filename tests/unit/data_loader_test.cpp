@@ -9,6 +9,8 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <iterator>
+#include <numeric>
 #include <set>
 #include <thread>
 
@@ -254,6 +256,97 @@ TEST(loader, may_end_early) {
     const int loads = data.loads;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     EXPECT_EQ(data.loads, loads); // nothing of it is left running
+}
+
+TEST(loader, a_stream_has_new_samples_each_round_and_forgets_the_oldest) {
+    const numbered data(240);
+    decode_pool pool;
+    auto stream = settings(3);
+    stream.stream = sample_stream{6, 2, 2}; // six at hand, two new ones each round of two epochs
+    batch_loader loader(data, mine, stream, pool);
+    EXPECT_EQ(loader.batches(), 2);
+    const auto epoch_of = [&](std::int64_t epoch) {
+        std::set<std::size_t> seen;
+        for (std::int64_t b = 0; b < 2; ++b) {
+            for (const auto sample : samples_in(loader.get(epoch, b))) {
+                seen.insert(sample);
+            }
+        }
+        return seen;
+    };
+    const auto first = epoch_of(0);
+    EXPECT_EQ(first.size(), 6U);
+    EXPECT_EQ(epoch_of(1), first) << "the same round";
+    std::set<std::size_t> ever = first, before = first;
+    for (std::int64_t round = 1; round < 3; ++round) {
+        const auto now = epoch_of(2 * round);
+        EXPECT_EQ(now.size(), 6U);
+        std::set<std::size_t> fresh;
+        std::set_difference(now.begin(), now.end(), before.begin(), before.end(), std::inserter(fresh, fresh.end()));
+        EXPECT_EQ(fresh.size(), 2U);
+        ever.insert(now.begin(), now.end());
+        before = now;
+    }
+    EXPECT_EQ(ever, std::set<std::size_t>(mine.begin(), mine.end())) << "6 + 2 + 2 are all ten";
+    EXPECT_EQ(epoch_of(0), first) << "a function of the epoch";
+}
+
+TEST(loader, quality_changes_labels_and_pixels_of_training_samples) {
+    const numbered data(240);
+    decode_pool pool;
+    std::vector<std::size_t> many(200);
+    std::iota(many.begin(), many.end(), 0U);
+    const auto labels_of = [&](double noise) {
+        auto how = settings(200);
+        how.quality.label_noise = noise;
+        batch_loader loader(data, many, how, pool);
+        const auto& batch = loader.get(0, 0);
+        std::size_t wrong = 0;
+        for (std::int64_t i = 0; i < 200; ++i) {
+            const auto sample = std::lround(batch.images.as<float>()[i * 12]);
+            wrong += batch.labels.as<std::int64_t>()[i] != sample % 3 ? 1U : 0U;
+        }
+        return wrong;
+    };
+    EXPECT_EQ(labels_of(0.0), 0U);
+    EXPECT_EQ(labels_of(1.0), 200U) << "never the true one";
+    EXPECT_NEAR(static_cast<double>(labels_of(0.3)), 60.0, 4 * std::sqrt(200 * 0.3 * 0.7));
+}
+
+TEST(quality, noise_has_its_deviation_and_blur_keeps_the_mean) {
+    image grey{64, 64, std::vector<std::uint8_t>(64 * 64 * 3, 128)};
+    const auto noisy = degrade(grey, {0, 0, 0.05}, 1, "a");
+    double sum = 0, square = 0;
+    for (const auto value : noisy.rgb) {
+        const double off = static_cast<double>(value) - 128.0;
+        sum += off;
+        square += off * off;
+    }
+    const auto n = static_cast<double>(noisy.rgb.size());
+    EXPECT_NEAR(sum / n, 0.0, 4 * 12.75 / std::sqrt(n));
+    EXPECT_NEAR(std::sqrt(square / n), 0.05 * 255, 0.3);
+    EXPECT_EQ(degrade(grey, {0, 0, 0.05}, 1, "a").rgb, noisy.rgb);
+    EXPECT_NE(degrade(grey, {0, 0, 0.05}, 1, "b").rgb, noisy.rgb);
+
+    image point{31, 31, std::vector<std::uint8_t>(31 * 31 * 3, 0)};
+    for (int y = 13; y < 18; ++y) {
+        for (int x = 13; x < 18; ++x) {
+            point.rgb[static_cast<std::size_t>((y * 31 + x) * 3)] = 250; // red
+        }
+    }
+    const auto soft = degrade(point, {0, 2.0, 0}, 1, "a");
+    double red = 0, spread = 0;
+    for (int y = 0; y < 31; ++y) {
+        for (int x = 0; x < 31; ++x) {
+            const double value = soft.rgb[static_cast<std::size_t>((y * 31 + x) * 3)];
+            red += value;
+            spread += value * (x - 15) * (x - 15);
+            EXPECT_EQ(soft.rgb[static_cast<std::size_t>((y * 31 + x) * 3 + 1)], 0);
+        }
+    }
+    EXPECT_NEAR(red, 25 * 250, 0.02 * 25 * 250) << "rounded to bytes";
+    EXPECT_NEAR(spread / red, 2.0 + 4.0, 0.3) << "variance of a square of five plus that of the blur";
+    EXPECT_EQ(degrade(grey, {0, 2.0, 0}, 1, "a").rgb, grey.rgb);
 }
 
 } // namespace

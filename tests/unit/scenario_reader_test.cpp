@@ -78,6 +78,26 @@ TEST(scenario_reader, dimensions_of_the_model_fit_together) {
     rejects({{"tuning.prompts", "0"}}, "from 1 to 100000 is accepted");
 }
 
+TEST(scenario_reader, partitions) {
+    EXPECT_EQ(read({}).data.partition.kind, partition_kind::iid);
+    const auto skewed = read({{"data.partition", "dirichlet(0.3)"}}).data.partition;
+    EXPECT_EQ(skewed.kind, partition_kind::dirichlet);
+    EXPECT_DOUBLE_EQ(skewed.alpha, 0.3);
+    const auto some = read({{"data.partition", "classes(2)"}, {"classes.scope", "union"}}).data.partition;
+    EXPECT_EQ(some.classes, 2);
+    EXPECT_EQ(some.scope, class_scope::all_start_points);
+    EXPECT_EQ(read({{"data.partition", "domain"}}).data.partition.kind, partition_kind::domain);
+    for (const char* wrong : {"dirichlet", "dirichlet(", "iid(2)", "classes(two)", "classes(0)", "shards(2)", ""}) {
+        rejects({{"data.partition", wrong}}, "data.partition");
+    }
+    rejects({{"data.partition", "dirichlet(0)"}}, "0.001");
+    rejects({{"data.label_noise", "1.5"}}, "at most 1");
+    rejects({{"data.blur", "-1"}}, "at least 0");
+    rejects({{"data.source", "folder"}, {"data.root", "a, b"}}, "2 folders");
+    rejects({{"sense.mode", "stream"}, {"sense.rate", "300"}}, "at most sense.buffer = 200");
+    rejects({{"train.steps", "5"}, {"sense.mode", "stream"}}, "whole epochs");
+}
+
 TEST(scenario_reader, whole_numbers) {
     for (const char* value : {"", "0", "-1", "2.5", "three", "4 ", "99999999999", "0x4", "1e2"}) {
         rejects({{"train.rounds", value}}, "a whole number of at least 1 is accepted");
@@ -174,7 +194,7 @@ TEST(scenario_reader, data) {
             read({{"data.source", "folder"}});
         },
         ThrowsMessage<usage_error>(AllOf(HasSubstr("data.root"), HasSubstr("needs an image folder"))));
-    EXPECT_EQ(read({{"data.source", "folder"}, {"data.root", "/some/where"}}).data.root, "/some/where");
+    EXPECT_EQ(read({{"data.source", "folder"}, {"data.root", "/some/where"}}).data.roots.at(0), "/some/where");
     rejects({{"data.damaged", "repair"}}, "skip, fatal");
 }
 
@@ -224,7 +244,7 @@ TEST(scenario_reader, power_by_frequency_needs_all_its_parts) {
 
 TEST(scenario_reader, paths_may_begin_with_a_variable) {
     ::setenv("GAISNET_TEST_FOLDER", "/data/images", 1);
-    EXPECT_EQ(read({{"data.source", "folder"}, {"data.root", "${GAISNET_TEST_FOLDER}/flowers"}}).data.root,
+    EXPECT_EQ(read({{"data.source", "folder"}, {"data.root", "${GAISNET_TEST_FOLDER}/flowers"}}).data.roots.at(0),
               "/data/images/flowers");
     ::unsetenv("GAISNET_TEST_FOLDER");
     rejects({{"data.root", "${GAISNET_TEST_FOLDER}/flowers"}}, "GAISNET_TEST_FOLDER is not set");
