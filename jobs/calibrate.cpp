@@ -66,7 +66,7 @@ stage_speed measure(const deployment& deploy, const stage_seat& seat, std::share
     const auto micro =
         split_batch(deploy.plans[static_cast<std::size_t>(seat.cluster)].batch_at(0), scene.train.micro_batches)
             .front();
-    auto source = std::make_shared<noise>(spec.vit(), deploy.classes);
+    auto source = std::make_shared<noise>(spec.vit(), spec.classes());
     torch_stage stage(spec, std::move(backbone),
                       {scene.train.optimizer, scene.train.momentum, scene.train.weight_decay}, source);
     if (spec.trainable()) {

@@ -78,7 +78,8 @@ public:
                                                    here_.network().needs_order() ? run_.rank_of : std::vector<int>());
             spdlog::info("{} nodes in {} clusters on {} rank(s), {} training and {} validation samples an edge from {}",
                          run_.deploy->net.nodes.size(), run_.deploy->net.clusters.size(), here_.ranks(),
-                         run_.deploy->total_weight(0), run_.deploy->validation_samples, run_.data->origin());
+                         run_.deploy->total_weight(0), run_.deploy->domain_of(0).size.validation_samples,
+                         run_.data->origin());
         }
         clock_ = real_clock::start(*run_.scene, here_);
         measure();
@@ -190,7 +191,11 @@ private:
             }
             return std::make_unique<torch_stage>(seat.spec, backbone, optimiser, std::move(source));
         };
-        const auto initial = initial_values(deploy.tunables, scene.seed, backbone_.weights);
+        std::vector<tensor_view> initial;
+        for (const auto& domain : deploy.domains) {
+            initial.push_back(initial_values(domain.tunables, scene.seed, backbone_.weights));
+            evaluated_.emplace_back(backbone, deploy.method, domain.size.classes);
+        }
         tensor_run::hooks hooks;
         hooks.note = [this](std::uint32_t node, const char* what) {
             session::check_interrupt();
@@ -201,7 +206,6 @@ private:
         hooks.idle = session::check_interrupt;
         hooks.clock = clock_ ? &clock_->timer() : nullptr;
         tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of, make, initial, std::move(hooks));
-        evaluated_ = std::make_unique<tuned_vit>(backbone, deploy.method, deploy.classes);
         if (resume_from_) {
             tensors_->restore(resume_from_->stages);
             for (std::uint32_t edge = 0; edge < resume_from_->models.size(); ++edge) {
@@ -341,11 +345,11 @@ private:
         std::vector<batch_result> batches;
         for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(run_.deploy->net.edges); ++edge) {
             if (tensors_->in_group(edge)) {
-                evaluated_->load(tensors_->model(edge));
+                evaluated_[edge].load(tensors_->model(edge));
                 const auto& group = tensors_->group_of(edge);
                 const auto member = std::find(group.begin(), group.end(), here_.rank()) - group.begin();
                 const auto mine =
-                    run_.data->evaluate(edge, *evaluated_, static_cast<std::size_t>(member), group.size());
+                    run_.data->evaluate(edge, evaluated_[edge], static_cast<std::size_t>(member), group.size());
                 batches.insert(batches.end(), mine.begin(), mine.end());
             }
         }
@@ -462,7 +466,7 @@ private:
         const auto path = modules_path(*run_.scene, static_cast<int>(edge));
         std::vector<tensor_to_write> tensors;
         const auto* values = models_[edge].as<float>();
-        for (const auto& tunable : run_.deploy->tunables) {
+        for (const auto& tunable : run_.deploy->domain_of(edge).tunables) {
             const auto elements = static_cast<std::size_t>(tunable.tensor.elements());
             tensors.emplace_back(tunable.tensor.name, tunable.tensor.shape, std::span<const float>(values, elements));
             values += elements;
@@ -474,7 +478,7 @@ private:
                            {"rank", std::to_string(tuning.rank)},
                            {"alpha", numbers_text({tuning.alpha})},
                            {"bottleneck", std::to_string(tuning.bottleneck)},
-                           {"classes", nlohmann::json(run_.data->class_names()).dump()},
+                           {"classes", nlohmann::json(run_.data->class_names(edge)).dump()},
                            {"weights", utf8(std::filesystem::path(run_.scene->model.weights).filename().string())}});
         return path.string();
     }
@@ -537,7 +541,7 @@ private:
     std::vector<stage_speed> speeds_;             ///< Rank 0: measured.
     std::map<int, std::shared_ptr<sample_source>> sources_;
     std::unique_ptr<tensor_run> tensors_;
-    std::unique_ptr<tuned_vit> evaluated_;
+    std::vector<tuned_vit> evaluated_; ///< By edge
     std::optional<recorder> recorder_; ///< Rank 0
     std::vector<round_record> rounds_;
     std::map<std::string, transport_counters> carried_before_;

@@ -44,8 +44,8 @@ void run_loop(const command_line& given, session& here) {
         throw usage_error("the loop runs in one process, for one edge");
     }
     const auto loaded = load_backbone(scene, here);
-    tuned_vit model(loaded.backbone, run.deploy->method, run.deploy->classes);
-    model.load(initial_values(run.deploy->tunables, scene.seed, loaded.weights));
+    tuned_vit model(loaded.backbone, run.deploy->method, run.deploy->domain_of(0).size.classes);
+    model.load(initial_values(run.deploy->domain_of(0).tunables, scene.seed, loaded.weights));
     optimizer steps({scene.train.optimizer, scene.train.momentum, scene.train.weight_decay});
     std::vector<std::shared_ptr<sample_source>> sources;
     for (std::size_t c = 0; c < run.deploy->chains.size(); ++c) {

@@ -74,9 +74,8 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
         take_devices(scene, given.dry_run, here);
     }
     out.data = std::make_unique<workload>(scene, here, check_images);
-    out.deploy =
-        std::make_unique<deployment>(make_deployment(scene, make_tuning_method(scene.tuning), out.data->classes(),
-                                                     out.data->samples(), out.data->validation_samples()));
+    out.deploy = std::make_unique<deployment>(
+        make_deployment(scene, make_tuning_method(scene.tuning), out.data->sizes(), out.data->samples()));
     return out;
 }
 

@@ -161,12 +161,6 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
             std::vector<std::unique_ptr<dataset>>(begin, begin + static_cast<std::ptrdiff_t>(clusters))));
     }
     for (const auto& set : p.sets) {
-        if (set->class_names().size() != p.sets.front()->class_names().size()) {
-            throw usage_error(fmt::format("data.root: {} has {} classes and {} has {}; edges with different numbers of "
-                                          "classes are not built yet",
-                                          scene.data.roots.front(), p.sets.front()->class_names().size(),
-                                          scene.data.roots[p.splits.size()], set->class_names().size()));
-        }
         p.splits.push_back(stratified_split(*set, scene.data.train_fraction, scene.seed));
         const auto& train = p.splits.back().train;
         const auto edges_a_set = scene.network.edges > 1 && p.sets.size() == 1 ? scene.network.edges : 1;
@@ -188,9 +182,19 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
 
 workload::~workload() = default;
 
-std::int64_t workload::classes() const { return static_cast<std::int64_t>(class_names().size()); }
+std::vector<domain_size> workload::sizes() const {
+    std::vector<domain_size> all;
+    for (int edge = 0; edge < parts_->scene->network.edges; ++edge) {
+        const auto set = parts_->set_of(edge);
+        all.push_back({static_cast<std::int64_t>(parts_->sets[set]->class_names().size()),
+                       static_cast<std::int64_t>(parts_->splits[set].validation.size())});
+    }
+    return all;
+}
 
-const std::vector<std::string>& workload::class_names() const { return parts_->sets.front()->class_names(); }
+const std::vector<std::string>& workload::class_names(std::uint32_t edge) const {
+    return parts_->sets[parts_->set_of(static_cast<int>(edge))]->class_names();
+}
 
 std::vector<std::int64_t> workload::samples() const {
     std::vector<std::int64_t> counts;
@@ -199,10 +203,6 @@ std::vector<std::int64_t> workload::samples() const {
         counts.push_back(sense.stream ? sense.buffer : static_cast<std::int64_t>(part.size()));
     }
     return counts;
-}
-
-std::int64_t workload::validation_samples() const {
-    return static_cast<std::int64_t>(parts_->splits.front().validation.size());
 }
 
 std::uint64_t workload::fingerprint() const {

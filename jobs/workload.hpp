@@ -5,6 +5,7 @@
 #include "model/tuned_vit.hpp"
 #include "network/scenario.hpp"
 #include "results.hpp"
+#include "roles/deployment.hpp"
 #include "session.hpp"
 
 #include <cstdint>
@@ -23,11 +24,11 @@ public:
     workload(const scenario&, session&, bool check_images);
     ~workload();
 
-    std::int64_t classes() const;
-    const std::vector<std::string>& class_names() const;
+    /// Classes and validation samples of each edge.
+    std::vector<domain_size> sizes() const;
+    const std::vector<std::string>& class_names(std::uint32_t edge) const;
     /// Training samples by cluster (all edges' clusters in order).
     std::vector<std::int64_t> samples() const;
-    std::int64_t validation_samples() const;
     /// Changes with the names and pixels of an image folder that was checked: a resumed run must see the same ones.
     std::uint64_t fingerprint() const;
 

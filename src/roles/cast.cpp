@@ -27,7 +27,7 @@ cast::cast(const deployment& deploy, const executor_factory& make, const std::fu
         const actor me{node, member.cluster, -1, 0};
         if (member.role == node_role::edge) {
             edges_.push_back(
-                {&deploy, me, std::move(stages[node]), {}, tensor_view::shape_only({deploy.tunable_elements})});
+                {&deploy, me, std::move(stages[node]), {}, tensor_view::shape_only({deploy.domain_of(node).elements})});
         } else {
             clients_.push_back({&deploy, me, std::move(stages[node]), {}});
         }

@@ -51,22 +51,37 @@ double deployment::learning_rate(int cluster, std::int64_t index) const {
     return train.lr * (train.lr_final + (1.0 - train.lr_final) * cosine);
 }
 
-deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_method> method, std::int64_t classes,
-                           const std::vector<std::int64_t>& samples, std::int64_t validation_samples) {
+namespace {
+
+/// Where each tensor of a domain's model lies.
+using tensor_places = std::map<std::string, tunable_slice>;
+
+domain_model make_domain(const scenario& scene, std::shared_ptr<const tuning_method> method, domain_size size,
+                         tensor_places& places) {
+    domain_model out;
+    out.size = size;
+    out.tunables = whole_model(scene.model.vit, std::move(method), size.classes).tunables();
+    for (std::size_t i = 0; i < out.tunables.size(); ++i) {
+        const auto& tensor = out.tunables[i].tensor;
+        places[tensor.name] = {static_cast<std::uint32_t>(i), out.elements, 0, tensor.elements()};
+        out.elements += tensor.elements();
+        out.shared_elements += tensor.name.starts_with("head.") ? 0 : tensor.elements();
+    }
+    return out;
+}
+
+} // namespace
+
+deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_method> method,
+                           const std::vector<domain_size>& sizes, const std::vector<std::int64_t>& samples) {
     deployment out;
     out.scene = &scene;
     out.net = make_topology(scene);
     out.method = std::move(method);
-    out.classes = classes;
-    out.validation_samples = validation_samples;
-    out.tunables = whole_model(scene.model.vit, out.method, classes).tunables();
     out.contributors.resize(static_cast<std::size_t>(out.net.edges));
-
-    std::map<std::string, tunable_slice> place;
-    for (std::size_t i = 0; i < out.tunables.size(); ++i) {
-        const auto elements = out.tunables[i].tensor.elements();
-        place[out.tunables[i].tensor.name] = {static_cast<std::uint32_t>(i), out.tunable_elements, 0, elements};
-        out.tunable_elements += elements;
+    std::vector<tensor_places> places(static_cast<std::size_t>(out.net.edges));
+    for (std::size_t edge = 0; edge < places.size(); ++edge) {
+        out.domains.push_back(make_domain(scene, out.method, sizes.at(edge), places[edge]));
     }
 
     std::uint32_t stages = 0;
@@ -76,8 +91,9 @@ deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_m
         for (const auto& stage : group.chain) {
             cuts.push_back({stage.embedding, stage.first_block, stage.blocks, stage.head});
         }
-        auto specs = make_stages(scene.model.vit, out.method, classes, cuts);
-        auto& contributors = out.contributors[static_cast<std::size_t>(group.edge)];
+        const auto edge = static_cast<std::size_t>(group.edge);
+        auto specs = make_stages(scene.model.vit, out.method, sizes[edge].classes, cuts);
+        auto& contributors = out.contributors[edge];
         std::vector<stage_seat> chain;
         for (std::size_t position = 0; position < specs.size(); ++position) {
             stage_seat seat{group.chain[position].node,
@@ -90,7 +106,7 @@ deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_m
                             0};
             std::int64_t in_message = 0;
             for (const auto& tunable : seat.spec.tunables()) {
-                auto slice = place.at(tunable.tensor.name);
+                auto slice = places[edge].at(tunable.tensor.name);
                 slice.in_message = in_message;
                 in_message += slice.elements;
                 seat.slices.push_back(slice);

@@ -42,19 +42,31 @@ struct cluster_plan {
     std::int64_t fresh = 0; ///< `sense.mode = stream`: new samples a round after the first; else 0.
 };
 
+/// What an edge's data have.
+struct domain_size {
+    std::int64_t classes = 0, validation_samples = 0;
+};
+
+/// The model of one edge: the foundation model with tunables and a head of the edge's own, since domains differ in what
+/// they tell apart.
+struct domain_model {
+    domain_size size;
+    std::vector<tunable_spec> tunables; ///< Canonical order; the head comes last.
+    std::int64_t elements = 0;          ///< Of all tunables.
+    std::int64_t shared_elements = 0;   ///< Of those before the head, which edges have in common.
+};
+
 /// Who holds what and trains on how much: the scenario joined with topology and model, the same on every rank.
 struct deployment {
     const scenario* scene = nullptr;
     topology net;
     std::shared_ptr<const tuning_method> method;
-    std::int64_t classes = 0;
-    std::vector<tunable_spec> tunables; ///< Of the domain model, canonical order.
-    std::int64_t tunable_elements = 0;
+    std::vector<domain_model> domains;                  ///< By edge.
     std::vector<std::vector<stage_seat>> chains;        ///< By cluster, in chain order.
     std::vector<cluster_plan> plans;                    ///< By cluster.
     std::vector<std::vector<std::string>> contributors; ///< By edge: the node behind each contribution.
-    std::int64_t validation_samples = 0;                ///< Of each edge.
 
+    const domain_model& domain_of(std::uint32_t edge) const { return domains[edge]; }
     /// Clusters of an edge.
     std::int64_t clusters_of(std::uint32_t edge) const;
     /// Sum of the weights of an edge's average, when all of its clusters take part.
@@ -63,9 +75,9 @@ struct deployment {
     double learning_rate(int cluster, std::int64_t index) const;
 };
 
-/// \param samples training samples of each cluster's start point.
+/// \param sizes of each edge's data. \param samples training samples of each cluster's start point.
 /// \throws usage_error when a cut does not fit or a cluster has no samples.
-deployment make_deployment(const scenario&, std::shared_ptr<const tuning_method>, std::int64_t classes,
-                           const std::vector<std::int64_t>& samples, std::int64_t validation_samples);
+deployment make_deployment(const scenario&, std::shared_ptr<const tuning_method>, const std::vector<domain_size>& sizes,
+                           const std::vector<std::int64_t>& samples);
 
 } // namespace gaisnet

@@ -1,5 +1,6 @@
 #include "roles/edge.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 
@@ -88,14 +89,17 @@ task<> edge_role::play_round(pass& in, const round_plan& plan) {
     if (!average.shape.empty()) { // else nobody has ended in time, and the model stays as it is
         model = std::move(average);
         // One multiplication and one addition for every value of every cluster.
-        const auto merged = deploy->tunable_elements * deploy->clusters_of(edge);
+        const auto merged = deploy->domain_of(edge).elements * deploy->clusters_of(edge);
         compute_cost merge{event_kind::aggregate, 2.0 * static_cast<double>(merged), 0, 0};
         co_await in.charge(me, merge);
     }
     if (deploy->scene->train.charge_evaluation) {
         double flops = 0.0;
-        for (const auto& seat : deploy->chains.front()) {
-            flops += seat.spec.forward_flops(deploy->validation_samples);
+        const auto& net = deploy->net;
+        const auto own = std::find_if(net.clusters.begin(), net.clusters.end(),
+                                      [&](const cluster& one) { return one.edge == static_cast<int>(edge); });
+        for (const auto& seat : deploy->chains[static_cast<std::size_t>(own - net.clusters.begin())]) {
+            flops += seat.spec.forward_flops(deploy->domain_of(edge).size.validation_samples);
         }
         compute_cost check{event_kind::evaluate, flops, 0, 0};
         co_await in.charge(me, check);

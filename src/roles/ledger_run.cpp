@@ -39,8 +39,8 @@ std::vector<std::uint64_t> resident_bytes(const deployment& deploy) {
             bytes[seat.node] += tuning_bytes(deploy, seat.spec);
         }
     }
-    for (int edge = 0; edge < deploy.net.edges; ++edge) { // the domain model and the sums of its average
-        bytes[static_cast<std::size_t>(edge)] += static_cast<std::uint64_t>(deploy.tunable_elements) * (4 + 8);
+    for (std::uint32_t edge = 0; edge < deploy.domains.size(); ++edge) { // the domain model and the sums of its average
+        bytes[edge] += static_cast<std::uint64_t>(deploy.domain_of(edge).elements) * (4 + 8);
     }
     return bytes;
 }
@@ -176,7 +176,7 @@ struct ledger_run::edge_round {
 average_expectation ledger_run::expectation_of(std::uint32_t edge, const round_plan& plan) const {
     const auto& rule = deploy_.scene->round;
     average_expectation expected;
-    expected.elements = deploy_.tunable_elements;
+    expected.elements = deploy_.domain_of(edge).elements;
     expected.clusters_wanted = deploy_.net.clusters.size() + 1;
     if (rule.wait == wait_kind::fraction) {
         const auto wanted = rule.fraction * static_cast<double>(deploy_.clusters_of(edge));

@@ -14,7 +14,7 @@ struct stage_speed {
     double forward_flop_s = 0, backward_flop_s = 0, step_flop_s = 0;
 };
 
-/// Stages with the same text cost the same: "embedding, 2 blocks, head; gradient in; all tokens out".
+/// Stages with the same text cost the same: "embedding, 2 blocks, head of 5; gradient in; all tokens out".
 std::string shape_of(const stage_spec&);
 
 /// `compute = measured`: from now on the ledger takes these speeds, times device.*.factor, in place of device.*.rate.

@@ -15,7 +15,7 @@ std::string stage_name(const deployment& deploy, const stage_seat& seat) {
 } // namespace
 
 tensor_run::tensor_run(const deployment& deploy, transport& network, std::vector<int> rank_of,
-                       const executor_factory& make, const tensor_view& initial, hooks given)
+                       const executor_factory& make, const std::vector<tensor_view>& initial, hooks given)
     : deploy_(deploy)
     , network_(network)
     , rank_of_(std::move(rank_of))
@@ -27,8 +27,8 @@ tensor_run::tensor_run(const deployment& deploy, transport& network, std::vector
     }
     for (std::uint32_t edge = 0; edge < groups.size(); ++edge) {
         groups_.emplace_back(groups[edge].begin(), groups[edge].end());
-        models_.push_back(initial);
-        set_model(edge, initial);
+        models_.push_back(initial[edge]);
+        set_model(edge, initial[edge]);
         network_.prepare(groups_[edge]);
     }
     std::set<std::pair<int, int>> neighbours;
@@ -106,7 +106,7 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
             continue;
         }
         average_plan average{edge, groups_[edge], {}, deploy_.total_weight(edge), deploy_.contributors[edge], 0};
-        for (const auto& tunable : deploy_.tunables) {
+        for (const auto& tunable : deploy_.domain_of(edge).tunables) {
             average.tensor_elements.push_back(tunable.tensor.elements());
         }
         for (std::size_t c = 0; c < deploy_.chains.size(); ++c) {

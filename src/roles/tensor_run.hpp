@@ -33,9 +33,9 @@ class tensor_run {
 public:
     using hooks = tensor_run_hooks;
 
-    /// \param initial tunables of the domain model, float32 [elements]: the start of every edge.
+    /// \param initial tunables of each edge's model, float32 [elements].
     tensor_run(const deployment&, transport&, std::vector<int> rank_of, const executor_factory&,
-               const tensor_view& initial, hooks = {});
+               const std::vector<tensor_view>& initial, hooks = {});
 
     /// Plays a round. Every rank has to call it.
     void play(int round, const round_decisions&);

@@ -152,7 +152,10 @@ played play(const deployment& deploy, const std::vector<int>& rank_of, const std
     const int ranks = *std::max_element(rank_of.begin(), rank_of.end()) + 1;
     lab::rendezvous_world fabric(ranks, std::move(members));
     auto base = loopback_world(ranks);
-    const auto initial = initial_values(deploy.tunables, 1, {});
+    std::vector<tensor_view> initial;
+    for (const auto& domain : deploy.domains) {
+        initial.push_back(initial_values(domain.tunables, 1, {}));
+    }
     std::vector<player> players;
     for (int rank = 0; rank < ranks; ++rank) {
         auto network = std::make_unique<device_transport>(std::move(base[static_cast<std::size_t>(rank)]), nullptr,

@@ -100,7 +100,7 @@ TEST(hfsl, one_cluster_is_split_learning_and_that_is_training_the_whole_model) {
 
     const auto deployed = lab::deploy(scene);
     tuned_vit whole(lab::random_backbone(scene.model.vit), deployed.method, lab::classes);
-    const auto initial = initial_values(deployed.tunables, scene.seed, {});
+    const auto initial = initial_values(deployed.domain_of(0).tunables, scene.seed, {});
     whole.load(initial);
     const auto& plan = deployed.plans[0];
     lab::random_samples samples(scene.model.vit, 0, plan.batch);

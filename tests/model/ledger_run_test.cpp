@@ -41,7 +41,7 @@ TEST(ledger_run, serial_round_is_the_sum_of_its_parts) {
     const auto& last = chain[1].spec; // its backward ends the batch
     const double end =
         f.time(last.step_flops(scene.train.optimizer)) + f.hop(static_cast<double>(last.tunable_bytes()));
-    const double merge = f.time(2.0 * static_cast<double>(deploy.tunable_elements));
+    const double merge = f.time(2.0 * static_cast<double>(deploy.domain_of(0).elements));
     const double expected = 12 * scene.sense.time + 3 * batch + end + merge;
 
     ledger_run ledger(deploy);
@@ -106,7 +106,7 @@ TEST(ledger_run, gpipe_round_follows_the_flow_shop_recurrence) {
         const auto& last = chain[1].spec;
         const double expected = 32 * scene.sense.time + 2 * batch + f.time(last.step_flops(scene.train.optimizer)) +
                                 f.hop(static_cast<double>(last.tunable_bytes())) +
-                                f.time(2.0 * static_cast<double>(deploy.tunable_elements));
+                                f.time(2.0 * static_cast<double>(deploy.domain_of(0).elements));
         ledger_run ledger(deploy);
         EXPECT_NEAR(ledger.play(1).rounds[0].latency_s, expected, relative * expected) << micro_batches;
     }
@@ -257,7 +257,7 @@ TEST(ledger_run, delivered_modules_are_no_temporary_data_of_a_client) {
     auto scene = lab::small_scenario();
     scene.network.clients = {4};
     const std::int64_t many = 5000;
-    const auto deploy = make_deployment(scene, make_tuning_method(scene.tuning), many, {12, 12}, 20);
+    const auto deploy = make_deployment(scene, make_tuning_method(scene.tuning), {{many, 20}}, {12, 12});
     const auto& end_point = deploy.chains[0].back();
     const auto modules = end_point.spec.tunable_bytes();
     ASSERT_LT(end_point.spec.retained_bytes(4) + end_point.spec.workspace_bytes(4), modules);

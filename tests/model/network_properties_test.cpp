@@ -289,8 +289,8 @@ outcome result_of(arguments given) {
         }
     }
     const auto scene = read_scenario(parse_command_line(all, {}).values);
-    const auto deploy =
-        make_deployment(scene, make_tuning_method({scene.tuning.method, 3}), lab::classes, {12, 12}, 20);
+    const auto deploy = make_deployment(scene, make_tuning_method({.method = scene.tuning.method, .prompts = 3}),
+                                        {{lab::classes, 20}}, {12, 12});
     ledger_run ledger(deploy);
     outcome sum;
     for (int round = 1; round <= 2; ++round) {

@@ -243,7 +243,7 @@ TEST(repair, an_empty_battery_is_replaced_from_the_delivery_on) {
     EXPECT_EQ(row_of(second, deploy, "c1.1").outcome, lost);
     EXPECT_EQ(row_of(second, deploy, "c1.0").outcome, done);
     const auto down = static_cast<std::size_t>(link_class::cs_down);
-    EXPECT_EQ(second.rounds[0].bytes[down], 2 * static_cast<std::uint64_t>(deploy.tunable_elements) * 4)
+    EXPECT_EQ(second.rounds[0].bytes[down], 2 * static_cast<std::uint64_t>(deploy.domain_of(0).elements) * 4)
         << "every module is delivered once";
     expect_sums_agree(first);
     expect_sums_agree(second);

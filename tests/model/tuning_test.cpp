@@ -47,9 +47,9 @@ TEST(tuning, parameters_and_what_is_delivered_and_uploaded) {
         scene.tuning = tuning;
         const auto deploy = lab::deploy(scene);
         const auto head = lab::classes * (scene.model.vit.dim + 1);
-        EXPECT_EQ(deploy.tunable_elements, closed_form(tuning, scene.model.vit) + head);
+        EXPECT_EQ(deploy.domain_of(0).elements, closed_form(tuning, scene.model.vit) + head);
         const auto played = ledger_run(deploy).play(1);
-        const auto bytes = static_cast<std::uint64_t>(2 * 4 * deploy.tunable_elements); // two clusters, float32
+        const auto bytes = static_cast<std::uint64_t>(2 * 4 * deploy.domain_of(0).elements); // two clusters, float32
         EXPECT_EQ(played.rounds[0].bytes[static_cast<std::size_t>(link_class::cs_down)], bytes);
         EXPECT_EQ(played.rounds[0].bytes[static_cast<std::size_t>(link_class::cs_up)], bytes);
         lab::expect_sums_agree(played);

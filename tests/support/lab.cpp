@@ -123,7 +123,8 @@ tensor_view random_samples::labels(const micro_batch& micro) {
 deployment deploy(const scenario& scene, std::vector<std::int64_t> samples) {
     samples.resize(static_cast<std::size_t>(scene.network.edges * scene.network.clusters),
                    samples.empty() ? 12 : samples.back());
-    return make_deployment(scene, make_tuning_method(scene.tuning), classes, samples, 20);
+    const std::vector<domain_size> sizes(static_cast<std::size_t>(scene.network.edges), {classes, 20});
+    return make_deployment(scene, make_tuning_method(scene.tuning), sizes, samples);
 }
 
 namespace {
@@ -185,7 +186,10 @@ void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const
     const auto& scene = *deploy.scene;
     recording_transport network(inner, shared.messages, shared.guard);
     const auto rank_of = place_nodes(deploy.net, scene.placement, network.ranks());
-    const auto initial = initial_values(deploy.tunables, scene.seed, weights_of(backbone));
+    std::vector<tensor_view> initial;
+    for (const auto& domain : deploy.domains) {
+        initial.push_back(initial_values(domain.tunables, scene.seed, weights_of(backbone)));
+    }
     pacer clock(scene.time_scale, /*may_spin=*/false);
     tensor_run run(deploy, network, rank_of,
                    [&](const stage_seat& seat) {
