@@ -18,7 +18,8 @@ except ImportError as missing:
 
 LINK_CLASSES = ("cs_up", "cs_down", "d2d", "backhaul")
 PREFIXES = {-3: "n", -2: "u", -1: "m", 0: "", 1: "k", 2: "M", 3: "G", 4: "T", 5: "P", 6: "E"}
-LATENCY_PARTS = ("delivery_s", "sensing_s", "compute_s", "d2d_s", "cs_smashed_s", "upload_s", "edge_s", "wait_s")
+LATENCY_PARTS = ("delivery_s", "sensing_s", "compute_s", "d2d_s", "cs_smashed_s", "upload_s", "edge_s", "wait_s",
+                 "cloud_s")
 ENERGY_PARTS = ("sense_j", "compute_j", "transmit_j", "receive_j", "idle_j", "sleep_j", "total_j")
 
 

@@ -386,8 +386,8 @@ private:
                                   now.bytes - before.bytes});
             before = now;
         }
-        recorder_->write_round(
-            {record.forecast.rounds, record.forecast.nodes, record.forecast.events, transports, late});
+        recorder_->write_round({record.forecast.rounds, record.forecast.nodes, record.forecast.events, transports, late,
+                                federations_of(record.forecast)});
         record.forecast.events.clear();
         record.forecast.events.shrink_to_fit();
     }

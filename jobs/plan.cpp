@@ -102,7 +102,7 @@ exit_code plan(const command_line& given, session& here) {
             row.accuracy = row.loss = row.train_accuracy = row.train_loss = std::numeric_limits<double>::quiet_NaN();
         }
         if (file) {
-            file->write_round({played.rounds, played.nodes, played.events, {}});
+            file->write_round({played.rounds, played.nodes, played.events, {}, {}, federations_of(played)});
         }
         sums.add(played);
     }

@@ -50,10 +50,10 @@ public:
         for (const auto& model : path_loss_models()) {
             models += ", " + model.name;
         }
-        choice(
-            (prefix + "share").c_str(), "private", shares,
-            "how its links under one edge share their medium: not at all; in equal parts of time; max-min fair; with "
-            "equal chances to send, as 802.11; or all at once, as interference (reuse)");
+        choice((prefix + "share").c_str(), "private", shares,
+               "how its links under one edge (backhaul: all) share their medium: not at all; in equal parts of time; "
+               "max-min "
+               "fair; with equal chances to send, as 802.11; or all at once, as interference (reuse)");
         drawn(prefix + "capacity", dimension::rate, "",
               "of the medium of an edge, for share = maxmin; not set: that of its fastest link", false);
         text((prefix + "path_loss").c_str(), "none", "path loss model; the rate then follows from Shannon's formula",
@@ -128,6 +128,7 @@ std::vector<key_info> make_keys() {
              "a cluster that loses a client: skip the round, or let a neighbour take its blocks over");
     t.text("split.blocks", "even", "blocks of each stage in chain order: even, one list, or lists separated by ;",
            "even, or 0,6,6,0");
+    t.integer("cloud.period", "0", "rounds between averages of the edges' modules at the cloud; 0: no cloud");
     t.text("cluster.edge_stage", "none", "the edge holds a stage at this place of every chain (1 is the start point)",
            "none, or 2 and larger");
 
@@ -199,7 +200,8 @@ std::vector<key_info> make_keys() {
     t.radio("cs_down", "private|equal|maxmin|airtime", "9 dB");
     t.link("d2d", "50 Mbit/s", "2 ms", "5 MHz", "client to client", true);
     t.radio("d2d", "private|equal|maxmin|airtime|reuse", "9 dB");
-    t.link("backhaul", "1 Gbit/s", "10 ms", "100 MHz", "edge to cloud", true);
+    t.link("backhaul", "1 Gbit/s", "10 ms", "100 MHz", "edge to cloud and back", true);
+    t.radio("backhaul", "private|equal|maxmin|airtime", "5 dB");
     t.choice("cs.access", "cellular", "cellular|cell_free",
              "each edge has a cell; or its access points, spread over the area, serve a client together");
     t.integer("cs.access_points", "4", "access points of an edge (cell_free)");
@@ -258,9 +260,7 @@ struct future_item {
 };
 
 constexpr future_item future[] = {
-    {"split.blocks", "auto"}, {"cluster.edge_stage", "auto"},
-    {"cloud.period", ""},     {"scheme", ""},
-    {"delivery", ""},         {"cache", ""},
+    {"split.blocks", "auto"}, {"cluster.edge_stage", "auto"}, {"scheme", ""}, {"delivery", ""}, {"cache", ""},
 };
 
 } // namespace
@@ -286,9 +286,6 @@ std::string not_built(const std::string& key, const std::string& value) {
         if (key == item.key && (its_value.empty() || value == its_value || value.starts_with(its_value + "("))) {
             return its_value.empty() ? key + " is not built yet" : key + " = " + value + " is not built yet";
         }
-    }
-    if (key.starts_with("link.backhaul.") && !find_key(key)) {
-        return key + " is not built yet";
     }
     return {};
 }

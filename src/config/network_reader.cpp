@@ -157,10 +157,6 @@ link_settings read_link(const value_reader& in, const std::string& kind) {
     link_settings out;
     out.latency = in.drawn(key + ".latency", false);
     out.bandwidth = in.drawn(key + ".bandwidth", true);
-    if (!find_key(key + ".share")) {
-        out.rate = in.drawn(key + ".rate", true);
-        return out;
-    }
     out.radio = read_radio(in, key);
     if (const auto path = in.path(key + ".trace"); path.empty()) {
         if (!out.radio) {
@@ -241,6 +237,7 @@ void read_rounds(const value_reader& in, scenario& out) {
             in.reject(key, accepted);
         }
     }
+    out.cloud.period = in.count("cloud.period", 0);
     out.dropout.probability = in.real("dropout.probability", 0.0, 1.0);
     out.dropout.policy = in.choice<dropout_policy>(
         "dropout.policy", {{"skip", dropout_policy::skip}, {"repair", dropout_policy::repair}});

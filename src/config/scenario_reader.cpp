@@ -345,6 +345,10 @@ void read_run(const value_reader& in, scenario& out) {
         }
     }
     out.clock = in.choice<clock_kind>("clock", {{"virtual", clock_kind::virtual_time}, {"real", clock_kind::real}});
+    if (out.clock == clock_kind::real && out.cloud.period > 0) {
+        in.reject("cloud.period",
+                  "the real clock of a run with a cloud is not built yet: 0, or clock = virtual, is accepted");
+    }
     if (out.clock == clock_kind::real && !in.is_changed("runtime.active_clusters")) {
         out.runtime.active_clusters = out.network.edges * out.network.clusters; // they really train side by side
     }

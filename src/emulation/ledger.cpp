@@ -275,12 +275,13 @@ void ledger::cut() {
     queue_.clear();
 }
 
-void ledger::close_round(std::span<const std::uint32_t> members, double end_s) {
+void ledger::close_round(std::span<const std::uint32_t> members, double start_s, double end_s) {
     for (const auto member : members) {
         auto& node = nodes_[member];
-        const double off = std::clamp(node.off_at, round_start_s_, end_s);
-        const double awake_until = node.device.sleep_power_w ? std::min(node.active_until, off) : off;
-        node.account.idle_j = (awake_until - round_start_s_) * node.device.idle_power_w;
+        const double off = std::clamp(node.off_at, start_s, end_s);
+        const double awake_until =
+            node.device.sleep_power_w ? std::min(std::max(node.active_until, start_s), off) : off;
+        node.account.idle_j = (awake_until - start_s) * node.device.idle_power_w;
         node.account.sleep_j = (off - awake_until) * node.device.sleep_power_w.value_or(0.0);
     }
 }

@@ -83,8 +83,8 @@ public:
     /// J that an event took from a node: its device or its radio.
     double drawn_by(const ledger_event&, std::uint32_t node) const;
 
-    /// Closes the round for `members`: idle energy up to `end_s`, less sleep.
-    void close_round(std::span<const std::uint32_t> members, double end_s);
+    /// Closes the round for `members`: idle energy from `start_s` to `end_s`, less sleep.
+    void close_round(std::span<const std::uint32_t> members, double start_s, double end_s);
 
     /// Names of links that are sending, for messages: at most `most`, and how many more.
     std::string sending_links(std::size_t most = 3) const;

@@ -88,6 +88,7 @@ struct recorder::state {
     typed_table<stage_description> stages;
     typed_table<samples_description> samples;
     typed_table<round_row> rounds;
+    typed_table<federation_row> federations;
     typed_table<node_record> clients, energy, memory, traffic;
     typed_table<communication_row> communication;
     typed_table<transport_row> transport;
@@ -101,9 +102,9 @@ struct recorder::state {
 
     /// Tables whose rows a checkpoint counts. Ranks are not among them: a resumed run has its own.
     std::vector<hdf5_table*> counted_tables() {
-        return {&nodes.table(),     &links.table(),  &rounds.table(),  &clients.table(),
-                &energy.table(),    &memory.table(), &traffic.table(), &communication.table(),
-                &transport.table(), &events.table(), &fidelity.table()};
+        return {&nodes.table(),     &links.table(),  &rounds.table(),   &clients.table(),
+                &energy.table(),    &memory.table(), &traffic.table(),  &communication.table(),
+                &transport.table(), &events.table(), &fidelity.table(), &federations.table()};
     }
     std::vector<hdf5_table*> tables() {
         auto all = counted_tables();
@@ -135,6 +136,7 @@ private:
         , stages(make(table_of, "/topology/stages", table_text::stages, topology_stage_columns()))
         , samples(make(table_of, "/topology/samples", table_text::samples, topology_samples_columns(width)))
         , rounds(make(table_of, "/rounds", table_text::rounds, round_columns()))
+        , federations(make(table_of, "/federations", table_text::federations, federation_columns()))
         , clients(make(table_of, "/clients", table_text::clients, client_columns(width)))
         , energy(make(table_of, "/energy", table_text::energy, energy_columns(width)))
         , memory(make(table_of, "/memory", table_text::memory, memory_columns(width)))
@@ -294,12 +296,12 @@ void recorder::write_round(const round_data& data) {
         records.push_back({&row, to.names.at(row.node), to.roles.at(row.node)});
     }
     const auto kept_events = to.options.events ? data.events : std::span<const event_row>{};
-    to.file.reserve(metadata_room + to.rounds.table().growth(data.rounds.size()) +
-                    to.clients.table().growth(records.size()) + to.energy.table().growth(records.size()) +
-                    to.memory.table().growth(records.size()) + to.traffic.table().growth(records.size()) +
-                    to.communication.table().growth(communication.size()) +
-                    to.transport.table().growth(data.transports.size()) + to.events.table().growth(kept_events.size()) +
-                    to.fidelity.table().growth(data.fidelity.size()));
+    to.file.reserve(
+        metadata_room + to.rounds.table().growth(data.rounds.size()) + to.clients.table().growth(records.size()) +
+        to.energy.table().growth(records.size()) + to.memory.table().growth(records.size()) +
+        to.traffic.table().growth(records.size()) + to.communication.table().growth(communication.size()) +
+        to.transport.table().growth(data.transports.size()) + to.events.table().growth(kept_events.size()) +
+        to.fidelity.table().growth(data.fidelity.size()) + to.federations.table().growth(data.federations.size()));
     to.events.append(kept_events);
     to.clients.append(records);
     to.energy.append(records);
@@ -308,6 +310,7 @@ void recorder::write_round(const round_data& data) {
     to.communication.append(communication);
     to.transport.append(data.transports);
     to.fidelity.append(data.fidelity);
+    to.federations.append(data.federations);
     to.rounds.append(data.rounds);
     to.file.flush();
 }

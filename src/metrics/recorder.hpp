@@ -45,6 +45,7 @@ struct round_data {
         events; ///< All of the round's, also when they are not kept: traffic is summed from them.
     std::span<const transport_row> transports;
     std::span<const fidelity_row> fidelity{};
+    std::span<const federation_row> federations{};
 };
 
 /// Writes the results file of a run, on rank 0. Every round is flushed and can be read by other processes while the run

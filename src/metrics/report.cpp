@@ -21,6 +21,7 @@ latency_parts& operator+=(latency_parts& sum, const round_row& row) {
     sum.upload_s += row.upload_s;
     sum.edge_s += row.edge_s;
     sum.wait_s += row.wait_s;
+    sum.cloud_s += row.cloud_s;
     return sum;
 }
 
@@ -105,6 +106,9 @@ void latency_section(output out, const run_summary& summary) {
     for (const auto& [label, seconds] : entries) {
         line(out, std::string("  ") + label, quantity(seconds, "s"), share(seconds, parts.total_s));
     }
+    if (parts.cloud_s > 0.0) {
+        line(out, "  cloud and other edges", quantity(parts.cloud_s, "s"), share(parts.cloud_s, parts.total_s));
+    }
 }
 
 void energy_section(output out, const run_summary& summary) {
@@ -128,7 +132,9 @@ void energy_section(output out, const run_summary& summary) {
                 note += fmt::format("{}{} {}", note.empty() ? "" : ", ", cause, quantity(joules, "J"));
             }
         }
-        line(out, fmt::format("  {}s", name_of(static_cast<node_role>(role))), quantity(parts.total_j(), "J"), note);
+        const auto who = static_cast<node_role>(role);
+        line(out, fmt::format("  {}{}", name_of(who), who == node_role::cloud ? "" : "s"),
+             quantity(parts.total_j(), "J"), note);
     }
 }
 

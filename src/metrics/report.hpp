@@ -26,6 +26,7 @@ struct latency_parts {
     double total_s = 0;
     double delivery_s = 0, sensing_s = 0, compute_s = 0, d2d_s = 0, cs_smashed_s = 0, upload_s = 0, edge_s = 0;
     double wait_s = 0;
+    double cloud_s = 0;
 };
 
 /// The largest peaks among the nodes of one role, and which nodes had them.

@@ -29,6 +29,7 @@ struct round_row {
     /// Parts of latency_s along the critical path; they add up to it.
     double delivery_s = 0, sensing_s = 0, compute_s = 0, d2d_s = 0, cs_smashed_s = 0, upload_s = 0, edge_s = 0;
     double wait_s = 0;
+    double cloud_s = 0; ///< After the round: federation with the cloud, and waiting for other edges.
     std::uint32_t clusters_done = 0, clusters_cut = 0, clusters_lost = 0;
     std::uint32_t clusters_repaired = 0; ///< Of those that are done.
     double end_s = 0;                    ///< Virtual time at which the round ended.
@@ -38,6 +39,16 @@ struct round_row {
     std::array<std::uint64_t, link_classes> bytes{}; ///< By link class, index = link_class.
     std::array<double, link_classes> airtime_hz_s{};
     double wall_s = 0; ///< Wall time that the emulation took.
+};
+
+/// One average of all edges at the cloud.
+struct federation_row {
+    std::uint32_t round = 0;
+    double start_s = 0;  ///< When the first edge was ready.
+    double end_s = 0;    ///< When the last one had the average.
+    double waited_s = 0; ///< Between the first and the last upload's arrival at the cloud.
+    double flops = 0;
+    double energy_j = 0; ///< Of the cloud, since the federation before; that of edges and clients is in their rounds.
 };
 
 /// One node's round (tables /clients and /energy and /memory are made of these).

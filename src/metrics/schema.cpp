@@ -59,6 +59,7 @@ const char* communication = "Traffic of the emulated network: by link class and 
                             "what really moved between processes (transport).";
 const char* nodes = "One row per node, in the order of its index.";
 const char* links = "One row per directed link between two nodes.";
+const char* federations = "One row per average of all edges' shared modules at the cloud (cloud.period).";
 const char* samples = "One row per start point and class: what it trains on, and how well it senses.";
 const char* ranks = "One row per MPI rank: where it ran. Of a resumed run, the last part's.";
 const char* stages =
@@ -236,6 +237,8 @@ std::vector<column<round_row>> round_columns() {
         number("upload_s", "s", "Part of latency_s: upload of tunable modules to the edge", &row::upload_s),
         number("edge_s", "s", "Part of latency_s: computation on the edge, aggregation included", &row::edge_s),
         number("wait_s", "s", "Part of latency_s: waiting for the deadline of round.wait", &row::wait_s),
+        number("cloud_s", "s", "Part of latency_s: average of all edges at the cloud, waiting for other edges included",
+               &row::cloud_s),
         number("clusters_done", "1", "Clusters that ended in time and are in the average", &row::clusters_done),
         number("clusters_cut", "1", "Clusters that had not ended when the round was closed", &row::clusters_cut),
         number("clusters_lost", "1", "Clusters that lost a client and with it their round", &row::clusters_lost),
@@ -269,6 +272,22 @@ auto of_node(const char* name, const char* unit, const char* text, auto member) 
 }
 
 } // namespace
+
+std::vector<column<federation_row>> federation_columns() {
+    using row = federation_row;
+    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
+        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
+    };
+    return {
+        number("round", "1", "Round after which it was, counted from 1", &row::round),
+        number("start_s", "s", "Emulated time at which the first edge was ready", &row::start_s),
+        number("end_s", "s", "Emulated time at which the last edge had the average", &row::end_s),
+        number("waited_s", "s", "Time between the first and the last upload's arrival", &row::waited_s),
+        number("flops", "FLOP", "Computed by the cloud", &row::flops),
+        number("energy_j", "J", "Energy of the cloud since the federation before; that of others is in /rounds",
+               &row::energy_j),
+    };
+}
 
 std::vector<column<node_record>> client_columns(std::size_t name_bytes) {
     return with_node(

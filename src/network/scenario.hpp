@@ -171,6 +171,9 @@ struct scenario {
         dropout_policy policy = dropout_policy::skip;
     } dropout;
     struct {
+        int period = 0; ///< Rounds between averages over edges at the cloud; 0: there is no cloud.
+    } cloud;
+    struct {
         vit_config vit;
         std::string weights; ///< safetensors file; "random" draws them from the seed.
         std::string cache;   ///< Directory of converted weights; empty: the user's cache directory.

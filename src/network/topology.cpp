@@ -81,9 +81,18 @@ public:
                 add_cluster(edge, index);
             }
         }
+        if (scene_.cloud.period > 0) {
+            out_.cloud = static_cast<std::uint32_t>(out_.nodes.size());
+            add_node({"cloud", node_role::cloud, -1, -1, -1, {}}, scene_.device.cloud);
+        }
         place_nodes();
         for (const auto& group : out_.clusters) {
             add_links(group);
+        }
+        for (std::uint32_t edge = 0; out_.cloud && edge < static_cast<std::uint32_t>(out_.edges); ++edge) {
+            const double band = draw_bandwidth(scene_.link.backhaul, out_.nodes[edge].name);
+            add_link(edge, *out_.cloud, link_class::backhaul, -1, band);
+            add_link(*out_.cloud, edge, link_class::backhaul, -1, band);
         }
         fill_media();
         check_given_names();
@@ -178,6 +187,12 @@ private:
         return {place.value_or(draw_in_disc(own, middle, around)), middle, around};
     }
 
+    /// Where network.file puts a node, else `otherwise`.
+    position place_of(const std::string& name, position otherwise) const {
+        const auto given = nodes_given_.find(name);
+        return given != nodes_given_.end() && given->second->place ? *given->second->place : otherwise;
+    }
+
     std::vector<trajectory> antennas_of(const node& member) const {
         const auto& mobility = scene_.mobility;
         if (mobility.paths) {
@@ -192,6 +207,9 @@ private:
                                      scene_.seed, member.name)
                         : trajectory(where.start)};
         }
+        if (member.role == node_role::cloud) {
+            return {trajectory(place_of(member.name, {}))};
+        }
         const auto centre = centre_of(member.edge);
         if (scene_.link.access == access_kind::cell_free) {
             std::vector<trajectory> points;
@@ -201,8 +219,7 @@ private:
             }
             return points;
         }
-        const auto given = nodes_given_.find(member.name);
-        return {trajectory(given != nodes_given_.end() ? given->second->place.value_or(centre) : centre)};
+        return {trajectory(place_of(member.name, centre))};
     }
 
     void place_nodes() {
@@ -263,7 +280,11 @@ private:
         return settings.bandwidth.draw(stream);
     }
 
-    /// The medium of a class under an edge; none when its links share nothing.
+    std::string owner_of(int edge) const {
+        return edge < 0 ? "cloud" : out_.nodes[static_cast<std::size_t>(edge)].name;
+    }
+
+    /// The medium of a class under an edge (-1: of all edges); none when its links share nothing.
     std::optional<std::size_t> medium_of(link_class kind, int edge) {
         const auto& settings = settings_of(scene_, kind);
         if (settings.share == share_kind::exclusive) {
@@ -271,8 +292,7 @@ private:
         }
         const auto [known, fresh] = media_.try_emplace({kind, edge}, out_.media.size());
         if (fresh) {
-            const auto& owner = out_.nodes[static_cast<std::size_t>(edge)].name;
-            out_.media.push_back({kind, settings.share, edge, draw_bandwidth(settings, owner), 0.0});
+            out_.media.push_back({kind, settings.share, edge, draw_bandwidth(settings, owner_of(edge)), 0.0});
         }
         return known->second;
     }
@@ -374,8 +394,7 @@ private:
             auto& shared = out_.media[i];
             const auto& settings = settings_of(scene_, shared.kind);
             if (settings.capacity) {
-                random_stream stream(scene_.seed, "link.capacity",
-                                     out_.nodes[static_cast<std::size_t>(shared.edge)].name);
+                random_stream stream(scene_.seed, "link.capacity", owner_of(shared.edge));
                 shared.capacity_bit_s = settings.capacity->draw(stream);
                 continue;
             }
@@ -437,13 +456,15 @@ private:
         const auto& from = out_.nodes[worst->parameters.from];
         const auto& to = out_.nodes[worst->parameters.to];
         const std::string kind = name_of(worst->parameters.kind);
-        const auto group = static_cast<std::size_t>(std::max(from.cluster, to.cluster));
-        throw usage_error("cluster " + out_.clusters[group].name + " cannot be formed: " + kind + " " + from.name +
-                          " -> " + to.name + " at " + quantity(worst->distance_m, "m") + " carries " +
-                          quantity(worst->rate_bit_s, "bit/s") + ", less than link." + kind + ".min_rate = " +
-                          quantity(settings_of(scene_, worst->parameters.kind).radio->min_rate, "bit/s") +
-                          (count > 1 ? ", and so do " + std::to_string(count - 1) + " more links" : "") +
-                          ": nodes closer together, more power or bandwidth, or a lower min_rate is accepted");
+        const int group = std::max(from.cluster, to.cluster);
+        throw usage_error(
+            (group < 0 ? "the cloud cannot be reached: "
+                       : "cluster " + out_.clusters[static_cast<std::size_t>(group)].name + " cannot be formed: ") +
+            kind + " " + from.name + " -> " + to.name + " at " + quantity(worst->distance_m, "m") + " carries " +
+            quantity(worst->rate_bit_s, "bit/s") + ", less than link." + kind +
+            ".min_rate = " + quantity(settings_of(scene_, worst->parameters.kind).radio->min_rate, "bit/s") +
+            (count > 1 ? ", and so do " + std::to_string(count - 1) + " more links" : "") +
+            ": nodes closer together, more power or bandwidth, or a lower min_rate is accepted");
     }
 
     const scenario& scene_;

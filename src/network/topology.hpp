@@ -15,12 +15,12 @@
 
 namespace gaisnet {
 
-/// Who takes part: an edge or a client.
+/// Who takes part.
 struct node {
     std::string name; ///< "edge0"; "c2.1": client 1 of cluster 2; "e1.c2.1" when there are several edges. 0-based.
     node_role role{};
-    int edge = -1;    ///< Index of its edge.
-    int cluster = -1; ///< Global index of its cluster; -1 for edges.
+    int edge = -1;    ///< Index of its edge; -1 for the cloud.
+    int cluster = -1; ///< Global index of its cluster; -1 for edges and the cloud.
     int member = -1;  ///< Place among the clients of its cluster.
     device_model device;
 };
@@ -60,7 +60,7 @@ struct network_link {
 struct network_medium {
     link_class kind{};
     share_kind share{};
-    int edge = 0;
+    int edge = 0; ///< -1: of all edges (backhaul).
     double bandwidth_hz = 0;
     double capacity_bit_s = 0; ///< maxmin
 };
@@ -68,12 +68,13 @@ struct network_medium {
 /// Nodes, clusters and links of a scenario, every value drawn. A pure function of the scenario: each value depends only
 /// on the seed, its purpose and the name of its node or link.
 struct topology {
-    std::vector<node> nodes; ///< Edges first, then the clients, cluster by cluster in chain order.
+    std::vector<node> nodes; ///< Edges first, then the clients, cluster by cluster in chain order, then the cloud.
     std::vector<cluster> clusters;
     std::vector<network_link> links;
     std::vector<network_medium> media;
     std::shared_ptr<const radio_map> radio; ///< Also the positions.
     int edges = 1;
+    std::optional<std::uint32_t> cloud; ///< Its node, if there is one.
 
     /// The link between two nodes; null when there is none.
     const network_link* link_between(std::uint32_t from, std::uint32_t to) const;

@@ -56,12 +56,23 @@ double latency_of_all(const forecast& found) {
     return all;
 }
 
+/// Sum of the rounds of each edge; -1, the cloud's: of the slowest edge.
+std::map<int, double> latency_by_edge(const forecast& found) {
+    std::map<int, double> all;
+    for (const auto& row : found.rounds) {
+        all[static_cast<int>(row.edge)] += row.latency_s;
+    }
+    double slowest = 0.0;
+    for (const auto& [edge, seconds] : all) {
+        slowest = std::max(slowest, seconds);
+    }
+    all[-1] = slowest;
+    return all;
+}
+
 /// Seconds as a part of the rounds of the edge that a node belongs to.
 double part_of_round(const deployment& deploy, const forecast& found, std::uint32_t node, double seconds) {
-    double all = 0.0;
-    for (const auto& row : found.rounds) {
-        all += static_cast<int>(row.edge) == deploy.net.nodes[node].edge ? row.latency_s : 0.0;
-    }
+    const double all = latency_by_edge(found)[deploy.net.nodes[node].edge];
     return all > 0.0 ? seconds / all : 0.0;
 }
 
@@ -211,10 +222,7 @@ std::vector<sensitivity> halve_each(const deployment& deploy, int rounds) {
 std::string resource_tables(const deployment& deploy, const forecast& found, std::size_t most) {
     std::string text;
     const auto out = std::back_inserter(text);
-    std::map<int, double> latency; // by edge
-    for (const auto& row : found.rounds) {
-        latency[static_cast<int>(row.edge)] += row.latency_s;
-    }
+    auto latency = latency_by_edge(found);
     const auto share = [&](std::uint32_t node, double seconds) {
         const double all = latency[deploy.net.nodes[node].edge];
         return all > 0.0 ? fmt::format("{:.1f} %", 100.0 * seconds / all) : "-";

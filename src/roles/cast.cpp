@@ -25,7 +25,9 @@ cast::cast(const deployment& deploy, const executor_factory& make, const std::fu
         }
         const auto& member = deploy.net.nodes[node];
         const actor me{node, member.cluster, -1, 0};
-        if (member.role == node_role::edge) {
+        if (member.role == node_role::cloud) {
+            cloud_ = cloud_role{&deploy, me};
+        } else if (member.role == node_role::edge) {
             edges_.push_back(
                 {&deploy, me, std::move(stages[node]), {}, tensor_view::shape_only({deploy.domain_of(node).elements})});
         } else {
@@ -41,7 +43,7 @@ void cast::play(pass& in, const round_plan& plan, int edge) {
         if (!wanted(static_cast<int>(node))) {
             continue;
         }
-        in.spawn(node, one.play_round(in, plan));
+        in.spawn(node, edge < 0 ? one.play(in, plan) : one.play_round(in, plan));
         for (auto& stage : one.stages) {
             if (plan.fate_of(stage.seat->cluster).plays) {
                 in.spawn(node, one.train(in, stage, plan));
@@ -56,6 +58,9 @@ void cast::play(pass& in, const round_plan& plan, int edge) {
                 in.spawn(node, one.repair(in, static_cast<int>(c), plan));
             }
         }
+    }
+    if (cloud_ && edge < 0 && plan.federates) {
+        in.spawn(cloud_->me.node, cloud_->federate(in));
     }
     for (auto& client : clients_) {
         const auto& who = deploy_.net.nodes[client.me.node];
@@ -80,6 +85,9 @@ void cast::begin_round(const round_plan& plan) {
     };
     forget_all(edges_);
     forget_all(clients_);
+    if (cloud_) {
+        forget(*cloud_);
+    }
     taken_.clear();
     owned_by_heirs_.clear();
     heirs_.clear();

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "roles/client.hpp"
+#include "roles/cloud.hpp"
 #include "roles/edge.hpp"
 
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace gaisnet {
@@ -23,6 +25,7 @@ public:
 
     std::vector<edge_role>& edges() { return edges_; }
     std::vector<client_role>& clients() { return clients_; }
+    std::optional<cloud_role>& cloud() { return cloud_; }
 
     /// Every stage of this cast, by cluster and position.
     struct seated_executor {
@@ -33,7 +36,8 @@ public:
 
     /// Forgets what the strands waited for in the round before, and seats those who take stages over in this one.
     void begin_round(const round_plan&);
-    /// Spawns all that this cast does in a round, edges first. \param edge it and its clients only; -1: all.
+    /// Spawns all that this cast does in a round, edges first. \param edge it and its clients only, without what
+    /// follows the round; -1: all.
     void play(pass& in, const round_plan&, int edge = -1);
     /// Stages taken over in this round; their executors are new.
     const std::vector<seated_executor>& taken() const { return taken_; }
@@ -48,6 +52,7 @@ private:
     std::vector<seated_executor> taken_;
     std::vector<edge_role> edges_;
     std::vector<client_role> clients_;
+    std::optional<cloud_role> cloud_;
 };
 
 } // namespace gaisnet

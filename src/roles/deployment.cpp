@@ -65,7 +65,11 @@ domain_model make_domain(const scenario& scene, std::shared_ptr<const tuning_met
         const auto& tensor = out.tunables[i].tensor;
         places[tensor.name] = {static_cast<std::uint32_t>(i), out.elements, 0, tensor.elements()};
         out.elements += tensor.elements();
-        out.shared_elements += tensor.name.starts_with("head.") ? 0 : tensor.elements();
+        if (!tensor.name.starts_with("head.")) {
+            out.shared.push_back(places[tensor.name]);
+            out.shared.back().in_message = out.shared_elements;
+            out.shared_elements += tensor.elements();
+        }
     }
     return out;
 }

@@ -54,6 +54,7 @@ struct domain_model {
     std::vector<tunable_spec> tunables; ///< Canonical order; the head comes last.
     std::int64_t elements = 0;          ///< Of all tunables.
     std::int64_t shared_elements = 0;   ///< Of those before the head, which edges have in common.
+    std::vector<tunable_slice> shared;  ///< Where these lie; the same in every domain and at the cloud.
 };
 
 /// Who holds what and trains on how much: the scenario joined with topology and model, the same on every rank.

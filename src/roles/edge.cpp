@@ -82,6 +82,34 @@ task<> edge_role::repair(pass& in, int cluster, const round_plan& plan) const {
     }
 }
 
+tensor_view with_shared(const tensor_view& model, const tensor_view& shared) {
+    if (!model.data) {
+        return model;
+    }
+    auto out = tensor_view::allocate(model.shape);
+    std::memcpy(out.data, model.data, model.bytes());
+    std::memcpy(out.data, shared.data, shared.bytes());
+    return out;
+}
+
+task<> edge_role::federate(pass& in) {
+    const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
+    const auto& domain = deploy->domain_of(edge);
+    auto mine = model;
+    mine.shape = {domain.shared_elements};
+    in.contribute(me, {*deploy->net.cloud, edge, &domain.shared, std::move(mine), deploy->total_weight(edge),
+                       static_cast<int>(edge)});
+    const auto shared = co_await in.recv(me, *deploy->net.cloud, message_kind::modules);
+    model = with_shared(model, shared);
+}
+
+task<> edge_role::play(pass& in, const round_plan& plan) {
+    co_await play_round(in, plan);
+    if (plan.federates) {
+        co_await federate(in);
+    }
+}
+
 task<> edge_role::play_round(pass& in, const round_plan& plan) {
     deliver(in, plan);
     const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);

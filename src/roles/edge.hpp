@@ -16,6 +16,10 @@ struct edge_role {
     /// One round: deliver, average, evaluate (the result of the evaluation is made elsewhere). Its stages play beside
     /// it, so that it can close a round that they have not ended.
     task<> play_round(pass& in, const round_plan&);
+    /// After a round that federates: gives its shared modules to the cloud and takes their average over.
+    task<> federate(pass& in);
+    /// The round, and what follows it.
+    task<> play(pass& in, const round_plan&);
     /// A stage of one of its chains, in a round.
     task<> train(pass& in, stage_role& stage, const round_plan&);
     /// Sends the modules of lost clients of a cluster, as they were after the last average, to who takes them over.
@@ -27,5 +31,8 @@ private:
     /// What a node's stages need of the model, concatenated in the order of its stages.
     tensor_view modules_for(const std::vector<const stage_seat*>& seats) const;
 };
+
+/// A model with other shared modules: `shared`, float32 [the first elements of the model].
+tensor_view with_shared(const tensor_view& model, const tensor_view& shared);
 
 } // namespace gaisnet

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -26,10 +27,16 @@ struct critical_share {
 struct round_forecast {
     std::vector<round_row> rounds; ///< By edge; without accuracy and loss.
     std::vector<node_row> nodes;
-    std::vector<event_row> events;        ///< By edge, then by start.
-    std::vector<critical_share> critical; ///< By edge, from the end of its round backwards.
+    std::vector<event_row> events;            ///< By edge, then by start.
+    std::vector<critical_share> critical;     ///< By edge, from the end of its round backwards.
+    std::optional<federation_row> federation; ///< When the round ends with the edges' average at the cloud.
     round_decisions decisions;
 };
+
+/// As the rows that a results file takes.
+inline std::span<const federation_row> federations_of(const round_forecast& played) {
+    return played.federation ? std::span(&*played.federation, 1) : std::span<const federation_row>();
+}
 
 /// The ledger over the rounds of a scenario: what time, energy and spectrum they cost. Without torch, MPI and data.
 class ledger_run {
@@ -62,6 +69,7 @@ private:
     std::optional<std::pair<int, client_loss>> find_empty_battery(const edge_round&, const round_plan&) const;
     std::optional<std::pair<int, takeover>> find_full_memory(const edge_round&, const round_plan&) const;
     std::uint64_t taken_bytes(std::uint32_t node, const round_plan&) const;
+    void federate(round_forecast& out);
     void report(const edge_round&, const round_plan&, round_forecast& out, std::vector<placed_exchange>& exchanges);
     average_expectation expectation_of(std::uint32_t edge, const round_plan&) const;
     int wave_of(int cluster) const;
@@ -76,6 +84,7 @@ private:
     interference interference_;
     cast cast_;
     std::vector<double> clocks_;
+    double cloud_clock_ = 0;                    ///< Up to which the cloud's idle power is charged.
     std::vector<double> battery_j_;             ///< By node: what is left.
     std::vector<std::uint64_t> resident_bytes_; ///< By node: weights, tunables, gradients, optimiser state.
 };

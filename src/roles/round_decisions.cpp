@@ -11,6 +11,7 @@ void round_decisions::write(byte_writer& out) const {
         out.put(fate.stops_before.has_value());
         out.put(fate.stops_before.value_or(0));
     }
+    out.put(federates);
     out.put(averages);
     out.put(static_cast<std::uint64_t>(arrivals.size()));
     for (const auto& [route, times] : arrivals) {
@@ -44,6 +45,7 @@ round_decisions round_decisions::read(byte_reader& in) {
             fate.stops_before = before;
         }
     }
+    out.federates = in.get<bool>();
     out.averages = in.get_list<std::uint32_t>();
     for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
         const auto route = in.get<channel>();

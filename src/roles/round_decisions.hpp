@@ -15,14 +15,15 @@ namespace gaisnet {
 struct decided_exchange {
     channel route;       ///< Of a message that goes from one rank to another ...
     tensor_view shape;   ///< ... and its type and shape.
-    int average_of = -1; ///< Otherwise the edge whose average is summed.
+    int average_of = -1; ///< Otherwise the node (edge or cloud) whose average is summed.
 };
 
 /// What the tensor pass has to obey.
 struct round_decisions {
     /// By cluster; those that do not end in time, or are lost, do not play.
     std::vector<cluster_fate> fates;
-    std::vector<std::uint32_t> averages; ///< Edges with anything to average, in the order in which that begins.
+    bool federates = false;              ///< The round ends with the edges' average at the cloud.
+    std::vector<std::uint32_t> averages; ///< Nodes with anything to average, in the order in which that begins.
     /// `clock = real`: when messages arrive and averages are closed, s since the start of their edge's round.
     std::map<channel, std::vector<double>> arrivals;
     std::map<std::uint32_t, double> closes;

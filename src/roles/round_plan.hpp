@@ -54,6 +54,7 @@ struct cluster_fate {
 struct round_plan {
     int round = 0;                   ///< From 1.
     std::vector<cluster_fate> fates; ///< By cluster.
+    bool federates = false;          ///< It ends with the edges' average at the cloud.
 
     const cluster_fate& fate_of(int cluster) const { return fates[static_cast<std::size_t>(cluster)]; }
 };

@@ -89,7 +89,8 @@ task<> stage_role::train_round(pass& in, const round_plan& round) {
             in.abandon(me);
         }
     } else if (seat->spec.trainable() && fate_->holder(*seat, whole) == me.node) {
-        in.contribute(me, {edge(), seat->contribution, &seat->slices, executor->unload(), plan().samples});
+        in.contribute(me,
+                      {edge(), seat->contribution, &seat->slices, executor->unload(), plan().samples, seat->cluster});
     }
     in.leave(me);
 }

@@ -22,14 +22,22 @@ tensor_run::tensor_run(const deployment& deploy, transport& network, std::vector
     , hooks_(std::move(given))
     , cast_(deploy, make, [&](std::uint32_t node) { return rank_of_[node] == network.rank(); }) {
     std::vector<std::set<int>> groups(static_cast<std::size_t>(deploy.net.edges));
+    std::set<int> all;
     for (std::size_t node = 0; node < deploy.net.nodes.size(); ++node) {
-        groups[static_cast<std::size_t>(deploy.net.nodes[node].edge)].insert(rank_of_[node]);
+        all.insert(rank_of_[node]);
+        if (deploy.net.nodes[node].role != node_role::cloud) {
+            groups[static_cast<std::size_t>(deploy.net.nodes[node].edge)].insert(rank_of_[node]);
+        }
     }
     for (std::uint32_t edge = 0; edge < groups.size(); ++edge) {
         groups_.emplace_back(groups[edge].begin(), groups[edge].end());
         models_.push_back(initial[edge]);
         set_model(edge, initial[edge]);
         network_.prepare(groups_[edge]);
+    }
+    if (deploy.net.cloud) { // all ranks that hold some edge's model get the average in the same sum
+        cloud_group_.assign(all.begin(), all.end());
+        network_.prepare(cloud_group_);
     }
     std::set<std::pair<int, int>> neighbours;
     const bool any = deploy.scene->dropout.policy == dropout_policy::repair; // two stages may become neighbours
@@ -54,8 +62,9 @@ void tensor_run::set_model(std::uint32_t edge, const tensor_view& model) {
     }
 }
 
-bool tensor_run::in_group(std::uint32_t edge) const {
-    return std::binary_search(groups_[edge].begin(), groups_[edge].end(), network_.rank());
+bool tensor_run::in_group(std::uint32_t averaging) const {
+    const auto& group = group_of(averaging);
+    return std::binary_search(group.begin(), group.end(), network_.rank());
 }
 
 void tensor_run::play(int round, const round_decisions& decisions) {
@@ -69,7 +78,7 @@ std::vector<exchange> tensor_run::exchanges_of(const round_decisions& decisions)
     std::vector<exchange> all;
     for (const auto& one : decisions.exchanges) {
         if (one.average_of >= 0) {
-            all.push_back({{}, 0, 0, {}, groups_[static_cast<std::size_t>(one.average_of)]});
+            all.push_back({{}, 0, 0, {}, group_of(static_cast<std::uint32_t>(one.average_of))});
         } else {
             all.push_back({one.route, rank_of_[one.route.from], rank_of_[one.route.to], one.shape, {}});
         }
@@ -77,9 +86,27 @@ std::vector<exchange> tensor_run::exchanges_of(const round_decisions& decisions)
     return all;
 }
 
+const std::vector<int>& tensor_run::group_of(std::uint32_t averaging) const {
+    return averaging == deploy_.net.cloud ? cloud_group_ : groups_[averaging];
+}
+
+/// The average of all edges at the cloud.
+average_plan tensor_run::cloud_average() const {
+    average_plan average{*deploy_.net.cloud, cloud_group_, {}, 0, {}, 0};
+    for (std::uint32_t edge = 0; edge < deploy_.domains.size(); ++edge) {
+        average.total_weight += deploy_.total_weight(edge);
+        average.contributors.push_back(deploy_.net.nodes[edge].name);
+        average.local_contributions += rank_of_[edge] == network_.rank() ? 1U : 0U;
+    }
+    for (const auto& slice : deploy_.domains.front().shared) {
+        average.tensor_elements.push_back(slice.elements);
+    }
+    return average;
+}
+
 void tensor_run::begin(int round, const round_decisions& decisions) {
     network_.expect(exchanges_of(decisions));
-    round_ = {round, decisions.fates};
+    round_ = {round, decisions.fates, decisions.federates};
     cast_.begin_round(round_);
     tensor_pass::settings plan;
     plan.rank_of = rank_of_;
@@ -103,6 +130,10 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
     }
     for (const auto edge : decisions.averages) {
         if (!in_group(edge)) {
+            continue;
+        }
+        if (edge == deploy_.net.cloud) {
+            plan.averages.push_back(cloud_average());
             continue;
         }
         average_plan average{edge, groups_[edge], {}, deploy_.total_weight(edge), deploy_.contributors[edge], 0};
@@ -130,9 +161,16 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
 void tensor_run::end() {
     pass_->finish();
     late_ = pass_->late();
-    for (const auto edge : averaged_) {
-        if (in_group(edge)) {
-            models_[edge] = pass_->average_of(edge);
+    for (const auto averaged : averaged_) {
+        if (!in_group(averaged)) {
+            continue;
+        }
+        if (averaged == deploy_.net.cloud) {
+            for (auto& model : models_) {
+                model = with_shared(model, pass_->average_of(averaged));
+            }
+        } else {
+            models_[averaged] = pass_->average_of(averaged);
         }
     }
     pass_.reset();

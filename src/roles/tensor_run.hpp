@@ -44,9 +44,10 @@ public:
     tensor_pass& pass() { return *pass_; }
     void end();
 
-    /// Ranks that hold the model of an edge: those that host the edge or one of its clients.
-    const std::vector<int>& group_of(std::uint32_t edge) const { return groups_[edge]; }
-    bool in_group(std::uint32_t edge) const;
+    /// Ranks that hold the model of an edge: those that host the edge or one of its clients. Of the cloud: all that host
+    /// anything.
+    const std::vector<int>& group_of(std::uint32_t averaging) const;
+    bool in_group(std::uint32_t averaging) const;
     /// The domain model after the last round, on every rank of the edge's group.
     const tensor_view& model(std::uint32_t edge) const { return models_[edge]; }
     void set_model(std::uint32_t edge, const tensor_view& model);
@@ -63,6 +64,7 @@ public:
 
 private:
     std::vector<exchange> exchanges_of(const round_decisions&) const;
+    average_plan cloud_average() const;
 
     const deployment& deploy_;
     transport& network_;
@@ -70,6 +72,7 @@ private:
     hooks hooks_;
     cast cast_;
     std::vector<std::vector<int>> groups_; ///< By edge
+    std::vector<int> cloud_group_;         ///< Empty without a cloud.
     std::vector<tensor_view> models_;      ///< By edge
     tensor_pass::backlog_type backlog_;
     std::unique_ptr<tensor_pass> pass_; ///< Of the round under way.

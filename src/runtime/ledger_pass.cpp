@@ -59,9 +59,9 @@ void ledger_pass::record(std::function<bool(const channel&)> wanted, std::vector
     log_ = &log;
 }
 
-void ledger_pass::spawn(std::uint32_t node, task<> role) {
+void ledger_pass::spawn(std::uint32_t node, task<> role, double start_s) {
     roles_.emplace_back(node, std::move(role));
-    queue_.schedule(queue_.now(), node,
+    queue_.schedule(start_s, node,
                     {[](void* self, std::uint64_t index) {
                          auto& here = *static_cast<ledger_pass*>(self);
                          here.trampoline_.run(here.roles_[index].second.start_on(here.trampoline_));
@@ -280,28 +280,28 @@ void ledger_pass::deliver(std::uint64_t message) {
 
 void ledger_pass::contribute(actor& from, contribution given) {
     if (from.node == given.edge) {
-        contributed(given.edge, from.cluster, from.cause); // the edge's own stage has nothing to send
+        contributed(given.edge, given.party, from.cause); // the edge's own stage has nothing to send
         return;
     }
     const channel route{from.node, given.edge, message_kind::modules};
     const auto number = messages_.size();
     const auto bytes = given.modules.bytes();
-    messages_.push_back({route, {}, -1, bytes, from.cluster});
+    messages_.push_back({route, {}, -1, bytes, given.party});
     messages_[number].event =
         ledger_.transfer(from.node, std::span(&given.edge, 1), event_kind::send_modules_up, bytes, from.cause, {},
                          {{[](void* self, std::uint64_t index) {
                                auto& here = *static_cast<ledger_pass*>(self);
                                const auto& message = here.messages_[index];
-                               here.contributed(message.route.to, message.cluster, message.event);
+                               here.contributed(message.route.to, message.party, message.event);
                            },
                            this, number}});
 }
 
-void ledger_pass::contributed(std::uint32_t edge, int cluster, std::int64_t cause) {
+void ledger_pass::contributed(std::uint32_t edge, int party, std::int64_t cause) {
     auto& state = averages_[edge];
     state.cause = cause;
-    if (++state.arrived[cluster] == state.expected.contributions.at(cluster)) {
-        state.closing.done.insert(cluster);
+    if (++state.arrived[party] == state.expected.contributions.at(party)) {
+        state.closing.done.insert(party);
         close_if_settled(edge);
     }
 }
@@ -348,7 +348,7 @@ void ledger_pass::close(std::uint32_t edge) {
         ledger_.cut();
         cut_ = true;
     }
-    ensure(state.waiting, "an edge waits for its average from the start of the round");
+    ensure(state.waiting, "who averages waits for its average from the start of the round");
     auto& edge_waits = *std::exchange(state.waiting, nullptr);
     if (!state.closing.done.empty()) {
         edge_waits.result = tensor_view::shape_only({state.expected.elements});

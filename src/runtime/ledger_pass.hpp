@@ -15,7 +15,7 @@ namespace gaisnet {
 
 /// What an edge's average waits for.
 struct average_expectation {
-    std::map<int, std::size_t> contributions; ///< By cluster that plays.
+    std::map<int, std::size_t> contributions; ///< By party: cluster that plays, or edge.
     std::int64_t elements = 0;                ///< Of the domain model.
     std::size_t clusters_wanted = 0; ///< It closes when as many have ended; more than there are: when all have.
     double deadline_s = never;       ///< It closes at this time at the latest.
@@ -24,7 +24,7 @@ struct average_expectation {
 /// How an edge's round was closed.
 struct round_closing {
     double closed_s = 0; ///< When.
-    std::set<int> done;  ///< Clusters whose contributions all came in time.
+    std::set<int> done;  ///< Parties whose contributions all came in time.
     std::set<int> lost;  ///< Clusters that gave up.
 };
 
@@ -58,7 +58,8 @@ public:
     /// Gradients of smashed data cost no time, bytes and energy: they are taken to be small.
     void leave_gradients_uncharged() { charge_gradients_ = false; }
     /// Adds a node's role; it starts at the ledger's current time.
-    void spawn(std::uint32_t node, task<> role) override;
+    void spawn(std::uint32_t node, task<> role) override { spawn(node, std::move(role), queue_.now()); }
+    void spawn(std::uint32_t node, task<> role, double start_s);
     /// Runs everything to its end. \throws runtime_failure that names every node that cannot go on and what it waits
     /// for; rethrows what a role threw.
     void run();
@@ -94,11 +95,11 @@ private:
         tensor_view tensor;
         std::int64_t event = -1;
         std::uint64_t bytes = 0;
-        int cluster = -1; ///< Of a contribution.
+        int party = -1; ///< Of a contribution.
     };
     struct average_state {
         average_expectation expected;
-        std::map<int, std::size_t> arrived; ///< Contributions by cluster.
+        std::map<int, std::size_t> arrived; ///< Contributions by party.
         round_closing closing;
         std::int64_t cause = -1; ///< The last contribution.
         bool closed = false;
@@ -111,7 +112,7 @@ private:
     bool begin_average(operation&, const average_request&);
     void computed(operation&);
     void deliver(std::uint64_t message);
-    void contributed(std::uint32_t edge, int cluster, std::int64_t cause);
+    void contributed(std::uint32_t edge, int party, std::int64_t cause);
     void close_if_settled(std::uint32_t edge);
     void reach_deadline(std::uint32_t edge);
     void close(std::uint32_t edge);

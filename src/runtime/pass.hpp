@@ -41,13 +41,14 @@ struct tunable_slice {
     std::int64_t in_model = 0, in_message = 0, elements = 0;
 };
 
-/// Tunable modules of one stage for the average of its edge.
+/// Tunable modules of one stage for the average of its edge, or of an edge for that of the cloud.
 struct contribution {
-    std::uint32_t edge = 0;
-    std::uint32_t index = 0; ///< Which of the edge's contributions.
+    std::uint32_t edge = 0;  ///< Node that averages.
+    std::uint32_t index = 0; ///< Which of its contributions.
     const std::vector<tunable_slice>* slices = nullptr;
     tensor_view modules;     ///< float32 [elements]
     std::int64_t weight = 0; ///< Samples
+    int party = 0;           ///< Whose it is: number of a cluster, or at the cloud of an edge.
 };
 
 struct recv_request {
@@ -130,7 +131,7 @@ public:
     /// Charges work that the emulation does elsewhere or not at all.
     operation charge(actor& me, compute_cost cost) { return {*this, me, compute_request{cost, nullptr, {}}}; }
     operation sense(actor& me, std::int64_t samples) { return {*this, me, sense_request{samples}}; }
-    /// Waits until the edge closes its round; the average of what has come, float32 [elements], or an empty tensor when
+    /// Waits until the edge (or the cloud) closes its round; the average of what has come, float32 [elements], or an empty tensor when
     /// nobody has ended in time.
     operation average(actor& me, std::uint32_t edge) { return {*this, me, average_request{edge}}; }
     /// Waits until the actor's cluster may have batches in flight on this rank.

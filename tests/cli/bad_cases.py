@@ -122,6 +122,8 @@ CASES = [
     case("as many folders as edges", "--data.source folder --data.root a,b", ["data.root", "2 folders", "one for"]),
     case("a stream that forgets what it senses", "--sense.mode stream --sense.rate 300",
          ["sense.rate", "sense.buffer"]),
+    case("a cloud with the real clock", "--cloud.period 1 --clock real", ["cloud.period", "not built"]),
+    case("a cloud that averages never", "--cloud.period -1", ["cloud.period", "-1"]),
     # The emulated network
     case("unknown path loss model", "--link.d2d.path_loss umi", ["link.d2d.path_loss", "umi", "umi_los"]),
     case("rate beside a path loss model",

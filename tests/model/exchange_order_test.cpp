@@ -108,6 +108,7 @@ scenario random_scenario(dice& roll) {
         scene.cluster.edge_stage = 2;
     }
     scene.runtime.active_clusters = roll.between(1, 3);
+    scene.cloud.period = roll.between(0, 2);
     if (roll.one_in(2)) {
         scene.dropout.policy = roll.one_in(4) ? dropout_policy::skip : dropout_policy::repair;
         scene.dropout.probability = 0.2;

@@ -119,6 +119,7 @@ scenario random_scenario(std::uint32_t number) {
         scene.round.deadline_s = roll.log_uniform(0.02, 2);
     }
     scene.dropout.probability = roll.yes(0.3) ? 0.1 : 0.0;
+    scene.cloud.period = roll.yes(0.3) ? 1 : 0;
     scene.dropout.policy = roll.yes(0.5) ? dropout_policy::repair : dropout_policy::skip;
     return scene;
 }

@@ -346,9 +346,10 @@ void expect_sums_agree(const round_forecast& round, const std::string& name) {
         bytes_rounds += std::accumulate(row.bytes.begin(), row.bytes.end(), std::uint64_t{0});
         airtime_rounds += std::accumulate(row.airtime_hz_s.begin(), row.airtime_hz_s.end(), 0.0);
         const double parts = row.delivery_s + row.sensing_s + row.compute_s + row.d2d_s + row.cs_smashed_s +
-                             row.upload_s + row.edge_s + row.wait_s;
+                             row.upload_s + row.edge_s + row.wait_s + row.cloud_s;
         EXPECT_NEAR(parts, row.latency_s, 1e-12 + 1e-9 * row.latency_s) << name;
     }
+    rounds_j += round.federation ? round.federation->energy_j : 0.0;
     EXPECT_NEAR(events_j + idle_j, nodes_j, 1e-12 * nodes_j + 1e-15) << name;
     EXPECT_NEAR(nodes_j, rounds_j, 1e-12 * nodes_j + 1e-15) << name;
     EXPECT_NEAR(flops_events, flops_nodes, 1e-9 * flops_nodes) << name;

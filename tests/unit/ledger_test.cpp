@@ -166,7 +166,7 @@ TEST_F(ledger_test, idle_energy_covers_the_round) {
     in.spawn(0, compute(in, {0}, 4e9));
     in.run();
     const std::uint32_t members[] = {0, 1};
-    accounts.close_round(members, queue.now());
+    accounts.close_round(members, 0.0, queue.now());
     EXPECT_DOUBLE_EQ(accounts.account(0).idle_j, 1.0);
     EXPECT_DOUBLE_EQ(accounts.account(1).idle_j, 1.0);
     EXPECT_DOUBLE_EQ(accounts.account(2).idle_j, 0.0);
