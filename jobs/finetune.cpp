@@ -4,6 +4,7 @@
 #include "base/bytes.hpp"
 #include "base/version.hpp"
 #include "calibrate.hpp"
+#include "domain_matrix.hpp"
 #include "metrics/progress.hpp"
 #include "metrics/report.hpp"
 #include "model/safetensors.hpp"
@@ -90,6 +91,9 @@ public:
             clock_->check_scale(*run_.deploy, run_.rank_of, *next_forecast_, speeds_);
         }
         open_output();
+        if (judges() && !resume_from_) {
+            judge({{"untuned", {}, 0, false}}, 0);
+        }
         while (!stop_.stopped()) {
             play_round();
             const auto said = decide();
@@ -353,6 +357,10 @@ private:
                 batches.insert(batches.end(), mine.begin(), mine.end());
             }
         }
+        if (decisions.federates && judges()) {
+            // Right after it, what comes before an edge's head is the cloud's.
+            judge({{"cloud", {}, 0, false}}, round);
+        }
         record.results = collect_results(here_.network(), *run_.deploy, tensors_->take_totals(), batches);
         const auto carried = collect_counters(here_.network());
         for (auto& result : record.results) {
@@ -483,7 +491,33 @@ private:
         return path.string();
     }
 
+    /// Whether models are compared on domains.
+    bool judges() const { return run_.deploy->net.edges > 1 && run_.scene->probe.samples > 0; }
+
+    /// \param which models without their values, except for the foundation model.
+    void judge(std::vector<judged_model> which, int round) {
+        here_.note(fmt::format("round {}: comparison of models on domains", round));
+        const auto models = collect_models(here_.network(), *tensors_, run_.deploy->net.edges);
+        for (auto& one : which) {
+            if (one.name != "untuned" && here_.root()) {
+                one.modules = models[one.edge];
+            }
+        }
+        const auto rows = judge_models(run_, backbone_.backbone, here_, std::move(which), round);
+        if (here_.root()) {
+            probes_.insert(probes_.end(), rows.begin(), rows.end());
+            recorder_->write_probes(rows);
+        }
+    }
+
     void finish() {
+        if (judges()) {
+            std::vector<judged_model> all;
+            for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(run_.deploy->net.edges); ++edge) {
+                all.push_back({run_.deploy->net.nodes[edge].name, {}, edge, true});
+            }
+            judge(std::move(all), rounds_done());
+        }
         const auto peaks = collect_peak_memory(here_.network());
         if (!here_.root()) {
             return;
@@ -513,6 +547,7 @@ private:
         summary.output = run_.scene->output;
         progress_.finish();
         fmt::print("{}", report(summary));
+        fmt::print("{}", domain_table(probes_));
         fmt::print("tuned modules: {}\n", tuned);
         spdlog::info("ledger: {} events, {:.3f} s in all ({:.2f} % of the rounds' wall time)", ledger_->events_fired(),
                      ledger_s_, summary.wall_s > 0 ? 100.0 * ledger_s_ / summary.wall_s : 0.0);
@@ -544,6 +579,7 @@ private:
     std::vector<tuned_vit> evaluated_; ///< By edge
     std::optional<recorder> recorder_; ///< Rank 0
     std::vector<round_record> rounds_;
+    std::vector<probe_row> probes_; ///< Rank 0
     std::map<std::string, transport_counters> carried_before_;
     std::vector<tensor_view> models_; ///< Rank 0, of the last checkpoint: the last round's at the end.
     double ledger_s_ = 0;

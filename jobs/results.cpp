@@ -131,6 +131,19 @@ std::vector<tensor_view> collect_models(transport& network, const tensor_run& ru
     return models;
 }
 
+void broadcast_tensors(transport& network, std::vector<tensor_view>& tensors) {
+    byte_writer out;
+    for (const auto& one : tensors) {
+        put_tensor(out, one);
+    }
+    auto bytes = out.take();
+    network.broadcast(bytes, 0);
+    byte_reader in(bytes);
+    for (auto& one : tensors) {
+        one = get_tensor(in);
+    }
+}
+
 std::vector<transport_counters> collect_counters(transport& network) {
     byte_writer out;
     const auto mine = network.counters();

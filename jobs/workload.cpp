@@ -1,7 +1,6 @@
 #include "workload.hpp"
 
 #include "base/bytes.hpp"
-#include "data/batch_loader.hpp"
 #include "data/image_folder.hpp"
 #include "data/joined_dataset.hpp"
 #include "data/partition.hpp"
@@ -14,6 +13,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <set>
 
@@ -109,6 +109,9 @@ struct workload::parts {
     std::vector<std::unique_ptr<dataset>> sets; ///< One for all edges, or one for each.
     std::vector<data_split> splits;             ///< Like sets
     std::vector<std::vector<std::size_t>> by_cluster;
+    std::unique_ptr<dataset> unseen; ///< No edge has it; null: there is none.
+    data_split unseen_split;
+    std::vector<probe_domain> domains;
     transform_spec transform;
     std::uint64_t content = 0; ///< Of an image folder that was checked.
     mutable decode_pool pool;
@@ -178,9 +181,62 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
             p.by_cluster.push_back(std::move(part));
         }
     }
+    name_domains();
 }
 
 workload::~workload() = default;
+
+/// What models can be compared on.
+void workload::name_domains() {
+    auto& p = *parts_;
+    const auto& data = p.scene->data;
+    const auto last_name = [](const std::string& path) {
+        return std::filesystem::weakly_canonical(path).filename().string();
+    };
+    for (std::size_t set = 0; set < p.sets.size(); ++set) {
+        const bool joined = data.partition.kind == partition_kind::domain;
+        const std::string name = joined                               ? fmt::format("edge{}", set)
+                                 : data.source == data_source::folder ? last_name(data.roots[set])
+                                                                      : fmt::format("domain {}", data.domain + set);
+        p.domains.push_back({name, true, p.sets[set]->class_names()});
+    }
+    const auto& probe = p.scene->probe;
+    if (p.scene->network.edges == 1 || probe.samples == 0) {
+        return;
+    }
+    if (probe.unseen) {
+        p.unseen =
+            make_procedural({*probe.unseen, data.classes, p.scene->model.vit.image, data.samples, p.scene->seed});
+        p.domains.push_back({fmt::format("domain {}", *probe.unseen), false, p.unseen->class_names()});
+    } else if (!probe.unseen_root.empty()) {
+        p.unseen = std::make_unique<image_folder>(probe.unseen_root);
+        p.domains.push_back({last_name(probe.unseen_root), false, p.unseen->class_names()});
+    }
+    if (p.unseen) {
+        p.unseen_split = stratified_split(*p.unseen, data.train_fraction, p.scene->seed);
+    }
+}
+
+const std::vector<workload::probe_domain>& workload::probe_domains() const { return parts_->domains; }
+
+void workload::for_each_batch(std::size_t domain, bool training, std::int64_t most,
+                              const std::function<void(const labelled_batch&)>& work) const {
+    const auto& p = *parts_;
+    const bool seen = domain < p.sets.size();
+    const auto& set = seen ? *p.sets[domain] : *p.unseen;
+    const auto& split = seen ? p.splits[domain] : p.unseen_split;
+    const auto& samples = training ? split.train : split.validation;
+    const auto order = random_stream(p.scene->seed, "probe", p.domains[domain].name).permutation(samples.size());
+    const auto count = std::min(samples.size(), static_cast<std::size_t>(most));
+    for (std::size_t first = 0; first < count; first += evaluation_batch) {
+        session::check_interrupt();
+        std::vector<std::size_t> some;
+        for (auto i = first; i < std::min(count, first + evaluation_batch); ++i) {
+            some.push_back(samples[order[i]]);
+        }
+        work(load_batch(set, some, p.transform));
+    }
+}
 
 std::vector<domain_size> workload::sizes() const {
     std::vector<domain_size> all;

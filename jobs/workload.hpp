@@ -1,5 +1,6 @@
 #pragma once
 
+#include "data/batch_loader.hpp"
 #include "metrics/rows.hpp"
 #include "model/sample_source.hpp"
 #include "model/tuned_vit.hpp"
@@ -9,6 +10,7 @@
 #include "session.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,12 +42,25 @@ public:
     /// The samples of a cluster's start point. \param name of the start point's node.
     std::shared_ptr<sample_source> source_of(int cluster, const std::string& name) const;
 
+    /// Domains on which models are compared: those of edges, and the one that no edge has.
+    struct probe_domain {
+        std::string name;
+        bool seen = true;
+        std::vector<std::string> class_names;
+    };
+    const std::vector<probe_domain>& probe_domains() const;
+    /// Calls `work` with batches of a domain's training or validation samples, `most` at most, drawn from the seed.
+    void for_each_batch(std::size_t domain, bool training, std::int64_t most,
+                        const std::function<void(const labelled_batch&)>& work) const;
+
     /// Evaluates an edge's model on this rank's share of its validation batches: batch i belongs to member i modulo
     /// `members` of the ranks that hold the model.
     std::vector<batch_result> evaluate(std::uint32_t edge, const tuned_vit& model, std::size_t member,
                                        std::size_t members) const;
 
 private:
+    void name_domains();
+
     struct parts;
     std::unique_ptr<parts> parts_;
 };

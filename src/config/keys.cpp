@@ -129,6 +129,10 @@ std::vector<key_info> make_keys() {
     t.text("split.blocks", "even", "blocks of each stage in chain order: even, one list, or lists separated by ;",
            "even, or 0,6,6,0");
     t.integer("cloud.period", "0", "rounds between averages of the edges' modules at the cloud; 0: no cloud");
+    t.integer("probe.samples", "200",
+              "samples of each domain that judge models' features by the nearest class mean (several edges); 0: none");
+    t.text("probe.unseen", "auto", "a domain that no edge has, to judge the foundation model on",
+           "auto (procedural: 1000, folder: none), none, a domain's number, or a folder");
     t.text("cluster.edge_stage", "none", "the edge holds a stage at this place of every chain (1 is the start point)",
            "none, or 2 and larger");
 

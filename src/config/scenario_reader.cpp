@@ -307,6 +307,27 @@ void read_data(const value_reader& in, scenario& out) {
     out.pretrain.domains = in.count("pretrain.domains", 1);
 }
 
+void read_probe(const value_reader& in, scenario& out) {
+    out.probe.samples = in.integer("probe.samples", 0);
+    const auto& text = in.text("probe.unseen");
+    if (text == "none" || (text == "auto" && out.data.source == data_source::folder)) {
+        return;
+    }
+    if (out.data.source == data_source::folder) {
+        out.probe.unseen_root = in.path("probe.unseen");
+        return;
+    }
+    const int domains =
+        out.network.edges * (out.data.partition.kind == partition_kind::domain ? out.network.clusters : 1);
+    out.probe.unseen = text == "auto" ? 1000 : static_cast<int>(in.whole("probe.unseen", text, 0, 1'000'000));
+    if (*out.probe.unseen >= out.data.domain && *out.probe.unseen < out.data.domain + domains) {
+        in.reject("probe.unseen", "domains " + std::to_string(out.data.domain) + " to " +
+                                      std::to_string(out.data.domain + domains - 1) +
+                                      " belong to edges: another one is "
+                                      "accepted");
+    }
+}
+
 void read_run(const value_reader& in, scenario& out) {
     out.runtime.threads = static_cast<int>(in.integer("runtime.threads", 1, 1024));
     out.runtime.active_clusters = in.count("runtime.active_clusters", 1);
@@ -422,6 +443,7 @@ scenario read_scenario(const settings& values) {
     read_split(in, out);
     read_train(in, out);
     read_data(in, out);
+    read_probe(in, out);
     read_emulation(in, out);
     read_run(in, out);
     return out;

@@ -89,6 +89,7 @@ struct recorder::state {
     typed_table<samples_description> samples;
     typed_table<round_row> rounds;
     typed_table<federation_row> federations;
+    typed_table<probe_row> probes;
     typed_table<node_record> clients, energy, memory, traffic;
     typed_table<communication_row> communication;
     typed_table<transport_row> transport;
@@ -102,9 +103,9 @@ struct recorder::state {
 
     /// Tables whose rows a checkpoint counts. Ranks are not among them: a resumed run has its own.
     std::vector<hdf5_table*> counted_tables() {
-        return {&nodes.table(),     &links.table(),  &rounds.table(),   &clients.table(),
-                &energy.table(),    &memory.table(), &traffic.table(),  &communication.table(),
-                &transport.table(), &events.table(), &fidelity.table(), &federations.table()};
+        return {&nodes.table(),    &links.table(),       &rounds.table(),        &clients.table(),   &energy.table(),
+                &memory.table(),   &traffic.table(),     &communication.table(), &transport.table(), &events.table(),
+                &fidelity.table(), &federations.table(), &probes.table()};
     }
     std::vector<hdf5_table*> tables() {
         auto all = counted_tables();
@@ -137,6 +138,7 @@ private:
         , samples(make(table_of, "/topology/samples", table_text::samples, topology_samples_columns(width)))
         , rounds(make(table_of, "/rounds", table_text::rounds, round_columns()))
         , federations(make(table_of, "/federations", table_text::federations, federation_columns()))
+        , probes(make(table_of, "/accuracy_by_domain", table_text::probes, probe_columns()))
         , clients(make(table_of, "/clients", table_text::clients, client_columns(width)))
         , energy(make(table_of, "/energy", table_text::energy, energy_columns(width)))
         , memory(make(table_of, "/memory", table_text::memory, memory_columns(width)))
@@ -312,6 +314,13 @@ void recorder::write_round(const round_data& data) {
     to.fidelity.append(data.fidelity);
     to.federations.append(data.federations);
     to.rounds.append(data.rounds);
+    to.file.flush();
+}
+
+void recorder::write_probes(std::span<const probe_row> rows) {
+    auto& to = *state_;
+    to.file.reserve(metadata_room + to.probes.table().growth(rows.size()));
+    to.probes.append(rows);
     to.file.flush();
 }
 

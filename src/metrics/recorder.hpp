@@ -76,6 +76,8 @@ public:
 
     /// Appends a round to all tables and flushes. Throws runtime_failure naming file and reason (disk full); the file
     /// then keeps the rounds before, and no more can be written when the reason was not lack of room.
+    /// How good models are on domains.
+    void write_probes(std::span<const probe_row>);
     void write_round(const round_data& data);
     /// Rows by table ("/rounds"), for a checkpoint.
     std::map<std::string, std::uint64_t> row_counts() const;

@@ -217,6 +217,39 @@ run_summary summarise(std::span<const round_row> rounds, std::span<const node_ro
     return summary;
 }
 
+std::string domain_table(std::span<const probe_row> all) {
+    std::vector<std::string> domains, lines;
+    std::map<std::pair<std::string, std::string>, double> cells; // the last one counts
+    for (const auto& row : all) {
+        const auto domain = row.seen ? row.domain : row.domain + " (unseen)";
+        const auto label = row.model + ", " + row.method;
+        for (auto& [list, name] :
+             {std::pair<std::vector<std::string>*, std::string>{&domains, domain}, {&lines, label}}) {
+            if (std::find(list->begin(), list->end(), name) == list->end()) {
+                list->push_back(name);
+            }
+        }
+        cells[{label, domain}] = row.accuracy;
+    }
+    if (lines.empty()) {
+        return {};
+    }
+    std::string text = fmt::format("Accuracy by domain\n  {:<24}", "");
+    for (const auto& domain : domains) {
+        text += fmt::format("  {:>20}", domain);
+    }
+    text += "\n";
+    for (const auto& label : lines) {
+        text += fmt::format("  {:<24}", label);
+        for (const auto& domain : domains) {
+            const auto cell = cells.find({label, domain});
+            text += fmt::format("  {:>20}", cell == cells.end() ? "-" : percent(cell->second));
+        }
+        text += "\n";
+    }
+    return text;
+}
+
 std::string rounds_table(std::span<const round_line> lines, std::size_t most) {
     const bool evaluated =
         std::any_of(lines.begin(), lines.end(), [](const round_line& entry) { return !std::isnan(entry.accuracy); });

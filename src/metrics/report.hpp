@@ -78,6 +78,9 @@ run_summary summarise(std::span<const round_row> rounds, std::span<const node_ro
                       std::span<const node_description> nodes,
                       std::optional<std::uint32_t> convergence_round = std::nullopt);
 
+/// Accuracies of the last comparison of models on domains: a line a model, a column a domain; "" without any.
+std::string domain_table(std::span<const probe_row>);
+
 /// Round by round: round, accuracy, loss, latency, energy; without accuracy and loss when none is known. Of more than
 /// `most` rounds the middle is left out, and the table says so.
 std::string rounds_table(std::span<const round_line> lines, std::size_t most = 24);

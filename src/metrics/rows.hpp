@@ -51,6 +51,17 @@ struct federation_row {
     double energy_j = 0; ///< Of the cloud, since the federation before; that of edges and clients is in their rounds.
 };
 
+/// How good one model is on one domain.
+struct probe_row {
+    std::uint32_t round = 0;
+    std::string model; ///< "untuned", "cloud", "edge0"
+    std::string domain;
+    bool seen = true;   ///< Some edge has this domain.
+    std::string method; ///< "class means" of features, or the model's own "head".
+    double accuracy = 0;
+    std::uint64_t samples = 0;
+};
+
 /// One node's round (tables /clients and /energy and /memory are made of these).
 struct node_row {
     std::uint32_t node = 0;

@@ -60,6 +60,7 @@ const char* communication = "Traffic of the emulated network: by link class and 
 const char* nodes = "One row per node, in the order of its index.";
 const char* links = "One row per directed link between two nodes.";
 const char* federations = "One row per average of all edges' shared modules at the cloud (cloud.period).";
+const char* probes = "One row per model and domain: how well the model's features tell the domain's classes apart.";
 const char* samples = "One row per start point and class: what it trains on, and how well it senses.";
 const char* ranks = "One row per MPI rank: where it ran. Of a resumed run, the last part's.";
 const char* stages =
@@ -286,6 +287,28 @@ std::vector<column<federation_row>> federation_columns() {
         number("flops", "FLOP", "Computed by the cloud", &row::flops),
         number("energy_j", "J", "Energy of the cloud since the federation before; that of others is in /rounds",
                &row::energy_j),
+    };
+}
+
+std::vector<column<probe_row>> probe_columns() {
+    using row = probe_row;
+    const auto text = [](const char* name, const char* what, std::string row::*member) {
+        return text_column<row>(name, class_bytes, what,
+                                [member](const row& r) { return std::string_view(r.*member); });
+    };
+    return {
+        number_column<row>("round", "1", "Round after which it was; 0: before training",
+                           [](const row& r) { return r.round; }),
+        text("model", "untuned (the foundation model), cloud (after its average), or an edge", &row::model),
+        text("domain", "Domain of the samples", &row::domain),
+        number_column<row>("seen", "1", "1: some edge has this domain; 0: none has",
+                           [](const row& r) { return r.seen ? 1U : 0U; }),
+        text("method",
+             "class means: nearest mean of a class's features (cosine), from training samples; head: the "
+             "model's own head",
+             &row::method),
+        number_column<row>("accuracy", "1", "On validation samples, 0 to 1", [](const row& r) { return r.accuracy; }),
+        number_column<row>("samples", "1", "Validation samples", [](const row& r) { return r.samples; }),
     };
 }
 

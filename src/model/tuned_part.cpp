@@ -36,11 +36,14 @@ at::Tensor tuned_part::run_blocks(at::Tensor tokens) const {
     return tokens.to(at::kFloat);
 }
 
-at::Tensor tuned_part::classify(const at::Tensor& cls) const {
+at::Tensor tuned_part::features(const at::Tensor& cls) const {
     const auto norms = spec_->method().of_norm(spec_->vit()).size();
-    const auto last = own(parameters_.size() - 2 - norms, norms + 2);
-    const auto normal = spec_->method().normalise(*backbone_, cls, last.first(norms));
-    return at::linear(normal, last[norms], last[norms + 1]);
+    return spec_->method().normalise(*backbone_, cls, own(parameters_.size() - 2 - norms, norms));
+}
+
+at::Tensor tuned_part::classify(const at::Tensor& cls) const {
+    const auto head = own(parameters_.size() - 2, 2);
+    return at::linear(features(cls), head[0], head[1]);
 }
 
 } // namespace gaisnet

@@ -25,6 +25,8 @@ public:
     at::Tensor embed(const at::Tensor& images) const;
     /// Tokens float32 through its blocks, float32.
     at::Tensor run_blocks(at::Tensor tokens) const;
+    /// CLS [n, dim] behind the final norm, what the head gets.
+    at::Tensor features(const at::Tensor& cls) const;
     /// CLS [n, dim] to logits [n, classes].
     at::Tensor classify(const at::Tensor& cls) const;
 

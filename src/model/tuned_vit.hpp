@@ -17,10 +17,13 @@ public:
 
     /// Values of all tunables in canonical order, float32 [elements].
     void load(const tensor_view& modules);
+    /// What the head gets, [n, dim].
+    at::Tensor features(const at::Tensor& images) const;
     /// Logits [n, classes] of images [n, 3, image, image].
     at::Tensor forward(const at::Tensor& images) const;
     std::vector<at::Tensor>& parameters() { return part_.parameters(); }
     const std::vector<tunable_spec>& tunables() const { return spec_->tunables(); }
+    std::int64_t dim() const { return spec_->vit().dim; } ///< Of its features.
 
 private:
     std::unique_ptr<const stage_spec> spec_; ///< Where it is stays the same when the model moves.

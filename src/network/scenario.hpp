@@ -174,6 +174,11 @@ struct scenario {
         int period = 0; ///< Rounds between averages over edges at the cloud; 0: there is no cloud.
     } cloud;
     struct {
+        std::int64_t samples = 200; ///< Of each domain, for class means and again for the check; 0: no check.
+        std::optional<int> unseen;  ///< procedural: a domain that no edge has.
+        std::string unseen_root;    ///< folder: the same; empty: none.
+    } probe;                        ///< How good features are on every domain.
+    struct {
         vit_config vit;
         std::string weights; ///< safetensors file; "random" draws them from the seed.
         std::string cache;   ///< Directory of converted weights; empty: the user's cache directory.

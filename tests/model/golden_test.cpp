@@ -1,5 +1,6 @@
 // A tiny random ViT against an independent implementation: plain PyTorch in Python, float64 (tests/data/make_vit_golden.py).
 
+#include "model/class_means.hpp"
 #include "model/optimizer.hpp"
 #include "model/safetensors.hpp"
 #include "model/torch_support.hpp"
@@ -110,6 +111,16 @@ TEST_F(golden, three_steps_of_each_optimizer) {
         // AdamW divides by the root of tiny second moments, which float32 rounds: a hundredth of its step of 1e-3.
         expect_parameters(model, prefix, 1e-5);
     }
+}
+
+/// Means of unit vectors by hand: class 0 points to x, class 2 to y; class 1 has no sample.
+TEST(class_means, are_compared_by_their_cosine) {
+    class_means means(3, 2);
+    means.add(at::tensor({10.0F, 0.0F, 3.0F, 4.0F, 0.0F, 0.1F}).view({3, 2}), at::tensor({0, 0, 2}, at::kLong));
+    // The mean of (1, 0) and (0.6, 0.8) points to (0.894, 0.447); the bisector to (0, 1) is at 58.3 degrees.
+    const auto angles = at::tensor({0.0F, 57.0F, 60.0F, 170.0F}) * (3.14159265F / 180.0F);
+    const auto near = means.nearest(7.0F * at::stack({angles.cos(), angles.sin()}, 1));
+    EXPECT_TRUE(near.equal(at::tensor({0, 0, 2, 2}, at::kLong))) << near;
 }
 
 /// Every tuning method against analysis/vit.py in PyTorch (tests/data/make_tuning_golden.py). Modules are found by their

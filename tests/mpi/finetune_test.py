@@ -66,7 +66,8 @@ def tables(path):
     """All results but wall times and where nodes ran."""
     out = {}
     with h5py.File(path, "r") as file:
-        for name in ("rounds", "events", "clients", "energy", "memory", "communication/links"):
+        for name in ("rounds", "events", "clients", "energy", "memory", "communication/links", "federations",
+                     "accuracy_by_domain", "topology/samples"):
             data = file[name][:]
             keep = [column for column in data.dtype.names if column not in ("wall_s", "rank")]
             out[name] = [data[column].tolist() for column in keep]
@@ -75,8 +76,9 @@ def tables(path):
 
 
 def same(a, b):
-    tuned = a.with_suffix(".safetensors").read_bytes() == b.with_suffix(".safetensors").read_bytes()
-    return tuned and (h5py is None or tables(a) == tables(b))
+    tuned = [sorted(one.parent.glob(one.stem + ".*safetensors")) for one in (a, b)]
+    equal = len(tuned[0]) == len(tuned[1]) > 0 and all(x.read_bytes() == y.read_bytes() for x, y in zip(*tuned))
+    return equal and (h5py is None or tables(a) == tables(b))
 
 
 def ranks_and_placement(folder):
@@ -145,6 +147,21 @@ def real_data(folder):
     check("120 flower photographs through a real ViT-Ti in two chains of four",
           result.returncode == 0 and accuracy is not None and float(accuracy[1]) > 50,
           (accuracy[0] if accuracy else result.stderr[-500:]))
+
+
+def cloud_tier(folder):
+    cloud = ("--network.edges", "2", "--cloud.period", "2", "--train.rounds", "4", "--probe.samples", "24",
+             "--data.partition", "dirichlet(0.5)")
+    alone, spread = folder / "cloud1.h5", folder / "cloud3.h5"
+    first, second = run(1, alone, *cloud), run(3, spread, *cloud)
+    check("two edges and a cloud", first.returncode == 0 and "Accuracy by domain" in first.stdout, first.stderr[-500:])
+    check("... are the same on 3 ranks", second.returncode == 0 and same(alone, spread), second.stderr[-500:])
+    if h5py is not None:
+        with h5py.File(alone) as file:
+            judged = file["accuracy_by_domain"][:]
+            check("... the file has every model on every domain", len(judged) == 3 + 2 * 3 + 2 * 3 * 2 and
+                  set(judged["model"]) == {b"untuned", b"cloud", b"edge0", b"edge1"}, str(judged))
+            check("... and two federations", file["federations"]["round"].tolist() == [2, 4])
 
 
 def restart(folder):
@@ -367,6 +384,7 @@ def main():
         tuned_modules(folder)
         plan_is_run(folder)
         real_data(folder)
+        cloud_tier(folder)
         restart(folder)
         begin_again(folder)
         interrupt(folder)

@@ -420,7 +420,8 @@ TEST_F(recorder_test, FailingDeviceIsARuntimeFailureAndNoCrash) {
                                    {"/communication/transport", 1},
                                    {"/events", 3},
                                    {"/fidelity", 0},
-                                   {"/federations", 0}});
+                                   {"/federations", 0},
+                                   {"/accuracy_by_domain", 0}});
         writer.finish(run_status::aborted, "checked", false);
         EXPECT_EQ(reals(path, "/rounds", "latency_s"), (std::vector{11.0}));
         EXPECT_EQ(texts(path, "/topology/ranks", "host"), (std::vector<std::string>{"n3"}));
