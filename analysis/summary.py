@@ -4,100 +4,10 @@ Needs h5py and numpy only, and nothing of GaisNet: it finds its way by the names
 Also works while the run that writes the file goes on.
 """
 
-import argparse
-import math
 import os
-import sys
 
-try:
-    import h5py
-    import numpy
-except ImportError as missing:
-    sys.exit(f"{sys.executable} has no module '{missing.name}': use an interpreter that has h5py and numpy "
-             "(Debian: apt-get install python3-h5py, then /usr/bin/python3)")
-
-LINK_CLASSES = ("cs_up", "cs_down", "d2d", "backhaul")
-PREFIXES = {-3: "n", -2: "u", -1: "m", 0: "", 1: "k", 2: "M", 3: "G", 4: "T", 5: "P", 6: "E"}
-LATENCY_PARTS = ("delivery_s", "sensing_s", "compute_s", "d2d_s", "cs_smashed_s", "upload_s", "edge_s", "wait_s",
-                 "cloud_s")
-ENERGY_PARTS = ("sense_j", "compute_j", "transmit_j", "receive_j", "idle_j", "sleep_j", "total_j")
-
-
-class UnreadableFile(Exception):
-    """The file cannot be read; the message says why and what can be done."""
-
-
-def open_results(path):
-    """Opens a results file for reading, also one that a run is still writing.
-
-    Raises UnreadableFile with advice when that is not possible.
-    """
-    if not os.path.isfile(path):
-        raise UnreadableFile(f"'{path}': there is no such file")
-    if not h5py.is_hdf5(path):
-        raise UnreadableFile(f"'{path}': is not an HDF5 file")
-    reasons = []
-    for swmr in (False, True):
-        try:
-            return h5py.File(path, "r", swmr=swmr)
-        except OSError as failure:
-            reasons.append(str(failure))
-    raise UnreadableFile(f"'{path}': cannot be opened: {reasons[0]}\n"
-                         "If its writer was killed, the file was not closed properly. Once nothing writes to it, run\n"
-                         f"    h5clear -s {path}\n"
-                         "All rounds that had ended are then readable. 'gaisnet --resume' does this by itself.")
-
-
-def is_live(path):
-    """Whether another process holds the file as its writer does; None where that cannot be found out."""
-    try:
-        import fcntl
-        with open(path, "rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-            return False
-    except (ImportError, OSError):
-        return None
-
-
-def text(value):
-    """A string of the file, whichever way h5py gives it, as str."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def quantity(value, unit):
-    """The value with an SI prefix and four significant digits; seconds and pure numbers take no prefix above 1."""
-    value = float(value)
-    if math.isnan(value):
-        return "-"
-    if value == 0 or math.isinf(value):
-        return f"{value:g} {unit}"
-    power = 0
-    highest, lowest = (0 if unit == "s" else 6), (0 if unit == "B" else -3)
-    while abs(value) >= 999.95 and power < highest:
-        value, power = value / 1000, power + 1
-    while abs(value) < 0.99995 and power > lowest:
-        value, power = value * 1000, power - 1
-    size = abs(value)
-    digits = 3 if size < 9.9995 else 2 if size < 99.995 else 1 if size < 999.95 else 0
-    if unit == "B" and power == 0:
-        digits = 0
-    return f"{value:.{digits}f} {PREFIXES[power]}{unit}"
-
-
-def unit_of(table, column):
-    """The unit of a column as the file states it."""
-    return text(table.attrs.get(f"unit:{column}", ""))
-
-
-def print_table(head, rows, indent="  "):
-    """Prints rows of text under a head, every column as wide as its widest cell."""
-    cells = [list(map(str, row)) for row in [head, *rows]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
-    for row in cells:
-        print(indent + "  ".join(cell.rjust(width) for cell, width in zip(row, widths)))
+from analysis.results import (ENERGY_PARTS, LATENCY_PARTS, LINK_CLASSES, h5py, is_live, numpy, open_gaisnet, parser_of,
+                              print_table, quantity, run_tool, text, unit_of)
 
 
 def print_header(file, path, was_killed):
@@ -126,8 +36,8 @@ def print_rounds(table):
     for row in rows:
         accuracy = row["accuracy"]
         line = [row["edge"]] if several else []
-        line += [row["round"], "-" if math.isnan(accuracy) else f"{100 * accuracy:.2f} %",
-                 "-" if math.isnan(row["loss"]) else f"{row['loss']:.4f}", quantity(row["latency_s"], "s")]
+        line += [row["round"], "-" if numpy.isnan(accuracy) else f"{100 * accuracy:.2f} %",
+                 "-" if numpy.isnan(row["loss"]) else f"{row['loss']:.4f}", quantity(row["latency_s"], "s")]
         line += [quantity(row[part], unit_of(table, part)) for part in LATENCY_PARTS]
         lines.append(line + [quantity(row["energy_j"], unit_of(table, "energy_j"))])
     print(f"\nRounds ({len(rows)}); the columns after latency are its parts")
@@ -204,11 +114,9 @@ def print_tables(file):
 
 
 def summarise(path):
-    """Prints the summary of the file at `path`. Raises UnreadableFile."""
+    """Prints the summary of the file at `path`. Raises results.UnreadableFile."""
     live = is_live(path) if os.path.isfile(path) else None
-    with open_results(path) as file:
-        if text(file.attrs.get("schema", "")) != "gaisnet":
-            raise UnreadableFile(f"'{path}': is an HDF5 file, but not one of GaisNet (no attribute schema = gaisnet)")
+    with open_gaisnet(path) as file:
         was_killed = text(file.attrs.get("status", "")) == "running" and live is False
         print_header(file, path, was_killed)
         if len(file["rounds"]):
@@ -228,18 +136,10 @@ def summarise(path):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python3 -m analysis.summary", description=__doc__.splitlines()[0])
+    parser = parser_of("summary", __doc__.splitlines()[0])
     parser.add_argument("file", help="results file of gaisnet (HDF5)")
-    arguments = parser.parse_args()
-    try:
-        summarise(arguments.file)
-    except UnreadableFile as failure:
-        print(failure, file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # The reader of our output (head, less) has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    summarise(parser.parse_args().file)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main)

@@ -193,7 +193,11 @@ private:
                 }
                 source = shared;
             }
-            return std::make_unique<torch_stage>(seat.spec, backbone, optimiser, std::move(source));
+            auto stage = std::make_unique<torch_stage>(seat.spec, backbone, optimiser, std::move(source));
+            if (run_.scene->train.cache && seat.spec.frozen_up_to_head()) {
+                stage->keep_outputs(run_.data->numbers_of(seat.cluster, deploy.net.nodes[start_point].name));
+            }
+            return stage;
         };
         std::vector<tensor_view> initial;
         for (const auto& domain : deploy.domains) {

@@ -15,6 +15,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <iterator>
+#include <map>
+#include <optional>
 #include <set>
 
 namespace gaisnet {
@@ -40,7 +42,7 @@ public:
         return rows_of(loader_->get(micro.epoch, micro.batch).images, micro.first, micro.count);
     }
     tensor_view labels(const micro_batch& micro) override {
-        return rows_of(loader_->get(micro.epoch, micro.batch).labels, micro.first, micro.count);
+        return rows_of(loader_->labels(micro.epoch, micro.batch), micro.first, micro.count);
     }
 
 private:
@@ -114,6 +116,11 @@ struct workload::parts {
     std::vector<probe_domain> domains;
     transform_spec transform;
     std::uint64_t content = 0; ///< Of an image folder that was checked.
+    /// `cache = on`: CLS and labels of validation batches, by set and batch, of models that are frozen up to the head.
+    struct kept_batch {
+        at::Tensor cls, labels;
+    };
+    mutable std::map<std::pair<std::size_t, std::size_t>, kept_batch> kept;
     mutable decode_pool pool;
 
     sample_quality quality_of(const std::string& start_point) const {
@@ -124,6 +131,11 @@ struct workload::parts {
         const auto& data = scene->data;
         return {draw(data.label_noise, "quality.label_noise"), draw(data.blur, "quality.blur"),
                 draw(data.noise, "quality.noise")};
+    }
+    std::optional<sample_stream> stream() const {
+        return scene->sense.stream
+                   ? std::optional(sample_stream{scene->sense.buffer, scene->sense.rate, scene->train.epochs})
+                   : std::nullopt;
     }
     std::size_t set_of(int edge) const { return sets.size() == 1 ? 0 : static_cast<std::size_t>(edge); }
 };
@@ -271,6 +283,18 @@ std::uint64_t workload::fingerprint() const {
     return hash;
 }
 
+std::function<std::vector<std::size_t>(const micro_batch&)> workload::numbers_of(int cluster,
+                                                                                 const std::string& name) const {
+    const auto& p = *parts_;
+    auto schedule = std::make_shared<sample_schedule>(p.by_cluster[static_cast<std::size_t>(cluster)],
+                                                      p.scene->train.batch, p.scene->seed, name, p.stream());
+    return [schedule](const micro_batch& micro) {
+        const auto all = schedule->batch(micro.epoch, micro.batch);
+        const auto first = all.begin() + micro.first;
+        return std::vector<std::size_t>(first, first + micro.count);
+    };
+}
+
 std::string workload::origin() const {
     const auto& data = parts_->scene->data;
     return data.source == data_source::folder ? fmt::format("{}", fmt::join(data.roots, ", ")) : "procedural images";
@@ -299,9 +323,7 @@ std::shared_ptr<sample_source> workload::source_of(int cluster, const std::strin
     settings.seed = p.scene->seed;
     settings.owner = name;
     settings.quality = p.quality_of(name);
-    if (p.scene->sense.stream) {
-        settings.stream = sample_stream{p.scene->sense.buffer, p.scene->sense.rate, p.scene->train.epochs};
-    }
+    settings.stream = p.stream();
     return std::make_shared<loader_source>(std::make_unique<batch_loader>(
         *p.sets[p.set_of(edge)], p.by_cluster[static_cast<std::size_t>(cluster)], settings, p.pool));
 }
@@ -322,26 +344,37 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit
     };
     std::vector<batch_result> results;
     const c10::NoGradGuard no_grad;
+    const bool keeps = p.scene->train.cache && model.frozen_up_to_head();
     std::future<labelled_batch> next;
-    if (member < batches) {
+    const auto is_kept = [&](std::size_t batch) { return keeps && p.kept.contains({set, batch}); };
+    if (member < batches && !is_kept(member)) {
         next = load(member);
     }
     for (auto batch = member; batch < batches; batch += members) {
         session::check_interrupt();
-        const auto now = next.get();
-        if (batch + members < batches) {
-            next = load(batch + members);
+        parts::kept_batch now;
+        if (is_kept(batch)) {
+            now = p.kept.at({set, batch});
+        } else {
+            const auto loaded = next.get();
+            now.labels = to_torch(loaded.labels);
+            with_clear_errors([&] { now.cls = model.cls(to_torch(loaded.images)); });
+        }
+        if (const auto later = batch + members; later < batches && !is_kept(later)) {
+            next = load(later);
         }
         at::Tensor logits;
-        with_clear_errors([&] { logits = model.forward(to_torch(now.images)).cpu(); });
-        const auto labels = to_torch(now.labels);
-        const auto losses = at::cross_entropy_loss(logits, labels, {}, at::Reduction::None);
-        batch_result result{edge, static_cast<std::uint32_t>(batch), 0, labels.size(0), 0.0};
-        result.correct = logits.argmax(1).eq(labels).sum().item<std::int64_t>();
-        for (std::int64_t i = 0; i < labels.size(0); ++i) { // in sample order
+        with_clear_errors([&] { logits = model.classify(now.cls).cpu(); });
+        const auto losses = at::cross_entropy_loss(logits, now.labels, {}, at::Reduction::None);
+        batch_result result{edge, static_cast<std::uint32_t>(batch), 0, now.labels.size(0), 0.0};
+        result.correct = logits.argmax(1).eq(now.labels).sum().item<std::int64_t>();
+        for (std::int64_t i = 0; i < now.labels.size(0); ++i) { // in sample order
             result.loss_sum += static_cast<double>(losses.data_ptr<float>()[i]);
         }
         results.push_back(result);
+        if (keeps) {
+            p.kept[{set, batch}] = std::move(now);
+        }
     }
     return results;
 }

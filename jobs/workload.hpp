@@ -34,6 +34,9 @@ public:
     /// Changes with the names and pixels of an image folder that was checked: a resumed run must see the same ones.
     std::uint64_t fingerprint() const;
 
+    /// Which samples a cluster's start point has in which micro-batch. \param name of the start point's node.
+    std::function<std::vector<std::size_t>(const micro_batch&)> numbers_of(int cluster, const std::string& name) const;
+
     /// "procedural images", or the image folders.
     std::string origin() const;
     /// What a cluster's start point trains on, a row a class. \param name of the start point's node.

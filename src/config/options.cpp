@@ -31,12 +31,29 @@ const char* const general[] = {"config", "log_level", "progress"};
 const std::set<std::string> of_scripts{"GAISNET_MPIRUN_OPTIONS", "GAISNET_SITE",     "GAISNET_ROOT", "GAISNET_PROGRAM",
                                        "GAISNET_IMAGE",          "GAISNET_LAUNCHER", "GAISNET_DATA"};
 
-const std::set<std::string> not_in_identity{
-    "output",          "overwrite",         "resume",          "placement",      "runtime.active_clusters",
-    "runtime.silence", "checkpoint.every",  "checkpoint.keep", "model.cache",    "events",
-    "model.weights",   "data.root",         "device",          "nccl_share_gpu", "job.nodes",
-    "job.ranks",       "job.gpus_per_node", "job.time",        "clock",          "time_scale",
-    "strict_fidelity", "fidelity.tolerance"};
+const std::set<std::string> not_in_identity{"output",
+                                            "cache",
+                                            "overwrite",
+                                            "resume",
+                                            "placement",
+                                            "runtime.active_clusters",
+                                            "runtime.silence",
+                                            "checkpoint.every",
+                                            "checkpoint.keep",
+                                            "model.cache",
+                                            "events",
+                                            "model.weights",
+                                            "data.root",
+                                            "device",
+                                            "nccl_share_gpu",
+                                            "job.nodes",
+                                            "job.ranks",
+                                            "job.gpus_per_node",
+                                            "job.time",
+                                            "clock",
+                                            "time_scale",
+                                            "strict_fidelity",
+                                            "fidelity.tolerance"};
 
 template <typename List>
 std::string nearest(const std::string& word, const List& names) {

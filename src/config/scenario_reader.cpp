@@ -285,6 +285,11 @@ void read_data(const value_reader& in, scenario& out) {
     data.damaged =
         in.choice<damaged_policy>("data.damaged", {{"skip", damaged_policy::skip}, {"fatal", damaged_policy::fatal}});
     data.augment = in.onoff("data.augment");
+    out.train.cache = in.onoff("cache");
+    if (out.train.cache && data.augment && data.source == data_source::folder) {
+        in.reject("cache", "with data.augment = on a sample looks different in every epoch: data.augment = off is "
+                           "accepted");
+    }
     data.classes = static_cast<int>(in.integer("data.classes", 2, 10));
     data.domain = in.count("data.domain", 0);
     data.samples = in.integer("data.samples", 1);

@@ -25,24 +25,12 @@ std::size_t values_of(const transform_spec& transform) {
 
 } // namespace
 
-std::vector<std::size_t> epoch_order(std::uint64_t seed, const std::string& owner, std::int64_t epoch,
-                                     std::size_t samples) {
-    return random_stream(seed, "shuffle", owner, static_cast<std::uint32_t>(epoch)).permutation(samples);
-}
-
 batch_loader::batch_loader(const dataset& data, std::vector<std::size_t> samples, loader_settings settings,
                            decode_pool& pool)
     : data_(data)
-    , samples_(std::move(samples))
+    , schedule_(std::move(samples), settings.batch, settings.seed, settings.owner, settings.stream)
     , settings_(std::move(settings))
-    , pool_(pool) {
-    if (samples_.empty()) {
-        throw usage_error("start point " + settings_.owner + " has no training samples; at least one is needed");
-    }
-    if (settings_.batch < 1) {
-        throw usage_error("train.batch = " + std::to_string(settings_.batch) + "; 1 or more is accepted");
-    }
-}
+    , pool_(pool) {}
 
 batch_loader::~batch_loader() {
     for (const auto& one : ahead_) {
@@ -50,48 +38,21 @@ batch_loader::~batch_loader() {
     }
 }
 
-std::int64_t batch_loader::at_hand() const {
-    return settings_.stream ? settings_.stream->buffer : static_cast<std::int64_t>(samples_.size());
+std::int64_t batch_loader::label_of(std::size_t sample) const {
+    const auto classes = static_cast<std::int64_t>(data_.class_names().size());
+    return sensed_label(data_.label(sample), classes, settings_.quality, settings_.seed, data_.name(sample));
 }
 
-std::int64_t batch_loader::batches() const { return (at_hand() + settings_.batch - 1) / settings_.batch; }
-
-/// The samples of an epoch in their order.
-void batch_loader::begin_epoch(std::int64_t epoch) {
-    std::vector<std::size_t> available = samples_;
-    if (settings_.stream) {
-        const auto size = static_cast<std::int64_t>(samples_.size());
-        const auto first = epoch / settings_.stream->epochs_a_round * settings_.stream->fresh;
-        available.clear();
-        std::vector<std::size_t> pass;
-        for (std::int64_t i = first, known = -1; i < first + settings_.stream->buffer; ++i) {
-            if (i / size != known) {
-                known = i / size;
-                pass = random_stream(settings_.seed, "stream", settings_.owner, static_cast<std::uint32_t>(known))
-                           .permutation(samples_.size());
-            }
-            available.push_back(samples_[pass[static_cast<std::size_t>(i % size)]]);
-        }
-    }
-    order_.clear();
-    for (const auto i : epoch_order(settings_.seed, settings_.owner, epoch, available.size())) {
-        order_.push_back(available[i]);
-    }
-    order_epoch_ = epoch;
-}
-
-std::vector<std::size_t> batch_loader::samples_of(place where) {
-    if (order_epoch_ != where.epoch) {
-        begin_epoch(where.epoch);
-    }
-    const auto first = where.index * settings_.batch;
-    const auto end = std::min(first + settings_.batch, at_hand());
-    return {order_.begin() + first, order_.begin() + end};
+tensor_view batch_loader::labels(std::int64_t epoch, std::int64_t index) {
+    const auto samples = schedule_.batch(epoch, index);
+    auto out = tensor_view::allocate({static_cast<std::int64_t>(samples.size())}, element_type::int64);
+    std::transform(samples.begin(), samples.end(), out.as<std::int64_t>(),
+                   [this](std::size_t sample) { return label_of(sample); });
+    return out;
 }
 
 labelled_batch batch_loader::make(const std::vector<std::size_t>& samples, std::int64_t epoch) const {
     auto out = empty_batch(samples.size(), settings_.transform);
-    const auto classes = static_cast<std::int64_t>(data_.class_names().size());
     for (std::size_t i = 0; i < samples.size(); ++i) {
         const auto name = data_.name(samples[i]);
         const auto sensed = degrade(data_.load(samples[i]), settings_.quality, settings_.seed, name);
@@ -102,8 +63,7 @@ labelled_batch batch_loader::make(const std::vector<std::size_t>& samples, std::
         } else {
             transform_validation(sensed, settings_.transform, values);
         }
-        out.labels.as<std::int64_t>()[i] =
-            sensed_label(data_.label(samples[i]), classes, settings_.quality, settings_.seed, name);
+        out.labels.as<std::int64_t>()[i] = label_of(samples[i]);
     }
     return out;
 }
@@ -122,17 +82,15 @@ void batch_loader::look_ahead(place from) {
         if (i < ahead_.size()) {
             continue; // on its way since the last call
         }
-        ahead_.push_back({next, pool_.submit<labelled_batch>([this, samples = samples_of(next), epoch = next.epoch] {
-                              return make(samples, epoch);
-                          })});
+        ahead_.push_back({next, pool_.submit<labelled_batch>([this, samples = schedule_.batch(next.epoch, next.index),
+                                                              epoch = next.epoch] { return make(samples, epoch); })});
     }
 }
 
 const labelled_batch& batch_loader::get(std::int64_t epoch, std::int64_t index) {
     const place wanted{epoch, index};
     if (epoch < 0 || index < 0 || index >= batches()) {
-        throw std::out_of_range("batch " + std::to_string(index) + " of epoch " + std::to_string(epoch) + " of " +
-                                settings_.owner + ": an epoch has " + std::to_string(batches()) + " batches");
+        schedule_.batch(epoch, index); // throws
     }
     if (current_place_ == wanted) {
         return current_;
@@ -140,7 +98,7 @@ const labelled_batch& batch_loader::get(std::int64_t epoch, std::int64_t index) 
     drop_all_but(wanted);
     if (ahead_.empty()) {
         current_place_.reset(); // current_ is no batch at all if this throws
-        current_ = make(samples_of(wanted), epoch);
+        current_ = make(schedule_.batch(epoch, index), epoch);
     } else {
         auto ready = std::move(ahead_.front().batch);
         ahead_.pop_front();

@@ -4,6 +4,7 @@
 #include "data/dataset.hpp"
 #include "data/decode_pool.hpp"
 #include "data/quality.hpp"
+#include "data/sample_schedule.hpp"
 #include "data/transform.hpp"
 
 #include <cstdint>
@@ -21,13 +22,6 @@ struct labelled_batch {
     tensor_view images, labels;
 };
 
-/// A start point that goes on sensing: before its first round it fills its buffer, and before every other one it senses
-/// some new samples, which take the place of the oldest. When it has seen all of its samples it sees them anew.
-struct sample_stream {
-    std::int64_t buffer = 0, fresh = 0; ///< Samples
-    std::int64_t epochs_a_round = 1;
-};
-
 /// How a start point goes through its samples.
 struct loader_settings {
     transform_spec transform;
@@ -38,10 +32,6 @@ struct loader_settings {
     sample_quality quality{};
     std::optional<sample_stream> stream{}; ///< Absent: it has all of its samples from the start.
 };
-
-/// The order in which a start point goes through `samples` of its samples in an epoch: a function of the arguments.
-std::vector<std::size_t> epoch_order(std::uint64_t seed, const std::string& owner, std::int64_t epoch,
-                                     std::size_t samples);
 
 /// Batches of one start point: every epoch in a new order, a function of (seed, owner, epoch). While one batch is being
 /// trained on, the next two are decoded in the background. A loader has no thread of its own; it is used by one.
@@ -57,7 +47,9 @@ public:
     /// epoch holds what is left. The reference stays valid until another batch is asked for, the memory as long as a copy of
     /// its views lives. \throws decode_error where this batch holds a damaged image; std::out_of_range
     const labelled_batch& get(std::int64_t epoch, std::int64_t index);
-    std::int64_t batches() const; ///< An epoch.
+    std::int64_t batches() const { return schedule_.batches(); } ///< An epoch.
+    /// The labels of a batch, int64 [n], without its images.
+    tensor_view labels(std::int64_t epoch, std::int64_t index);
 
 private:
     struct place {
@@ -68,19 +60,15 @@ private:
         place where;
         std::future<labelled_batch> batch;
     };
-    void begin_epoch(std::int64_t epoch);
-    std::vector<std::size_t> samples_of(place);
-    std::int64_t at_hand() const; ///< Samples of an epoch.
+    std::int64_t label_of(std::size_t sample) const;
     labelled_batch make(const std::vector<std::size_t>& samples, std::int64_t epoch) const;
     void drop_all_but(place wanted);
     void look_ahead(place from);
 
     const dataset& data_;
-    std::vector<std::size_t> samples_;
+    sample_schedule schedule_;
     loader_settings settings_;
     decode_pool& pool_;
-    std::optional<std::int64_t> order_epoch_;
-    std::vector<std::size_t> order_; ///< Samples of order_epoch_, in their order.
     std::optional<place> current_place_;
     labelled_batch current_;
     std::deque<ahead> ahead_; ///< In the order in which they will be asked for.

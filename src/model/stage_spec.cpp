@@ -59,6 +59,12 @@ std::vector<tensor_spec> stage_spec::frozen() const {
     return all;
 }
 
+bool stage_spec::frozen_up_to_head() const {
+    return !input_gradient && std::all_of(tunables_.begin(), tunables_.end(), [](const tunable_spec& one) {
+        return one.tensor.name.starts_with("head.") || one.tensor.name.starts_with("norm.");
+    });
+}
+
 std::int64_t stage_spec::tokens_after(std::int64_t block) const {
     return vit_.tokens() + (block >= 0 ? method_->carried_tokens() : 0);
 }

@@ -44,6 +44,8 @@ public:
     bool input_gradient = false;
     /// A later stage has blocks, so all tokens go out; otherwise only CLS.
     bool all_tokens_out = true;
+    /// What goes into its norm and head, or out, is the same for a sample in every epoch: nothing up to there is trained.
+    bool frozen_up_to_head() const;
     bool runs_backward() const { return trainable() || input_gradient; }
 
     /// Shape of the smashed data that goes in (tokens or CLS of n samples) and out. A start point has no input and a

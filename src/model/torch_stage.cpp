@@ -47,10 +47,14 @@ at::Tensor torch_stage::loss_of(const at::Tensor& cls, const stage_request& requ
     return loss / static_cast<double>(request.micro.of);
 }
 
-tensor_view torch_stage::forward(const stage_request& request) {
-    const c10::AutoGradMode grad_mode(spec_->runs_backward());
+/// The tokens, or CLS alone where no later block wants more, behind its blocks.
+at::Tensor torch_stage::run_frozen_or_not(const stage_request& request, saved_batch& saved) {
+    if (cache_) {
+        if (auto known = cache_->find(request.micro); known.defined()) {
+            return known;
+        }
+    }
     const auto& cut = spec_->cut();
-    saved_batch saved;
     at::Tensor tokens;
     if (cut.embedding) {
         tokens = part_.embed(to_torch(source_->images(request.micro)));
@@ -62,12 +66,24 @@ tensor_view torch_stage::forward(const stage_request& request) {
         }
     }
     tokens = part_.run_blocks(std::move(tokens));
-    if (cut.head) {
-        saved.output = loss_of(tokens.dim() == 3 ? cls_of(tokens) : tokens, request);
-    } else {
-        saved.output = spec_->all_tokens_out || tokens.dim() == 2 ? tokens : cls_of(tokens);
+    if ((cut.head || !spec_->all_tokens_out) && tokens.dim() == 3) {
+        tokens = cls_of(tokens);
     }
-    auto output = cut.head ? tensor_view{} : to_view(saved.output);
+    if (cache_) {
+        cache_->keep(request.micro, tokens);
+    }
+    return tokens;
+}
+
+tensor_view torch_stage::forward(const stage_request& request) {
+    const c10::AutoGradMode grad_mode(spec_->runs_backward());
+    saved_batch saved;
+    saved.output = run_frozen_or_not(request, saved);
+    const bool head = spec_->cut().head;
+    if (head) {
+        saved.output = loss_of(saved.output, request);
+    }
+    auto output = head ? tensor_view{} : to_view(saved.output);
     if (spec_->runs_backward()) {
         saved_[request.micro.first] = std::move(saved);
     }

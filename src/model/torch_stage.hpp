@@ -1,12 +1,14 @@
 #pragma once
 
 #include "model/optimizer.hpp"
+#include "model/output_cache.hpp"
 #include "model/sample_source.hpp"
 #include "model/stage_executor.hpp"
 #include "model/tuned_part.hpp"
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace gaisnet {
@@ -19,6 +21,9 @@ public:
     /// \param source the start point's samples; null for stages that need none.
     torch_stage(const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone, optimizer_settings optimiser,
                 std::shared_ptr<sample_source> source);
+
+    /// Keeps outputs of what is frozen, by sample (stage_spec::frozen_up_to_head).
+    void keep_outputs(output_cache::sample_numbers numbers) { cache_.emplace(std::move(numbers)); }
 
     void load(const tensor_view& modules) override;
     tensor_view unload() override;
@@ -38,6 +43,7 @@ private:
     at::Device device() const { return part_.backbone().device(); }
     void start_totals();
     tensor_view forward(const stage_request&);
+    at::Tensor run_frozen_or_not(const stage_request&, saved_batch&);
     tensor_view backward(const stage_request&);
     at::Tensor loss_of(const at::Tensor& cls, const stage_request&);
 
@@ -46,7 +52,8 @@ private:
     optimizer optimizer_;
     std::shared_ptr<sample_source> source_;
     std::map<std::int64_t, saved_batch> saved_; ///< By first sample of the micro-batch.
-    at::Tensor loss_sum_, correct_;             ///< Since take_totals(), float64 and int64 [].
+    std::optional<output_cache> cache_;
+    at::Tensor loss_sum_, correct_; ///< Since take_totals(), float64 and int64 [].
     std::int64_t samples_ = 0;
 };
 

@@ -17,6 +17,11 @@ public:
 
     /// Values of all tunables in canonical order, float32 [elements].
     void load(const tensor_view& modules);
+    /// CLS [n, dim] of images behind all blocks, and the logits that the head makes of it.
+    at::Tensor cls(const at::Tensor& images) const;
+    at::Tensor classify(const at::Tensor& behind_blocks) const { return part_.classify(behind_blocks); }
+    /// CLS does not change in training (stage_spec::frozen_up_to_head).
+    bool frozen_up_to_head() const { return spec_->frozen_up_to_head(); }
     /// What the head gets, [n, dim].
     at::Tensor features(const at::Tensor& images) const;
     /// Logits [n, classes] of images [n, 3, image, image].

@@ -199,6 +199,7 @@ struct scenario {
         double weight_decay = 5e-5;
         label_route labels = label_route::chain;
         bool charge_evaluation = false;
+        bool cache = false; ///< Keep outputs of what is frozen over epochs. Changes only how fast the emulation is.
     } train;
     struct {
         data_source source = data_source::procedural;

@@ -124,6 +124,7 @@ CASES = [
          ["sense.rate", "sense.buffer"]),
     case("a cloud with the real clock", "--cloud.period 1 --clock real", ["cloud.period", "not built"]),
     case("a cloud that averages never", "--cloud.period -1", ["cloud.period", "-1"]),
+    case("a cache of augmented images", "--data.source folder --data.root . --cache on", ["cache", "data.augment"]),
     # The emulated network
     case("unknown path loss model", "--link.d2d.path_loss umi", ["link.d2d.path_loss", "umi", "umi_los"]),
     case("rate beside a path loss model",

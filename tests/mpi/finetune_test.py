@@ -164,6 +164,15 @@ def cloud_tier(folder):
             check("... and two federations", file["federations"]["round"].tolist() == [2, 4])
 
 
+def cached_outputs(folder):
+    for method in ("head", "prompt_deep"):
+        runs = ("--train.rounds", "3", "--tuning.method", method)
+        plain, kept = folder / f"{method}_plain.h5", folder / f"{method}_kept.h5"
+        first, second = run(2, plain, *runs), run(3, kept, *runs, "--cache", "on")
+        check(f"kept outputs change nothing with {method}", first.returncode == second.returncode == 0 and
+              same(plain, kept), first.stderr[-300:] + second.stderr[-300:])
+
+
 def restart(folder):
     long = ("--train.rounds", "12", "--train.stop", "rounds", "--data.samples", "600")
     whole = folder / "whole.h5"
@@ -385,6 +394,7 @@ def main():
         plan_is_run(folder)
         real_data(folder)
         cloud_tier(folder)
+        cached_outputs(folder)
         restart(folder)
         begin_again(folder)
         interrupt(folder)

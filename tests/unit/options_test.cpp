@@ -172,7 +172,7 @@ TEST_F(options, what_is_not_built_says_so) {
     rejects({"--split.blocks", "auto"}, HasSubstr("split.blocks = auto is not built yet"));
     rejects({"--split.blocks", "auto"}, HasSubstr("split.blocks = auto is not built yet"));
     rejects({"--scheme", "fl"}, AllOf(HasSubstr("scheme is not built yet"), Not(HasSubstr("did you mean"))));
-    rejects_file("\ncache = on\n", AllOf(HasSubstr("bad.cfg:2"), HasSubstr("cache is not built yet")));
+    rejects_file("\nscheme = fl\n", AllOf(HasSubstr("bad.cfg:2"), HasSubstr("scheme is not built yet")));
     rejects({}, AllOf(HasSubstr("environment GAISNET_SPLIT_BLOCKS"), HasSubstr("split.blocks = auto is not built yet")),
             {{"GAISNET_SPLIT_BLOCKS", "auto"}});
     EXPECT_THAT([] { parse_command_line({"serve"}, {}); },

@@ -1,0 +1,68 @@
+"""Draws the results of a run: python3 -m analysis.plot FILE
+
+Writes FILE's name with .png (or --output): accuracy and loss, what the rounds' latency and the energy are made of, and
+bytes by link class, all by round.
+"""
+
+import pathlib
+
+from analysis.results import (ENERGY_PARTS, LATENCY_PARTS, LINK_CLASSES, UnreadableFile, numpy, open_gaisnet, parser_of,
+                              pyplot, run_tool)
+
+COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#000000", "#ddaa33")
+
+
+def stacked(axes, x, parts, unit):
+    """Bars of parts, those that are zero everywhere left out."""
+    base = numpy.zeros(len(x))
+    for (name, values), colour in zip(parts.items(), COLOURS):
+        if numpy.any(values):
+            axes.bar(x, values, bottom=base, label=name, color=colour)
+            base = base + values
+    axes.set(xlabel="round", ylabel=unit)
+    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def draw(file, path):
+    rounds, energy = file["rounds"][:], file["energy"][:]
+    numbers = numpy.unique(rounds["round"])
+    if not len(numbers):
+        raise UnreadableFile(f"'{file.filename}': no round has ended yet")
+    plt = pyplot()
+    figure, axes = plt.subplots(2, 2, figsize=(11, 7.5), layout="constrained")
+    for edge in numpy.unique(rounds["edge"]):
+        own, colour = rounds[rounds["edge"] == edge], COLOURS[edge % len(COLOURS)]
+        axes[0, 0].plot(own["round"], own["accuracy"], color=colour, marker="o", markersize=3, label=f"edge {edge}")
+        axes[0, 0].plot(own["round"], own["loss"], color=colour, linestyle=":")
+    axes[0, 0].set(xlabel="round", title="validation: accuracy, and (dotted) mean cross entropy")
+    axes[0, 0].legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+    # Parts add up within an edge only, so they are those of the slowest edge of each round.
+    slowest = [max(rounds[rounds["round"] == number], key=lambda row: row["latency_s"]) for number in numbers]
+    stacked(axes[0, 1], numbers, {part[:-2]: numpy.array([row[part] for row in slowest]) for part in LATENCY_PARTS}, "s")
+    axes[0, 1].set_title("latency of the slowest edge's round")
+    stacked(axes[1, 0], numbers, {part[:-2]: numpy.array([energy[part][energy["round"] == n].sum() for n in numbers])
+                                  for part in ENERGY_PARTS if part != "total_j"}, "J")
+    axes[1, 0].set_title("energy of all nodes")
+    stacked(axes[1, 1], numbers, {link: numpy.array([rounds[f"bytes_{link}"][rounds["round"] == n].sum() / 1e6
+                                                     for n in numbers]) for link in LINK_CLASSES}, "MB")
+    axes[1, 1].set_title("bytes sent")
+    for part in axes.flat:
+        part.xaxis.get_major_locator().set_params(integer=True)
+    figure.suptitle(pathlib.Path(file.filename).name)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def main():
+    parser = parser_of("plot", __doc__.splitlines()[0])
+    parser.add_argument("file", help="results file of gaisnet (HDF5)")
+    parser.add_argument("--output", metavar="PNG", help="where the picture goes; otherwise beside the file")
+    given = parser.parse_args()
+    path = given.output or str(pathlib.Path(given.file).with_suffix(".png"))
+    with open_gaisnet(given.file) as file:
+        draw(file, path)
+    print(path)
+
+
+if __name__ == "__main__":
+    run_tool(main)

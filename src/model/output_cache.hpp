@@ -1,0 +1,31 @@
+#pragma once
+
+#include "model/stage_executor.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <functional>
+#include <unordered_map>
+#include <vector>
+
+namespace gaisnet {
+
+/// Outputs of something frozen, kept by sample: a start point goes through the same samples in every epoch.
+class output_cache {
+public:
+    /// Numbers of a micro-batch's samples: the same for the same sample in every epoch.
+    using sample_numbers = std::function<std::vector<std::size_t>(const micro_batch&)>;
+
+    explicit output_cache(sample_numbers numbers): numbers_(std::move(numbers)) {}
+
+    /// The outputs [n, ...] of a micro-batch; undefined when one of them was not kept yet.
+    at::Tensor find(const micro_batch&);
+    void keep(const micro_batch&, const at::Tensor& outputs);
+
+private:
+    sample_numbers numbers_;
+    std::unordered_map<std::size_t, at::Tensor> kept_; ///< Without the first dimension.
+};
+
+} // namespace gaisnet
