@@ -25,6 +25,10 @@ def totals_of(file):
     return found
 
 
+def percent(value):
+    return "-" if numpy.isnan(value) else f"{100 * value:.2f} %"
+
+
 def cost(totals, index):
     return [quantity(totals[what][index], unit)
             for what, unit in (("time_s", "s"), ("energy_j", "J"), ("bytes", "B"), ("spectrum_hz_s", "Hz s"))]
@@ -64,11 +68,17 @@ def main():
         with open_gaisnet(path) as file:
             name = pathlib.Path(path).stem
             found[name if name not in found else path] = totals_of(file)
-    found = {name: totals for name, totals in found.items() if len(totals["round"])}
+    if given.accuracy is not None and not 0 <= given.accuracy <= 1:
+        parser.error(f"--accuracy {given.accuracy:g}: 0 to 1 is accepted")
+    for name in [name for name, totals in found.items() if not len(totals["round"])]:
+        print(f"{name}: no round has ended yet")
+        del found[name]
+    if not found:
+        return
     head = ("time", "energy", "bytes", "spectrum")
     print("Runs, all rounds")
     print_table(("run", "rounds", "accuracy", *head),
-                [[name, len(totals["round"]), f"{100 * totals['accuracy'][-1]:.2f} %", *cost(totals, -1)]
+                [[name, len(totals["round"]), percent(totals["accuracy"][-1]), *cost(totals, -1)]
                  for name, totals in found.items()])
     if given.accuracy is not None:
         print(f"\nUntil the accuracy was {100 * given.accuracy:g} %")

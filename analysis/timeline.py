@@ -97,6 +97,8 @@ def main():
     parser.add_argument("--cluster", type=int, default=0)
     parser.add_argument("--span", type=float, nargs=2, metavar=("FROM", "TO"), help="seconds of the round to draw")
     given = parser.parse_args()
+    if given.span and not 0 <= given.span[0] < given.span[1]:
+        parser.error(f"--span {given.span[0]:g} {given.span[1]:g}: a later second after an earlier one is accepted")
     with open_gaisnet(given.file) as file:
         events, names = read_events(file)
         if given.picture:

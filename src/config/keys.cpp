@@ -132,7 +132,7 @@ std::vector<key_info> make_keys() {
     t.integer("probe.samples", "200",
               "samples of each domain that judge models' features by the nearest class mean (several edges); 0: none");
     t.text("probe.unseen", "auto", "a domain that no edge has, to judge the foundation model on",
-           "auto (procedural: 1000, folder: none), none, a domain's number, or a folder");
+           "auto (procedural: 1000 or later, folder: none), none, a domain's number, or a folder");
     t.text("cluster.edge_stage", "none", "the edge holds a stage at this place of every chain (1 is the start point)",
            "none, or 2 and larger");
 

@@ -249,6 +249,9 @@ void read_data(const value_reader& in, scenario& out) {
     data.source = in.choice<data_source>("data.source",
                                          {{"folder", data_source::folder}, {"procedural", data_source::procedural}});
     data.roots = in.paths("data.root");
+    if (std::find(data.roots.begin(), data.roots.end(), "") != data.roots.end()) {
+        in.reject("data.root", "between two commas there is no folder");
+    }
     if (data.source == data_source::folder && data.roots.empty()) {
         in.reject("data.root", "data.source = folder needs an image folder, one folder a class");
     }
@@ -320,11 +323,19 @@ void read_probe(const value_reader& in, scenario& out) {
     }
     if (out.data.source == data_source::folder) {
         out.probe.unseen_root = in.path("probe.unseen");
+        for (const auto& root : out.data.roots) {
+            std::error_code code;
+            if (std::filesystem::equivalent(root, out.probe.unseen_root, code)) {
+                in.reject("probe.unseen", "an edge has this folder: another one is accepted");
+            }
+        }
         return;
     }
     const int domains =
         out.network.edges * (out.data.partition.kind == partition_kind::domain ? out.network.clusters : 1);
-    out.probe.unseen = text == "auto" ? 1000 : static_cast<int>(in.whole("probe.unseen", text, 0, 1'000'000));
+    constexpr int far = 1000;
+    out.probe.unseen = text == "auto" ? std::max(far, out.data.domain + domains)
+                                      : static_cast<int>(in.whole("probe.unseen", text, 0, 1'000'000));
     if (*out.probe.unseen >= out.data.domain && *out.probe.unseen < out.data.domain + domains) {
         in.reject("probe.unseen", "domains " + std::to_string(out.data.domain) + " to " +
                                       std::to_string(out.data.domain + domains - 1) +
@@ -412,7 +423,7 @@ settings resolve(settings values) {
             }
         }
     }
-    for (const std::string link : {"link.cs_up", "link.cs_down", "link.d2d"}) {
+    for (const std::string link : {"link.cs_up", "link.cs_down", "link.d2d", "link.backhaul"}) {
         const bool by_other_means =
             values.at(link + ".path_loss").value != "none" || !values.at(link + ".trace").value.empty();
         if (by_other_means && is_default(link + ".rate")) {

@@ -409,16 +409,17 @@ private:
         }
     }
 
+    const std::string& last_client() const { return out_.nodes[out_.clusters.back().clients.back()].name; }
+
     /// What names look like here.
-    std::string like() const {
-        return "; names are like " + out_.nodes.front().name + " and " + out_.nodes.back().name;
-    }
+    std::string like() const { return "; names are like " + out_.nodes.front().name + " and " + last_client(); }
 
     /// Names in network.file and in a file of movements that no node or link has are mistakes.
     void check_given_names() const {
         for (const auto& [name, given] : nodes_given_) {
             if (!index_of_.contains(name)) {
-                throw usage_error("network.file: there is no node " + name + like());
+                throw usage_error("network.file: there is no node " + name +
+                                  (name == "cloud" ? ", since cloud.period is 0" : like()));
             }
         }
         for (const auto& [ends, given] : links_given_) {
@@ -429,7 +430,8 @@ private:
         for (const auto& one : scene_.dropout.schedule) {
             const auto found = index_of_.find(one.client);
             if (found == index_of_.end() || out_.nodes[found->second].role != node_role::client) {
-                throw usage_error("dropout.schedule: there is no client " + one.client + like());
+                throw usage_error("dropout.schedule: there is no client " + one.client + "; names are like " +
+                                  out_.nodes[out_.clusters.front().clients.front()].name + " and " + last_client());
             }
         }
         for (const auto& [name, points] : scene_.mobility.paths ? *scene_.mobility.paths : recorded_paths()) {

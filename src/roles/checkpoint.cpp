@@ -10,6 +10,7 @@
 #include <array>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <span>
 
 namespace gaisnet {
@@ -142,7 +143,10 @@ checkpoint read_checkpoint(const fs::path& directory) {
         for (const auto& row : meta.at("rounds")) {
             auto& edges = state.rounds.emplace_back();
             for (const auto& one : row) {
-                const auto v = one.get<std::array<double, 5>>();
+                std::array<double, 5> v{};
+                for (std::size_t i = 0; i < v.size(); ++i) { // JSON has no NaN: a round without training has null
+                    v[i] = one.at(i).is_null() ? std::numeric_limits<double>::quiet_NaN() : one.at(i).get<double>();
+                }
                 edges.push_back({v[0], v[1], v[2], v[3], v[4]});
             }
         }

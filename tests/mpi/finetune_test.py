@@ -196,6 +196,15 @@ def restart(folder):
               f"code {result.returncode}: {result.stderr[-500:]}")
 
 
+def resume_without_training(folder):
+    """Rounds in which nobody ended in time have no training results."""
+    output = folder / "untrained.h5"
+    first = run(1, output, "--round.wait", "1 us")
+    again = run(2, output, "--round.wait", "1 us", "--resume", "auto")
+    check("a run goes on after rounds without training", first.returncode == again.returncode == 0,
+          first.stderr[-300:] + again.stderr[-300:])
+
+
 def begin_again(folder):
     """--resume auto where there is nothing to resume, and a run that begins anew beside older checkpoints."""
     output = folder / "again.h5"
@@ -396,6 +405,7 @@ def main():
         cloud_tier(folder)
         cached_outputs(folder)
         restart(folder)
+        resume_without_training(folder)
         begin_again(folder)
         interrupt(folder)
         real_clock(folder)

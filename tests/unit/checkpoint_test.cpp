@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 namespace gaisnet {
 namespace {
@@ -29,12 +31,15 @@ std::vector<float> values_of(const tensor_view& tensor) {
     return {tensor.as<float>(), tensor.as<float>() + tensor.elements()};
 }
 
+/// What a round without training has for its training results.
+constexpr double untrained = std::numeric_limits<double>::quiet_NaN();
+
 /// Two edges and two stages after `rounds` rounds.
 checkpoint state_after(int rounds) {
     checkpoint state;
     state.identity = "seed = 1\ntrain.lr = 0.1 \"quoted\" \\ \xc3\xa9\n";
     for (int round = 1; round <= rounds; ++round) {
-        state.rounds.push_back({{0.1 * round, 1.0 / 3.0, 0.25, 2.5, 0.75}, {0.9, 1e-300, 0.5, 0.125, 1e9}});
+        state.rounds.push_back({{0.1 * round, 1.0 / 3.0, 0.25, 2.5, 0.75}, {0.9, 1e-300, untrained, untrained, 1e9}});
     }
     state.row_counts = {{"/events", 18446744073709551615ULL}, {"/rounds", 0}};
     state.models = {tensor({1.0F, -0.0F, 0.1F}), tensor({3.4e38F, 1e-45F})};
@@ -109,8 +114,8 @@ TEST_F(checkpoints, all_of_it_comes_back_bit_for_bit) {
             const auto &a = after.rounds[round][edge], &b = before.rounds[round][edge];
             EXPECT_EQ(a.accuracy, b.accuracy);
             EXPECT_EQ(a.loss, b.loss);
-            EXPECT_EQ(a.train_accuracy, b.train_accuracy);
-            EXPECT_EQ(a.train_loss, b.train_loss);
+            EXPECT_TRUE(a.train_accuracy == b.train_accuracy || (edge == 1 && std::isnan(a.train_accuracy)));
+            EXPECT_TRUE(a.train_loss == b.train_loss || (edge == 1 && std::isnan(a.train_loss)));
             EXPECT_EQ(a.wall_s, b.wall_s);
         }
     }
