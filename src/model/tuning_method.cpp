@@ -8,13 +8,13 @@
 
 namespace gaisnet {
 
-at::Tensor tuning_method::embed(const vit_backbone& backbone, const at::Tensor& images,
-                                std::span<const at::Tensor>) const {
+at::Tensor block_method::embed(const vit_backbone& backbone, const at::Tensor& images,
+                               std::span<const at::Tensor>) const {
     return backbone.embed(images);
 }
 
-at::Tensor tuning_method::normalise(const vit_backbone& backbone, const at::Tensor& cls,
-                                    std::span<const at::Tensor>) const {
+at::Tensor block_method::normalise(const vit_backbone& backbone, const at::Tensor& cls,
+                                   std::span<const at::Tensor>) const {
     return backbone.normalise(cls);
 }
 

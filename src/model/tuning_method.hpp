@@ -66,9 +66,10 @@ public:
     virtual at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                                std::span<const at::Tensor> tunables) const = 0;
     /// Images to tokens, and CLS [n, dim] to what the head gets. \param tunables in the order of of_embedding(), of_norm().
-    virtual at::Tensor embed(const vit_backbone&, const at::Tensor& images, std::span<const at::Tensor> tunables) const;
+    virtual at::Tensor embed(const vit_backbone&, const at::Tensor& images,
+                             std::span<const at::Tensor> tunables) const = 0;
     virtual at::Tensor normalise(const vit_backbone&, const at::Tensor& cls,
-                                 std::span<const at::Tensor> tunables) const;
+                                 std::span<const at::Tensor> tunables) const = 0;
 };
 
 /// Methods: prompt_deep, prompt_shallow, prefix, lora, adapter, head, full.

@@ -9,7 +9,7 @@ namespace gaisnet {
 
 namespace {
 
-class adapter final : public tuning_method {
+class adapter final : public block_method {
 public:
     explicit adapter(std::int64_t width): width_(width) {}
 

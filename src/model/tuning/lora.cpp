@@ -28,7 +28,7 @@ layer_shape shape_of(const vit_config& vit, block_linear layer) {
     return {"mlp.fc2", hidden, vit.dim};
 }
 
-class lora final : public tuning_method {
+class lora final : public block_method {
 public:
     explicit lora(const tuning_settings& settings)
         : rank_(settings.rank)

@@ -4,6 +4,13 @@
 
 namespace gaisnet {
 
+/// A method that leaves embedding and final norm as they are.
+class block_method : public tuning_method {
+public:
+    at::Tensor embed(const vit_backbone&, const at::Tensor& images, std::span<const at::Tensor>) const override;
+    at::Tensor normalise(const vit_backbone&, const at::Tensor& cls, std::span<const at::Tensor>) const override;
+};
+
 /// Visual prompt tuning (Jia et al., ECCV 2022): prompts [prompts, dim] after CLS and before the patches. Deep: every
 /// block gets its own, and what it makes of them is dropped, so that smashed data does not grow. Shallow: only the first
 /// block gets some, and they go on from block to block.

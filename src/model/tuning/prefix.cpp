@@ -7,7 +7,7 @@ namespace gaisnet {
 
 namespace {
 
-class prefix final : public tuning_method {
+class prefix final : public block_method {
 public:
     explicit prefix(std::int64_t count): count_(count) {}
 

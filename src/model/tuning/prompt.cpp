@@ -14,7 +14,7 @@ at::Tensor with_prompts(const at::Tensor& tokens, const at::Tensor& prompts) {
     return at::cat({tokens.narrow(1, 0, 1), of_each, tokens.narrow(1, 1, tokens.size(1) - 1)}, 1);
 }
 
-class prompts : public tuning_method {
+class prompts : public block_method {
 public:
     explicit prompts(const tuning_settings& settings): count_(settings.prompts) {
         if (count_ < 1) {

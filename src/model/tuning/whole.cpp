@@ -5,7 +5,7 @@ namespace gaisnet {
 
 namespace {
 
-class head_only final : public tuning_method {
+class head_only final : public block_method {
 public:
     block_change change(const vit_config&, std::int64_t) const override { return {}; }
     std::vector<tunable_spec> of_block(const vit_config&, std::int64_t) const override { return {}; }
