@@ -220,6 +220,23 @@ std::vector<key_info> make_keys() {
 
     t.drawn("device.client.battery", dimension::energy, "", "battery of a client at the start; not set: mains", false);
 
+    t.integer("infer.requests", "100", "requests of each start point (infer; not with a trace)");
+    t.choice("infer.arrivals", "poisson", "poisson|burst|trace",
+             "requests come as a Poisson process, all at the start, or as infer.trace says");
+    t.real("infer.rate", "10", "requests a second of each start point (poisson)");
+    t.text("infer.trace", "", "file of times of requests (trace)",
+           "CSV of time, for all start points, or of client, time");
+    t.integer("infer.batch", "8", "requests that go through a chain together, at most");
+    t.integer("infer.in_flight", "0", "batches in a chain at a time, at most; 0: one for each stage, 1: no pipeline");
+    t.text("infer.modules", "", "what finetune has tuned; not set: untuned modules",
+           "safetensors files, one for each edge, or one for all");
+    t.text("infer.model", "own", "whose tuned modules answer the requests under an edge",
+           "own, untuned (the foundation model), or the number of an edge");
+    t.text("infer.images", "", "folder of JPEG and PNG to classify; not set: validation samples of each edge",
+           "a folder");
+    t.choice("delivery", "tunable", "tunable|full|none",
+             "what workers lack at the start (infer): the tuned modules, frozen weights too, or nothing");
+
     t.integer("pretrain.epochs", "5", "epochs (pretrain)");
     t.integer("pretrain.samples", "1200", "images of each domain (pretrain)");
     t.integer("pretrain.batch", "64", "samples a batch (pretrain)");
@@ -268,7 +285,6 @@ constexpr future_item future[] = {
     {"split.blocks", "auto"},
     {"cluster.edge_stage", "auto"},
     {"scheme", ""},
-    {"delivery", ""},
 };
 
 } // namespace
@@ -285,7 +301,8 @@ const key_info* find_key(const std::string& name) {
 }
 
 bool names_settings_file(const std::string& key) {
-    return key == "network.file" || key == "mobility.file" || (key.starts_with("link.") && key.ends_with(".trace"));
+    return key == "network.file" || key == "mobility.file" || key == "infer.trace" ||
+           (key.starts_with("link.") && key.ends_with(".trace"));
 }
 
 std::string not_built(const std::string& key, const std::string& value) {

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "config/inference_reader.hpp"
 #include "config/keys.hpp"
 #include "config/network_file.hpp"
 #include "config/network_reader.hpp"
@@ -450,9 +451,10 @@ settings resolve(settings values) {
     return values;
 }
 
-scenario read_scenario(const settings& values) {
+scenario read_scenario(const settings& values, service_kind service) {
     const value_reader in(values);
     scenario out;
+    out.service = service;
     read_network(in, out);
     read_model(in, out);
     read_tuning(in, out);
@@ -461,6 +463,7 @@ scenario read_scenario(const settings& values) {
     read_data(in, out);
     read_probe(in, out);
     read_emulation(in, out);
+    read_inference(in, out);
     read_run(in, out);
     return out;
 }

@@ -127,4 +127,32 @@ std::shared_ptr<const recorded_paths> read_paths(const std::string& path) {
     return paths;
 }
 
+std::shared_ptr<const request_trace> read_request_trace(const std::string& path) {
+    auto trace = std::make_shared<request_trace>();
+    const auto lines = read_csv(path);
+    for (const auto& line : lines) {
+        const auto cells = line.cells.size();
+        if (&line == &lines.front() && cells <= 2 && !starts_with_number(line.cells.back())) {
+            continue; // a header
+        }
+        if (cells != 1 && cells != 2) {
+            throw usage_error(line.where + ": \"time\" or \"client, time\" is accepted, for example \"c0.0, 2.5 s\"");
+        }
+        const auto& client = cells == 2 ? line.cells[0] : std::string();
+        if (!trace->empty() && trace->contains("") != client.empty()) {
+            throw usage_error(line.where + ": either all lines name a client, or none does");
+        }
+        const double time = value_of(line, cells - 1, dimension::time);
+        auto& times = (*trace)[client];
+        if (time < 0.0 || (!times.empty() && time < times.back())) {
+            throw usage_error(line.where + ": times of at least 0, ascending, are accepted");
+        }
+        times.push_back(time);
+    }
+    if (trace->empty()) {
+        throw usage_error(path + " has no line with a time");
+    }
+    return trace;
+}
+
 } // namespace gaisnet

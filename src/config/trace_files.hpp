@@ -17,4 +17,8 @@ std::shared_ptr<const rate_trace> read_rate_trace(const std::string& path);
 /// \throws usage_error naming file and line.
 std::shared_ptr<const recorded_paths> read_paths(const std::string& path);
 
+/// Times of requests. CSV: `time`, or `client, time` a line, with units or in s, the times of a client ascending.
+/// \throws usage_error naming file and line.
+std::shared_ptr<const request_trace> read_request_trace(const std::string& path);
+
 } // namespace gaisnet

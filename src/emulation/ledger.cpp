@@ -42,7 +42,7 @@ void ledger::begin_round(std::uint32_t round, double start_s) {
     queue_.reset_clock(start_s);
     for (auto& node : nodes_) {
         node.account = {};
-        node.last_event = -1;
+        node.computer.last_event = node.sensor.last_event = -1;
         node.active_until = start_s;
         node.off_at = never;
     }
@@ -55,6 +55,7 @@ void ledger::begin_round(std::uint32_t round, double start_s) {
 std::int64_t ledger::occupy(std::uint32_t node, event_kind kind, double seconds, double flops, double joules,
                             std::int64_t cause, event_queue::action done) {
     auto& state = nodes_[node];
+    auto& busy = kind == event_kind::sense ? state.sensor : state.computer;
     const double now = queue_.now();
     ledger_event event;
     event.node = event.peer = node;
@@ -62,21 +63,22 @@ std::int64_t ledger::occupy(std::uint32_t node, event_kind kind, double seconds,
     event.round = round_;
     event.cause = cause;
     event.start_s = now;
-    if (state.last_event >= 0 && state.free_at > now) {
-        event.start_s = state.free_at;
-        event.cause = state.last_event;
+    if (busy.last_event >= 0 && busy.free_at > now) {
+        event.start_s = busy.free_at;
+        event.cause = busy.last_event;
     }
     event.end_s = event.arrival_s = event.start_s + seconds;
     event.flops = flops;
     event.energy_j = joules;
-    state.free_at = state.active_until = event.end_s;
-    state.last_event = static_cast<std::int64_t>(events_.size());
+    busy.free_at = event.end_s;
+    busy.last_event = static_cast<std::int64_t>(events_.size());
+    state.active_until = std::max(state.active_until, event.end_s);
     state.account.busy_s += seconds;
     state.account.flops += flops;
     (kind == event_kind::sense ? state.account.sense_j : state.account.compute_j) += joules;
     events_.push_back(event);
     queue_.schedule(event.end_s, node, done);
-    return state.last_event;
+    return busy.last_event;
 }
 
 std::int64_t ledger::compute(std::uint32_t node, event_kind kind, double flops, double rate_flop_s, std::int64_t cause,
@@ -269,7 +271,8 @@ void ledger::cut() {
         event.end_s = event.arrival_s = now;
     }
     for (auto& node : nodes_) {
-        node.free_at = std::min(node.free_at, now);
+        node.computer.free_at = std::min(node.computer.free_at, now);
+        node.sensor.free_at = std::min(node.sensor.free_at, now);
         node.active_until = std::min(node.active_until, now);
     }
     queue_.clear();

@@ -93,12 +93,16 @@ public:
     double round_start_s() const { return round_start_s_; }
 
 private:
+    /// Serves in the order of (time, sequence).
+    struct server {
+        double free_at = 0;
+        std::int64_t last_event = -1; ///< Of this round.
+    };
     struct node_state {
         device_model device;
-        double free_at = 0;
+        server computer, sensor; ///< A device senses while it computes.
         double active_until = 0; ///< End of what its device and radio have to do.
         double off_at = never;
-        std::int64_t last_event = -1;
         node_account account;
     };
     struct transfer_state {

@@ -51,6 +51,30 @@ struct federation_row {
     double energy_j = 0; ///< Of the cloud, since the federation before; that of edges and clients is in their rounds.
 };
 
+/// One request for inference.
+struct request_row {
+    std::uint32_t round = 1; ///< Session
+    std::uint32_t edge = 0, cluster = 0;
+    std::uint32_t client = 0;                ///< Node of the requester.
+    std::uint32_t request = 0;               ///< Of this requester, from 0, in the order of arrival.
+    std::uint32_t batch = 0, batch_size = 0; ///< With which requests it went through the chain.
+    double arrival_s = 0;                    ///< When the requester wanted it.
+    double latency_s = 0;                    ///< From then until the result was back.
+    /// Parts of latency_s; they add up to it.
+    double sensing_s = 0;  ///< Sensing of the sample, and waiting for the sensing of others.
+    double queue_s = 0;    ///< Until the chain began with its batch.
+    double delivery_s = 0; ///< Waiting for modules, at whatever stage.
+    double compute_s = 0;  ///< On clients.
+    double edge_s = 0;     ///< On the edge, as a stage.
+    double d2d_s = 0;      ///< Smashed data between clients.
+    double cs_smashed_s = 0;
+    double result_s = 0; ///< The result on its way back.
+    double busy_s = 0;   ///< Waiting for devices and links that were busy with other batches.
+    // What came of it; empty in a forecast.
+    std::string image, label, predicted;
+    double probability = 0; ///< Of the predicted class (softmax).
+};
+
 /// How good one model is on one domain.
 struct probe_row {
     std::uint32_t round = 0;

@@ -123,4 +123,13 @@ block_cost cost_of_block(const vit_config& vit, const block_change& change, bool
     return cost;
 }
 
+std::int64_t inference_workspace(const vit_config& vit, const block_change& change) {
+    const auto d = vit.dim, hidden = vit.mlp_ratio * d;
+    const auto tokens = vit.tokens() + change.prompts;
+    const auto keys = tokens + change.prefix;
+    const auto of_mlp = tokens * (2 * hidden + 2 * d);
+    const auto of_attention = 2 * vit.heads * tokens * keys + 8 * tokens * d;
+    return std::max(of_mlp, of_attention);
+}
+
 } // namespace gaisnet

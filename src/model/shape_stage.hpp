@@ -21,6 +21,10 @@ public:
         case stage_operation::backward:
             return spec_->input_gradient ? tensor_view::shape_only(spec_->input_shape(request.micro.count))
                                          : tensor_view{};
+        case stage_operation::infer:
+            return tensor_view::shape_only(spec_->cut().head
+                                               ? std::vector<std::int64_t>{request.micro.count, spec_->classes()}
+                                               : spec_->output_shape(request.micro.count));
         case stage_operation::step: break;
         }
         return {};

@@ -19,15 +19,15 @@ struct micro_batch {
     std::int64_t of = 0;
 };
 
-enum class stage_operation : std::uint8_t { forward, backward, step };
+enum class stage_operation : std::uint8_t { forward, backward, step, infer };
 
 /// A piece of work for a stage. Requests of one stage come in a fixed order; those of different stages are independent,
 /// so that an executor may gather several before it computes.
 struct stage_request {
     stage_operation operation{};
     micro_batch micro;
-    tensor_view input;        ///< forward: tokens [n, tokens, dim] or CLS [n, dim]; backward: gradient of the output.
-    tensor_view labels;       ///< forward of the stage with the head: int64 [n].
+    tensor_view input;  ///< forward, infer: tokens [n, tokens, dim] or CLS [n, dim]; backward: gradient of the output.
+    tensor_view labels; ///< forward of the stage with the head: int64 [n].
     double learning_rate = 0; ///< step
 };
 
@@ -60,7 +60,8 @@ public:
     virtual tensor_view unload() = 0;
     /// Labels int64 [n] of the start point's own samples.
     virtual tensor_view labels(const micro_batch&) = 0;
-    /// forward: the output (empty for the head); backward: the gradient of the input (empty if nobody wants it).
+    /// forward: the output (empty for the head); backward: the gradient of the input (empty if nobody wants it); infer:
+    /// the output without anything kept for a backward, of the head logits float32 [n, classes] in host memory.
     virtual tensor_view run(const stage_request&) = 0;
 
     /// Totals since the last call.

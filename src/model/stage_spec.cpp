@@ -59,6 +59,14 @@ std::vector<tensor_spec> stage_spec::frozen() const {
     return all;
 }
 
+std::int64_t stage_spec::frozen_elements() const {
+    std::int64_t sum = 0;
+    for (const auto& weight : frozen()) {
+        sum += weight.elements();
+    }
+    return sum;
+}
+
 bool stage_spec::frozen_up_to_head() const {
     return !input_gradient && std::all_of(tunables_.begin(), tunables_.end(), [](const tunable_spec& one) {
         return one.tensor.name.starts_with("head.") || one.tensor.name.starts_with("norm.");
@@ -165,6 +173,17 @@ std::uint64_t stage_spec::workspace_bytes(std::int64_t n) const {
         floats = std::max(floats, image + 2 * vit_.tokens() * vit_.dim);
     }
     floats = std::max(floats, blocks_cost().workspace);
+    return static_cast<std::uint64_t>(n * floats) * 4;
+}
+
+std::uint64_t stage_spec::inference_bytes(std::int64_t n) const {
+    std::int64_t floats = cut_.head ? 2 * vit_.dim + 2 * classes_ : 0;
+    if (cut_.embedding) {
+        floats = std::max(floats, 3 * vit_.image * vit_.image + 2 * vit_.tokens() * vit_.dim);
+    }
+    for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
+        floats = std::max(floats, inference_workspace(vit_, method_->change(vit_, block)));
+    }
     return static_cast<std::uint64_t>(n * floats) * 4;
 }
 

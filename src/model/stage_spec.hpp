@@ -39,6 +39,7 @@ public:
     bool trainable() const { return tunable_elements_ > 0; }
     /// Frozen parameters of this stage.
     std::vector<tensor_spec> frozen() const;
+    std::int64_t frozen_elements() const;
 
     /// Something before this stage is trainable, so the gradient of its input is wanted. Costs follow from it.
     bool input_gradient = false;
@@ -63,6 +64,8 @@ public:
     std::uint64_t retained_bytes(std::int64_t n) const;
     /// Bytes needed in passing by the largest operation, beyond what is retained.
     std::uint64_t workspace_bytes(std::int64_t n) const;
+    /// The same for inference, where nothing is retained.
+    std::uint64_t inference_bytes(std::int64_t n) const;
 
 private:
     /// Costs of its blocks, one after another, and whether the last one's output has a gradient.

@@ -28,6 +28,7 @@ tensor_view torch_stage::run(const stage_request& request) {
         switch (request.operation) {
         case stage_operation::forward: output = forward(request); break;
         case stage_operation::backward: output = backward(request); break;
+        case stage_operation::infer: output = infer(request); break;
         case stage_operation::step: optimizer_.step(part_.parameters(), request.learning_rate); break;
         }
     });
@@ -88,6 +89,18 @@ tensor_view torch_stage::forward(const stage_request& request) {
         saved_[request.micro.first] = std::move(saved);
     }
     return output;
+}
+
+tensor_view torch_stage::infer(const stage_request& request) {
+    const c10::NoGradGuard no_gradients;
+    const auto& cut = spec_->cut();
+    auto tokens =
+        cut.embedding ? part_.embed(to_torch(source_->images(request.micro))) : to_torch(request.input).to(device());
+    tokens = part_.run_blocks(std::move(tokens));
+    if ((cut.head || !spec_->all_tokens_out) && tokens.dim() == 3) {
+        tokens = cls_of(tokens);
+    }
+    return cut.head ? to_view(part_.classify(tokens).cpu()) : to_view(tokens);
 }
 
 tensor_view torch_stage::backward(const stage_request& request) {

@@ -44,6 +44,7 @@ private:
     void start_totals();
     tensor_view forward(const stage_request&);
     at::Tensor run_frozen_or_not(const stage_request&, saved_batch&);
+    tensor_view infer(const stage_request&);
     tensor_view backward(const stage_request&);
     at::Tensor loss_of(const at::Tensor& cls, const stage_request&);
 

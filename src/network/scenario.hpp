@@ -125,6 +125,25 @@ enum class clock_kind { virtual_time, real };
 enum class data_source { folder, procedural };
 enum class damaged_policy { skip, fatal };
 
+/// What chains are for.
+enum class service_kind { fine_tuning, inference };
+/// What an edge delivers to a worker that lacks the current version of the model.
+enum class delivery_kind {
+    tunable, ///< The tuned modules of its stages.
+    full,    ///< Its stages with their frozen weights.
+    none,    ///< Nothing: all workers have it.
+};
+enum class arrival_kind { poisson, burst, trace };
+/// Whose tuned modules answer the requests under an edge.
+enum class served_model {
+    own,     ///< The edge's.
+    untuned, ///< None: the foundation model.
+    other,   ///< Another edge's.
+};
+
+/// When requests come, s since the start of the session: by name of the requester, or "" for all.
+using request_trace = std::map<std::string, std::vector<double>>;
+
 struct stop_rule {
     stop_kind kind = stop_kind::rounds;
     stop_metric metric = stop_metric::accuracy; ///< plateau
@@ -201,6 +220,20 @@ struct scenario {
         bool charge_evaluation = false;
         bool cache = false; ///< Keep outputs of what is frozen over epochs. Changes only how fast the emulation is.
     } train;
+    service_kind service = service_kind::fine_tuning; ///< By the command.
+    struct {
+        std::int64_t requests = 100; ///< Of each start point (poisson, burst).
+        arrival_kind arrivals = arrival_kind::poisson;
+        double rate = 10.0;                         ///< Requests a second of each start point (poisson).
+        std::shared_ptr<const request_trace> trace; ///< trace
+        int batch = 8;                              ///< Requests that go through a chain together, at most.
+        int in_flight = 0;                          ///< Batches in a chain, at most; 0: as many as it has stages.
+        delivery_kind delivery = delivery_kind::tunable;
+        std::vector<std::string> modules; ///< safetensors files of tuned modules, one for each edge; empty: untuned.
+        served_model model = served_model::own;
+        int model_edge = 0; ///< other
+        std::string images; ///< Folder of images to classify; empty: the edge's validation samples.
+    } infer;
     struct {
         data_source source = data_source::procedural;
         std::vector<std::string> roots; ///< folder: one for all edges, one for each edge, or one for each start point.

@@ -342,8 +342,8 @@ private:
         out_.links.push_back(std::move(made));
     }
 
-    /// D2D between neighbours of the chain, in both directions, and edge to client and back. Which of them carry
-    /// something is the roles' business.
+    /// D2D between neighbours of the chain, in both directions (for inference: downstream, and from the end point to the
+    /// start point), and edge to client and back. Which of them carry something is the roles' business.
     void add_links(const cluster& group) {
         const auto edge = static_cast<std::uint32_t>(group.edge);
         // A private D2D band of an edge is divided over its clusters, then over the directed hops of a chain.
@@ -352,8 +352,14 @@ private:
             const auto from = group.chain[i].node, to = group.chain[i + 1].node;
             if (from != to && from != edge && to != edge) {
                 hops.emplace(from, to);
-                hops.emplace(to, from);
+                if (scene_.service == service_kind::fine_tuning) {
+                    hops.emplace(to, from);
+                }
             }
+        }
+        const auto start_point = group.chain.front().node, end_point = group.chain.back().node;
+        if (scene_.service == service_kind::inference && end_point != start_point && end_point != edge) {
+            hops.emplace(end_point, start_point);
         }
         if (!hops.empty()) {
             const double band = draw_bandwidth(scene_.link.d2d, out_.nodes[edge].name);
@@ -361,7 +367,7 @@ private:
             for (const auto& [from, to] : hops) {
                 add_link(from, to, link_class::d2d, group.edge, share);
             }
-            if (scene_.dropout.policy == dropout_policy::repair) {
+            if (scene_.dropout.policy == dropout_policy::repair && scene_.service == service_kind::fine_tuning) {
                 add_spare_links(group, hops, share);
             }
         }
@@ -423,7 +429,10 @@ private:
             }
         }
         for (const auto& [ends, given] : links_given_) {
-            if (!link_names_.contains(ends.first + "->" + ends.second)) {
+            // Inference sends nothing upstream, but the same file may describe fine-tuning.
+            const bool of_training = scene_.service == service_kind::inference && index_of_.contains(ends.first) &&
+                                     index_of_.contains(ends.second);
+            if (!link_names_.contains(ends.first + "->" + ends.second) && !of_training) {
                 throw usage_error("network.file: nothing is sent from " + ends.first + " to " + ends.second);
             }
         }

@@ -31,7 +31,7 @@ cast::cast(const deployment& deploy, const executor_factory& make, const std::fu
             edges_.push_back(
                 {&deploy, me, std::move(stages[node]), {}, tensor_view::shape_only({deploy.domain_of(node).elements})});
         } else {
-            clients_.push_back({&deploy, me, std::move(stages[node]), {}});
+            clients_.push_back({&deploy, me, std::move(stages[node]), {}, {}});
         }
     }
 }
@@ -71,10 +71,27 @@ void cast::play(pass& in, const round_plan& plan, int edge) {
     }
 }
 
+void cast::serve(pass& in, const inference_plan& session) {
+    for (auto& one : edges_) {
+        for (std::size_t c = 0; c < session.lines.size(); ++c) {
+            if (deploy_.net.clusters[c].edge == static_cast<int>(one.me.node) && !session.lines[c].arrivals_s.empty()) {
+                in.spawn(one.me.node, one.found(in, static_cast<int>(c), session));
+            }
+        }
+        for (auto& stage : one.stages) {
+            in.spawn(one.me.node, one.infer(in, stage, session));
+        }
+    }
+    for (auto& client : clients_) {
+        in.spawn(client.me.node, client.serve(in, session));
+    }
+}
+
 void cast::begin_round(const round_plan& plan) {
     const auto forget = [](auto& role) {
         role.me.cause = -1;
         role.me.held_bytes = 0;
+        role.me.batch = -1;
     };
     const auto forget_all = [&](auto& roles) {
         for (auto& role : roles) {

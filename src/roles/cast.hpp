@@ -25,6 +25,7 @@ public:
 
     std::vector<edge_role>& edges() { return edges_; }
     std::vector<client_role>& clients() { return clients_; }
+    const std::vector<client_role>& clients() const { return clients_; }
     std::optional<cloud_role>& cloud() { return cloud_; }
 
     /// Every stage of this cast, by cluster and position.
@@ -39,6 +40,8 @@ public:
     /// Spawns all that this cast does in a round, edges first. \param edge it and its clients only, without what
     /// follows the round; -1: all.
     void play(pass& in, const round_plan&, int edge = -1);
+    /// Spawns all that this cast does in a session of inference, after begin_round({}).
+    void serve(pass& in, const inference_plan&);
     /// Stages taken over in this round; their executors are new.
     const std::vector<seated_executor>& taken() const { return taken_; }
 

@@ -49,4 +49,55 @@ task<> client_role::play_round(pass& in, const round_plan& plan) {
     co_await when_all(std::move(work));
 }
 
+task<> client_role::serve(pass& in, const inference_plan& session) {
+    std::vector<task<>> work;
+    if (senses()) {
+        answers.clear();
+        work.push_back(sense_requests(in, session));
+        work.push_back(collect_results(in, session));
+    }
+    work.push_back(work_on_requests(in, session));
+    co_await when_all(std::move(work));
+}
+
+task<> client_role::sense_requests(pass& in, const inference_plan& session) const {
+    actor who{me.node, me.cluster};
+    const auto requests = session.requests_of(me.cluster);
+    for (std::int64_t request = 0; request < requests; ++request) {
+        co_await in.arrival(who);
+        if (request == 0) { // founds the cluster
+            in.send(who, static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge), message_kind::control, {});
+        }
+        co_await in.sense(who, 1);
+        in.offer(who);
+    }
+}
+
+task<> client_role::collect_results(pass& in, const inference_plan& session) {
+    actor who{me.node, me.cluster};
+    const auto& chain = deploy->chains[static_cast<std::size_t>(me.cluster)];
+    for (auto left = session.requests_of(me.cluster); left > 0;) {
+        auto logits = co_await in.recv(who, chain.back().node, message_kind::result, chain.front().number);
+        in.answer(who);
+        left -= logits.shape.front();
+        answers.push_back(std::move(logits));
+    }
+}
+
+task<> client_role::work_on_requests(pass& in, const inference_plan& session) {
+    const bool served = session.requests_of(me.cluster) > 0;
+    for (const auto& wanted : wanted_in(*deploy, session, me.cluster)) {
+        if (wanted.node == me.node && served) {
+            const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
+            load(co_await in.recv(me, edge, message_kind::modules));
+        }
+    }
+    std::vector<task<>> work;
+    for (auto& stage : stages) {
+        stage.me.cause = me.cause;
+        work.push_back(stage.infer(in, session));
+    }
+    co_await when_all(std::move(work));
+}
+
 } // namespace gaisnet

@@ -9,15 +9,22 @@ struct client_role {
     const deployment* deploy = nullptr;
     actor me;
     std::vector<stage_role> stages;
-    std::vector<stage_role> taken; ///< Of lost clients, in this round.
+    std::vector<stage_role> taken;      ///< Of lost clients, in this round.
+    std::vector<tensor_view> answers{}; ///< Inference, of a start point: logits [n, classes] of each batch.
 
     bool senses() const { return !stages.empty() && stages.front().first(); }
     bool trainable() const;
 
     /// One round: receive tunable modules, sense, train, upload. Ends at once for a client that holds nothing.
     task<> play_round(pass& in, const round_plan&);
+    /// A session of inference: receive what it lacks of the model, work on requests; a start point senses them and
+    /// collects the results.
+    task<> serve(pass& in, const inference_plan&);
 
 private:
+    task<> sense_requests(pass& in, const inference_plan&) const;
+    task<> collect_results(pass& in, const inference_plan&);
+    task<> work_on_requests(pass& in, const inference_plan&);
     void load(const tensor_view& modules);
 };
 

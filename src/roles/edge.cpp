@@ -6,12 +6,15 @@
 
 namespace gaisnet {
 
-tensor_view edge_role::modules_for(const std::vector<const stage_seat*>& seats) const {
+tensor_view modules_of(const tensor_view& model, const std::vector<const stage_seat*>& seats, bool with_frozen) {
     std::int64_t elements = 0;
     for (const auto* seat : seats) {
         elements += seat->spec.tunable_elements();
     }
     if (!model.data) {
+        for (const auto* seat : with_frozen ? seats : std::vector<const stage_seat*>()) {
+            elements += seat->spec.frozen_elements();
+        }
         return tensor_view::shape_only({elements});
     }
     auto modules = tensor_view::allocate({elements});
@@ -67,6 +70,21 @@ task<> edge_role::train(pass& in, stage_role& stage, const round_plan& plan) {
         stage.executor->load(modules_for({stage.seat}));
     }
     co_await stage.train_round(in, plan);
+}
+
+task<> edge_role::found(pass& in, int cluster, const inference_plan& session) const {
+    actor who{me.node, cluster};
+    co_await in.recv(who, deploy->chains[static_cast<std::size_t>(cluster)].front().node, message_kind::control);
+    for (const auto& wanted : wanted_in(*deploy, session, cluster)) {
+        in.send(who, wanted.node, message_kind::modules, modules_for(wanted.seats, session.whole_stages));
+    }
+}
+
+task<> edge_role::infer(pass& in, stage_role& stage, const inference_plan& session) {
+    if (stage.seat->spec.trainable()) {
+        stage.executor->load(modules_for({stage.seat}));
+    }
+    co_await stage.infer(in, session);
 }
 
 task<> edge_role::repair(pass& in, int cluster, const round_plan& plan) const {

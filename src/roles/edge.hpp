@@ -4,6 +4,10 @@
 
 namespace gaisnet {
 
+/// What some stages need of a model's tunables, concatenated in their order.
+/// \param with_frozen the ledger pass counts frozen weights too; really they are on every rank already.
+tensor_view modules_of(const tensor_view& model, const std::vector<const stage_seat*>& seats, bool with_frozen = false);
+
 /// An edge: owns its domain model, delivers it to its clusters, averages what comes back; may itself be a stage of
 /// their chains.
 struct edge_role {
@@ -22,14 +26,19 @@ struct edge_role {
     task<> play(pass& in, const round_plan&);
     /// A stage of one of its chains, in a round.
     task<> train(pass& in, stage_role& stage, const round_plan&);
+    /// A session of inference: delivers to the members of a cluster what they lack, when it is founded.
+    task<> found(pass& in, int cluster, const inference_plan&) const;
+    /// A stage of one of its chains, in a session of inference.
+    task<> infer(pass& in, stage_role& stage, const inference_plan&);
     /// Sends the modules of lost clients of a cluster, as they were after the last average, to who takes them over.
     task<> repair(pass& in, int cluster, const round_plan&) const;
 
 private:
     /// Sends every client of its clusters the modules that it tunes.
     void deliver(pass& in, const round_plan&);
-    /// What a node's stages need of the model, concatenated in the order of its stages.
-    tensor_view modules_for(const std::vector<const stage_seat*>& seats) const;
+    tensor_view modules_for(const std::vector<const stage_seat*>& seats, bool with_frozen = false) const {
+        return modules_of(model, seats, with_frozen);
+    }
 };
 
 /// A model with other shared modules: `shared`, float32 [the first elements of the model].

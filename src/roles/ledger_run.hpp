@@ -1,13 +1,13 @@
 #pragma once
 
-#include "emulation/ledger.hpp"
 #include "metrics/rows.hpp"
-#include "network/interference.hpp"
 #include "roles/cast.hpp"
+#include "roles/emulated_network.hpp"
 #include "roles/round_decisions.hpp"
 #include "runtime/ledger_pass.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <utility>
@@ -53,7 +53,7 @@ public:
 
     /// Virtual time of each edge, s.
     const std::vector<double>& clocks() const { return clocks_; }
-    std::uint64_t events_fired() const { return queue_.fired(); }
+    std::uint64_t events_fired() const { return emulated_.queue().fired(); }
 
 private:
     struct placed_exchange {
@@ -62,7 +62,18 @@ private:
         bool is_average = false;
         decided_exchange what;
     };
-    struct edge_round;
+    /// An edge's round in the ledger.
+    struct edge_round {
+        std::uint32_t edge = 0;
+        double start_s = 0, end_s = 0;
+        std::int64_t last = -1; ///< The event with which it ended.
+        round_closing closing;
+        std::vector<std::uint32_t> members;
+        std::vector<memory_account> memory; ///< By member.
+        std::vector<sent_message> between_ranks;
+        std::map<channel, std::vector<double>> arrivals; ///< `clock = real`
+        std::map<int, std::vector<double>> batch_starts; ///< By cluster.
+    };
     void play_edge(std::uint32_t edge, std::vector<std::vector<client_loss>>& losses, round_plan& plan,
                    round_forecast& out, std::vector<placed_exchange>& exchanges);
     edge_round play_once(std::uint32_t edge, const round_plan&);
@@ -73,15 +84,11 @@ private:
     void report(const edge_round&, const round_plan&, round_forecast& out, std::vector<placed_exchange>& exchanges);
     average_expectation expectation_of(std::uint32_t edge, const round_plan&) const;
     int wave_of(int cluster) const;
-    void add_links();
-    std::unique_ptr<rate_model> rate_of(const network_link&, std::uint32_t round) const;
-    void draw_channels(std::uint32_t round);
 
     const deployment& deploy_;
     std::vector<int> rank_of_; ///< Empty: exchanges are not wanted.
-    event_queue queue_;
-    ledger ledger_;
-    interference interference_;
+    emulated_network emulated_;
+    ledger& ledger_;
     cast cast_;
     std::vector<double> clocks_;
     double cloud_clock_ = 0;                    ///< Up to which the cloud's idle power is charged.

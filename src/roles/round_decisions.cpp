@@ -2,6 +2,29 @@
 
 namespace gaisnet {
 
+void write_exchanges(byte_writer& out, const std::vector<decided_exchange>& exchanges) {
+    out.put(static_cast<std::uint64_t>(exchanges.size()));
+    for (const auto& one : exchanges) {
+        out.put(one.average_of);
+        out.put(one.route);
+        out.put(one.shape.type);
+        out.put(one.shape.shape);
+    }
+}
+
+std::vector<decided_exchange> read_exchanges(byte_reader& in) {
+    std::vector<decided_exchange> exchanges;
+    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
+        decided_exchange one;
+        one.average_of = in.get<int>();
+        one.route = in.get<channel>();
+        one.shape.type = in.get<element_type>();
+        one.shape.shape = in.get_list<std::int64_t>();
+        exchanges.push_back(std::move(one));
+    }
+    return exchanges;
+}
+
 void round_decisions::write(byte_writer& out) const {
     out.put(static_cast<std::uint64_t>(fates.size()));
     for (const auto& fate : fates) {
@@ -24,13 +47,7 @@ void round_decisions::write(byte_writer& out) const {
         out.put(time);
     }
     out.put(latency_s);
-    out.put(static_cast<std::uint64_t>(exchanges.size()));
-    for (const auto& one : exchanges) {
-        out.put(one.average_of);
-        out.put(one.route);
-        out.put(one.shape.type);
-        out.put(one.shape.shape);
-    }
+    write_exchanges(out, exchanges);
 }
 
 round_decisions round_decisions::read(byte_reader& in) {
@@ -56,14 +73,7 @@ round_decisions round_decisions::read(byte_reader& in) {
         out.closes[edge] = in.get<double>();
     }
     out.latency_s = in.get<double>();
-    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
-        decided_exchange one;
-        one.average_of = in.get<int>();
-        one.route = in.get<channel>();
-        one.shape.type = in.get<element_type>();
-        one.shape.shape = in.get_list<std::int64_t>();
-        out.exchanges.push_back(std::move(one));
-    }
+    out.exchanges = read_exchanges(in);
     return out;
 }
 

@@ -18,6 +18,9 @@ struct decided_exchange {
     int average_of = -1; ///< Otherwise the node (edge or cloud) whose average is summed.
 };
 
+void write_exchanges(byte_writer&, const std::vector<decided_exchange>&);
+std::vector<decided_exchange> read_exchanges(byte_reader&);
+
 /// What the tensor pass has to obey.
 struct round_decisions {
     /// By cluster; those that do not end in time, or are lost, do not play.

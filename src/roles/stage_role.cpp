@@ -103,6 +103,32 @@ task<> stage_role::take_over(pass& in, const round_plan& round) {
     co_await train_round(in, round);
 }
 
+task<> stage_role::infer(pass& in, const inference_plan& session) {
+    co_await in.enter(me);
+    fate_ = &session.undisturbed;
+    for (auto left = session.requests_of(seat->cluster); left > 0;) {
+        stage_request work{stage_operation::infer, {}, {}, {}, 0.0};
+        if (first()) {
+            work.micro = co_await in.take_batch(me);
+        } else {
+            work.input = co_await recv_from_upstream(in, message_kind::forward);
+            work.micro.count = work.input.shape.front();
+        }
+        ++me.batch;
+        const auto count = work.micro.count;
+        compute_cost cost{event_kind::forward, seat->spec.forward_flops(count), 0, seat->spec.inference_bytes(count),
+                          measured(seat->measured.forward)};
+        auto output = co_await in.compute(me, cost, *executor, std::move(work));
+        if (last()) {
+            in.send(me, chain().front().node, message_kind::result, std::move(output), chain().front().number);
+        } else {
+            send_downstream(in, message_kind::forward, std::move(output));
+        }
+        left -= count;
+    }
+    in.leave(me);
+}
+
 task<> stage_role::train_batch(pass& in, micro_batch batch, double learning_rate, bool last_of_round) {
     const auto micros = split_batch(batch, deploy->scene->train.micro_batches);
     const auto schedule =

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "roles/deployment.hpp"
+#include "roles/inference_plan.hpp"
 #include "roles/round_plan.hpp"
 #include "runtime/pass.hpp"
 
@@ -47,6 +48,8 @@ struct stage_role {
     task<> train_round(pass& in, const round_plan&);
     /// The same for a stage of a lost client: it receives the modules from the edge first.
     task<> take_over(pass& in, const round_plan&);
+    /// Works on the requests of a session; the last stage sends the logits to the start point.
+    task<> infer(pass& in, const inference_plan&);
 
 private:
     void announce_losses(pass& in);

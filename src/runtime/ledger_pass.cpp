@@ -143,7 +143,14 @@ bool ledger_pass::begin(operation& op) {
                                        static_cast<ledger_pass*>(self)->resume(*reinterpret_cast<operation*>(address));
                                    },
                                    this, reinterpret_cast<std::uint64_t>(&op)});
+        note_sensing(who);
         return false;
+    }
+    if (std::holds_alternative<arrival_request>(op.request)) {
+        return begin_arrival(op);
+    }
+    if (std::holds_alternative<batch_request>(op.request)) {
+        return begin_batch_of_requests(op);
     }
     if (const auto* average = std::get_if<average_request>(&op.request)) {
         return begin_average(op, *average);
@@ -152,9 +159,9 @@ bool ledger_pass::begin(operation& op) {
 }
 
 /// A received message is held until the reader has computed with it. Modules go at once into the tunables, which count
-/// as resident.
+/// as resident; results leave the emulation.
 void ledger_pass::hold(actor& reader, message_kind kind, std::uint64_t bytes) {
-    if (kind == message_kind::modules) {
+    if (kind == message_kind::modules || kind == message_kind::result) {
         shrink(reader.node, bytes);
     } else {
         reader.held_bytes += bytes;
@@ -193,6 +200,7 @@ bool ledger_pass::begin_compute(operation& op, const compute_request& request) {
                                      static_cast<ledger_pass*>(self)->computed(ended);
                                  },
                                  this, reinterpret_cast<std::uint64_t>(&op)});
+    note_work(who, who.cause);
     return false;
 }
 
@@ -252,6 +260,7 @@ void ledger_pass::send(actor& from, std::span<const std::uint32_t> to, message_k
                                    },
                                    this, first};
     const auto event = ledger_.transfer(from.node, to, event_of(kind), bytes, from.cause, sent, std::move(arrived));
+    note_work(from, event);
     for (auto message = first; message < messages_.size(); ++message) {
         messages_[message].event = event;
     }
@@ -265,6 +274,9 @@ void ledger_pass::deliver(std::uint64_t message) {
     auto& box = mailboxes_[arrived.route];
     if (arrivals_) {
         (*arrivals_)[arrived.route].push_back(queue_.now());
+    }
+    if (arrived.route.kind == message_kind::modules) {
+        delivered_s_[arrived.route.to] = queue_.now();
     }
     grow(arrived.route.to, arrived.tensor.bytes());
     if (box.waiting) {

@@ -2,6 +2,7 @@
 
 #include "emulation/ledger.hpp"
 #include "runtime/pass.hpp"
+#include "runtime/request_line.hpp"
 
 #include <deque>
 #include <functional>
@@ -57,6 +58,15 @@ public:
     void record_arrivals(std::map<channel, std::vector<double>>& times) { arrivals_ = &times; }
     /// Gradients of smashed data cost no time, bytes and energy: they are taken to be small.
     void leave_gradients_uncharged() { charge_gradients_ = false; }
+    /// Start points serve requests: by cluster.
+    void serve(std::map<int, request_line> lines);
+    /// What became of the requests of a cluster.
+    const served_requests& served(int cluster) const { return desks_.at(cluster).log; }
+    double arrival_s(int cluster, std::size_t request) const {
+        return ledger_.round_start_s() + desks_.at(cluster).line.arrivals_s.at(request);
+    }
+    /// When a node got modules; the start of the round when it got none.
+    double delivered_s(std::uint32_t node) const;
     /// Adds a node's role; it starts at the ledger's current time.
     void spawn(std::uint32_t node, task<> role) override { spawn(node, std::move(role), queue_.now()); }
     void spawn(std::uint32_t node, task<> role, double start_s);
@@ -79,6 +89,8 @@ public:
     void begin_batch(actor& who) override { batch_starts_[who.cluster].push_back(queue_.now()); }
     void lose(actor&, std::uint32_t client) override { lost_clients_[client] = queue_.now(); }
     void abandon(actor&) override;
+    void offer(actor&) override;
+    void answer(actor&) override;
     bool begin(operation&) override;
 
 private:
@@ -107,6 +119,21 @@ private:
         event_queue::ticket deadline = event_queue::no_ticket;
     };
 
+    /// The requests of a cluster at its start point.
+    struct request_desk {
+        request_line line;
+        served_requests log;
+        std::size_t arrived = 0, offered = 0, taken = 0;
+        std::size_t answered = 0; ///< Batches
+        operation* waiting = nullptr;
+    };
+
+    bool begin_arrival(operation&);
+    bool begin_batch_of_requests(operation&);
+    bool take(request_desk&, operation&);
+    void call_waiting(request_desk&);
+    void note_sensing(const actor&);
+    void note_work(const actor&, std::int64_t event);
     bool begin_recv(operation&, const recv_request&);
     bool begin_compute(operation&, const compute_request&);
     bool begin_average(operation&, const average_request&);
@@ -136,6 +163,8 @@ private:
     bool cut_ = false; ///< A round was closed before all had ended.
     std::map<int, std::vector<double>> batch_starts_;
     std::map<std::uint32_t, double> lost_clients_;
+    std::map<int, request_desk> desks_; ///< By cluster
+    std::map<std::uint32_t, double> delivered_s_;
     std::function<bool(const channel&)> recorded_;
     std::vector<sent_message>* log_ = nullptr;
     std::map<channel, std::vector<double>>* arrivals_ = nullptr;

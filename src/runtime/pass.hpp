@@ -23,6 +23,7 @@ struct actor {
     int cluster = -1;             ///< Global index; -1 for the edge's own work.
     std::int64_t cause = -1;      ///< Ledger pass: the event that this strand last waited for.
     std::uint64_t held_bytes = 0; ///< Ledger pass: smashed data received and not yet used up.
+    std::int64_t batch = -1;      ///< Inference: the batch of requests that this strand works on, from 0.
 };
 
 /// What a computation costs.
@@ -66,12 +67,17 @@ struct average_request {
     std::uint32_t edge = 0;
 };
 struct enter_request {};
+struct arrival_request {};
+struct batch_request {
+    micro_batch taken;
+};
 
 /// Something a role waits for: `auto tokens = co_await in.recv(me, upstream, message_kind::forward);`
 /// It lives in the coroutine's frame from begin to end, so a pass may keep its address.
 class operation {
 public:
-    using request_type = std::variant<recv_request, compute_request, sense_request, average_request, enter_request>;
+    using request_type = std::variant<recv_request, compute_request, sense_request, average_request, enter_request,
+                                      arrival_request, batch_request>;
 
     operation(pass& owner, actor& who, request_type what): request(std::move(what)), who_(&who), owner_(&owner) {}
     operation(const operation&) = delete;
@@ -91,6 +97,13 @@ private:
     actor* who_;
     pass* owner_;
     std::coroutine_handle<> waiter_;
+};
+
+/// An operation whose result is a batch of requests: samples [first, first + count) in the order of arrival.
+class batch_operation : public operation {
+public:
+    using operation::operation;
+    micro_batch await_resume() { return std::get<batch_request>(request).taken; }
 };
 
 /// What a role may do. The same role code runs in the ledger pass, which decides about time with shapes, and in the
@@ -136,6 +149,16 @@ public:
     operation average(actor& me, std::uint32_t edge) { return {*this, me, average_request{edge}}; }
     /// Waits until the actor's cluster may have batches in flight on this rank.
     operation enter(actor& me) { return {*this, me, enter_request{}}; }
+
+    /// Inference. Waits until the next request reaches the start point of the strand's cluster.
+    operation arrival(actor& me) { return {*this, me, arrival_request{}}; }
+    /// A request has been sensed and may go into a batch.
+    virtual void offer(actor&) = 0;
+    /// Waits until there are requests and the chain may begin another batch: as many as have been offered, up to the
+    /// size of a batch. The ledger pass decides, the tensor pass obeys.
+    batch_operation take_batch(actor& me) { return {*this, me, batch_request{}}; }
+    /// The results of the oldest batch in the chain have come back.
+    virtual void answer(actor&) = 0;
 
     /// Starts an operation; true when it has already ended, so that the role goes on at once.
     virtual bool begin(operation&) = 0;

@@ -22,6 +22,9 @@ tensor_pass::tensor_pass(transport& network, settings plan, backlog_type& backlo
                                                            average.contributors.size());
     }
     unfinished_sums_ = averages_.size();
+    for (const auto& [cluster, batches] : plan_.requests) {
+        desks_[cluster].plan = &batches;
+    }
     for (auto& [route, messages] : std::exchange(backlog_, {})) {
         for (auto& one : messages) {
             deliver(route, std::move(one));
@@ -318,7 +321,36 @@ bool tensor_pass::begin(operation& op) {
         entering_[who.cluster].push_back(&op);
         return false;
     }
-    return true; // sensing takes virtual time only
+    if (std::holds_alternative<batch_request>(op.request)) {
+        auto& desk = desks_.at(who.cluster);
+        if (take(desk, op)) {
+            return true;
+        }
+        desk.waiting = &op;
+        return false;
+    }
+    return true; // sensing and arrivals of requests take virtual time only
+}
+
+/// As many batches at a time as in the ledger: else a start point would compute all of its work first and fill the
+/// memory with smashed data.
+bool tensor_pass::take(request_desk& desk, operation& op) {
+    if (desk.taken - desk.answered >= static_cast<std::size_t>(desk.plan->in_flight)) {
+        return false;
+    }
+    const auto& next = desk.plan->batches.at(desk.taken);
+    std::get<batch_request>(op.request).taken = {0, static_cast<std::int64_t>(desk.taken), next.first, next.count,
+                                                 next.count};
+    ++desk.taken;
+    return true;
+}
+
+void tensor_pass::answer(actor& who) {
+    auto& desk = desks_.at(who.cluster);
+    ++desk.answered;
+    if (desk.waiting && take(desk, *desk.waiting)) {
+        make_ready(*std::exchange(desk.waiting, nullptr));
+    }
 }
 
 } // namespace gaisnet

@@ -3,6 +3,7 @@
 #include "runtime/fixed_point_average.hpp"
 #include "runtime/pacer.hpp"
 #include "runtime/pass.hpp"
+#include "runtime/request_line.hpp"
 
 #include <deque>
 #include <functional>
@@ -43,6 +44,11 @@ public:
         std::function<void(std::uint32_t, const char*)> note; ///< Tells what a node does now, for failure reports.
         std::function<void()> computed;                       ///< Called after every computation.
         std::optional<pacing> pace;                           ///< `clock = real`
+        struct request_batches {
+            std::vector<request_batch> batches;
+            int in_flight = 1;
+        };
+        std::map<int, request_batches> requests; ///< Inference: by cluster, as the ledger decided.
     };
 
     tensor_pass(transport& network, settings plan, backlog_type& backlog);
@@ -71,6 +77,8 @@ public:
     void contribute(actor& from, contribution) override;
     void leave(actor&) override;
     void lose(actor&, std::uint32_t) override {}
+    void offer(actor&) override {} ///< The ledger has decided which requests make a batch.
+    void answer(actor&) override;
     void abandon(actor&) override {} ///< Clusters that come to nothing are not played.
     bool begin(operation&) override;
 
@@ -100,6 +108,13 @@ private:
         operation* waiting = nullptr;
     };
 
+    struct request_desk {
+        const settings::request_batches* plan = nullptr;
+        std::size_t taken = 0, answered = 0;
+        operation* waiting = nullptr;
+    };
+
+    bool take(request_desk&, operation&);
     void deliver(const channel& route, tensor_view tensor);
     void hand_over(const channel& route, tensor_view tensor);
     bool release_held();
@@ -127,6 +142,7 @@ private:
     std::size_t unfinished_roles_ = 0, unfinished_sums_ = 0;
     std::exception_ptr failure_; ///< Of the first role that failed; the run ends at once, its peers may wait forever.
     trampoline trampoline_;
+    std::map<int, request_desk> desks_;
     std::map<channel, std::size_t> paced_; ///< Messages so far, by channel.
     std::vector<held_message> held_;       ///< A heap.
     std::uint64_t next_held_ = 0;

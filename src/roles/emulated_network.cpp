@@ -1,0 +1,66 @@
+#include "roles/emulated_network.hpp"
+
+namespace gaisnet {
+
+emulated_network::emulated_network(const scenario& scene, const topology& net)
+    : scene_(scene)
+    , net_(net)
+    , ledger_(queue_, scene.seed)
+    , interference_(scene, net) {
+    for (const auto& node : net.nodes) {
+        names_.push_back(node.name);
+        ledger_.add_node(node.device);
+    }
+    add_links();
+}
+
+/// The media and links of the topology; the ledger numbers links in the same order.
+void emulated_network::add_links() {
+    std::vector<medium*> media;
+    for (const auto& one : net_.media) {
+        if (one.share == share_kind::reuse) {
+            media.push_back(&ledger_.add_medium(std::make_unique<reused_medium>(queue_, interference_)));
+        } else {
+            media.push_back(
+                &ledger_.add_medium(std::make_unique<shared_medium>(queue_, one.share, one.capacity_bit_s)));
+        }
+    }
+    const auto which = scene_.link.half_duplex;
+    auto* d2d_radios =
+        which == half_duplex_kind::d2d || which == half_duplex_kind::all ? &ledger_.add_half_duplex_radios() : nullptr;
+    auto* cs_radios =
+        which == half_duplex_kind::cs || which == half_duplex_kind::all ? &ledger_.add_half_duplex_radios() : nullptr;
+    for (const auto& link : net_.links) {
+        ledger_.add_link(link.parameters, rate_of(link, 0), link.medium ? *media[*link.medium] : ledger_.exclusive(),
+                         link.parameters.kind == link_class::d2d ? d2d_radios : cs_radios);
+    }
+}
+
+/// The rate of a link, in a round with its fading; round 0: without.
+std::unique_ptr<rate_model> emulated_network::rate_of(const network_link& link, std::uint32_t round) const {
+    const auto& one = link.parameters;
+    std::unique_ptr<rate_model> rate;
+    if (link.by_radio) {
+        rate = radio_map::rate(net_.radio, one.kind, *settings_of(scene_, one.kind).radio, one.from, one.to,
+                               one.bandwidth_hz, round);
+    } else if (link.trace) {
+        rate = std::make_unique<traced_rate>(link.trace);
+    } else {
+        rate = std::make_unique<constant_rate>(link.rate_bit_s);
+    }
+    return link.rate_factor == 1.0 ? std::move(rate) : std::make_unique<scaled_rate>(std::move(rate), link.rate_factor);
+}
+
+/// Channels that fade are other ones in every round.
+void emulated_network::draw_channels(std::uint32_t round) {
+    interference_.begin_round(round);
+    for (std::uint32_t index = 0; index < net_.links.size(); ++index) {
+        const auto& link = net_.links[index];
+        const auto& radio = settings_of(scene_, link.parameters.kind).radio;
+        if (link.by_radio && radio->fading != fading_kind::none) {
+            ledger_.set_rate(index, rate_of(link, round));
+        }
+    }
+}
+
+} // namespace gaisnet

@@ -1,0 +1,187 @@
+#include "roles/inference_ledger.hpp"
+
+#include "model/shape_stage.hpp"
+#include "roles/ledger_rows.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace gaisnet {
+
+namespace {
+
+/// Weights and tunables.
+std::vector<std::uint64_t> resident_bytes(const deployment& deploy) {
+    auto bytes = frozen_bytes(deploy);
+    for (const auto& chain : deploy.chains) {
+        for (const auto& seat : chain) {
+            bytes[seat.node] += seat.spec.tunable_bytes();
+        }
+    }
+    for (std::uint32_t edge = 0; edge < deploy.domains.size(); ++edge) {
+        bytes[edge] += static_cast<std::uint64_t>(deploy.domain_of(edge).elements) * sizeof(float);
+    }
+    return bytes;
+}
+
+} // namespace
+
+inference_ledger::inference_ledger(const deployment& deploy, std::vector<int> rank_of)
+    : deploy_(deploy)
+    , rank_of_(std::move(rank_of))
+    , emulated_(*deploy.scene, deploy.net)
+    , cast_(
+          deploy, [](const stage_seat& seat) { return std::make_unique<shape_stage>(seat.spec); },
+          [](std::uint32_t) { return true; }) {}
+
+inference_forecast inference_ledger::play(const inference_plan& session, int number, double start_s) {
+    inference_forecast out;
+    auto& accounts = emulated_.accounts();
+    const auto round = static_cast<std::uint32_t>(number);
+    emulated_.draw_channels(round);
+    accounts.begin_round(round, start_s);
+    cast_.begin_round({number, {}});
+    ledger_pass pass(accounts, emulated_.names(), {});
+    std::map<int, request_line> lines;
+    for (std::size_t c = 0; c < session.lines.size(); ++c) {
+        lines[static_cast<int>(c)] = session.lines[c];
+    }
+    pass.serve(std::move(lines));
+    std::vector<sent_message> sent;
+    if (!rank_of_.empty()) {
+        pass.record([&](const channel& route) { return rank_of_[route.from] != rank_of_[route.to]; }, sent);
+    }
+    cast_.serve(pass, session);
+    pass.run();
+
+    out.end_s.assign(static_cast<std::size_t>(deploy_.net.edges), start_s);
+    for (std::size_t c = 0; c < session.lines.size(); ++c) {
+        const auto& served = pass.served(static_cast<int>(c));
+        auto& end = out.end_s[static_cast<std::size_t>(deploy_.net.clusters[c].edge)];
+        auto& batches = out.decisions.batches.emplace_back();
+        for (const auto& batch : served.batches) {
+            batches.push_back(batch.requests);
+            end = std::max(end, batch.answered_s);
+        }
+        add_requests(pass, static_cast<int>(c), round, out);
+    }
+    const auto resident = resident_bytes(deploy_);
+    for (std::uint32_t node = 0; node < deploy_.net.nodes.size(); ++node) {
+        const auto& member = deploy_.net.nodes[node];
+        if (member.role == node_role::cloud) {
+            continue; // it has no part in this
+        }
+        accounts.close_round(std::span(&node, 1), start_s, out.end_s[static_cast<std::size_t>(member.edge)]);
+        auto& row = out.nodes.emplace_back();
+        row.node = node;
+        row.round = round;
+        add(row, accounts.account(node));
+        row.battery_j = std::max(0.0, member.device.battery_j - row.total_j());
+        row.outcome = member.cluster >= 0 ? cluster_outcome::done : cluster_outcome::none;
+        row.temporary_bytes = pass.memory(node).peak;
+        row.total_bytes = resident[node] + row.temporary_bytes;
+        if (member.cluster >= 0 && member.member == 0) {
+            row.samples = static_cast<std::uint64_t>(session.requests_of(member.cluster));
+        }
+    }
+    append_events(deploy_, accounts.events(), out.events);
+    order_exchanges(sent, out);
+    return out;
+}
+
+/// Where the time of each request went: its batch's events are one chain, and what lies between two of them is waiting.
+void inference_ledger::add_requests(const ledger_pass& pass, int cluster, std::uint32_t number,
+                                    inference_forecast& out) const {
+    const auto& events = emulated_.accounts().events();
+    const auto& served = pass.served(cluster);
+    const auto& group = deploy_.net.clusters[static_cast<std::size_t>(cluster)];
+    const auto event_at = [&](std::int64_t index) -> const ledger_event& {
+        return events[static_cast<std::size_t>(index)];
+    };
+    const auto begin = out.requests.size();
+    for (std::size_t b = 0; b < served.batches.size(); ++b) {
+        const auto& batch = served.batches[b];
+        for (auto request = batch.requests.first; request < batch.requests.first + batch.requests.count; ++request) {
+            request_row row;
+            row.round = number;
+            row.edge = static_cast<std::uint32_t>(group.edge);
+            row.cluster = static_cast<std::uint32_t>(cluster);
+            row.client = deploy_.chains[static_cast<std::size_t>(cluster)].front().node;
+            row.request = static_cast<std::uint32_t>(request);
+            row.batch = static_cast<std::uint32_t>(b);
+            row.batch_size = static_cast<std::uint32_t>(batch.requests.count);
+            const auto& sensing = event_at(served.sensing[static_cast<std::size_t>(request)]);
+            row.arrival_s = pass.arrival_s(cluster, static_cast<std::size_t>(request));
+            row.latency_s = batch.answered_s - row.arrival_s;
+            row.sensing_s = sensing.end_s - row.arrival_s;
+            double now = sensing.end_s;
+            for (const auto index : batch.events) {
+                const auto& event = event_at(index);
+                const bool transfer = event.receivers > 0;
+                double waited = event.start_s - now;
+                if (!transfer) {
+                    const double for_modules = std::clamp(pass.delivered_s(event.node) - now, 0.0, waited);
+                    row.delivery_s += for_modules;
+                    waited -= for_modules;
+                }
+                (index == batch.events.front() ? row.queue_s : row.busy_s) += waited;
+                const double took = event.arrival_s - event.start_s;
+                if (!transfer) {
+                    const bool client = deploy_.net.nodes[event.node].role == node_role::client;
+                    (client ? row.compute_s : row.edge_s) += took;
+                } else if (event.kind == event_kind::send_result) {
+                    row.result_s += took;
+                } else {
+                    (event.link == link_class::d2d ? row.d2d_s : row.cs_smashed_s) += took;
+                }
+                now = event.arrival_s;
+            }
+            out.requests.push_back(std::move(row));
+        }
+    }
+    std::sort(out.requests.begin() + static_cast<std::ptrdiff_t>(begin), out.requests.end(),
+              [](const request_row& a, const request_row& b) { return a.request < b.request; });
+}
+
+/// As in ledger_run: what founds clusters comes first, then clusters in waves of runtime.active_clusters, within a wave
+/// by the ledger's start, then by the order of sending.
+void inference_ledger::order_exchanges(const std::vector<sent_message>& sent, inference_forecast& out) const {
+    struct placed {
+        int wave = 0;
+        double start_s = 0;
+        decided_exchange what;
+    };
+    std::vector<placed> all;
+    for (const auto& one : sent) {
+        const bool founds = one.route.kind == message_kind::control || one.route.kind == message_kind::modules;
+        const double start =
+            one.event < 0 ? one.sent_at : emulated_.accounts().events()[static_cast<std::size_t>(one.event)].start_s;
+        all.push_back(
+            {founds ? -1 : one.cluster / deploy_.scene->runtime.active_clusters, start, {one.route, one.shape, -1}});
+    }
+    std::stable_sort(all.begin(), all.end(), [](const placed& a, const placed& b) {
+        return std::tie(a.wave, a.start_s) < std::tie(b.wave, b.start_s);
+    });
+    for (auto& one : all) {
+        out.decisions.exchanges.push_back(std::move(one.what));
+    }
+}
+
+void inference_decisions::write(byte_writer& out) const {
+    out.put(static_cast<std::uint64_t>(batches.size()));
+    for (const auto& some : batches) {
+        out.put(some);
+    }
+    write_exchanges(out, exchanges);
+}
+
+inference_decisions inference_decisions::read(byte_reader& in) {
+    inference_decisions read;
+    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
+        read.batches.push_back(in.get_list<request_batch>());
+    }
+    read.exchanges = read_exchanges(in);
+    return read;
+}
+
+} // namespace gaisnet

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "metrics/rows.hpp"
+#include "roles/cast.hpp"
+#include "roles/emulated_network.hpp"
+#include "roles/round_decisions.hpp"
+#include "runtime/ledger_pass.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace gaisnet {
+
+/// What the tensor pass of a session of inference has to obey.
+struct inference_decisions {
+    std::vector<std::vector<request_batch>> batches; ///< By cluster
+    std::vector<decided_exchange> exchanges;         ///< In the order in which ranks begin them (see ledger_run).
+
+    void write(byte_writer&) const;
+    static inference_decisions read(byte_reader&);
+};
+
+/// A session of inference as the ledger sees it, of all edges.
+struct inference_forecast {
+    std::vector<request_row> requests; ///< By cluster, then in the order of arrival; without predictions.
+    std::vector<node_row> nodes;
+    std::vector<event_row> events; ///< By start.
+    std::vector<double> end_s;     ///< By edge: when its last result was back.
+    inference_decisions decisions;
+};
+
+/// The ledger over sessions of inference: what they cost in time, energy and spectrum. Without torch, MPI and data.
+class inference_ledger {
+public:
+    /// \param rank_of the rank of every node. When given, the decisions hold the exchanges between ranks.
+    explicit inference_ledger(const deployment&, std::vector<int> rank_of = {});
+
+    /// Plays session `number` (from 1), which begins at `start_s`.
+    inference_forecast play(const inference_plan&, int number = 1, double start_s = 0.0);
+
+private:
+    void add_requests(const ledger_pass&, int cluster, std::uint32_t number, inference_forecast&) const;
+    void order_exchanges(const std::vector<sent_message>&, inference_forecast&) const;
+
+    const deployment& deploy_;
+    std::vector<int> rank_of_; ///< Empty: exchanges are not wanted.
+    emulated_network emulated_;
+    cast cast_;
+};
+
+} // namespace gaisnet

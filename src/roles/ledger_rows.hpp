@@ -1,0 +1,22 @@
+#pragma once
+
+#include "emulation/ledger.hpp"
+#include "metrics/rows.hpp"
+#include "roles/deployment.hpp"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace gaisnet {
+
+/// Adds the events of a round by their start, without causes and what never began; with the distance of radio links.
+void append_events(const deployment&, std::span<const ledger_event>, std::vector<event_row>& out);
+
+/// By node: the frozen weights of its stages, which share what they have in common.
+std::vector<std::uint64_t> frozen_bytes(const deployment&);
+
+/// Adds what a node did to its row.
+void add(node_row&, const node_account&);
+
+} // namespace gaisnet

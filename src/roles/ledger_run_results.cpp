@@ -1,0 +1,110 @@
+#include "roles/ledger_rows.hpp"
+#include "roles/ledger_run.hpp"
+
+#include <algorithm>
+
+namespace gaisnet {
+
+void ledger_run::report(const edge_round& played, const round_plan& plan, round_forecast& out,
+                        std::vector<placed_exchange>& exchanges) {
+    const auto& events = ledger_.events();
+    const auto edge = played.edge;
+    const auto& done = played.closing.done;
+    for (const auto& sent : played.between_ranks) {
+        const auto& from = deploy_.net.nodes[sent.route.from];
+        const auto& to = deploy_.net.nodes[sent.route.to];
+        if (!done.contains(sent.cluster >= 0 ? sent.cluster : std::max(from.cluster, to.cluster))) {
+            continue;
+        }
+        const double begin = sent.event < 0 ? sent.sent_at : events[static_cast<std::size_t>(sent.event)].start_s;
+        // Delivery comes first: it waits for nothing, and everything for it.
+        const int wave = sent.cluster < 0 ? -1 : wave_of(sent.cluster);
+        exchanges.push_back({wave, begin - played.start_s, false, {sent.route, sent.shape, -1}});
+    }
+    auto& decisions = out.decisions;
+    for (const auto& [route, times] : played.arrivals) {
+        const int cluster = std::max(deploy_.net.nodes[route.from].cluster, deploy_.net.nodes[route.to].cluster);
+        if (done.contains(cluster)) {
+            for (const double time : times) {
+                decisions.arrivals[route].push_back(time - played.start_s);
+            }
+        }
+    }
+    decisions.closes[edge] = played.closing.closed_s - played.start_s;
+    decisions.latency_s = std::max(decisions.latency_s, played.end_s - played.start_s);
+    if (!done.empty()) {
+        exchanges.push_back(
+            {wave_of(*done.rbegin()), played.end_s - played.start_s, true, {{}, {}, static_cast<int>(edge)}});
+    }
+
+    round_row row;
+    row.edge = edge;
+    row.round = static_cast<std::uint32_t>(plan.round);
+    row.latency_s = played.end_s - played.start_s;
+    row.end_s = played.end_s;
+    const auto path = trace_back(events, played.last, edge);
+    row.delivery_s = path.delivery_s;
+    row.sensing_s = path.sensing_s;
+    row.compute_s = path.compute_s;
+    row.d2d_s = path.d2d_s;
+    row.cs_smashed_s = path.cs_smashed_s;
+    row.upload_s = path.upload_s;
+    row.edge_s = path.edge_s;
+    row.wait_s = path.wait_s;
+    row.clusters_done = static_cast<std::uint32_t>(done.size());
+    row.clusters_lost = static_cast<std::uint32_t>(played.closing.lost.size());
+    row.clusters_cut = static_cast<std::uint32_t>(deploy_.clusters_of(edge)) - row.clusters_done - row.clusters_lost;
+    for (std::size_t c = 0; c < deploy_.plans.size(); ++c) {
+        if (deploy_.net.clusters[c].edge == static_cast<int>(edge)) {
+            row.clusters_lost += plan.fates[c].plays ? 0U : 1U;
+            row.clusters_cut -= plan.fates[c].plays ? 0U : 1U;
+        }
+    }
+    for (const int cluster : done) {
+        row.clusters_repaired += plan.fate_of(cluster).takeovers.empty() ? 0U : 1U;
+        row.samples +=
+            static_cast<std::uint64_t>(deploy_.plans[static_cast<std::size_t>(cluster)].samples_in_round(plan.round));
+    }
+    for (const auto& event : events) {
+        if (!event.dropped) {
+            const auto link = static_cast<std::size_t>(event.link);
+            row.bytes[link] += event.bytes;
+            row.airtime_hz_s[link] += event.airtime_hz_s;
+        }
+    }
+    for (std::size_t i = 0; i < played.members.size(); ++i) {
+        const auto member = played.members[i];
+        const auto& account = ledger_.account(member);
+        const auto& who = deploy_.net.nodes[member];
+        node_row node;
+        node.node = member;
+        node.round = row.round;
+        add(node, account);
+        node.battery_j = battery_j_[member];
+        node.temporary_bytes = played.memory[i].peak;
+        node.total_bytes = resident_bytes_[member] + taken_bytes(member, plan) + node.temporary_bytes;
+        if (who.cluster >= 0) {
+            const auto& fate = plan.fate_of(who.cluster);
+            const bool lost = !fate.plays || played.closing.lost.contains(who.cluster);
+            const bool repaired_without = done.contains(who.cluster) && fate.loses(member);
+            node.outcome = lost || repaired_without     ? cluster_outcome::lost
+                           : done.contains(who.cluster) ? cluster_outcome::done
+                                                        : cluster_outcome::cut;
+            if (who.member == 0 && done.contains(who.cluster)) {
+                node.samples = static_cast<std::uint64_t>(
+                    deploy_.plans[static_cast<std::size_t>(who.cluster)].samples_in_round(plan.round));
+            }
+        }
+        (member == edge ? row.edge_flops : row.client_flops) += account.flops;
+        row.energy_j += node.total_j();
+        out.nodes.push_back(node);
+    }
+    out.rounds.push_back(row);
+    for (const auto& part : critical_parts(events, played.last)) {
+        const auto& event = events[static_cast<std::size_t>(part.event)];
+        out.critical.push_back({event.node, event.peer, event.link, event.kind, part.seconds});
+    }
+    append_events(deploy_, events, out.events);
+}
+
+} // namespace gaisnet
