@@ -8,6 +8,9 @@ namespace gaisnet {
 /// Hybrid federated split fine-tuning: the edge-client half of the workflow. Every rank has to call it.
 exit_code finetune(const command_line&, session&);
 
+/// Inference over chains: requests of start points are answered by the stages of their clusters. Every rank has to call it.
+exit_code infer(const command_line&, session&);
+
 /// What finetune would cost, without training.
 exit_code plan(const command_line&, session&);
 

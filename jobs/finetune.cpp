@@ -7,9 +7,9 @@
 #include "domain_matrix.hpp"
 #include "metrics/progress.hpp"
 #include "metrics/report.hpp"
-#include "model/safetensors.hpp"
 #include "model/torch_stage.hpp"
 #include "model/torch_support.hpp"
+#include "model/tuned_modules.hpp"
 #include "real_clock.hpp"
 #include "roles/checkpoint.hpp"
 #include "roles/describe.hpp"
@@ -476,22 +476,10 @@ private:
     /// Tuned modules as safetensors with their names: what a PyTorch user loads.
     std::string write_tuned_modules(std::uint32_t edge) const {
         const auto path = modules_path(*run_.scene, static_cast<int>(edge));
-        std::vector<tensor_to_write> tensors;
-        const auto* values = models_[edge].as<float>();
-        for (const auto& tunable : run_.deploy->domain_of(edge).tunables) {
-            const auto elements = static_cast<std::size_t>(tunable.tensor.elements());
-            tensors.emplace_back(tunable.tensor.name, tunable.tensor.shape, std::span<const float>(values, elements));
-            values += elements;
-        }
-        const auto& tuning = run_.scene->tuning;
-        write_safetensors(path, tensors,
-                          {{"method", tuning.method},
-                           {"prompts", std::to_string(tuning.prompts)},
-                           {"rank", std::to_string(tuning.rank)},
-                           {"alpha", numbers_text({tuning.alpha})},
-                           {"bottleneck", std::to_string(tuning.bottleneck)},
-                           {"classes", nlohmann::json(run_.data->class_names(edge)).dump()},
-                           {"weights", utf8(std::filesystem::path(run_.scene->model.weights).filename().string())}});
+        auto metadata = metadata_of(run_.scene->tuning);
+        metadata["classes"] = nlohmann::json(run_.data->class_names(edge)).dump();
+        metadata["weights"] = utf8(std::filesystem::path(run_.scene->model.weights).filename().string());
+        write_modules(path, run_.deploy->domain_of(edge).tunables, models_[edge], std::move(metadata));
         return path.string();
     }
 

@@ -52,6 +52,9 @@ exit_code run(const command_line& given, session& here) {
     if (given.command == "finetune") {
         return finetune(given, here);
     }
+    if (given.command == "infer") {
+        return infer(given, here);
+    }
     if (given.command == "calibrate") {
         return calibrate(given, here);
     }

@@ -5,6 +5,7 @@
 #include "model/torch_support.hpp"
 #include "roles/describe.hpp"
 #include "runtime/placement.hpp"
+#include "served_models.hpp"
 
 #include <H5public.h>
 #include <boost/version.hpp>
@@ -58,7 +59,9 @@ std::string numbers_text(const std::vector<double>& numbers) { return fmt::forma
 
 prepared_run prepare(const command_line& given, session& here, bool check_images) {
     prepared_run out;
-    out.scene = std::make_unique<const scenario>(read_scenario(given.values));
+    const bool serves = given.command == "infer";
+    out.scene = std::make_unique<const scenario>(
+        read_scenario(given.values, serves ? service_kind::inference : service_kind::fine_tuning));
     const auto& scene = *out.scene;
     const auto net = make_topology(scene); // before the data: ranks and cuts cost nothing to check
     out.ranks = given.dry_run && scene.job.ranks > 0 ? scene.job.ranks : here.ranks();
@@ -70,12 +73,19 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
         }
     }
     here.watch(mine, scene.runtime.silence);
-    if (given.command == "finetune") {
+    if (given.command == "finetune" || serves) {
         take_devices(scene, given.dry_run, here);
     }
     out.data = std::make_unique<workload>(scene, here, check_images);
+    auto sizes = out.data->sizes();
+    if (serves) {
+        const auto classes = served_classes(scene, *out.data);
+        for (std::size_t edge = 0; edge < sizes.size(); ++edge) {
+            sizes[edge].classes = static_cast<std::int64_t>(classes[edge].size());
+        }
+    }
     out.deploy = std::make_unique<deployment>(
-        make_deployment(scene, make_tuning_method(scene.tuning), out.data->sizes(), out.data->samples()));
+        make_deployment(scene, make_tuning_method(scene.tuning), sizes, out.data->samples()));
     return out;
 }
 
@@ -132,9 +142,12 @@ void check_memory(const deployment& deploy, std::span<const node_row> rows) {
         }
     }
     if (count > 0) {
-        throw usage_error(fmt::format("a stage does not fit: {}{}: another split, a smaller train.batch, "
-                                      "train.schedule = 1f1b, or more device.*.memory is accepted",
-                                      worst, count > 1 ? fmt::format(", and so do {} more nodes", count - 1) : ""));
+        const bool serves = deploy.scene->service == service_kind::inference;
+        throw usage_error(
+            fmt::format("a stage does not fit: {}{}: another split, a smaller {}, or more device.*.memory "
+                        "is accepted",
+                        worst, count > 1 ? fmt::format(", and so do {} more nodes", count - 1) : "",
+                        serves ? "infer.batch" : "train.batch, train.schedule = 1f1b"));
     }
 }
 

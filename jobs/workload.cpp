@@ -49,6 +49,31 @@ private:
     std::unique_ptr<batch_loader> loader_;
 };
 
+/// Given samples one after another.
+class listed_source final : public sample_source {
+public:
+    listed_source(const dataset& data, std::vector<std::size_t> samples, const transform_spec& transform)
+        : data_(data)
+        , samples_(std::move(samples))
+        , transform_(transform) {}
+    tensor_view images(const micro_batch& micro) override {
+        const auto first = samples_.begin() + micro.first;
+        return load_batch(data_, {first, first + micro.count}, transform_).images;
+    }
+    tensor_view labels(const micro_batch& micro) override {
+        auto labels = tensor_view::allocate({micro.count}, element_type::int64);
+        for (std::int64_t i = 0; i < micro.count; ++i) {
+            labels.as<std::int64_t>()[i] = data_.label(samples_[static_cast<std::size_t>(micro.first + i)]);
+        }
+        return labels;
+    }
+
+private:
+    const dataset& data_;
+    std::vector<std::size_t> samples_;
+    const transform_spec& transform_;
+};
+
 /// Every rank decodes its share; all leave out the same samples. \returns what distinguishes the images from others.
 std::uint64_t check_images(image_folder& folder, const std::string& root, const scenario& scene, session& here) {
     here.note("checking images");
@@ -113,6 +138,7 @@ struct workload::parts {
     std::vector<std::vector<std::size_t>> by_cluster;
     std::unique_ptr<dataset> unseen; ///< No edge has it; null: there is none.
     data_split unseen_split;
+    std::unique_ptr<dataset> to_classify; ///< The user's images (infer.images); null: none.
     std::vector<probe_domain> domains;
     transform_spec transform;
     std::uint64_t content = 0; ///< Of an image folder that was checked.
@@ -194,6 +220,13 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
         }
     }
     name_domains();
+    if (scene.service == service_kind::inference && !scene.infer.images.empty()) {
+        auto folder = std::make_unique<image_folder>(image_folder::without_labels(scene.infer.images, "infer.images"));
+        if (check_images) {
+            gaisnet::check_images(*folder, scene.infer.images, scene, here);
+        }
+        p.to_classify = std::move(folder);
+    }
 }
 
 workload::~workload() = default;
@@ -230,6 +263,8 @@ void workload::name_domains() {
 }
 
 const std::vector<workload::probe_domain>& workload::probe_domains() const { return parts_->domains; }
+
+std::size_t workload::domain_of(std::size_t edge) const { return parts_->set_of(static_cast<int>(edge)); }
 
 void workload::for_each_batch(std::size_t domain, bool training, std::int64_t most,
                               const std::function<void(const labelled_batch&)>& work) const {
@@ -326,6 +361,52 @@ std::shared_ptr<sample_source> workload::source_of(int cluster, const std::strin
     settings.stream = p.stream();
     return std::make_shared<loader_source>(std::make_unique<batch_loader>(
         *p.sets[p.set_of(edge)], p.by_cluster[static_cast<std::size_t>(cluster)], settings, p.pool));
+}
+
+std::vector<std::int64_t> workload::own_requests() const {
+    const auto& p = *parts_;
+    std::vector<std::int64_t> counts;
+    const auto requesters = p.by_cluster.size();
+    for (std::size_t cluster = 0; p.to_classify && cluster < requesters; ++cluster) {
+        counts.push_back(static_cast<std::int64_t>((p.to_classify->size() + requesters - 1 - cluster) / requesters));
+    }
+    return counts;
+}
+
+std::vector<std::size_t> workload::request_samples(int cluster, const std::string& name, std::int64_t requests) const {
+    const auto& p = *parts_;
+    std::vector<std::size_t> samples;
+    if (p.to_classify) {
+        for (std::int64_t i = 0; i < requests; ++i) { // with a trace there may be more requests than images
+            const auto number = static_cast<std::size_t>(i) * p.by_cluster.size() + static_cast<std::size_t>(cluster);
+            samples.push_back(number % p.to_classify->size());
+        }
+        return samples;
+    }
+    const auto& known = p.splits[p.set_of(cluster / p.scene->network.clusters)].validation;
+    for (std::uint32_t turn = 0; samples.size() < static_cast<std::size_t>(requests); ++turn) {
+        for (const auto which : random_stream(p.scene->seed, "request.sample", name, turn).permutation(known.size())) {
+            samples.push_back(known[which]);
+        }
+    }
+    samples.resize(static_cast<std::size_t>(requests));
+    return samples;
+}
+
+std::shared_ptr<sample_source> workload::requests_of(int cluster, const std::string& name,
+                                                     std::int64_t requests) const {
+    const auto& p = *parts_;
+    const auto& set = p.to_classify ? *p.to_classify : *p.sets[p.set_of(cluster / p.scene->network.clusters)];
+    return std::make_shared<listed_source>(set, request_samples(cluster, name, requests), p.transform);
+}
+
+std::pair<std::string, std::string> workload::describe_request(int cluster, std::size_t sample) const {
+    const auto& p = *parts_;
+    if (p.to_classify) {
+        return {p.to_classify->name(sample), ""};
+    }
+    const auto& set = *p.sets[p.set_of(cluster / p.scene->network.clusters)];
+    return {set.name(sample), set.class_names()[static_cast<std::size_t>(set.label(sample))]};
 }
 
 std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit& model, std::size_t member,

@@ -52,9 +52,21 @@ public:
         std::vector<std::string> class_names;
     };
     const std::vector<probe_domain>& probe_domains() const;
+    /// The domain of an edge's data.
+    std::size_t domain_of(std::size_t edge) const;
     /// Calls `work` with batches of a domain's training or validation samples, `most` at most, drawn from the seed.
     void for_each_batch(std::size_t domain, bool training, std::int64_t most,
                         const std::function<void(const labelled_batch&)>& work) const;
+
+    /// Inference: how many images of the user's each start point classifies, by cluster; empty: requests are for
+    /// validation samples.
+    std::vector<std::int64_t> own_requests() const;
+    /// The samples of a start point's requests, in the order of arrival. \param name of its node.
+    std::vector<std::size_t> request_samples(int cluster, const std::string& name, std::int64_t requests) const;
+    /// Gives batches of these requests: micro_batch::first counts them.
+    std::shared_ptr<sample_source> requests_of(int cluster, const std::string& name, std::int64_t requests) const;
+    /// Name of a request's sample, and its class; "" when it is not known.
+    std::pair<std::string, std::string> describe_request(int cluster, std::size_t sample) const;
 
     /// Evaluates an edge's model on this rank's share of its validation batches: batch i belongs to member i modulo
     /// `members` of the ranks that hold the model.

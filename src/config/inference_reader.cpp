@@ -54,6 +54,9 @@ void read_model(const value_reader& in, scenario& out) {
         infer.model_edge = static_cast<int>(in.whole("infer.model", model, 0, out.network.edges - 1));
     }
     infer.images = in.path("infer.images");
+    if (!infer.images.empty() && in.is_changed("infer.requests")) {
+        in.reject("infer.requests", "with infer.images each image is one request");
+    }
 }
 
 } // namespace

@@ -20,8 +20,8 @@ namespace {
 
 namespace po = boost::program_options;
 
-const char* const commands[] = {"finetune", "plan", "pretrain", "calibrate"};
-const char* const future_commands[] = {"infer", "serve"};
+const char* const commands[] = {"finetune", "infer", "plan", "pretrain", "calibrate"};
+const char* const future_commands[] = {"serve"};
 /// Flags that are no keys of a scenario, in the spelling of keys.
 const char* const switches[] = {"help", "version", "print_config", "dry_run"};
 const char* const general[] = {"config", "log_level", "progress"};
@@ -214,13 +214,14 @@ void set_command(command_line& out, const std::string& word) {
         throw usage_error("command line: \"" + word + "\" is too much behind " + out.command + "; flags start with --");
     }
     if (std::find(std::begin(future_commands), std::end(future_commands), word) != std::end(future_commands)) {
-        throw usage_error("command line: " + word + " is not built yet; accepted: finetune, plan, pretrain, calibrate");
+        throw usage_error("command line: " + word +
+                          " is not built yet; accepted: finetune, infer, plan, pretrain, calibrate");
     }
     if (std::find(std::begin(commands), std::end(commands), word) == std::end(commands)) {
         const auto guess = nearest(word, commands);
-        throw usage_error(
-            "command line: unknown command " + word +
-            (guess.empty() ? "; accepted: finetune, plan, pretrain, calibrate" : ", did you mean " + guess + "?"));
+        throw usage_error("command line: unknown command " + word +
+                          (guess.empty() ? "; accepted: finetune, infer, plan, pretrain, calibrate"
+                                         : ", did you mean " + guess + "?"));
     }
     out.command = word;
 }
@@ -297,8 +298,8 @@ command_line parse_command_line(const std::vector<std::string>& arguments,
         return out;
     }
     if (out.command.empty()) {
-        throw usage_error(
-            "command line: a command is missing; accepted: finetune, plan, pretrain, calibrate (--help tells more)");
+        throw usage_error("command line: a command is missing; accepted: finetune, infer, plan, pretrain, calibrate "
+                          "(--help tells more)");
     }
     for (const auto& file : files) {
         read_config_file(file, out.values);

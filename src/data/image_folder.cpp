@@ -73,6 +73,30 @@ image_folder::image_folder(const fs::path& root): root_(root) {
     check_classes();
 }
 
+image_folder image_folder::without_labels(const fs::path& root, const std::string& key) {
+    image_folder out;
+    out.key_ = key;
+    out.root_ = root;
+    std::error_code code;
+    if (!fs::is_directory(root, code)) {
+        throw usage_error(key + " = " + root.string() + (fs::exists(root, code) ? " is no folder" : " does not exist") +
+                          "; a folder of JPEG and PNG images is accepted");
+    }
+    try {
+        for (const auto& item : fs::recursive_directory_iterator(root)) {
+            const auto name = fs::relative(item.path(), root).generic_string();
+            if (is_image_name(item.path()) && (item.is_regular_file() || item.is_symlink()) && !name.starts_with('.')) {
+                out.samples_.push_back({name, -1});
+            }
+        }
+    } catch (const fs::filesystem_error& problem) {
+        throw usage_error(key + " = " + root.string() + " cannot be read: " + problem.what());
+    }
+    std::sort(out.samples_.begin(), out.samples_.end(), [](const entry& a, const entry& b) { return a.name < b.name; });
+    out.check_classes();
+    return out;
+}
+
 void image_folder::read_class(std::int64_t label) {
     const auto& name = classes_[static_cast<std::size_t>(label)];
     std::vector<std::string> files;
@@ -91,6 +115,12 @@ void image_folder::read_class(std::int64_t label) {
 }
 
 void image_folder::check_classes() const {
+    if (classes_.empty()) {
+        if (samples_.empty()) {
+            throw usage_error(key_ + " = " + root_.string() + " holds no usable JPEG or PNG image");
+        }
+        return;
+    }
     std::vector<std::size_t> counts(classes_.size());
     for (const auto& sample : samples_) {
         ++counts[static_cast<std::size_t>(sample.label)];
@@ -111,7 +141,7 @@ std::pair<std::string, std::uint64_t> image_folder::check_sample(std::size_t sam
     const auto path = root_ / samples_[sample].name;
     errno = 0;
     if (!std::ifstream(path, std::ios::binary)) {
-        throw usage_error("data.root: " + path.string() + " cannot be read (" + std::strerror(errno) +
+        throw usage_error(key_ + ": " + path.string() + " cannot be read (" + std::strerror(errno) +
                           "); readable files are accepted");
     }
     try {

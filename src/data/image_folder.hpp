@@ -14,6 +14,9 @@ public:
     /// \throws usage_error naming a folder that is missing, cannot be read, holds fewer than two classes, or a class
     /// with fewer than two images, or whose name is not UTF-8.
     explicit image_folder(const std::filesystem::path& root);
+    /// Images to classify: all in the folder and the folders in it, by their names. Labels are -1, and there are no
+    /// classes. \param key the setting that names it, for messages. \throws usage_error as above, and without any image.
+    static image_folder without_labels(const std::filesystem::path& root, const std::string& key);
 
     std::size_t size() const override { return samples_.size(); }
     std::int64_t label(std::size_t sample) const override { return samples_[sample].label; }
@@ -36,6 +39,7 @@ public:
     void remove(const std::set<std::string>& names);
 
 private:
+    image_folder() = default;
     void read_class(std::int64_t label);
     void check_classes() const;
     /// Why the sample cannot be used, or nothing, and then the hash of its name and pixels.
@@ -45,6 +49,7 @@ private:
         std::string name;
         std::int64_t label;
     };
+    std::string key_ = "data.root"; ///< For messages.
     std::filesystem::path root_;
     std::vector<std::string> classes_;
     std::vector<entry> samples_;

@@ -90,6 +90,7 @@ struct recorder::state {
     typed_table<round_row> rounds;
     typed_table<federation_row> federations;
     typed_table<probe_row> probes;
+    typed_table<request_row> requests;
     typed_table<node_record> clients, energy, memory, traffic;
     typed_table<communication_row> communication;
     typed_table<transport_row> transport;
@@ -105,7 +106,7 @@ struct recorder::state {
     std::vector<hdf5_table*> counted_tables() {
         return {&nodes.table(),    &links.table(),       &rounds.table(),        &clients.table(),   &energy.table(),
                 &memory.table(),   &traffic.table(),     &communication.table(), &transport.table(), &events.table(),
-                &fidelity.table(), &federations.table(), &probes.table()};
+                &fidelity.table(), &federations.table(), &probes.table(),        &requests.table()};
     }
     std::vector<hdf5_table*> tables() {
         auto all = counted_tables();
@@ -139,6 +140,7 @@ private:
         , rounds(make(table_of, "/rounds", table_text::rounds, round_columns()))
         , federations(make(table_of, "/federations", table_text::federations, federation_columns()))
         , probes(make(table_of, "/accuracy_by_domain", table_text::probes, probe_columns()))
+        , requests(make(table_of, "/inference", table_text::requests, request_columns(chosen.image_bytes)))
         , clients(make(table_of, "/clients", table_text::clients, client_columns(width)))
         , energy(make(table_of, "/energy", table_text::energy, energy_columns(width)))
         , memory(make(table_of, "/memory", table_text::memory, memory_columns(width)))
@@ -321,6 +323,13 @@ void recorder::write_probes(std::span<const probe_row> rows) {
     auto& to = *state_;
     to.file.reserve(metadata_room + to.probes.table().growth(rows.size()));
     to.probes.append(rows);
+    to.file.flush();
+}
+
+void recorder::write_requests(std::span<const request_row> rows) {
+    auto& to = *state_;
+    to.file.reserve(metadata_room + to.requests.table().growth(rows.size()));
+    to.requests.append(rows);
     to.file.flush();
 }
 

@@ -14,7 +14,7 @@ namespace gaisnet {
 /// What the file says about the run as a whole: its root attributes.
 struct run_header {
     std::string schema = "gaisnet";
-    std::uint64_t schema_version = 4;
+    std::uint64_t schema_version = 5;
     std::string software_version;
     std::string git_version;
     std::map<std::string, std::string> libraries; ///< Name to version.
@@ -35,6 +35,7 @@ struct recorder_options {
     std::vector<rank_description> ranks{};   ///< Where the ranks run.
     std::vector<stage_description> stages{}; ///< What was measured.
     std::vector<samples_description> samples{};
+    std::size_t image_bytes = 64; ///< Room for names of images in /inference; longer ones are cut.
 };
 
 /// One round's results, all edges together.
@@ -76,9 +77,10 @@ public:
 
     /// Appends a round to all tables and flushes. Throws runtime_failure naming file and reason (disk full); the file
     /// then keeps the rounds before, and no more can be written when the reason was not lack of room.
+    void write_round(const round_data& data);
     /// How good models are on domains.
     void write_probes(std::span<const probe_row>);
-    void write_round(const round_data& data);
+    void write_requests(std::span<const request_row>);
     /// Rows by table ("/rounds"), for a checkpoint.
     std::map<std::string, std::uint64_t> row_counts() const;
     /// Writes everything, then status, reason (at most 256 bytes) and whether the training converged, and closes the

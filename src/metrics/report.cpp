@@ -1,5 +1,7 @@
 #include "metrics/report.hpp"
 
+#include "metrics/report_lines.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <iterator>
@@ -8,6 +10,8 @@
 #include <fmt/format.h>
 
 namespace gaisnet {
+
+using namespace report_lines;
 
 namespace {
 
@@ -49,8 +53,8 @@ std::vector<round_line> lines_of(std::span<const round_row> rounds) {
     return lines;
 }
 
-void count_nodes(run_summary& summary, std::span<const node_row> node_rows, std::span<const node_description> nodes,
-                 std::uint32_t last_round) {
+void count_nodes(resource_summary& summary, std::span<const node_row> node_rows,
+                 std::span<const node_description> nodes, std::uint32_t last_round) {
     for (const auto& node : nodes) {
         ++summary.memory[static_cast<std::size_t>(node.role)].nodes;
     }
@@ -78,17 +82,6 @@ void count_nodes(run_summary& summary, std::span<const node_row> node_rows, std:
     }
 }
 
-std::string percent(double fraction) { return std::isnan(fraction) ? "-" : fmt::format("{:.2f} %", 100.0 * fraction); }
-std::string plain(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4f}", value); }
-std::string share(double part, double whole) { return whole > 0 ? fmt::format("{:5.1f} %", 100.0 * part / whole) : ""; }
-
-using output = std::back_insert_iterator<std::string>;
-
-void line(output out, const std::string& label, const std::string& value, const std::string& note = "") {
-    const auto text = fmt::format("  {:<22}{:>14}  {}", label, value, note);
-    fmt::format_to(out, "{}\n", text.substr(0, text.find_last_not_of(' ') + 1));
-}
-
 void latency_section(output out, const run_summary& summary) {
     const auto& parts = summary.latency;
     const auto until = fmt::format("{} {}, {}", summary.rounds, summary.rounds == 1 ? "round" : "rounds",
@@ -111,7 +104,7 @@ void latency_section(output out, const run_summary& summary) {
     }
 }
 
-void energy_section(output out, const run_summary& summary) {
+void energy_section(output out, const resource_summary& summary) {
     double total = 0;
     for (const auto& role : summary.energy) {
         total += role.total_j();
@@ -138,7 +131,7 @@ void energy_section(output out, const run_summary& summary) {
     }
 }
 
-void communication_section(output out, const run_summary& summary) {
+void communication_section(output out, const resource_summary& summary) {
     const std::pair<link_class, const char*> classes[] = {{link_class::cs_up, "CS uplink"},
                                                           {link_class::cs_down, "CS downlink"},
                                                           {link_class::d2d, "D2D"},
@@ -154,7 +147,7 @@ void communication_section(output out, const run_summary& summary) {
     }
 }
 
-void memory_section(output out, const run_summary& summary) {
+void memory_section(output out, const resource_summary& summary) {
     fmt::format_to(out, "Peak memory of a node\n");
     for (int role = 0; role < node_roles; ++role) {
         const auto& peak = summary.memory[static_cast<std::size_t>(role)];
@@ -215,6 +208,32 @@ run_summary summarise(std::span<const round_row> rounds, std::span<const node_ro
     }
     count_nodes(summary, node_rows, nodes, last_round);
     return summary;
+}
+
+resource_summary resources_of(std::span<const node_row> node_rows, std::span<const event_row> events,
+                              std::span<const node_description> nodes) {
+    resource_summary sums;
+    count_nodes(sums, node_rows, nodes, std::numeric_limits<std::uint32_t>::max());
+    for (const auto& row : node_rows) {
+        (nodes[row.node].role == node_role::client ? sums.client_flops : sums.edge_flops) += row.flops;
+    }
+    for (const auto& event : events) {
+        sums.bytes[static_cast<std::size_t>(event.link)] += event.bytes;
+        sums.airtime_hz_s[static_cast<std::size_t>(event.link)] += event.airtime_hz_s;
+    }
+    return sums;
+}
+
+std::string resource_sections(const resource_summary& summary) {
+    std::string text;
+    const auto out = std::back_inserter(text);
+    fmt::format_to(out, "Computation\n");
+    line(out, "clients", quantity(summary.client_flops, "FLOP"));
+    line(out, "edges", quantity(summary.edge_flops, "FLOP"));
+    energy_section(out, summary);
+    communication_section(out, summary);
+    memory_section(out, summary);
+    return text;
 }
 
 std::string domain_table(std::span<const probe_row> all) {
@@ -316,12 +335,7 @@ std::string report(const run_summary& summary) {
                        summary.converged ? "" : " (not converged)");
     }
     latency_section(out, summary);
-    fmt::format_to(out, "Computation\n");
-    line(out, "clients", quantity(summary.client_flops, "FLOP"));
-    line(out, "edges", quantity(summary.edge_flops, "FLOP"));
-    energy_section(out, summary);
-    communication_section(out, summary);
-    memory_section(out, summary);
+    text += resource_sections(summary);
     fmt::format_to(out, "Run\n");
     const auto scale = summary.clock == "real" ? fmt::format(", time scale {:g}", summary.time_scale)
                                                : std::string(" (emulated times are computed, nothing was delayed)");

@@ -44,8 +44,17 @@ struct round_line {
     double energy_j = 0;           ///< Sum over the edges.
 };
 
+/// What was used, whatever for.
+struct resource_summary {
+    double client_flops = 0, edge_flops = 0;
+    std::array<energy_parts, node_roles> energy{};   ///< By node_role.
+    std::array<std::uint64_t, link_classes> bytes{}; ///< By link_class.
+    std::array<double, link_classes> airtime_hz_s{};
+    std::array<memory_peak, node_roles> memory{};
+};
+
 /// What the end table shows. summarise() fills everything that follows from rows; the rest is the caller's.
-struct run_summary {
+struct run_summary : resource_summary {
     // From rows, up to and with the round of convergence.
     double accuracy = std::numeric_limits<double>::quiet_NaN(); ///< After the last counted round, mean over the edges.
     double loss = std::numeric_limits<double>::quiet_NaN();
@@ -54,11 +63,6 @@ struct run_summary {
     std::uint64_t clusters_done = 0, clusters_cut = 0, clusters_lost = 0,
                   clusters_repaired = 0; ///< Over rounds and edges.
     latency_parts latency;               ///< Of the edge that took longest in all.
-    double client_flops = 0, edge_flops = 0;
-    std::array<energy_parts, node_roles> energy{};   ///< By node_role.
-    std::array<std::uint64_t, link_classes> bytes{}; ///< By link_class.
-    std::array<double, link_classes> airtime_hz_s{};
-    std::array<memory_peak, node_roles> memory{};
     double wall_s = 0;             ///< Of the counted rounds; the rounds of several edges overlap, so the longest.
     std::vector<round_line> lines; ///< All rounds, also those after convergence.
 
@@ -77,6 +81,11 @@ struct run_summary {
 run_summary summarise(std::span<const round_row> rounds, std::span<const node_row> node_rows,
                       std::span<const node_description> nodes,
                       std::optional<std::uint32_t> convergence_round = std::nullopt);
+
+/// The same of rows that belong together, whatever rounds they are of.
+resource_summary resources_of(std::span<const node_row>, std::span<const event_row>, std::span<const node_description>);
+/// Computation, energy, communication and memory as sections of an end table.
+std::string resource_sections(const resource_summary&);
 
 /// Accuracies of the last comparison of models on domains: a line a model, a column a domain; "" without any.
 std::string domain_table(std::span<const probe_row>);

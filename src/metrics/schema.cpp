@@ -51,7 +51,8 @@ const char* file =
     "Times, energy and spectrum are those of the emulated network, unless a column says wall time. Every table "
     "explains itself: its attributes are description, columns (JSON), and unit:COLUMN and description:COLUMN for each "
     "column. /rounds: accuracy, loss and latency of each round; /clients, /energy, /memory: each node in each round; "
-    "/communication: bytes and spectrum; /events: every computation and transfer; /topology: nodes, links and ranks. "
+    "/communication: bytes and spectrum; /inference: each request; /events: every computation and transfer; /topology: "
+    "nodes, links and ranks. "
     "While status is 'running' open the file with h5py.File(name, 'r', swmr=True). If its writer was killed, run "
     "'h5clear -s FILE' once; all rounds that had ended are there.";
 const char* topology = "Who exists (nodes), who can send to whom (links), and where the processes ran (ranks).";
@@ -61,6 +62,7 @@ const char* nodes = "One row per node, in the order of its index.";
 const char* links = "One row per directed link between two nodes.";
 const char* federations = "One row per average of all edges' shared modules at the cloud (cloud.period).";
 const char* probes = "One row per model and domain: how well the model's features tell the domain's classes apart.";
+const char* requests = "One row per request for inference: when it came, where its time went, and what was answered.";
 const char* samples = "One row per start point and class: what it trains on, and how well it senses.";
 const char* ranks = "One row per MPI rank: where it ran. Of a resumed run, the last part's.";
 const char* stages =
@@ -309,6 +311,41 @@ std::vector<column<probe_row>> probe_columns() {
              &row::method),
         number_column<row>("accuracy", "1", "On validation samples, 0 to 1", [](const row& r) { return r.accuracy; }),
         number_column<row>("samples", "1", "Validation samples", [](const row& r) { return r.samples; }),
+    };
+}
+
+std::vector<column<request_row>> request_columns(std::size_t image_bytes) {
+    using row = request_row;
+    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
+        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
+    };
+    const auto text = [](const char* name, std::size_t width, const char* what, std::string row::*member) {
+        return text_column<row>(name, width, what, [member](const row& r) { return std::string_view(r.*member); });
+    };
+    return {
+        number("round", "1", "Session of inference, counted from 1", &row::round),
+        number("edge", "1", "Edge of the requester", &row::edge),
+        number("cluster", "1", "Cluster that the requester has founded", &row::cluster),
+        number("client", "1", "Index of the requester: its row in /topology/nodes", &row::client),
+        number("request", "1", "Number of the request, from 0 in the order of arrival, by requester", &row::request),
+        number("batch", "1", "Batch in which it went through the chain, from 0 by requester", &row::batch),
+        number("batch_size", "1", "Requests in that batch", &row::batch_size),
+        number("arrival_s", "s", "Emulated time at which the request came", &row::arrival_s),
+        number("latency_s", "s", "From its arrival until its result was back; the sum of the nine parts that follow",
+               &row::latency_s),
+        number("sensing_s", "s", "Part of latency_s: sensing of the sample, after those before it", &row::sensing_s),
+        number("queue_s", "s", "Part of latency_s: until the chain began with its batch", &row::queue_s),
+        number("delivery_s", "s", "Part of latency_s: a stage waited for its modules", &row::delivery_s),
+        number("compute_s", "s", "Part of latency_s: computation on clients", &row::compute_s),
+        number("edge_s", "s", "Part of latency_s: computation on an edge that is a stage of the chain", &row::edge_s),
+        number("d2d_s", "s", "Part of latency_s: smashed data from client to client", &row::d2d_s),
+        number("cs_smashed_s", "s", "Part of latency_s: smashed data to and from the edge", &row::cs_smashed_s),
+        number("result_s", "s", "Part of latency_s: the result on its way to the requester", &row::result_s),
+        number("busy_s", "s", "Part of latency_s: waiting for devices and links busy with other batches", &row::busy_s),
+        text("image", image_bytes, "The sample", &row::image),
+        text("label", class_bytes, "Its class; empty: not known", &row::label),
+        text("predicted", class_bytes, "The class that was answered; empty in a forecast", &row::predicted),
+        number("probability", "1", "Of the class that was answered (softmax)", &row::probability),
     };
 }
 

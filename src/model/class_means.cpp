@@ -21,4 +21,10 @@ at::Tensor class_means::nearest(const at::Tensor& features) const {
     return cosines.masked_fill(counts_.eq(0), below_any_cosine).argmax(1);
 }
 
+at::Tensor class_means::as_head() const {
+    constexpr double never = -1e4; // a class without a sample
+    const auto bias = at::zeros({counts_.size(0)}).masked_fill(counts_.eq(0), never);
+    return at::cat({unit_length(sums_).flatten(), bias});
+}
+
 } // namespace gaisnet

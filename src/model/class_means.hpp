@@ -18,6 +18,9 @@ public:
     void add(const at::Tensor& features, const at::Tensor& labels);
     /// Classes int64 [n] of features [n, dim]; a class that was never added is never the nearest.
     at::Tensor nearest(const at::Tensor& features) const;
+    /// The same as a head: float32 values of head.weight [classes, dim] and head.bias [classes], concatenated. Its
+    /// largest logit is that of the nearest mean.
+    at::Tensor as_head() const;
 
 private:
     at::Tensor sums_, counts_; ///< Of features of unit length, by class.

@@ -11,13 +11,13 @@ namespace gaisnet {
 
 namespace {
 
-std::vector<double> draw_arrivals(const scenario& scene, const std::string& requester) {
+std::vector<double> draw_arrivals(const scenario& scene, const std::string& requester, std::int64_t requests) {
     const auto& infer = scene.infer;
     if (infer.arrivals == arrival_kind::trace) {
         const auto own = infer.trace->find(infer.trace->contains("") ? "" : requester);
         return own == infer.trace->end() ? std::vector<double>() : own->second;
     }
-    std::vector<double> times(static_cast<std::size_t>(infer.requests), 0.0);
+    std::vector<double> times(static_cast<std::size_t>(requests), 0.0);
     if (infer.arrivals == arrival_kind::poisson) {
         random_stream gaps(scene.seed, "request", requester);
         double now = 0.0;
@@ -31,7 +31,7 @@ std::vector<double> draw_arrivals(const scenario& scene, const std::string& requ
 
 } // namespace
 
-inference_plan make_inference_plan(const deployment& deploy) {
+inference_plan make_inference_plan(const deployment& deploy, const std::vector<std::int64_t>& requests) {
     const auto& scene = *deploy.scene;
     inference_plan plan;
     plan.whole_stages = scene.infer.delivery == delivery_kind::full;
@@ -40,7 +40,8 @@ inference_plan make_inference_plan(const deployment& deploy) {
     for (const auto& chain : deploy.chains) {
         requesters.push_back(deploy.net.nodes[chain.front().node].name);
         const int stages = static_cast<int>(chain.size());
-        plan.lines.push_back({draw_arrivals(scene, requesters.back()), scene.infer.batch,
+        const auto count = requests.empty() ? scene.infer.requests : requests.at(plan.lines.size());
+        plan.lines.push_back({draw_arrivals(scene, requesters.back(), count), scene.infer.batch,
                               scene.infer.in_flight > 0 ? scene.infer.in_flight : stages});
     }
     if (scene.infer.trace) {

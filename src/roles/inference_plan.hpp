@@ -22,8 +22,9 @@ struct inference_plan {
     }
 };
 
-/// The requests of a scenario, drawn. \throws usage_error for a trace that names an unknown client.
-inference_plan make_inference_plan(const deployment&);
+/// The requests of a scenario, drawn. \param requests by cluster, in place of infer.requests (not with a trace); empty:
+/// none. \throws usage_error for a trace that names an unknown client.
+inference_plan make_inference_plan(const deployment&, const std::vector<std::int64_t>& requests = {});
 
 /// The stages of a cluster's chain that each of its clients has to be sent modules for, in the order of nodes.
 struct wanted_modules {

@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "model/shape_stage.hpp"
+#include "roles/inference_run.hpp"
 #include "roles/tensor_run.hpp"
 #include "support/lab.hpp"
 #include "support/rendezvous_fabric.hpp"
@@ -131,10 +132,35 @@ struct played {
     std::uint64_t carried = 0;              ///< Messages over the fabric.
 };
 
-/// One rank of a run, with all that it needs.
-struct player {
-    std::unique_ptr<device_transport> network;
-    std::unique_ptr<tensor_run> run;
+/// The ranks of a run, over a double of NCCL.
+struct players {
+    /// \param members ranks that the double connects; empty: all.
+    explicit players(int ranks, std::vector<int> members): fabric(ranks, std::move(members)) {
+        auto base = loopback_world(ranks);
+        for (int rank = 0; rank < ranks; ++rank) {
+            networks.push_back(std::make_unique<device_transport>(std::move(base[static_cast<std::size_t>(rank)]),
+                                                                  nullptr, fabric.fabric(rank)));
+        }
+    }
+    std::uint64_t carried() const {
+        std::uint64_t messages = 0;
+        for (const auto& one : networks) {
+            for (const auto& counter : one->counters()) {
+                messages += counter.transport == "rendezvous" ? counter.messages : 0;
+            }
+        }
+        return messages;
+    }
+
+    lab::rendezvous_world fabric;
+    std::vector<std::unique_ptr<device_transport>> networks;
+};
+
+/// A rank's part of rounds or sessions, in steps.
+struct steps_of_rank {
+    std::function<void(std::size_t round)> begin;
+    std::function<tensor_pass&()> pass;
+    std::function<void()> end;
 };
 
 using reorder = std::function<void(int rank, std::vector<decided_exchange>&)>;
@@ -146,77 +172,120 @@ enum class device_kind {
              ///< runs everything in one queue, or loads a kernel, and the host waits for it.
 };
 
-/// Plays two rounds. The ranks take turns in random order, each for a random number of steps.
-played play(const deployment& deploy, const std::vector<int>& rank_of, const std::vector<round_forecast>& rounds,
-            dice& roll, const reorder& change = {}, device_kind device = device_kind::independent,
-            std::vector<int> members = {}) {
-    const int ranks = *std::max_element(rank_of.begin(), rank_of.end()) + 1;
-    lab::rendezvous_world fabric(ranks, std::move(members));
-    auto base = loopback_world(ranks);
-    std::vector<tensor_view> initial;
-    for (const auto& domain : deploy.domains) {
-        initial.push_back(initial_values(domain.tunables, 1, {}));
-    }
-    std::vector<player> players;
-    for (int rank = 0; rank < ranks; ++rank) {
-        auto network = std::make_unique<device_transport>(std::move(base[static_cast<std::size_t>(rank)]), nullptr,
-                                                          fabric.fabric(rank));
-        auto run = std::make_unique<tensor_run>(
-            deploy, *network, rank_of, [](const stage_seat& seat) { return std::make_unique<mixing_stage>(seat); },
-            initial);
-        players.push_back({std::move(network), std::move(run)});
-    }
-    played result;
-    std::vector<std::size_t> at(players.size(), 0); // ranks go on to the next round each when it can
-    const auto begin = [&](std::size_t rank) {
-        auto decisions = rounds[at[rank]].decisions;
-        if (change) {
-            change(static_cast<int>(rank), decisions.exchanges);
-        }
-        players[rank].run->begin(static_cast<int>(at[rank]) + 1, decisions);
-    };
-    for (std::size_t rank = 0; rank < players.size(); ++rank) {
-        begin(rank);
+/// The ranks take turns in random order, each for a random number of steps. \returns false when nothing moves any more.
+bool take_turns(players& all, const std::vector<steps_of_rank>& ranks, std::size_t rounds, dice& roll,
+                device_kind device) {
+    const int count = static_cast<int>(ranks.size());
+    std::vector<std::size_t> at(ranks.size(), 0); // ranks go on to the next round each when it can
+    for (const auto& one : ranks) {
+        one.begin(0);
     }
     int quiet = 0;
-    auto activity = fabric.activity();
-    while (std::any_of(at.begin(), at.end(), [&](std::size_t round) { return round < rounds.size(); })) {
+    auto activity = all.fabric.activity();
+    while (std::any_of(at.begin(), at.end(), [&](std::size_t round) { return round < rounds; })) {
         bool moved = false;
-        for (std::size_t turn = 0; turn < players.size(); ++turn) {
-            const auto rank = static_cast<std::size_t>(roll.between(0, ranks - 1));
-            const auto stalled = [&] { return device == device_kind::stalling && fabric.busy(static_cast<int>(rank)); };
-            if (at[rank] == rounds.size() || stalled()) {
+        for (std::size_t turn = 0; turn < ranks.size(); ++turn) {
+            const auto rank = static_cast<std::size_t>(roll.between(0, count - 1));
+            const auto stalled = [&] {
+                return device == device_kind::stalling && all.fabric.busy(static_cast<int>(rank));
+            };
+            if (at[rank] == rounds || stalled()) {
                 continue;
             }
-            auto& run = *players[rank].run;
-            for (int steps = roll.between(1, 20); steps > 0 && !stalled() && !run.pass().done(); --steps) {
-                moved = run.pass().step() || moved;
+            const auto& one = ranks[rank];
+            for (int steps = roll.between(1, 20); steps > 0 && !stalled() && !one.pass().done(); --steps) {
+                moved = one.pass().step() || moved;
             }
-            if (!stalled() && run.pass().done()) {
-                run.end();
-                if (++at[rank] < rounds.size()) {
-                    begin(rank);
+            if (!stalled() && one.pass().done()) {
+                one.end();
+                if (++at[rank] < rounds) {
+                    one.begin(at[rank]);
                 }
                 moved = true;
             }
         }
-        quiet = moved || fabric.activity() != activity ? 0 : quiet + 1;
-        activity = fabric.activity();
-        if (quiet > 40 * ranks) { // each rank has had many turns, and nothing happens any more
-            result.stuck = true;
-            result.waiting = fabric.waiting();
-            return result;
+        quiet = moved || all.fabric.activity() != activity ? 0 : quiet + 1;
+        activity = all.fabric.activity();
+        if (quiet > 40 * count) { // each rank has had many turns, and nothing happens any more
+            return false;
         }
+    }
+    return true;
+}
+
+int ranks_in(const std::vector<int>& rank_of) { return *std::max_element(rank_of.begin(), rank_of.end()) + 1; }
+
+std::vector<tensor_view> initial_models(const deployment& deploy) {
+    std::vector<tensor_view> initial;
+    for (const auto& domain : deploy.domains) {
+        initial.push_back(initial_values(domain.tunables, 1, {}));
+    }
+    return initial;
+}
+
+std::unique_ptr<stage_executor> mixing(const stage_seat& seat) { return std::make_unique<mixing_stage>(seat); }
+
+/// Plays rounds of fine-tuning.
+played play(const deployment& deploy, const std::vector<int>& rank_of, const std::vector<round_forecast>& rounds,
+            dice& roll, const reorder& change = {}, device_kind device = device_kind::independent,
+            std::vector<int> members = {}) {
+    players all(ranks_in(rank_of), std::move(members));
+    std::vector<std::unique_ptr<tensor_run>> runs;
+    std::vector<steps_of_rank> ranks;
+    for (auto& network : all.networks) {
+        const int rank = static_cast<int>(runs.size());
+        auto& run =
+            *runs.emplace_back(std::make_unique<tensor_run>(deploy, *network, rank_of, mixing, initial_models(deploy)));
+        ranks.push_back({[&, rank](std::size_t round) {
+                             auto decisions = rounds[round].decisions;
+                             if (change) {
+                                 change(rank, decisions.exchanges);
+                             }
+                             run.begin(static_cast<int>(round) + 1, decisions);
+                         },
+                         [&]() -> tensor_pass& { return run.pass(); }, [&] { run.end(); }});
+    }
+    played result;
+    result.stuck = !take_turns(all, ranks, rounds.size(), roll, device);
+    if (result.stuck) {
+        result.waiting = all.fabric.waiting();
+        return result;
     }
     for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(deploy.net.edges); ++edge) {
-        const auto& model = players[static_cast<std::size_t>(rank_of[edge])].run->model(edge);
+        const auto& model = runs[static_cast<std::size_t>(rank_of[edge])]->model(edge);
         result.models.emplace_back(model.as<float>(), model.as<float>() + model.elements());
     }
-    for (const auto& one : players) {
-        for (const auto& counter : one.network->counters()) {
-            result.carried += counter.transport == "rendezvous" ? counter.messages : 0;
+    result.carried = all.carried();
+    return result;
+}
+
+/// Plays two sessions of inference; `models` are the answers of the second one, by cluster.
+played serve(const deployment& deploy, const inference_plan& plan, const std::vector<int>& rank_of,
+             const std::vector<inference_forecast>& sessions, dice& roll, device_kind device,
+             std::vector<int> members = {}) {
+    players all(ranks_in(rank_of), std::move(members));
+    std::vector<std::unique_ptr<inference_run>> runs;
+    std::vector<steps_of_rank> ranks;
+    for (auto& network : all.networks) {
+        auto& run = *runs.emplace_back(
+            std::make_unique<inference_run>(deploy, *network, rank_of, mixing, initial_models(deploy)));
+        ranks.push_back({[&](std::size_t session) { run.begin(plan, sessions[session].decisions); },
+                         [&]() -> tensor_pass& { return run.pass(); }, [&] { run.end(); }});
+    }
+    played result;
+    result.stuck = !take_turns(all, ranks, sessions.size(), roll, device);
+    if (result.stuck) {
+        result.waiting = all.fabric.waiting();
+        return result;
+    }
+    result.models.resize(deploy.chains.size());
+    for (const auto& run : runs) {
+        for (const auto& [cluster, logits] : run->answers()) {
+            result.models[static_cast<std::size_t>(cluster)] = {logits.as<float>(),
+                                                                logits.as<float>() + logits.elements()};
         }
     }
+    result.carried = all.carried();
     return result;
 }
 
@@ -288,6 +357,38 @@ TEST(exchange_order, ranks_never_wait_in_a_circle_when_a_waiting_device_stalls_t
         const auto alone = play(net.deploy, std::vector<int>(net.rank_of.size(), 0), rounds, net.roll);
         EXPECT_EQ(run.models, alone.models);
     }
+}
+
+TEST(exchange_order, sessions_of_inference_never_wait_in_a_circle_either) {
+    std::uint64_t carried = 0;
+    for (std::uint32_t number = 0; number < 600; ++number) {
+        SCOPED_TRACE("network " + std::to_string(number));
+        random_network net(number);
+        auto& infer = net.scene.infer;
+        net.scene.service = service_kind::inference; // the deployment looks at this scenario; its links change
+        infer.requests = net.roll.between(1, 12);
+        infer.batch = net.roll.between(1, 4);
+        infer.in_flight = net.roll.between(0, 4);
+        infer.arrivals = net.roll.one_in(2) ? arrival_kind::poisson : arrival_kind::burst;
+        infer.rate = net.roll.one_in(2) ? 1e4 : 20.0;
+        infer.delivery = net.roll.one_in(2) ? delivery_kind::tunable : delivery_kind::full;
+        const auto deploy = lab::deploy(net.scene);
+        const auto plan = make_inference_plan(deploy);
+        inference_ledger ledger(deploy, net.rank_of);
+        std::vector<inference_forecast> sessions;
+        sessions.push_back(ledger.play(plan, 1));
+        sessions.push_back(ledger.play(plan, 2, sessions.front().end_s.front()));
+        const auto members = number % 3 == 0 ? net.some_ranks() : std::vector<int>{};
+        const auto device = number % 2 == 0 ? device_kind::stalling : device_kind::independent;
+        const auto spread = serve(deploy, plan, net.rank_of, sessions, net.roll, device, members);
+        ASSERT_FALSE(spread.stuck) << spread.waiting;
+        const auto alone =
+            serve(deploy, plan, std::vector<int>(net.rank_of.size(), 0), sessions, net.roll, device_kind::independent);
+        ASSERT_FALSE(alone.stuck);
+        EXPECT_EQ(spread.models, alone.models);
+        carried += spread.carried;
+    }
+    EXPECT_GT(carried, 10'000U);
 }
 
 constexpr std::uint32_t networks = 300;

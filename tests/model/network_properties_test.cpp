@@ -6,6 +6,7 @@
 #include "config/options.hpp"
 #include "config/scenario_reader.hpp"
 #include "planning/forecast.hpp"
+#include "roles/inference_ledger.hpp"
 #include "runtime/placement.hpp"
 #include "support/lab.hpp"
 
@@ -242,6 +243,73 @@ TEST(properties, hold_for_random_scenarios) {
     }
     for (const auto* what : {"cut", "lost", "repaired", "empty", "full"}) {
         EXPECT_GT(seen[what], 20) << "the scenarios are to have rounds that are " << what;
+    }
+}
+
+// The parts of each request's latency add up to it; what nodes sent, drew and computed is what the events say.
+TEST(properties, sessions_of_inference_add_up) {
+    std::map<std::string, int> seen;
+    for (std::uint32_t number = 0; number < 400; ++number) {
+        auto scene = random_scenario(number);
+        const auto name = "scenario " + std::to_string(number);
+        dice roll(10'000 + number);
+        scene.service = service_kind::inference;
+        auto& infer = scene.infer;
+        infer.requests = roll.pick(1, 20);
+        infer.batch = roll.pick(1, 4);
+        infer.in_flight = roll.pick(0, 3);
+        infer.arrivals = roll.yes(0.5) ? arrival_kind::poisson : arrival_kind::burst;
+        infer.rate = roll.log_uniform(1, 1000);
+        infer.delivery = roll.one_of({delivery_kind::tunable, delivery_kind::full, delivery_kind::none});
+        const auto deploy = lab::deploy(scene);
+        const auto plan = make_inference_plan(deploy);
+        inference_ledger ledger(deploy);
+        double start = 0.0;
+        for (int session = 1; session <= 2; ++session) {
+            const auto played = ledger.play(plan, session, start);
+            ASSERT_EQ(played.requests.size(), static_cast<std::size_t>(infer.requests) * deploy.net.clusters.size())
+                << name;
+            for (const auto& row : played.requests) {
+                const double parts = row.sensing_s + row.queue_s + row.delivery_s + row.compute_s + row.edge_s +
+                                     row.d2d_s + row.cs_smashed_s + row.result_s + row.busy_s;
+                ASSERT_NEAR(parts, row.latency_s, 1e-12 + 1e-9 * row.latency_s) << name;
+                for (const double part : {row.sensing_s, row.queue_s, row.delivery_s, row.busy_s, row.result_s}) {
+                    ASSERT_GE(part, -1e-12) << name;
+                }
+                seen["queue"] += row.queue_s > 1e-6;
+                seen["modules"] += row.delivery_s > 1e-6;
+                seen["busy"] += row.busy_s > 1e-6;
+                seen["edge"] += row.edge_s > 0;
+            }
+            double events_j = 0, nodes_j = 0, rest_j = 0, flops_events = 0, flops_nodes = 0;
+            std::uint64_t bytes_events = 0, bytes_nodes = 0;
+            for (const auto& event : played.events) {
+                events_j += event.energy_j;
+                flops_events += event.flops;
+                bytes_events += event.bytes;
+                ASSERT_GE(event.start_s, start) << name;
+            }
+            for (const auto& node : played.nodes) {
+                nodes_j += node.total_j();
+                rest_j += node.idle_j + node.sleep_j;
+                flops_nodes += node.flops;
+                bytes_nodes += node.bytes_sent;
+            }
+            EXPECT_NEAR(events_j + rest_j, nodes_j, 1e-12 * nodes_j + 1e-15) << name;
+            EXPECT_NEAR(flops_events, flops_nodes, 1e-9 * flops_nodes) << name;
+            EXPECT_EQ(bytes_events, bytes_nodes) << name;
+            double flops = 0.0; // each request once through its chain
+            for (const auto& chain : deploy.chains) {
+                for (const auto& seat : chain) {
+                    flops += seat.spec.forward_flops(1) * static_cast<double>(infer.requests);
+                }
+            }
+            EXPECT_NEAR(flops_events, flops, 1e-9 * flops) << name;
+            start = *std::max_element(played.end_s.begin(), played.end_s.end());
+        }
+    }
+    for (const auto* what : {"queue", "modules", "busy", "edge"}) {
+        EXPECT_GT(seen[what], 100) << "the scenarios are to have requests that wait: " << what;
     }
 }
 
