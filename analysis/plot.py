@@ -1,13 +1,14 @@
 """Draws the results of a run: python3 -m analysis.plot FILE
 
 Writes FILE's name with .png (or --output): accuracy and loss, what the rounds' latency and the energy are made of, and
-bytes by link class, all by round.
+bytes by link class, all by round. Of a session of inference: latencies of requests and what they are made of, energy
+and bytes.
 """
 
 import pathlib
 
-from analysis.results import (ENERGY_PARTS, LATENCY_PARTS, LINK_CLASSES, UnreadableFile, numpy, open_gaisnet, parser_of,
-                              pyplot, run_tool)
+from analysis.results import (ENERGY_PARTS, LATENCY_PARTS, LINK_CLASSES, REQUEST_PARTS, UnreadableFile, numpy, open_gaisnet,
+                              parser_of, pyplot, run_tool, traffic)
 
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#000000", "#ddaa33")
 
@@ -26,6 +27,9 @@ def stacked(axes, x, parts, unit):
 def draw(file, path):
     rounds, energy = file["rounds"][:], file["energy"][:]
     numbers = numpy.unique(rounds["round"])
+    if len(file["inference"]):
+        draw_requests(file, path)
+        return
     if not len(numbers):
         raise UnreadableFile(f"'{file.filename}': no round has ended yet")
     plt = pyplot()
@@ -49,6 +53,33 @@ def draw(file, path):
     for part in axes.flat:
         part.xaxis.get_major_locator().set_params(integer=True)
     figure.suptitle(pathlib.Path(file.filename).name)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def draw_requests(file, path):
+    rows, energy = file["inference"][:], file["energy"][:]
+    plt = pyplot()
+    figure, axes = plt.subplots(2, 2, figsize=(11, 7.5), layout="constrained")
+    for edge in numpy.unique(rows["edge"]):
+        own = numpy.sort(rows["latency_s"][rows["edge"] == edge])
+        colour = COLOURS[edge % len(COLOURS)]
+        axes[0, 0].step(own, numpy.arange(1, len(own) + 1) / len(own), where="post", color=colour, label=f"edge {edge}")
+        own = rows[rows["edge"] == edge]
+        axes[0, 1].plot(own["arrival_s"], own["latency_s"], ".", markersize=3, color=colour)
+    axes[0, 0].set(xlabel="latency, s", ylabel="part of requests", title="latency of requests", ylim=(0, 1.02))
+    axes[0, 0].legend(frameon=False, fontsize="small")
+    axes[0, 1].set(xlabel="arrival, s", ylabel="latency, s", title="latency by time of arrival")
+    causes = [part for part in ENERGY_PARTS if part != "total_j"]
+    for part, title, unit, values in (
+            (axes[1, 0], "mean latency by its parts", "s", {p[:-2]: rows[p].mean() for p in REQUEST_PARTS}),
+            (axes[1, 1], f"energy of all nodes; sent {sum(size for _, size, _ in traffic(file)) / 1e6:.3g} MB", "J",
+             {p[:-2]: energy[p].sum() for p in causes})):
+        shown = {name: value for name, value in values.items() if value > 0}
+        part.barh(list(shown), list(shown.values()), color=COLOURS[0])
+        part.invert_yaxis()
+        part.set(xlabel=unit, title=title)
+    figure.suptitle(f"{pathlib.Path(file.filename).name}: {len(rows)} requests")
     figure.savefig(path, dpi=120)
     plt.close(figure)
 

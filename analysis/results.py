@@ -19,6 +19,8 @@ LINK_CLASSES = ("cs_up", "cs_down", "d2d", "backhaul")
 PREFIXES = {-3: "n", -2: "u", -1: "m", 0: "", 1: "k", 2: "M", 3: "G", 4: "T", 5: "P", 6: "E"}
 LATENCY_PARTS = ("delivery_s", "sensing_s", "compute_s", "d2d_s", "cs_smashed_s", "upload_s", "edge_s", "wait_s",
                  "cloud_s")
+REQUEST_PARTS = ("sensing_s", "queue_s", "delivery_s", "compute_s", "edge_s", "d2d_s", "cs_smashed_s", "result_s",
+                 "busy_s")
 ENERGY_PARTS = ("sense_j", "compute_j", "transmit_j", "receive_j", "idle_j", "sleep_j", "total_j")
 
 
@@ -97,6 +99,13 @@ def print_table(head, rows, indent="  "):
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     for row in cells:
         print(indent + "  ".join(cell.rjust(width) for cell, width in zip(row, widths)))
+
+
+def traffic(file):
+    """(link class, bytes, Hz s) of all rounds."""
+    rows = file["communication/links"][:]
+    return [(name, rows["bytes"][rows["link"] == name.encode()].sum(),
+             rows["airtime_hz_s"][rows["link"] == name.encode()].sum()) for name in LINK_CLASSES]
 
 
 def open_gaisnet(path):

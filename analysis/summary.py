@@ -6,8 +6,8 @@ Also works while the run that writes the file goes on.
 
 import os
 
-from analysis.results import (ENERGY_PARTS, LATENCY_PARTS, LINK_CLASSES, h5py, is_live, numpy, open_gaisnet, parser_of,
-                              print_table, quantity, run_tool, text, unit_of)
+from analysis.results import (ENERGY_PARTS, LATENCY_PARTS, REQUEST_PARTS, h5py, is_live, numpy, open_gaisnet, parser_of,
+                              print_table, quantity, run_tool, text, traffic, unit_of)
 
 
 def print_header(file, path, was_killed):
@@ -15,13 +15,14 @@ def print_header(file, path, was_killed):
     version = attributes.get("schema_version", "?")
     print(f"{path}: {text(attributes.get('schema', '?'))} results, schema version {version}")
     status = text(attributes.get("status", "?"))
-    converged = "converged" if attributes.get("converged", False) else "not converged"
+    trained = len(file["rounds"]) > 0
+    converged = "" if not trained else ", converged" if attributes.get("converged", False) else ", not converged"
     reason = text(attributes.get("stop_reason", ""))
     if status == "running":
         note = " (its writer is gone: killed, or the disk failed)" if was_killed else ""
         print(f"  status      running{note}")
     else:
-        print(f"  status      {status}, {reason or 'no reason given'}, {converged}")
+        print(f"  status      {status}, {reason or 'no reason given'}{converged}")
     for name in ("created", "finished", "software_version", "git_version", "clock", "time_scale", "seed", "command"):
         if name in attributes and text(attributes[name]):
             print(f"  {name.replace('_', ' '):17} {text(attributes[name])}")
@@ -49,13 +50,27 @@ def print_rounds(table):
               f"{cut} cut at the close of a round, {lost} lost a client")
 
 
-def print_links(table):
+def print_requests(table):
+    """Of inference: latency of a request and its parts, for each edge."""
     rows = table[:]
+    print(f"\nRequests ({len(rows)}): mean latency and its parts, which add up to it")
+    lines = []
+    for edge in numpy.unique(rows["edge"]):
+        own = rows[rows["edge"] == edge]
+        known = own[own["label"] != b""]
+        right = f"{100 * (known['label'] == known['predicted']).mean():.2f} %" if len(known) else "-"
+        span = (own["arrival_s"] + own["latency_s"]).max() - own["arrival_s"].min()
+        lines.append([edge, len(own), right, f"{len(own) / span:.4g} /s", quantity(own["latency_s"].mean(), "s"),
+                      *[quantity(value, "s") for value in numpy.percentile(own["latency_s"], (50, 90, 99))],
+                      *[quantity(own[part].mean(), "s") for part in REQUEST_PARTS]])
+    print_table(["edge", "requests", "accuracy", "throughput", "latency", "p50", "p90", "p99",
+                 *[part[:-2] for part in REQUEST_PARTS]], lines)
+
+
+def print_links(file):
     print("\nCommunication by link class, all rounds")
-    lines = [(name, quantity(rows[f"bytes_{name}"].sum(), unit_of(table, f"bytes_{name}")),
-              quantity(rows[f"airtime_{name}_hz_s"].sum(), unit_of(table, f"airtime_{name}_hz_s")))
-             for name in LINK_CLASSES]
-    print_table(("link", "bytes", "spectrum"), lines)
+    print_table(("link", "bytes", "spectrum"),
+                [(name, quantity(size, "B"), quantity(spectrum, "Hz s")) for name, size, spectrum in traffic(file)])
 
 
 def print_roles(file):
@@ -119,9 +134,12 @@ def summarise(path):
     with open_gaisnet(path) as file:
         was_killed = text(file.attrs.get("status", "")) == "running" and live is False
         print_header(file, path, was_killed)
-        if len(file["rounds"]):
-            print_rounds(file["rounds"])
-            print_links(file["rounds"])
+        if len(file["clients"]):
+            if len(file["rounds"]):
+                print_rounds(file["rounds"])
+            if len(file["inference"]):
+                print_requests(file["inference"])
+            print_links(file)
             print_roles(file)
             print_transport(file["communication/transport"])
             if len(file["fidelity"]):

@@ -32,12 +32,11 @@ def trace_of(events, names):
     for event in events:
         node, sends = int(event["node"]), int(event["receivers"]) > 0
         track = 0
-        if sends:
-            key = (node, int(event["peer"]), text(event["link"]))
+        if sends or text(event["kind"]) == "sense":  # a device senses while it computes
+            key = (node, f"{text(event['link'])} to {names[int(event['peer'])]}" if sends else "sensor")
             if key not in tracks:
                 tracks[key] = 1 + sum(known[0] == node for known in tracks)
-                out.append({"ph": "M", "name": "thread_name", "pid": node, "tid": tracks[key],
-                            "args": {"name": f"{key[2]} to {names[key[1]]}"}})
+                out.append({"ph": "M", "name": "thread_name", "pid": node, "tid": tracks[key], "args": {"name": key[1]}})
             track = tracks[key]
         details = {"round": int(event["round"]), "energy_j": float(event["energy_j"])}
         if sends:

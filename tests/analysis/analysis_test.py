@@ -113,10 +113,17 @@ def main():
         planned = gaisnet("plan", folder / "planned.h5", "--network.edges", "2", "--cloud.period", "1")
         done = tool("summary", trained)
         check("summary", done.returncode == 0 and "Rounds (2)" in done.stdout, done.stderr)
+        served = gaisnet("infer", folder / "served.h5", "--model.weights", "random", "--infer.requests", "5")
+        done = tool("summary", served)
+        check("summary of requests", done.returncode == 0 and "Requests (20)" in done.stdout, done.stderr)
         timeline(folder, trained)
+        timeline(folder, served)
         timeline(folder, planned)
         compare(folder, [trained, planned])
         pictures(folder, trained)
+        if matplotlib is not None:
+            done = tool("plot", served, "--output", folder / "served.png")
+            check("plot draws requests", done.returncode == 0 and is_png(folder / "served.png"), done.stderr[-500:])
         bad_files(folder)
     finish()
 

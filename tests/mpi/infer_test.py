@@ -1,0 +1,136 @@
+"""gaisnet infer as a user runs it: tuned modules answer requests, the same on any number of ranks; a folder of one's own
+images; what other models and no modules at all give. Usage: infer_test.py GAISNET MPIRUN_SH. h5py lets it look into the
+results."""
+
+import csv
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from checks import check, finish
+
+try:
+    import h5py
+except ImportError:
+    h5py = None
+
+PROGRAM, MPIRUN = sys.argv[1], sys.argv[2]
+SMALL = ["--data.samples", "240", "--network.clusters", "2", "--network.clients", "3", "--progress", "none", "--overwrite",
+         "on", "--log_level", "warning"]
+
+
+def gaisnet(command, output, *extra, ranks=1):
+    start = [MPIRUN, "-n", str(ranks)] if ranks > 1 else []
+    return subprocess.run([*start, PROGRAM, command, *SMALL, "--output", str(output), *map(str, extra)],
+                          capture_output=True, text=True, timeout=100)
+
+
+def predictions(output):
+    with open(output.with_suffix(".predictions.csv"), newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def accuracy(rows):
+    return sum(row["label"] == row["predicted"] for row in rows) / len(rows)
+
+
+def same_on_ranks(folder, tuned):
+    results = []
+    for ranks, placement in ((1, "auto"), (2, "node"), (3, "node"), (2, "cluster")):
+        output = folder / f"answers_{ranks}_{placement}.h5"
+        done = gaisnet("infer", output, *tuned, "--infer.requests", 20, "--placement", placement, ranks=ranks)
+        check(f"infer on {ranks} rank(s), placement {placement}", done.returncode == 0, done.stderr[-500:])
+        results.append(output.with_suffix(".predictions.csv").read_bytes())
+    check("... gives the same answers and latencies", len(set(results)) == 1)
+    rows = predictions(output)
+    check("... for every request", len(rows) == 40 and {row["requester"] for row in rows} == {"c0.0", "c1.0"})
+    check("... most of them right", accuracy(rows) > 0.6, f"{accuracy(rows)}")
+    if h5py is None:
+        return
+    with h5py.File(output) as file:
+        table = file["inference"][:]
+        parts = sum(table[name] for name in ("sensing_s", "queue_s", "delivery_s", "compute_s", "edge_s", "d2d_s",
+                                             "cs_smashed_s", "result_s", "busy_s"))
+        check("/inference: parts add up to latencies", abs(parts - table["latency_s"]).max() < 1e-9)
+        check("... and it holds the predictions", [one.decode() for one in table["predicted"]] ==
+              [row["predicted"] for row in rows] and all(abs(one["latency_s"] - float(row["latency_s"])) < 1e-8 for one, row
+                                                         in zip(table, rows)))
+        check("the file is complete", bytes(file.attrs["status"]) == b"complete")
+        energy = file["energy"]["total_j"].sum() - file["energy"]["idle_j"].sum()
+        check("energy is that of the events", abs(energy - file["events"]["energy_j"].sum()) < 1e-9 * energy)
+
+
+def other_models(folder, weights, tuned):
+    untuned = folder / "untuned.h5"
+    done = gaisnet("infer", untuned, *weights, "--infer.requests", 50)
+    check("without modules the foundation model answers", done.returncode == 0 and "untuned" in done.stdout, done.stderr)
+    check("... by means of classes, far above chance", accuracy(predictions(untuned)) > 0.4,
+          f"{accuracy(predictions(untuned))}")
+    plain, whole, none = (gaisnet("infer", folder / f"{delivery}.h5", *tuned, "--delivery", delivery, "--infer.requests", 5)
+                          for delivery in ("tunable", "full", "none"))
+    check("every kind of delivery answers alike", all(one.returncode == 0 for one in (plain, whole, none)) and
+          len({tuple(row["predicted"] for row in predictions(folder / f"{delivery}.h5"))
+               for delivery in ("tunable", "full", "none")}) == 1)
+    if h5py is not None:
+        sent = []
+        for delivery in ("tunable", "full", "none"):
+            with h5py.File(folder / f"{delivery}.h5") as file:
+                events = file["events"][:]
+                sent.append(int(events["bytes"][events["kind"] == b"send_modules_down"].sum()))
+        check("... and sends less the less is delivered", sent[1] > 10 * sent[0] > 0 and sent[2] == 0, str(sent))
+
+
+def own_images(folder, tuned):
+    """Images without labels. They are what `finetune` writes nowhere, so some PNG files of the tests' own."""
+    images = folder / "images"
+    images.mkdir()
+    import struct
+    import zlib
+
+    def png(path, colour):
+        def chunk(kind, data):
+            return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        line = b"\0" + bytes(colour) * 40
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 40, 40, 8, 2, 0, 0, 0)) +
+                         chunk(b"IDAT", zlib.compress(line * 40)) + chunk(b"IEND", b""))
+
+    names = ["a.png", "b, with comma.png", "sub/c.png"]
+    (images / "sub").mkdir()
+    for number, name in enumerate(names):
+        png(images / name, (80 * number, 200, 30))
+    (images / "broken.png").write_bytes(b"no image")
+    (images / "notes.txt").write_text("not an image")
+    output = folder / "own.h5"
+    done = gaisnet("infer", output, *tuned, "--infer.images", images)
+    check("a folder of one's own is classified", done.returncode == 0 and "broken.png" in done.stderr, done.stderr[-500:])
+    rows = predictions(output)
+    check("... each image once", sorted(row["image"] for row in rows) == names, str(rows))
+    check("... without labels, with a class of the modules", all(row["label"] == "" and row["predicted"] for row in rows))
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        model = folder / "model.safetensors"
+        done = gaisnet("pretrain", model, "--pretrain.samples", "400", "--pretrain.epochs", "5")
+        check("pretrain", done.returncode == 0, done.stderr[-500:])
+        weights = ["--model.weights", model]
+        done = gaisnet("finetune", folder / "run.h5", *weights, "--train.rounds", "3", "--tuning.method", "lora")
+        check("finetune", done.returncode == 0, done.stderr[-500:])
+        tuned = [*weights, "--infer.modules", folder / "run.safetensors"]
+        same_on_ranks(folder, tuned)
+        other_models(folder, weights, tuned)
+        own_images(folder, tuned)
+        done = gaisnet("infer", folder / "x.h5", *tuned, "--tuning.method", "prefix")
+        check("settings that the modules were not tuned with are refused", done.returncode == 2 and
+              "tuning.method = lora" in done.stderr and not (folder / "x.h5").exists(), done.stderr)
+        done = gaisnet("infer", folder / "x.h5", *tuned, "--dry-run")
+        check("a dry run predicts and writes nothing", done.returncode == 0 and "Prediction" in done.stdout and
+              not (folder / "x.h5").exists(), done.stderr)
+    finish()
+
+
+if __name__ == "__main__":
+    main()
