@@ -11,6 +11,10 @@ exit_code finetune(const command_line&, session&);
 /// Inference over chains: requests of start points are answered by the stages of their clusters. Every rank has to call it.
 exit_code infer(const command_line&, session&);
 
+/// Rounds of service: in each one edge's model is fine-tuned, or a client's requests are answered. Every rank has to call
+/// it.
+exit_code serve(const command_line&, session&);
+
 /// What finetune would cost, without training.
 exit_code plan(const command_line&, session&);
 

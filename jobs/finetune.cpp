@@ -7,9 +7,9 @@
 #include "domain_matrix.hpp"
 #include "metrics/progress.hpp"
 #include "metrics/report.hpp"
-#include "model/torch_stage.hpp"
 #include "model/torch_support.hpp"
 #include "model/tuned_modules.hpp"
+#include "players.hpp"
 #include "real_clock.hpp"
 #include "roles/checkpoint.hpp"
 #include "roles/describe.hpp"
@@ -37,11 +37,6 @@ using clock_type = std::chrono::steady_clock;
 
 double seconds_since(clock_type::time_point start) {
     return std::chrono::duration<double>(clock_type::now() - start).count();
-}
-
-/// Text of whatever origin as UTF-8, which safetensors demands.
-std::string utf8(const std::string& text) {
-    return nlohmann::json::parse(nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 /// What rank 0 tells the others after a round.
@@ -179,30 +174,9 @@ private:
     }
 
     void make_players() {
-        const auto& scene = *run_.scene;
         const auto& deploy = *run_.deploy;
-        const auto& backbone = backbone_.backbone;
-        const optimizer_settings optimiser{scene.train.optimizer, scene.train.momentum, scene.train.weight_decay};
-        const auto make = [&](const stage_seat& seat) {
-            std::shared_ptr<sample_source> source;
-            const auto start_point = deploy.chains[static_cast<std::size_t>(seat.cluster)].front().node;
-            if (seat.node == start_point) {
-                auto& shared = sources_[seat.cluster]; // U-shaped training has two stages at the start point
-                if (!shared) {
-                    shared = run_.data->source_of(seat.cluster, deploy.net.nodes[seat.node].name);
-                }
-                source = shared;
-            }
-            auto stage = std::make_unique<torch_stage>(seat.spec, backbone, optimiser, std::move(source));
-            if (run_.scene->train.cache && seat.spec.frozen_up_to_head()) {
-                stage->keep_outputs(run_.data->numbers_of(seat.cluster, deploy.net.nodes[start_point].name));
-            }
-            return stage;
-        };
-        std::vector<tensor_view> initial;
         for (const auto& domain : deploy.domains) {
-            initial.push_back(initial_values(domain.tunables, scene.seed, backbone_.weights));
-            evaluated_.emplace_back(backbone, deploy.method, domain.size.classes);
+            evaluated_.emplace_back(backbone_.backbone, deploy.method, domain.size.classes);
         }
         tensor_run::hooks hooks;
         hooks.note = [this](std::uint32_t node, const char* what) {
@@ -213,7 +187,9 @@ private:
         count_work();
         hooks.idle = session::check_interrupt;
         hooks.clock = clock_ ? &clock_->timer() : nullptr;
-        tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of, make, initial, std::move(hooks));
+        tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of,
+                                                training_executors(run_, backbone_.backbone),
+                                                initial_models(run_, backbone_), std::move(hooks));
         if (resume_from_) {
             tensors_->restore(resume_from_->stages);
             for (std::uint32_t edge = 0; edge < resume_from_->models.size(); ++edge) {
@@ -350,17 +326,9 @@ private:
         }
 
         here_.note(fmt::format("round {}: evaluation", round));
-        std::vector<batch_result> batches;
-        for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(run_.deploy->net.edges); ++edge) {
-            if (tensors_->in_group(edge)) {
-                evaluated_[edge].load(tensors_->model(edge));
-                const auto& group = tensors_->group_of(edge);
-                const auto member = std::find(group.begin(), group.end(), here_.rank()) - group.begin();
-                const auto mine =
-                    run_.data->evaluate(edge, evaluated_[edge], static_cast<std::size_t>(member), group.size());
-                batches.insert(batches.end(), mine.begin(), mine.end());
-            }
-        }
+        std::vector<std::uint32_t> edges(static_cast<std::size_t>(run_.deploy->net.edges));
+        std::iota(edges.begin(), edges.end(), 0U);
+        const auto batches = evaluate_models(run_, here_, *tensors_, evaluated_, edges);
         if (decisions.federates && judges()) {
             // Right after it, what comes before an edge's head is the cloud's.
             judge({{"cloud", {}, 0, false}}, round);
@@ -478,7 +446,8 @@ private:
         const auto path = modules_path(*run_.scene, static_cast<int>(edge));
         auto metadata = metadata_of(run_.scene->tuning);
         metadata["classes"] = nlohmann::json(run_.data->class_names(edge)).dump();
-        metadata["weights"] = utf8(std::filesystem::path(run_.scene->model.weights).filename().string());
+        metadata["weights"] = valid_utf8(std::filesystem::path(run_.scene->model.weights).filename().string());
+        metadata["weights_hash"] = fmt::format("{:016x}", backbone_.fingerprint);
         write_modules(path, run_.deploy->domain_of(edge).tunables, models_[edge], std::move(metadata));
         return path.string();
     }
@@ -566,7 +535,6 @@ private:
     std::optional<round_forecast> next_forecast_; ///< Rank 0, of a round that has not begun.
     std::unique_ptr<real_clock> clock_;           ///< `clock = real`; else null.
     std::vector<stage_speed> speeds_;             ///< Rank 0: measured.
-    std::map<int, std::shared_ptr<sample_source>> sources_;
     std::unique_ptr<tensor_run> tensors_;
     std::vector<tuned_vit> evaluated_; ///< By edge
     std::optional<recorder> recorder_; ///< Rank 0

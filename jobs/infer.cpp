@@ -31,16 +31,6 @@ namespace gaisnet {
 
 namespace {
 
-/// Class and probability of a row of logits (softmax).
-std::pair<std::size_t, double> judge(std::span<const float> logits) {
-    const auto best = std::max_element(logits.begin(), logits.end());
-    double sum = 0.0;
-    for (const float one : logits) {
-        sum += std::exp(static_cast<double>(one) - static_cast<double>(*best));
-    }
-    return {static_cast<std::size_t>(best - logits.begin()), 1.0 / sum};
-}
-
 /// A text as a cell of a CSV file.
 std::string cell(const std::string& text) {
     if (text.find_first_of(",\"\n\r") == std::string::npos) {
@@ -71,7 +61,7 @@ public:
     exit_code run() {
         const auto backbone = load_backbone(*run_.scene, here_);
         measure(backbone);
-        const auto models = load_served_models(run_, backbone, here_);
+        const auto models = load_served_models(run_, backbone, here_, !given_.dry_run);
         if (here_.root()) {
             const auto rank_of = here_.network().needs_order() ? run_.rank_of : std::vector<int>();
             played_ = inference_ledger(*run_.deploy, rank_of).play(plan_);
@@ -92,7 +82,7 @@ public:
             write(models);
             progress_.finish();
             fmt::print("{}", report(summary(models.from)));
-            fmt::print("  {:<22}{}\n", "predictions", predictions_path().string());
+            fmt::print("  {:<22}{}\n", "predictions", predictions_path(*run_.scene).string());
             std::fflush(stdout);
         }
         return exit_code::ok;
@@ -124,8 +114,6 @@ private:
             spdlog::warn("{} client(s) draw more than their battery holds; infer goes on as if they had mains", empty);
         }
     }
-
-    std::filesystem::path predictions_path() const { return beside_output(run_.scene->output, ".predictions.csv"); }
 
     void open_output() {
         if (!here_.root()) {
@@ -217,29 +205,7 @@ private:
 
     /// The predictions of all start points, at rank 0.
     void take_answers(const inference_run& tensors, const served_models& models) {
-        byte_writer out;
-        for (const auto& [cluster, logits] : tensors.answers()) {
-            const auto requests = logits.shape[0], classes = logits.shape[1];
-            out.put(cluster);
-            out.put(static_cast<std::uint64_t>(requests));
-            for (std::int64_t i = 0; i < requests; ++i) {
-                const auto [best, probability] =
-                    judge({logits.as<float>() + i * classes, static_cast<std::size_t>(classes)});
-                out.put(static_cast<std::uint64_t>(best));
-                out.put(probability);
-            }
-        }
-        std::map<int, std::vector<std::pair<std::size_t, double>>> found;
-        for (const auto& part : here_.network().gather(out.take(), 0)) {
-            byte_reader in(part);
-            while (!in.done()) {
-                auto& list = found[in.get<int>()];
-                for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
-                    const auto best = static_cast<std::size_t>(in.get<std::uint64_t>());
-                    list.emplace_back(best, in.get<double>());
-                }
-            }
-        }
+        const auto found = collect_answers(here_.network(), tensors);
         std::map<int, std::vector<std::size_t>> samples;
         for (auto& row : played_.requests) {
             const int cluster = static_cast<int>(row.cluster);
@@ -248,9 +214,9 @@ private:
                 own = run_.data->request_samples(cluster, requester(cluster), plan_.requests_of(cluster));
             }
             std::tie(row.image, row.label) = run_.data->describe_request(cluster, own.at(row.request));
-            const auto& [best, probability] = found.at(cluster).at(row.request);
-            row.predicted = models.classes[row.edge].at(best);
-            row.probability = probability;
+            const auto& given = found.at(cluster).at(row.request);
+            row.predicted = models.classes[row.edge].at(given.predicted);
+            row.probability = given.probability;
         }
     }
 
@@ -261,7 +227,7 @@ private:
         }
         recorder_->write_requests(played_.requests);
         recorder_->write_round({{}, played_.nodes, played_.events, moved});
-        std::ofstream csv(predictions_path());
+        std::ofstream csv(predictions_path(*run_.scene));
         csv << "requester,request,image,label,predicted,probability,arrival_s,latency_s\n";
         for (const auto& row : played_.requests) {
             csv << fmt::format("{},{},{},{},{},{:.6f},{:.9g},{:.9g}\n", run_.deploy->net.nodes[row.client].name,
@@ -270,7 +236,7 @@ private:
         }
         csv.close();
         if (!csv) {
-            throw runtime_failure(predictions_path().string() + " cannot be written");
+            throw runtime_failure(predictions_path(*run_.scene).string() + " cannot be written");
         }
         recorder_->finish(run_status::complete, "all requests are answered", false);
     }

@@ -49,11 +49,17 @@ exit_code run(const command_line& given, session& here) {
         }
         return exit_code::ok;
     }
+    for (const auto& line : here.root() ? settings_without_effect(given) : std::vector<std::string>()) {
+        spdlog::warn("{}", line);
+    }
     if (given.command == "finetune") {
         return finetune(given, here);
     }
     if (given.command == "infer") {
         return infer(given, here);
+    }
+    if (given.command == "serve") {
+        return serve(given, here);
     }
     if (given.command == "calibrate") {
         return calibrate(given, here);

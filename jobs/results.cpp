@@ -5,7 +5,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <span>
 
 namespace gaisnet {
 
@@ -102,6 +104,34 @@ std::map<std::string, executor_state> collect_stages(transport& network, std::ve
                 const auto name = in.get<std::string>();
                 state.tensors[name] = get_tensor(in);
             }
+        }
+    }
+    return all;
+}
+
+std::map<int, std::vector<answer>> collect_answers(transport& network, const inference_run& run) {
+    byte_writer out;
+    for (const auto& [cluster, logits] : run.answers()) {
+        const auto classes = static_cast<std::size_t>(logits.shape[1]);
+        std::vector<answer> answers;
+        for (std::int64_t i = 0; i < logits.shape[0]; ++i) {
+            const std::span row(logits.as<float>() + static_cast<std::size_t>(i) * classes, classes);
+            const auto best = std::max_element(row.begin(), row.end());
+            double sum = 0.0;
+            for (const float one : row) {
+                sum += std::exp(static_cast<double>(one) - static_cast<double>(*best));
+            }
+            answers.push_back({static_cast<std::uint64_t>(best - row.begin()), 1.0 / sum});
+        }
+        out.put(cluster);
+        out.put(answers);
+    }
+    std::map<int, std::vector<answer>> all;
+    for (const auto& part : network.gather(out.take(), 0)) {
+        byte_reader in(part);
+        while (!in.done()) {
+            const auto cluster = in.get<int>();
+            all[cluster] = in.get_list<answer>();
         }
     }
     return all;

@@ -99,7 +99,8 @@ std::vector<std::vector<std::string>> served_classes(const scenario& scene, cons
     return all;
 }
 
-served_models load_served_models(const prepared_run& run, const loaded_backbone& backbone, session& here) {
+served_models load_served_models(const prepared_run& run, const loaded_backbone& backbone, session& here,
+                                 bool make_heads) {
     const auto& scene = *run.scene;
     served_models out;
     out.classes = served_classes(scene, *run.data);
@@ -115,6 +116,13 @@ served_models load_served_models(const prepared_run& run, const loaded_backbone&
         }
         const auto source = source_of(scene, edge);
         const auto file = open(scene, source);
+        const auto tuned_on = file.metadata.find("weights_hash");
+        if (here.root() && tuned_on != file.metadata.end() &&
+            tuned_on->second != fmt::format("{:016x}", backbone.fingerprint)) {
+            const auto name = file.metadata.find("weights");
+            spdlog::warn("{} was tuned on other weights than model.weights = {}{}", file.path.string(),
+                         scene.model.weights, name == file.metadata.end() ? "" : ": on a file called " + name->second);
+        }
         const bool other_classes = file.classes != out.classes[edge];
         if (other_classes && scene.infer.model == served_model::own) {
             throw usage_error(fmt::format("infer.modules: {} tells apart {}, but the samples of edge{} are {}; modules "
@@ -142,7 +150,7 @@ served_models load_served_models(const prepared_run& run, const loaded_backbone&
     }
     here.note("means of classes");
     for (std::size_t edge = 0; edge < out.modules.size(); ++edge) {
-        if (!needs_means[edge]) {
+        if (!needs_means[edge] || !make_heads) {
             continue;
         }
         const auto& domain = run.deploy->domain_of(static_cast<std::uint32_t>(edge));

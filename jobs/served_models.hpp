@@ -26,7 +26,7 @@ std::vector<std::vector<std::string>> served_classes(const scenario&, const work
 
 /// Reads modules from files. A model without a head for an edge's classes (the untuned one, or that of another edge with
 /// other classes) gets one made of the means of the edge's training samples (see class_means). Every rank has to call it.
-/// \throws usage_error for files that do not fit.
-served_models load_served_models(const prepared_run&, const loaded_backbone&, session&);
+/// \param make_heads false: for a forecast, values do not matter. \throws usage_error for files that do not fit.
+served_models load_served_models(const prepared_run&, const loaded_backbone&, session&, bool make_heads = true);
 
 } // namespace gaisnet

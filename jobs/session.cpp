@@ -24,6 +24,7 @@ namespace {
 
 volatile std::sig_atomic_t requeue_signal = 0;
 volatile std::sig_atomic_t interrupt_signal = 0;
+bool makes_checkpoints = false; ///< Else a request to stop is an interruption.
 
 /// "0-3,8": the cores that this process may run on.
 std::string usable_cores() {
@@ -78,6 +79,8 @@ session::session(int& argc, char**& argv) {
     }
     std::signal(SIGINT, on_interrupt);
     std::signal(SIGUSR2, on_interrupt);
+    std::signal(SIGTERM, on_requeue);
+    std::signal(SIGUSR1, on_requeue);
 }
 
 const device_plan& session::find_devices(device_choice choice, bool nccl_shares_gpu, bool use_nccl) {
@@ -141,10 +144,7 @@ bool session::cores_suffice(int threads) const {
     });
 }
 
-void session::accept_requeue() {
-    std::signal(SIGTERM, on_requeue);
-    std::signal(SIGUSR1, on_requeue);
-}
+void session::accept_requeue() { makes_checkpoints = true; }
 
 session::~session() = default;
 
@@ -179,7 +179,7 @@ void session::abort(int code) {
 }
 
 bool session::requeue_requested() { return requeue_signal != 0; }
-bool session::interrupted() { return interrupt_signal != 0; }
+bool session::interrupted() { return interrupt_signal != 0 || (requeue_signal != 0 && !makes_checkpoints); }
 
 void session::check_interrupt() {
     if (interrupted()) {

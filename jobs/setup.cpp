@@ -1,6 +1,8 @@
 #include "setup.hpp"
 
+#include "config/keys.hpp"
 #include "config/scenario_reader.hpp"
+#include "config/value_reader.hpp"
 #include "metrics/report.hpp"
 #include "model/torch_support.hpp"
 #include "roles/describe.hpp"
@@ -63,6 +65,7 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
     out.scene = std::make_unique<const scenario>(
         read_scenario(given.values, serves ? service_kind::inference : service_kind::fine_tuning));
     const auto& scene = *out.scene;
+    check_outputs(given, scene);
     const auto net = make_topology(scene); // before the data: ranks and cuts cost nothing to check
     out.ranks = given.dry_run && scene.job.ranks > 0 ? scene.job.ranks : here.ranks();
     out.rank_of = place_nodes(net, scene.placement, out.ranks);
@@ -73,7 +76,7 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
         }
     }
     here.watch(mine, scene.runtime.silence);
-    if (given.command == "finetune" || serves) {
+    if (given.command == "finetune" || given.command == "serve" || serves) {
         take_devices(scene, given.dry_run, here);
     }
     out.data = std::make_unique<workload>(scene, here, check_images);
@@ -102,6 +105,45 @@ std::vector<samples_description> describe_samples(const prepared_run& run) {
 std::filesystem::path modules_path(const scenario& scene, int edge) {
     return beside_output(scene.output, scene.network.edges > 1 ? fmt::format(".edge{}.safetensors", edge)
                                                                : std::string(".safetensors"));
+}
+
+std::filesystem::path predictions_path(const scenario& scene) {
+    return beside_output(scene.output, ".predictions.csv");
+}
+
+void check_outputs(const command_line& given, const scenario& scene) {
+    namespace fs = std::filesystem;
+    std::vector<std::pair<std::string, std::string>> inputs{{"model.weights", scene.model.weights}};
+    for (const auto& file : scene.infer.modules) {
+        inputs.emplace_back("infer.modules", file);
+    }
+    for (const auto& key : all_keys()) {
+        if (names_settings_file(key.name)) {
+            inputs.emplace_back(key.name, value_reader(given.values).path(key.name));
+        }
+    }
+    std::vector<fs::path> outputs{scene.output};
+    std::error_code code;
+    if (given.command == "infer") {
+        outputs.push_back(predictions_path(scene));
+        const bool exists = fs::exists(outputs.back(), code);
+        if (exists && !fs::is_regular_file(outputs.back(), code)) {
+            throw usage_error("output " + scene.output + ": the predictions go to " + outputs.back().string() +
+                              ", which is not a regular file; another output is accepted");
+        }
+        if (exists && !scene.overwrite) {
+            throw usage_error("output " + scene.output + ": the predictions go to " + outputs.back().string() +
+                              ", which exists; another output, or overwrite = on, is accepted");
+        }
+    }
+    for (const auto& output : outputs) {
+        for (const auto& [key, input] : inputs) {
+            if (!input.empty() && fs::equivalent(output, input, code)) {
+                throw usage_error("output " + scene.output + ": " + output.string() + " is " + key +
+                                  "; another output is accepted");
+            }
+        }
+    }
 }
 
 void check_modules_path(const scenario& scene) {

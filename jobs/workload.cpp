@@ -1,6 +1,7 @@
 #include "workload.hpp"
 
 #include "base/bytes.hpp"
+#include "base/text.hpp"
 #include "data/image_folder.hpp"
 #include "data/joined_dataset.hpp"
 #include "data/partition.hpp"
@@ -13,6 +14,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <iterator>
 #include <map>
@@ -363,6 +365,32 @@ std::shared_ptr<sample_source> workload::source_of(int cluster, const std::strin
         *p.sets[p.set_of(edge)], p.by_cluster[static_cast<std::size_t>(cluster)], settings, p.pool));
 }
 
+double workload::data_fit(std::uint32_t edge, const std::vector<std::string>& start_points) const {
+    const auto& p = *parts_;
+    const auto set = p.set_of(static_cast<int>(edge));
+    const auto wanted = label_histogram(*p.sets[set], p.splits[set].validation);
+    std::vector<double> has(wanted.size(), 0.0);
+    const auto clusters = static_cast<std::size_t>(p.scene->network.clusters);
+    double samples = 0.0, right = 0.0;
+    for (std::size_t c = edge * clusters; c < (edge + 1) * clusters; ++c) {
+        const auto counts = label_histogram(*p.sets[set], p.by_cluster[c]);
+        for (std::size_t label = 0; label < counts.size(); ++label) {
+            has[label] += static_cast<double>(counts[label]);
+        }
+        const auto mine = static_cast<double>(p.by_cluster[c].size());
+        samples += mine;
+        right += mine * (1.0 - p.quality_of(start_points.at(c)).label_noise);
+    }
+    double distance = 0.0, all = 0.0;
+    for (const auto count : wanted) {
+        all += static_cast<double>(count);
+    }
+    for (std::size_t label = 0; label < wanted.size(); ++label) {
+        distance += 0.5 * std::abs(static_cast<double>(wanted[label]) / all - has[label] / samples);
+    }
+    return (1.0 - distance) * right / samples;
+}
+
 std::vector<std::int64_t> workload::own_requests() const {
     const auto& p = *parts_;
     std::vector<std::int64_t> counts;
@@ -403,10 +431,10 @@ std::shared_ptr<sample_source> workload::requests_of(int cluster, const std::str
 std::pair<std::string, std::string> workload::describe_request(int cluster, std::size_t sample) const {
     const auto& p = *parts_;
     if (p.to_classify) {
-        return {p.to_classify->name(sample), ""};
+        return {valid_utf8(p.to_classify->name(sample)), ""};
     }
     const auto& set = *p.sets[p.set_of(cluster / p.scene->network.clusters)];
-    return {set.name(sample), set.class_names()[static_cast<std::size_t>(set.label(sample))]};
+    return {valid_utf8(set.name(sample)), set.class_names()[static_cast<std::size_t>(set.label(sample))]};
 }
 
 std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit& model, std::size_t member,

@@ -9,6 +9,9 @@ namespace gaisnet {
 /// Without blanks, tabs and carriage returns at its ends.
 std::string_view trimmed(std::string_view text);
 
+/// Text of whatever origin as UTF-8: what is not is replaced.
+std::string valid_utf8(const std::string& text);
+
 /// Number of single-character edits between two words, for "did you mean".
 std::size_t edit_distance(std::string_view a, std::string_view b);
 

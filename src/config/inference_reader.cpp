@@ -53,7 +53,15 @@ void read_model(const value_reader& in, scenario& out) {
         infer.model = served_model::other;
         infer.model_edge = static_cast<int>(in.whole("infer.model", model, 0, out.network.edges - 1));
     }
+    if (infer.model == served_model::other && infer.modules.empty()) {
+        in.reject("infer.model", "there is no model of an edge without infer.modules");
+    }
     infer.images = in.path("infer.images");
+    if (!infer.images.empty() && infer.arrivals == arrival_kind::trace) {
+        in.reject("infer.images",
+                  "each image is one request, and infer.trace has requests of its own: infer.arrivals = "
+                  "poisson or burst is accepted");
+    }
     if (!infer.images.empty() && in.is_changed("infer.requests")) {
         in.reject("infer.requests", "with infer.images each image is one request");
     }

@@ -3,6 +3,7 @@
 #include "emulation/radio.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace gaisnet {
 
@@ -237,6 +238,27 @@ std::vector<key_info> make_keys() {
     t.choice("delivery", "tunable", "tunable|full|none",
              "what workers lack at the start (infer): the tuned modules, frozen weights too, or nothing");
 
+    t.choice("serve.mode", "real", "real|table", "services are really done; or profits and costs are given (serve)");
+    t.integer("serve.rounds", "10", "rounds of service: in each a model is fine-tuned or answers requests");
+    t.text("serve.policy", "mlcp", "which service a round has",
+           "mlcp, msip, random, always_infer, oracle; with a table several, or all");
+    t.onoff("serve.liquidity", "on", "cash may never be negative");
+    t.real("serve.cash", "0", "cash at the start");
+    t.text("serve.profit", "", "profit of a round of use by level, a list for each model (table)",
+           "5,6,7; 4,5,7; 3,7,12");
+    t.text("serve.cost", "", "cost of each step to the next level, a list for each model (table)", "3,3; 3,3; 2,2");
+    t.text("serve.demand", "1",
+           "factor on profits (table), or requests of a round of use; by model, and by round with ; between rounds",
+           "10, or 10,20,5, or 10,20,5; 0,0,30");
+    t.list("serve.value", "1", "value of a right answer; by edge, or one for all", "numbers");
+    t.real("serve.price.time", "0", "price of a second of a service");
+    t.real("serve.price.energy", "0", "price of a J, of all nodes of the edge");
+    t.real("serve.price.spectrum", "0", "price of a Hz s");
+    t.text("serve.curves", "",
+           "accuracy after 0, 1, 2, ... rounds as it is believed, a list for each edge; not set: fitted",
+           "0.2,0.5,0.6; 0.3,0.4,0.5");
+    t.onoff("serve.regret", "on", "train all edges to the end after the run, to know what an oracle would have earned");
+
     t.integer("pretrain.epochs", "5", "epochs (pretrain)");
     t.integer("pretrain.samples", "1200", "images of each domain (pretrain)");
     t.integer("pretrain.batch", "64", "samples a batch (pretrain)");
@@ -287,7 +309,74 @@ constexpr future_item future[] = {
     {"scheme", ""},
 };
 
+/// Keys, or beginnings of keys, that commands do not look at.
+const std::map<std::string, std::vector<std::string>> not_of_command{
+    {"finetune", {"infer.", "serve.", "delivery", "pretrain."}},
+    {"plan", {"infer.", "serve.", "delivery", "pretrain."}},
+    {"calibrate", {"infer.", "serve.", "delivery", "pretrain."}},
+    {"serve", {"pretrain.", "train.stop", "checkpoint.", "resume", "infer.requests", "probe."}},
+    {"infer",
+     {"serve.", "pretrain.", "train.", "dropout.", "round.", "cloud.", "checkpoint.", "resume", "charge.", "cache",
+      "sense.mode", "sense.rate", "sense.buffer", "cs_down.multicast", "link.backhaul.", "device.cloud."}},
+    {"pretrain", {"infer.", "serve.", "delivery", "link.", "dropout.", "round.", "cloud.", "checkpoint.", "resume"}},
+};
+constexpr const char* yet_of_infer = "train.labels"; ///< It decides where the head is.
+
+/// Keys, or beginnings of keys, that matter with some values of another one only.
+struct dependence {
+    const char* key;
+    const char* on;
+    std::vector<std::string> values; ///< Or their beginnings.
+    bool other_than = false;         ///< All values but these.
+};
+const std::vector<dependence> dependences{
+    {"tuning.prompts", "tuning.method", {"prompt_deep", "prompt_shallow", "prefix"}},
+    {"tuning.rank", "tuning.method", {"lora"}},
+    {"tuning.alpha", "tuning.method", {"lora"}},
+    {"tuning.targets", "tuning.method", {"lora"}},
+    {"tuning.bottleneck", "tuning.method", {"adapter"}},
+    {"classes.scope", "data.partition", {"classes("}},
+    {"sense.rate", "sense.mode", {"stream"}},
+    {"sense.buffer", "sense.mode", {"stream"}},
+    {"data.augment", "data.source", {"folder"}},
+    {"data.damaged", "data.source", {"folder"}},
+    {"data.classes", "data.source", {"procedural"}},
+    {"data.domain", "data.source", {"procedural"}},
+    {"data.samples", "data.source", {"procedural"}},
+    {"train.momentum", "train.optimizer", {"sgd"}},
+    {"mobility.speed", "mobility.model", {"waypoint"}},
+    {"mobility.pause", "mobility.model", {"waypoint"}},
+    {"cs.access_points", "cs.access", {"cell_free"}},
+    {"link.backhaul.", "cloud.period", {"0"}, true},
+    {"device.cloud.", "cloud.period", {"0"}, true},
+    {"probe.", "network.edges", {"1"}, true},
+};
+
 } // namespace
+
+std::string without_effect(const std::string& key, const std::string& command,
+                           const std::function<std::string(const std::string&)>& value_of) {
+    if (const auto found = not_of_command.find(command); found != not_of_command.end()) {
+        for (const auto& beginning : found->second) {
+            if (key.starts_with(beginning) && !(command == "infer" && key == yet_of_infer)) {
+                return command + " does not look at it";
+            }
+        }
+    }
+    for (const auto& one : dependences) {
+        if (!key.starts_with(one.key)) {
+            continue;
+        }
+        const auto value = value_of(one.on);
+        const bool listed = std::any_of(one.values.begin(), one.values.end(), [&](const std::string& word) {
+            return one.other_than ? value == word : value.starts_with(word);
+        });
+        if (listed == one.other_than) {
+            return std::string(one.on) + " is " + value;
+        }
+    }
+    return {};
+}
 
 const std::vector<key_info>& all_keys() {
     static const auto keys = make_keys();

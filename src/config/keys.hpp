@@ -2,6 +2,7 @@
 
 #include "config/quantity.hpp"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ const key_info* find_key(const std::string& name);
 
 /// True for keys that name a file with settings of its own: its content counts for a run's identity, not its path.
 bool names_settings_file(const std::string& key);
+
+/// Why a setting has no effect on what a command does, for a message; empty: it has one. \param value_of the values of
+/// all keys.
+std::string without_effect(const std::string& key, const std::string& command,
+                           const std::function<std::string(const std::string&)>& value_of);
 
 /// Keys and values that the design knows and this version does not build yet: text for the message, or empty.
 std::string not_built(const std::string& key, const std::string& value);

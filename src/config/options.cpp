@@ -20,8 +20,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-const char* const commands[] = {"finetune", "infer", "plan", "pretrain", "calibrate"};
-const char* const future_commands[] = {"serve"};
+const char* const commands[] = {"finetune", "infer", "serve", "plan", "pretrain", "calibrate"};
 /// Flags that are no keys of a scenario, in the spelling of keys.
 const char* const switches[] = {"help", "version", "print_config", "dry_run"};
 const char* const general[] = {"config", "log_level", "progress"};
@@ -213,14 +212,10 @@ void set_command(command_line& out, const std::string& word) {
     if (!out.command.empty()) {
         throw usage_error("command line: \"" + word + "\" is too much behind " + out.command + "; flags start with --");
     }
-    if (std::find(std::begin(future_commands), std::end(future_commands), word) != std::end(future_commands)) {
-        throw usage_error("command line: " + word +
-                          " is not built yet; accepted: finetune, infer, plan, pretrain, calibrate");
-    }
     if (std::find(std::begin(commands), std::end(commands), word) == std::end(commands)) {
         const auto guess = nearest(word, commands);
         throw usage_error("command line: unknown command " + word +
-                          (guess.empty() ? "; accepted: finetune, infer, plan, pretrain, calibrate"
+                          (guess.empty() ? "; accepted: finetune, infer, serve, plan, pretrain, calibrate"
                                          : ", did you mean " + guess + "?"));
     }
     out.command = word;
@@ -298,8 +293,9 @@ command_line parse_command_line(const std::vector<std::string>& arguments,
         return out;
     }
     if (out.command.empty()) {
-        throw usage_error("command line: a command is missing; accepted: finetune, infer, plan, pretrain, calibrate "
-                          "(--help tells more)");
+        throw usage_error(
+            "command line: a command is missing; accepted: finetune, infer, serve, plan, pretrain, calibrate "
+            "(--help tells more)");
     }
     for (const auto& file : files) {
         read_config_file(file, out.values);
@@ -381,10 +377,27 @@ std::string difference(const std::string& before, const std::string& now) {
     return a.size() == b.size() ? std::string() : "it knows keys that this version does not";
 }
 
+std::vector<std::string> settings_without_effect(const command_line& given) {
+    std::vector<std::string> idle;
+    for (const auto& [key, setting] : given.values) {
+        const bool given_now = setting.source == "command line" || setting.source.starts_with("environment");
+        const auto reason = given_now
+                                ? without_effect(key, given.command,
+                                                 [&](const std::string& other) { return given.values.at(other).value; })
+                                : std::string();
+        if (!reason.empty()) {
+            idle.push_back(setting.source + ": " + key + " = " + setting.value + " has no effect: " + reason);
+        }
+    }
+    return idle;
+}
+
 std::string help_text() {
     std::string text = "usage: gaisnet COMMAND [--config FILE]... [--KEY VALUE]...\n\n"
                        "commands\n"
                        "  finetune   hybrid federated split fine-tuning over emulated links and devices\n"
+                       "  infer      requests answered by chains of clients, with what was tuned\n"
+                       "  serve      rounds in which a policy chooses between fine-tuning a model and using it\n"
                        "  plan       what finetune would cost in time, energy, bytes and spectrum, without training\n"
                        "  calibrate  the speed of this computer and its ranks' link, as settings\n"
                        "  pretrain   train a small foundation model on procedural images\n\n"

@@ -43,6 +43,10 @@ std::string identity(const settings&);
 /// "train.lr: 0.01 in one, 0.1 in the other" for the first key in which two identities differ; empty if in none.
 std::string difference(const std::string& before, const std::string& now);
 
+/// A line for each setting of the command line and the environment that changes nothing. (A config file may be that of
+/// another run.)
+std::vector<std::string> settings_without_effect(const command_line&);
+
 std::string help_text();
 
 } // namespace gaisnet

@@ -6,6 +6,7 @@
 #include "config/keys.hpp"
 #include "config/network_file.hpp"
 #include "config/network_reader.hpp"
+#include "config/service_reader.hpp"
 #include "config/value_reader.hpp"
 
 #include <algorithm>
@@ -464,6 +465,7 @@ scenario read_scenario(const settings& values, service_kind service) {
     read_probe(in, out);
     read_emulation(in, out);
     read_inference(in, out);
+    read_services(in, out);
     read_run(in, out);
     return out;
 }

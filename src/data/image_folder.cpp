@@ -31,6 +31,10 @@ bool is_image_name(const fs::path& path) {
     return suffix == ".jpg" || suffix == ".jpeg" || suffix == ".png";
 }
 
+std::string reason_of(const fs::filesystem_error& problem) {
+    return (problem.path1().empty() ? "" : problem.path1().string() + ": ") + problem.code().message();
+}
+
 /// Class names go into files whose text is UTF-8.
 void check_utf8(const std::string& name) {
     try {
@@ -64,7 +68,7 @@ image_folder::image_folder(const fs::path& root): root_(root) {
             read_class(static_cast<std::int64_t>(label));
         }
     } catch (const fs::filesystem_error& problem) {
-        throw usage_error("data.root = " + root.string() + " cannot be read: " + problem.what());
+        throw usage_error("data.root = " + root.string() + " cannot be read: " + reason_of(problem));
     }
     if (classes_.size() < 2) {
         throw usage_error("data.root = " + root.string() + " holds " + std::to_string(classes_.size()) +
@@ -84,13 +88,16 @@ image_folder image_folder::without_labels(const fs::path& root, const std::strin
     }
     try {
         for (const auto& item : fs::recursive_directory_iterator(root)) {
-            const auto name = fs::relative(item.path(), root).generic_string();
-            if (is_image_name(item.path()) && (item.is_regular_file() || item.is_symlink()) && !name.starts_with('.')) {
+            // As it is called in the folder, wherever a link leads.
+            const auto name = item.path().lexically_relative(root).generic_string();
+            const bool hidden = name.starts_with('.') || name.find("/.") != std::string::npos;
+            std::error_code unknown; // a link in a circle: no image
+            if (!hidden && is_image_name(item.path()) && (item.is_regular_file(unknown) || item.is_symlink(unknown))) {
                 out.samples_.push_back({name, -1});
             }
         }
     } catch (const fs::filesystem_error& problem) {
-        throw usage_error(key + " = " + root.string() + " cannot be read: " + problem.what());
+        throw usage_error(key + " = " + root.string() + " cannot be read: " + reason_of(problem));
     }
     std::sort(out.samples_.begin(), out.samples_.end(), [](const entry& a, const entry& b) { return a.name < b.name; });
     out.check_classes();

@@ -91,6 +91,7 @@ struct recorder::state {
     typed_table<federation_row> federations;
     typed_table<probe_row> probes;
     typed_table<request_row> requests;
+    typed_table<service_row> services;
     typed_table<node_record> clients, energy, memory, traffic;
     typed_table<communication_row> communication;
     typed_table<transport_row> transport;
@@ -106,7 +107,7 @@ struct recorder::state {
     std::vector<hdf5_table*> counted_tables() {
         return {&nodes.table(),    &links.table(),       &rounds.table(),        &clients.table(),   &energy.table(),
                 &memory.table(),   &traffic.table(),     &communication.table(), &transport.table(), &events.table(),
-                &fidelity.table(), &federations.table(), &probes.table(),        &requests.table()};
+                &fidelity.table(), &federations.table(), &probes.table(),        &requests.table(),  &services.table()};
     }
     std::vector<hdf5_table*> tables() {
         auto all = counted_tables();
@@ -141,6 +142,7 @@ private:
         , federations(make(table_of, "/federations", table_text::federations, federation_columns()))
         , probes(make(table_of, "/accuracy_by_domain", table_text::probes, probe_columns()))
         , requests(make(table_of, "/inference", table_text::requests, request_columns(chosen.image_bytes)))
+        , services(make(table_of, "/service", table_text::services, service_columns(width)))
         , clients(make(table_of, "/clients", table_text::clients, client_columns(width)))
         , energy(make(table_of, "/energy", table_text::energy, energy_columns(width)))
         , memory(make(table_of, "/memory", table_text::memory, memory_columns(width)))
@@ -319,19 +321,23 @@ void recorder::write_round(const round_data& data) {
     to.file.flush();
 }
 
-void recorder::write_probes(std::span<const probe_row> rows) {
-    auto& to = *state_;
-    to.file.reserve(metadata_room + to.probes.table().growth(rows.size()));
-    to.probes.append(rows);
-    to.file.flush();
+namespace {
+
+/// Appends rows outside of rounds.
+template <typename Row>
+void append_now(hdf5_file& file, typed_table<Row>& table, std::span<const Row> rows) {
+    file.reserve(metadata_room + table.table().growth(rows.size()));
+    table.append(rows);
+    file.flush();
 }
 
-void recorder::write_requests(std::span<const request_row> rows) {
-    auto& to = *state_;
-    to.file.reserve(metadata_room + to.requests.table().growth(rows.size()));
-    to.requests.append(rows);
-    to.file.flush();
-}
+} // namespace
+
+void recorder::write_probes(std::span<const probe_row> rows) { append_now(state_->file, state_->probes, rows); }
+
+void recorder::write_requests(std::span<const request_row> rows) { append_now(state_->file, state_->requests, rows); }
+
+void recorder::write_services(std::span<const service_row> rows) { append_now(state_->file, state_->services, rows); }
 
 std::map<std::string, std::uint64_t> recorder::row_counts() const {
     std::map<std::string, std::uint64_t> counts;

@@ -81,6 +81,7 @@ public:
     /// How good models are on domains.
     void write_probes(std::span<const probe_row>);
     void write_requests(std::span<const request_row>);
+    void write_services(std::span<const service_row>);
     /// Rows by table ("/rounds"), for a checkpoint.
     std::map<std::string, std::uint64_t> row_counts() const;
     /// Writes everything, then status, reason (at most 256 bytes) and whether the training converged, and closes the

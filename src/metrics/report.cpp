@@ -304,7 +304,9 @@ double quantile(std::vector<double> values, double part) {
     if (values.empty()) {
         return 0.0;
     }
-    const auto index = std::min(values.size() - 1, static_cast<std::size_t>(part * static_cast<double>(values.size())));
+    constexpr double rounding = 1e-9; // 0.9 of ten values are nine
+    const double rank = std::ceil(part * static_cast<double>(values.size()) - rounding);
+    const auto index = static_cast<std::size_t>(std::clamp(rank - 1.0, 0.0, static_cast<double>(values.size() - 1)));
     std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(index), values.end());
     return values[index];
 }

@@ -94,7 +94,7 @@ std::string domain_table(std::span<const probe_row>);
 /// `most` rounds the middle is left out, and the table says so.
 std::string rounds_table(std::span<const round_line> lines, std::size_t most = 24);
 
-/// The value below which a part (0..1) of `values` lies; 0 of none.
+/// The smallest of `values` that is not below a part (0..1) of them (nearest rank); 0 of none.
 double quantile(std::vector<double> values, double part);
 
 /// The end table, the round-by-round table included, ready for stdout.

@@ -75,6 +75,22 @@ struct request_row {
     double probability = 0; ///< Of the predicted class (softmax).
 };
 
+/// One round of service: a model was fine-tuned, or answered requests.
+struct service_row {
+    std::uint32_t round = 0;    ///< From 1.
+    std::string policy, action; ///< action: fine_tune, infer, none.
+    std::string model;          ///< Edge, or a model of a table.
+    std::string requester;      ///< infer, of a run.
+    std::uint32_t level = 0;    ///< Fine-tunings of the model before this round.
+    double expected = 0;        ///< Accuracy that the policy counted on; NaN: it does not look ahead, or a table.
+    double accuracy = 0;        ///< fine_tune: validation afterwards; infer: of its answers; NaN in a table.
+    std::uint64_t requests = 0, right = 0;
+    double latency_s = 0, energy_j = 0, spectrum_hz_s = 0;
+    double value = 0, cost = 0;
+    double income() const { return value - cost; }
+    double cash = 0; ///< Afterwards.
+};
+
 /// How good one model is on one domain.
 struct probe_row {
     std::uint32_t round = 0;

@@ -51,7 +51,8 @@ const char* file =
     "Times, energy and spectrum are those of the emulated network, unless a column says wall time. Every table "
     "explains itself: its attributes are description, columns (JSON), and unit:COLUMN and description:COLUMN for each "
     "column. /rounds: accuracy, loss and latency of each round; /clients, /energy, /memory: each node in each round; "
-    "/communication: bytes and spectrum; /inference: each request; /events: every computation and transfer; /topology: "
+    "/communication: bytes and spectrum; /inference: each request; /service: decisions; /events: every computation and "
+    "transfer; /topology: "
     "nodes, links and ranks. "
     "While status is 'running' open the file with h5py.File(name, 'r', swmr=True). If its writer was killed, run "
     "'h5clear -s FILE' once; all rounds that had ended are there.";
@@ -63,6 +64,7 @@ const char* links = "One row per directed link between two nodes.";
 const char* federations = "One row per average of all edges' shared modules at the cloud (cloud.period).";
 const char* probes = "One row per model and domain: how well the model's features tell the domain's classes apart.";
 const char* requests = "One row per request for inference: when it came, where its time went, and what was answered.";
+const char* services = "One row per round of service (and policy, of a table): what was done, what it cost and earned.";
 const char* samples = "One row per start point and class: what it trains on, and how well it senses.";
 const char* ranks = "One row per MPI rank: where it ran. Of a resumed run, the last part's.";
 const char* stages =
@@ -311,6 +313,38 @@ std::vector<column<probe_row>> probe_columns() {
              &row::method),
         number_column<row>("accuracy", "1", "On validation samples, 0 to 1", [](const row& r) { return r.accuracy; }),
         number_column<row>("samples", "1", "Validation samples", [](const row& r) { return r.samples; }),
+    };
+}
+
+std::vector<column<service_row>> service_columns(std::size_t name_bytes) {
+    using row = service_row;
+    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
+        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
+    };
+    const auto text = [](const char* name, std::size_t width, const char* what, std::string row::*member) {
+        return text_column<row>(name, width, what, [member](const row& r) { return std::string_view(r.*member); });
+    };
+    return {
+        number("round", "1", "Round of service, counted from 1; the rounds of other tables are the same", &row::round),
+        text("policy", word_bytes, "Who decided: mlcp, msip, random, always_infer, oracle", &row::policy),
+        text("action", word_bytes, "fine_tune, infer, or none", &row::action),
+        text("model", name_bytes, "The edge whose model it was, or the model of a table", &row::model),
+        text("requester", name_bytes, "infer: the start point whose requests were answered", &row::requester),
+        number("level", "1", "Fine-tunings of this model before this round", &row::level),
+        number("expected", "1", "Accuracy that the policy counted on, 0 to 1; NaN: it does not look ahead",
+               &row::expected),
+        number("accuracy", "1", "fine_tune: validation accuracy afterwards; infer: of the answers; 0 to 1",
+               &row::accuracy),
+        number("requests", "1", "Requests that were answered", &row::requests),
+        number("right", "1", "Right answers", &row::right),
+        number("latency_s", "s", "Emulated time that the service took", &row::latency_s),
+        number("energy_j", "J", "Energy of all nodes of the edge", &row::energy_j),
+        number("spectrum_hz_s", "Hz s", "Spectrum use, all classes of links", &row::spectrum_hz_s),
+        number("value", "1", "Earned: value of a right answer times right answers, or the profit of a table",
+               &row::value),
+        number("cost", "1", "Time, energy and spectrum at their prices, or the cost of a table", &row::cost),
+        number_column<row>("income", "1", "value less cost", [](const row& r) { return r.income(); }),
+        number("cash", "1", "After the round", &row::cash),
     };
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 namespace gaisnet {
 
@@ -52,8 +53,9 @@ modules_file open_modules(const std::filesystem::path& path) {
     modules_file out{path, file.metadata(), {}};
     const auto classes = out.metadata.find("classes");
     if (!out.metadata.contains("method") || classes == out.metadata.end()) {
-        throw usage_error(path.string() + " holds no tuned modules: its metadata lack method and classes; a file that "
-                                          "finetune has written beside its output is accepted");
+        throw usage_error(path.string() + " holds no tuned modules: its metadata lack " +
+                          (out.metadata.contains("method") ? "classes" : "method") +
+                          "; a file that finetune has written beside its output is accepted");
     }
     try {
         out.classes = nlohmann::json::parse(classes->second).get<std::vector<std::string>>();
@@ -89,6 +91,10 @@ tensor_view read_modules(const modules_file& modules, const std::vector<tunable_
     for (const auto& tunable : tunables) {
         const auto count = static_cast<std::size_t>(tunable.tensor.elements());
         file.read_float32(tunable.tensor.name, std::span(out, count));
+        if (!std::all_of(out, out + count, [](float value) { return std::isfinite(value); })) {
+            throw usage_error(modules.path.string() + ": " + printable(tunable.tensor.name) +
+                              " has values that are not finite");
+        }
         out += count;
     }
     return values;

@@ -8,6 +8,7 @@
 #include "model/optimizer_kind.hpp"
 #include "model/tuning_settings.hpp"
 #include "model/vit_config.hpp"
+#include "network/service.hpp"
 
 #include <cstdint>
 #include <limits>
@@ -234,6 +235,20 @@ struct scenario {
         int model_edge = 0; ///< other
         std::string images; ///< Folder of images to classify; empty: the edge's validation samples.
     } infer;
+    struct {
+        bool by_table = false; ///< Profits and costs are given; else they come from runs.
+        int rounds = 10;
+        std::vector<service_policy> policies{service_policy::mlcp}; ///< A table compares several.
+        bool liquidity = true;
+        double cash = 0;
+        std::vector<service_model> models; ///< by_table
+        /// By round (the last one for all that follow) and model: requests of a round of use, or (by_table) a factor.
+        std::vector<std::vector<double>> demand{{1.0}};
+        std::vector<double> value{1.0};                              ///< Of a right answer; by edge, or one for all.
+        double price_time = 0, price_energy = 0, price_spectrum = 0; ///< A s, a J, a Hz s.
+        std::vector<std::vector<double>> curves; ///< Accuracies by edge and round as they are believed; empty: fitted.
+        bool regret = true; ///< Trains all edges to the end, to know what an oracle would have earned.
+    } serve;
     struct {
         data_source source = data_source::procedural;
         std::vector<std::string> roots; ///< folder: one for all edges, one for each edge, or one for each start point.

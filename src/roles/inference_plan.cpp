@@ -11,7 +11,8 @@ namespace gaisnet {
 
 namespace {
 
-std::vector<double> draw_arrivals(const scenario& scene, const std::string& requester, std::int64_t requests) {
+std::vector<double> draw_arrivals(const scenario& scene, const std::string& requester, std::int64_t requests,
+                                  int session) {
     const auto& infer = scene.infer;
     if (infer.arrivals == arrival_kind::trace) {
         const auto own = infer.trace->find(infer.trace->contains("") ? "" : requester);
@@ -19,7 +20,7 @@ std::vector<double> draw_arrivals(const scenario& scene, const std::string& requ
     }
     std::vector<double> times(static_cast<std::size_t>(requests), 0.0);
     if (infer.arrivals == arrival_kind::poisson) {
-        random_stream gaps(scene.seed, "request", requester);
+        random_stream gaps(scene.seed, "request", requester, static_cast<std::uint32_t>(session - 1));
         double now = 0.0;
         for (auto& time : times) {
             now -= std::log(1.0 - gaps.uniform()) / infer.rate;
@@ -31,7 +32,7 @@ std::vector<double> draw_arrivals(const scenario& scene, const std::string& requ
 
 } // namespace
 
-inference_plan make_inference_plan(const deployment& deploy, const std::vector<std::int64_t>& requests) {
+inference_plan make_inference_plan(const deployment& deploy, const std::vector<std::int64_t>& requests, int session) {
     const auto& scene = *deploy.scene;
     inference_plan plan;
     plan.whole_stages = scene.infer.delivery == delivery_kind::full;
@@ -41,7 +42,7 @@ inference_plan make_inference_plan(const deployment& deploy, const std::vector<s
         requesters.push_back(deploy.net.nodes[chain.front().node].name);
         const int stages = static_cast<int>(chain.size());
         const auto count = requests.empty() ? scene.infer.requests : requests.at(plan.lines.size());
-        plan.lines.push_back({draw_arrivals(scene, requesters.back(), count), scene.infer.batch,
+        plan.lines.push_back({draw_arrivals(scene, requesters.back(), count, session), scene.infer.batch,
                               scene.infer.in_flight > 0 ? scene.infer.in_flight : stages});
     }
     if (scene.infer.trace) {

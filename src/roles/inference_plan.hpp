@@ -23,8 +23,8 @@ struct inference_plan {
 };
 
 /// The requests of a scenario, drawn. \param requests by cluster, in place of infer.requests (not with a trace); empty:
-/// none. \throws usage_error for a trace that names an unknown client.
-inference_plan make_inference_plan(const deployment&, const std::vector<std::int64_t>& requests = {});
+/// none. \param session from 1: each has other requests. \throws usage_error for a trace that names an unknown client.
+inference_plan make_inference_plan(const deployment&, const std::vector<std::int64_t>& requests = {}, int session = 1);
 
 /// The stages of a cluster's chain that each of its clients has to be sent modules for, in the order of nodes.
 struct wanted_modules {

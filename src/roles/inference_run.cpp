@@ -13,8 +13,8 @@ inference_run::inference_run(const deployment& deploy, transport& network, std::
     , hooks_(std::move(hooks))
     , models_(std::move(models))
     , cast_(deploy, make, [&](std::uint32_t node) { return rank_of_[node] == network.rank(); }) {
-    for (auto& edge : cast_.edges()) {
-        edge.model = models_[edge.me.node];
+    for (std::uint32_t edge = 0; edge < models_.size(); ++edge) {
+        set_model(edge, models_[edge]);
     }
     std::set<std::pair<int, int>> neighbours;
     for (const auto& chain : deploy.chains) {
@@ -23,6 +23,15 @@ inference_run::inference_run(const deployment& deploy, transport& network, std::
         }
     }
     network_.connect({neighbours.begin(), neighbours.end()});
+}
+
+void inference_run::set_model(std::uint32_t edge, const tensor_view& model) {
+    models_[edge] = model;
+    for (auto& role : cast_.edges()) {
+        if (role.me.node == edge) {
+            role.model = model;
+        }
+    }
 }
 
 void inference_run::play(const inference_plan& session, const inference_decisions& decisions) {

@@ -17,6 +17,8 @@ public:
     inference_run(const deployment&, transport&, std::vector<int> rank_of, const executor_factory&,
                   std::vector<tensor_view> models, tensor_run_hooks = {});
 
+    /// A new version of an edge's model. Every rank that hosts the edge or one of its clients has to call it.
+    void set_model(std::uint32_t edge, const tensor_view& model);
     /// Plays a session. Every rank has to call it.
     void play(const inference_plan&, const inference_decisions&);
     /// play() in steps: begin(), then pass().step() until pass().done(), then end().

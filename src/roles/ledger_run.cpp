@@ -54,6 +54,16 @@ ledger_run::ledger_run(const deployment& deploy, std::vector<int> rank_of)
 int ledger_run::wave_of(int cluster) const { return cluster / deploy_.scene->runtime.active_clusters; }
 
 round_forecast ledger_run::play(int round) {
+    std::vector<std::uint32_t> all(static_cast<std::size_t>(deploy_.net.edges));
+    std::iota(all.begin(), all.end(), 0U);
+    return play_edges(round, all, deploy_.net.cloud && round % deploy_.scene->cloud.period == 0);
+}
+
+round_forecast ledger_run::play_one(int round, std::uint32_t edge) {
+    return play_edges(round, std::span(&edge, 1), false);
+}
+
+round_forecast ledger_run::play_edges(int round, std::span<const std::uint32_t> edges, bool federates) {
     round_forecast out;
     emulated_.draw_channels(static_cast<std::uint32_t>(round));
     std::vector<std::int64_t> batches;
@@ -63,11 +73,15 @@ round_forecast ledger_run::play(int round) {
     auto losses = draw_dropouts(*deploy_.scene, deploy_.net, batches, round);
     round_plan plan{round, std::vector<cluster_fate>(losses.size())};
     std::vector<placed_exchange> exchanges;
-    for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(deploy_.net.edges); ++edge) {
+    for (const auto edge : edges) {
         play_edge(edge, losses, plan, out, exchanges);
     }
+    for (std::size_t c = 0; c < plan.fates.size(); ++c) {
+        const auto edge = static_cast<std::uint32_t>(deploy_.net.clusters[c].edge);
+        plan.fates[c].plays = plan.fates[c].plays && std::find(edges.begin(), edges.end(), edge) != edges.end();
+    }
     out.decisions.fates = std::move(plan.fates);
-    out.decisions.federates = deploy_.net.cloud && round % deploy_.scene->cloud.period == 0;
+    out.decisions.federates = federates;
     // Stable: messages that start at the same time stay in the order of sending.
     std::stable_sort(exchanges.begin(), exchanges.end(), [](const placed_exchange& a, const placed_exchange& b) {
         return std::tie(a.wave, a.since_start_s, a.is_average) < std::tie(b.wave, b.since_start_s, b.is_average);

@@ -6,6 +6,7 @@
 #include "roles/round_decisions.hpp"
 #include "runtime/ledger_pass.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -50,6 +51,10 @@ public:
 
     /// Plays round `round` (from 1); rounds must come in order.
     round_forecast play(int round);
+    /// Plays round `round` of one edge, without a federation; the others do nothing meanwhile. Rows are of that edge only.
+    round_forecast play_one(int round, std::uint32_t edge);
+    /// An edge does nothing until a time.
+    void wait_until(std::uint32_t edge, double time_s) { clocks_[edge] = std::max(clocks_[edge], time_s); }
 
     /// Virtual time of each edge, s.
     const std::vector<double>& clocks() const { return clocks_; }
@@ -74,6 +79,7 @@ private:
         std::map<channel, std::vector<double>> arrivals; ///< `clock = real`
         std::map<int, std::vector<double>> batch_starts; ///< By cluster.
     };
+    round_forecast play_edges(int round, std::span<const std::uint32_t> edges, bool federates);
     void play_edge(std::uint32_t edge, std::vector<std::vector<client_loss>>& losses, round_plan& plan,
                    round_forecast& out, std::vector<placed_exchange>& exchanges);
     edge_round play_once(std::uint32_t edge, const round_plan&);

@@ -74,8 +74,10 @@ void ledger_pass::run() {
     while (!queue_.empty()) {
         queue_.fire_next();
         if (queue_.now() - ledger_.round_start_s() > longest) {
-            throw usage_error("the round takes more than 116 days of emulated time; sending then: " +
-                              ledger_.sending_links());
+            const auto links = ledger_.sending_links();
+            throw usage_error("a round or session takes more than 116 days of emulated time" +
+                              (links.empty() ? ": faster devices, or more frequent requests, are accepted"
+                                             : "; sending then: " + links));
         }
     }
     bool stuck = false;

@@ -97,8 +97,14 @@ def folder_named(name):
     return prepare
 
 
+def text_file(name, content):
+    return lambda folder: (folder / name).write_text(content) and None
+
+
 PHOTOS = "--data.source folder --data.root photos"
 WEIGHTS = "--model.weights w.safetensors"
+
+INFER = "infer --config base.cfg --output out.h5 "
 
 CASES = [
     # Configuration files and flags
@@ -111,7 +117,6 @@ CASES = [
     case("unit so large that nothing is left", ["--link.d2d.rate", "1e308 Gbit/s"], ["link.d2d.rate", "large"]),
     case("folder for procedural images", "--data.root photos", ["data.root", "data.source"]),
     case("typo in the subcommand", "finetun --config base.cfg", ["finetun", "finetune"], whole=True),
-    case("subcommand infer is not built", "infer --config base.cfg", ["infer", "not built"], whole=True),
     case("time_scale without the real clock", "--time-scale 2", ["time_scale", "clock = real", "virtual"]),
     case("layer that lora does not know", "--tuning.method lora --tuning.targets q,o", ["tuning.targets", "o", "proj"]),
     case("layer given to lora twice", ["--tuning.targets", "q, q"], ["tuning.targets", "q", "once"]),
@@ -253,6 +258,32 @@ CASES = [
     case("tuned modules would replace a file", [], ["out.safetensors"], prepare=file_named("out.safetensors")),
     case("dry run with missing weights", "--dry-run --model.weights nowhere.safetensors", ["nowhere.safetensors"]),
     case("dry run with an output that exists", "--dry-run", ["out.h5", "overwrite"], prepare=file_named("out.h5")),
+    # Inference
+    case("modules that do not exist", INFER + "--infer.modules nowhere.safetensors", ["infer.modules", "nowhere.safetensors"],
+         whole=True),
+    case("modules that are no safetensors", INFER + "--infer.modules base.cfg", ["infer.modules", "base.cfg"], whole=True),
+    case("weights in place of modules", INFER + "--infer.modules w.safetensors", ["infer.modules", "tuned modules"],
+         prepare=files.good_weights, whole=True),
+    case("two files of modules for one edge", INFER + "--infer.modules a,b", ["infer.modules", "2 files"], whole=True),
+    case("the model of an edge without modules", INFER + "--infer.model 0", ["infer.model", "infer.modules"], whole=True),
+    case("the model of an edge that is not there", INFER + "--network.edges 2 --infer.model 5", ["infer.model", "5"],
+         whole=True),
+    case("no folder to classify", INFER + "--infer.images nowhere", ["infer.images", "nowhere"], whole=True),
+    case("an empty folder to classify", INFER + "--infer.images place", ["infer.images", "place"],
+         prepare=folder_named("place"), whole=True),
+    case("a trace of requests without its file", INFER + "--infer.arrivals trace", ["infer.trace", "file"], whole=True),
+    case("a trace of requests that goes back", INFER + "--infer.arrivals trace --infer.trace t.csv",
+         ["infer.trace", "t.csv:2", "ascending"], prepare=text_file("t.csv", "2\n1\n"), whole=True),
+    case("a trace of requests of nobody", INFER + "--infer.arrivals trace --infer.trace t.csv", ["infer.trace", "c9.9"],
+         prepare=text_file("t.csv", "c9.9, 1\n"), whole=True),
+    case("images and a trace", INFER + "--infer.images place --infer.arrivals trace --infer.trace t.csv", ["infer.images"],
+         prepare=text_file("t.csv", "1\n"), whole=True),
+    case("the real clock for requests", INFER + "--clock real", ["clock = real", "infer"], whole=True),
+    case("answers in place of weights", INFER + "--model.weights w.safetensors --output w.safetensors --overwrite on",
+         ["output", "model.weights"], prepare=files.good_weights, whole=True),
+    case("predictions in place of a file", INFER, ["out.predictions.csv", "overwrite"],
+         prepare=file_named("out.predictions.csv"), whole=True),
+    case("requests that take too long", INFER + "--infer.rate 1e-9", ["116 days"], whole=True),
     case("resume from no checkpoint", "--resume place", ["place", "checkpoint"], prepare=folder_named("place")),
     case("resume from nowhere", "--resume nowhere", ["nowhere"]),
     case("resume another seed", "--resume auto --seed 2", ["seed", "checkpoint"], prepare=copy_control),

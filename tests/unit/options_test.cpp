@@ -19,6 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::ThrowsMessage;
@@ -170,17 +171,28 @@ TEST_F(options, unusable_files_are_named) {
 
 TEST_F(options, what_is_not_built_says_so) {
     rejects({"--split.blocks", "auto"}, HasSubstr("split.blocks = auto is not built yet"));
-    rejects({"--split.blocks", "auto"}, HasSubstr("split.blocks = auto is not built yet"));
     rejects({"--scheme", "fl"}, AllOf(HasSubstr("scheme is not built yet"), Not(HasSubstr("did you mean"))));
     rejects_file("\nscheme = fl\n", AllOf(HasSubstr("bad.cfg:2"), HasSubstr("scheme is not built yet")));
     rejects({}, AllOf(HasSubstr("environment GAISNET_SPLIT_BLOCKS"), HasSubstr("split.blocks = auto is not built yet")),
             {{"GAISNET_SPLIT_BLOCKS", "auto"}});
-    EXPECT_THAT([] { parse_command_line({"serve"}, {}); },
-                ThrowsMessage<usage_error>(HasSubstr("serve is not built yet")));
+}
+
+TEST_F(options, settings_that_change_nothing_are_told) {
+    const auto idle = [](std::vector<std::string> arguments) {
+        return settings_without_effect(parse_command_line(arguments, {}));
+    };
+    EXPECT_TRUE(idle({"finetune", "--tuning.method", "lora", "--tuning.rank", "4", "--train.lr", "0.1"}).empty());
+    EXPECT_THAT(idle({"finetune", "--tuning.rank", "4"}),
+                ElementsAre("command line: tuning.rank = 4 has no effect: tuning.method is prompt_deep"));
+    EXPECT_THAT(idle({"infer", "--dropout.probability", "0.5", "--train.labels", "local"}),
+                ElementsAre(HasSubstr("dropout.probability = 0.5 has no effect: infer does not look at it")));
+    EXPECT_THAT(idle({"plan", "--probe.samples", "5"}), ElementsAre(HasSubstr("network.edges is 1")));
+    EXPECT_TRUE(idle({"plan", "--probe.samples", "5", "--network.edges", "2"}).empty());
+    EXPECT_THAT(idle({"plan", "--device.cloud.rate", "1 TFLOP/s"}), ElementsAre(HasSubstr("cloud.period is 0")));
 }
 
 TEST_F(options, commands) {
-    for (const char* name : {"finetune", "plan", "pretrain"}) {
+    for (const char* name : {"finetune", "infer", "serve", "plan", "pretrain"}) {
         EXPECT_EQ(parse_command_line({"--seed", "3", name}, {}).command, name);
     }
     EXPECT_THAT([] { parse_command_line({}, {}); }, ThrowsMessage<usage_error>(HasSubstr("a command is missing")));

@@ -421,7 +421,9 @@ TEST_F(recorder_test, FailingDeviceIsARuntimeFailureAndNoCrash) {
                                    {"/events", 3},
                                    {"/fidelity", 0},
                                    {"/federations", 0},
-                                   {"/accuracy_by_domain", 0}});
+                                   {"/accuracy_by_domain", 0},
+                                   {"/inference", 0},
+                                   {"/service", 0}});
         writer.finish(run_status::aborted, "checked", false);
         EXPECT_EQ(reals(path, "/rounds", "latency_s"), (std::vector{11.0}));
         EXPECT_EQ(texts(path, "/topology/ranks", "host"), (std::vector<std::string>{"n3"}));

@@ -1,0 +1,582 @@
+#include "commands.hpp"
+
+#include "backbone.hpp"
+#include "base/bytes.hpp"
+#include "base/version.hpp"
+#include "config/scenario_reader.hpp"
+#include "metrics/recorder.hpp"
+#include "metrics/service_report.hpp"
+#include "model/torch_stage.hpp"
+#include "planning/gain_curve.hpp"
+#include "planning/service_policy.hpp"
+#include "players.hpp"
+#include "roles/describe.hpp"
+#include "roles/inference_ledger.hpp"
+#include "roles/inference_run.hpp"
+#include "roles/ledger_run.hpp"
+#include "setup.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <numeric>
+#include <optional>
+
+namespace gaisnet {
+
+namespace {
+
+constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+
+run_header header_of(const command_line& given, const scenario& scene, session& here) {
+    run_header header;
+    header.software_version = software_version;
+    header.git_version = git_version;
+    header.libraries = library_versions(here);
+    header.config = print_config(given.values);
+    header.identity = identity(given.values) + hashes_of_files(given.values);
+    header.seed = scene.seed;
+    header.clock = "virtual";
+    header.command = given.command;
+    return header;
+}
+
+service_rules rules_of(const scenario& scene) {
+    const auto& serve = scene.serve;
+    service_rules rules{serve.rounds, serve.liquidity, serve.demand};
+    rules.demand.resize(static_cast<std::size_t>(serve.rounds), serve.demand.back());
+    return rules;
+}
+
+/// All policies on profits and costs that are given.
+exit_code play_table(const command_line& given, const scenario& scene, session& here) {
+    if (!here.root()) {
+        return exit_code::ok;
+    }
+    const auto& serve = scene.serve;
+    const auto rules = rules_of(scene);
+    std::vector<service_row> rows;
+    for (const auto policy : serve.policies) {
+        service_state before{std::vector<std::size_t>(serve.models.size(), 0), serve.cash};
+        for (const auto& step : play_services(policy, serve.models, rules, serve.cash, scene.seed)) {
+            auto& row = rows.emplace_back();
+            row.round = static_cast<std::uint32_t>(step.round) + 1;
+            row.policy = name_of(policy);
+            row.action = !step.action ? "none" : step.action->upgrade ? "fine_tune" : "infer";
+            if (step.action) {
+                row.model = serve.models[step.action->model].name;
+                row.level = static_cast<std::uint32_t>(before.levels[step.action->model]);
+            }
+            row.expected = row.accuracy = unknown;
+            (step.income >= 0.0 ? row.value : row.cost) = std::abs(step.income);
+            row.cash = step.after.cash;
+            before = step.after;
+        }
+    }
+    const service_state start{std::vector<std::size_t>(serve.models.size(), 0), serve.cash};
+    const double best = best_plan(serve.models, rules, 0, start).cash;
+    if (!given.dry_run) {
+        auto file = recorder::create(scene.output, header_of(given, scene, here), {}, {}, {scene.overwrite});
+        file.write_services(rows);
+        file.finish(run_status::complete, fmt::format("serve.rounds = {}", serve.rounds), false);
+    }
+    fmt::print("{}", report(rows, serve.cash, best));
+    if (!given.dry_run) {
+        fmt::print("  {:<22}{}\n", "results file", scene.output);
+    }
+    return exit_code::ok;
+}
+
+/// Samples of requests, of which earlier sessions have used the first ones.
+class remaining_requests final : public sample_source {
+public:
+    remaining_requests(std::shared_ptr<sample_source> all, const std::int64_t& used)
+        : all_(std::move(all))
+        , used_(used) {}
+    tensor_view images(const micro_batch& micro) override { return all_->images(after(micro)); }
+    tensor_view labels(const micro_batch& micro) override { return all_->labels(after(micro)); }
+
+private:
+    micro_batch after(micro_batch micro) const {
+        micro.first += used_;
+        return micro;
+    }
+    std::shared_ptr<sample_source> all_;
+    const std::int64_t& used_;
+};
+
+class serving {
+public:
+    serving(const command_line& given, session& here)
+        : given_(given)
+        , here_(here)
+        , run_(prepare(given, here, true))
+        , infer_scene_(std::make_unique<scenario>(*run_.scene)) {
+        const auto& scene = *run_.scene;
+        if (scene.clock == clock_kind::real || scene.computing == compute_model::measured) {
+            throw usage_error("serve: clock = virtual and compute = model are accepted; others are not built yet");
+        }
+        if (scene.cloud.period > 0) {
+            throw usage_error("cloud.period: a cloud is not built yet for serve; 0 is accepted");
+        }
+        if (scene.infer.arrivals == arrival_kind::trace || !scene.infer.images.empty() ||
+            !scene.infer.modules.empty() || scene.infer.model != served_model::own) {
+            throw usage_error("serve: infer.trace, infer.images, infer.modules and infer.model belong to infer");
+        }
+        infer_scene_->service = service_kind::inference;
+        infer_deploy_ = std::make_unique<deployment>(make_deployment(
+            *infer_scene_, make_tuning_method(infer_scene_->tuning), run_.data->sizes(), run_.data->samples()));
+        const auto edges = static_cast<std::size_t>(scene.network.edges);
+        used_.assign(infer_deploy_->chains.size(), 0);
+        sessions_of_edge_.assign(edges, 0);
+        versions_.assign(infer_deploy_->net.nodes.size(), -1);
+        for (const auto& chain : run_.deploy->chains) {
+            start_points_.push_back(run_.deploy->net.nodes[chain.front().node].name);
+        }
+    }
+
+    exit_code run() {
+        const auto& scene = *run_.scene;
+        const auto backbone = load_backbone(scene, here_);
+        make_players(backbone);
+        if (here_.root()) {
+            open_output();
+            estimate_costs();
+        }
+        const auto starts = evaluate_all();
+        begin_decisions(starts);
+        for (int round = 0; round < scene.serve.rounds; ++round) {
+            session::check_interrupt();
+            const auto action = decide(round);
+            if (!action) {
+                note_row(round, {}, "none");
+            } else if (action->upgrade) {
+                fine_tune(round, static_cast<std::uint32_t>(action->model));
+            } else {
+                answer_requests(round, static_cast<std::uint32_t>(action->model));
+            }
+        }
+        const double best = scene.serve.regret ? train_to_the_end() : unknown;
+        if (here_.root()) {
+            recorder_->finish(run_status::complete, fmt::format("serve.rounds = {}", scene.serve.rounds), false);
+            fmt::print("{}", report(rows_, scene.serve.cash, scene.serve.regret ? std::optional(best) : std::nullopt,
+                                    scene.serve.regret ? std::optional(expected_cash_) : std::nullopt));
+            fmt::print("  {:<22}{}\n", "results file", scene.output);
+            std::fflush(stdout);
+        }
+        return exit_code::ok;
+    }
+
+private:
+    std::uint32_t edges() const { return static_cast<std::uint32_t>(run_.scene->network.edges); }
+
+    void make_players(const loaded_backbone& backbone) {
+        tensor_run_hooks hooks;
+        hooks.idle = session::check_interrupt;
+        hooks.note = [this](std::uint32_t node, const char* what) {
+            session::check_interrupt();
+            here_.note(fmt::format("{} of {}", what, run_.deploy->net.nodes[node].name));
+        };
+        const auto models = initial_models(run_, backbone);
+        tuner_ = std::make_unique<tensor_run>(*run_.deploy, here_.network(), run_.rank_of,
+                                              training_executors(run_, backbone.backbone), models, hooks);
+        std::int64_t most = 0; // requests that one start point can have
+        for (int round = 0; round < run_.scene->serve.rounds; ++round) {
+            std::int64_t largest = 0;
+            for (std::uint32_t edge = 0; edge < edges(); ++edge) {
+                largest = std::max(largest, demand_of(round, edge));
+            }
+            most += largest;
+        }
+        answerer_ = std::make_unique<inference_run>(
+            *infer_deploy_, here_.network(), run_.rank_of,
+            [&](const stage_seat& seat) {
+                std::shared_ptr<sample_source> source;
+                const auto cluster = static_cast<std::size_t>(seat.cluster);
+                if (seat.node == infer_deploy_->chains[cluster].front().node) {
+                    source = std::make_shared<remaining_requests>(
+                        run_.data->requests_of(seat.cluster, start_points_[cluster], most), used_[cluster]);
+                }
+                return std::make_unique<torch_stage>(seat.spec, backbone.backbone, optimizer_settings{},
+                                                     std::move(source));
+            },
+            models, hooks);
+        for (const auto& domain : run_.deploy->domains) {
+            evaluated_.emplace_back(backbone.backbone, run_.deploy->method, domain.size.classes);
+        }
+        if (here_.root()) {
+            const auto order = here_.network().needs_order() ? run_.rank_of : std::vector<int>();
+            tuning_ledger_ = std::make_unique<ledger_run>(*run_.deploy, order);
+            answer_ledger_ = std::make_unique<inference_ledger>(*infer_deploy_, order);
+        }
+    }
+
+    void open_output() {
+        recorder_.emplace(recorder::create(
+            run_.scene->output, header_of(given_, *run_.scene, here_), describe_nodes(*run_.deploy, run_.rank_of),
+            describe_links(*run_.deploy),
+            {run_.scene->overwrite, run_.scene->events, describe_ranks(here_.devices()), {}, describe_samples(run_)}));
+    }
+
+    double price(const std::vector<node_row>& nodes, const std::vector<event_row>& events, double latency_s,
+                 service_row& row) const {
+        const auto& serve = run_.scene->serve;
+        for (const auto& node : nodes) {
+            row.energy_j += node.total_j();
+        }
+        for (const auto& event : events) {
+            row.spectrum_hz_s += event.airtime_hz_s;
+        }
+        row.latency_s = latency_s;
+        return serve.price_time * row.latency_s + serve.price_energy * row.energy_j +
+               serve.price_spectrum * row.spectrum_hz_s;
+    }
+
+    /// What a service of each edge costs, from ledgers of their own: nothing of it is done.
+    void estimate_costs() {
+        ledger_run tuning(*run_.deploy);
+        inference_ledger answering(*infer_deploy_);
+        for (std::uint32_t edge = 0; edge < edges(); ++edge) {
+            service_row row;
+            const auto first = tuning.play_one(1, edge);
+            check_memory(*run_.deploy, first.nodes);
+            tuning_cost_.push_back(price(first.nodes, first.events, first.rounds.front().latency_s, row));
+            service_row other;
+            std::int64_t most = 1;
+            for (int round = 0; round < run_.scene->serve.rounds; ++round) {
+                most = std::max(most, demand_of(round, edge));
+            }
+            const auto plan = plan_for(first_cluster(edge), 0, most);
+            const auto session = answering.play(plan);
+            const auto mine = of_edge(session, edge);
+            answer_cost_.push_back(price(mine.nodes, mine.events, session.end_s[edge], other) /
+                                   static_cast<double>(most));
+        }
+    }
+
+    int first_cluster(std::uint32_t edge) const { return static_cast<int>(edge) * run_.scene->network.clusters; }
+
+    /// Requests that a round of use of an edge's model answers. \param round from 0.
+    std::int64_t demand_of(int round, std::uint32_t edge) const {
+        return static_cast<std::int64_t>(rules().demand_of(round, edge));
+    }
+
+    /// A session in which one start point has requests.
+    /// \param round of service, from 0.
+    inference_plan plan_for(int cluster, int round, std::int64_t of_session) const {
+        std::vector<std::int64_t> requests(infer_deploy_->chains.size(), 0);
+        requests[static_cast<std::size_t>(cluster)] = of_session;
+        auto plan = make_inference_plan(*infer_deploy_, requests, round + 1);
+        for (std::size_t node = 0; node < versions_.size(); ++node) {
+            const auto owner = infer_deploy_->net.nodes[node].edge;
+            plan.holds[node] =
+                plan.holds[node] || (owner >= 0 && versions_[node] == tuner_rounds_[static_cast<std::size_t>(owner)]);
+        }
+        return plan;
+    }
+
+    /// Other edges have no part in a session.
+    inference_forecast of_edge(const inference_forecast& all, std::uint32_t edge) const {
+        inference_forecast mine;
+        mine.requests = all.requests;
+        mine.events = all.events;
+        for (const auto& node : all.nodes) {
+            if (infer_deploy_->net.nodes[node.node].edge == static_cast<int>(edge)) {
+                mine.nodes.push_back(node);
+            }
+        }
+        return mine;
+    }
+
+    /// Accuracies of all edges' models as they are, at rank 0.
+    std::vector<double> evaluate_all() {
+        here_.note("evaluation");
+        std::vector<std::uint32_t> all(edges());
+        std::iota(all.begin(), all.end(), 0U);
+        return accuracies(all);
+    }
+
+    std::vector<double> accuracies(std::span<const std::uint32_t> some) {
+        const auto batches = evaluate_models(run_, here_, *tuner_, evaluated_, some);
+        const auto results = collect_results(here_.network(), *run_.deploy, tuner_->take_totals(), batches);
+        std::vector<double> values;
+        for (const auto& one : results) {
+            last_results_.resize(results.size());
+            values.push_back(one.accuracy);
+        }
+        last_results_ = results;
+        return values;
+    }
+
+    void begin_decisions(const std::vector<double>& starts) {
+        if (!here_.root()) {
+            return;
+        }
+        for (std::uint32_t edge = 0; edge < edges(); ++edge) {
+            const double fit = run_.data->data_fit(edge, start_points_);
+            curves_.emplace_back(starts[edge], fit);
+            truth_.push_back({starts[edge]});
+            spdlog::info(
+                "edge{}: accuracy {:.4f} before service, data fit {:.3f}, a fine-tuning costs {:.4g}, a request {:.4g}",
+                edge, starts[edge], fit, tuning_cost_[edge], answer_cost_[edge]);
+        }
+        state_ = {std::vector<std::size_t>(edges(), 0), run_.scene->serve.cash};
+    }
+
+    /// Accuracy of an edge's model after some rounds, as it is believed.
+    double believed(std::uint32_t edge, std::size_t rounds) const {
+        const auto& given = run_.scene->serve.curves;
+        if (given.empty()) {
+            return curves_[edge].at(rounds);
+        }
+        return given[edge][std::min(rounds, given[edge].size() - 1)];
+    }
+
+    /// \param accuracy of an edge's model by rounds. \param before level 0 of the result; levels count from what was
+    /// done.
+    std::vector<service_model> models_with(const std::function<double(std::uint32_t, std::size_t)>& accuracy) const {
+        const auto& serve = run_.scene->serve;
+        std::vector<service_model> models;
+        for (std::uint32_t edge = 0; edge < edges(); ++edge) {
+            service_model one{run_.deploy->net.nodes[edge].name, {}, {}};
+            for (std::size_t level = 0; level <= static_cast<std::size_t>(serve.rounds); ++level) {
+                one.profit.push_back(serve.value[edge] * accuracy(edge, level) - answer_cost_[edge]); // of a request
+                if (level > 0) {
+                    one.upgrade_cost.push_back(tuning_cost_[edge]);
+                }
+            }
+            models.push_back(std::move(one));
+        }
+        return models;
+    }
+
+    service_rules rules() const { return rules_of(*run_.scene); }
+
+    std::optional<service_action> decide(int round) {
+        byte_writer out;
+        if (here_.root()) {
+            const auto models = models_with([&](std::uint32_t edge, std::size_t n) { return believed(edge, n); });
+            random_stream stream(run_.scene->seed, "service", "services", static_cast<std::uint32_t>(round));
+            const auto chosen =
+                choose_service(run_.scene->serve.policies.front(), models, rules(), round, state_, stream);
+            out.put(chosen.has_value());
+            out.put(chosen.value_or(service_action{}));
+        }
+        auto bytes = out.take();
+        here_.network().broadcast(bytes, 0);
+        byte_reader in(bytes);
+        const bool any = in.get<bool>();
+        const auto action = in.get<service_action>();
+        return any ? std::optional(action) : std::nullopt;
+    }
+
+    /// A round of fine-tuning of one edge. \returns its forecast, at rank 0.
+    round_forecast train(std::uint32_t edge) {
+        const int number = ++tuner_rounds_[edge];
+        byte_writer out;
+        round_forecast played;
+        if (here_.root()) {
+            tuning_ledger_->wait_until(edge, now_s_);
+            played = tuning_ledger_->play_one(number, edge);
+            played.decisions.write(out);
+        }
+        auto bytes = out.take();
+        here_.network().broadcast(bytes, 0);
+        byte_reader in(bytes);
+        tuner_->play(number, round_decisions::read(in));
+        return played;
+    }
+
+    void fine_tune(int round, std::uint32_t edge) {
+        here_.note(fmt::format("service {}: fine-tuning of edge{}", round + 1, edge));
+        auto played = train(edge);
+        if (tuner_->in_group(edge)) {
+            answerer_->set_model(edge, tuner_->model(edge));
+        }
+        const auto results = accuracies(std::span(&edge, 1));
+        if (!here_.root()) {
+            return;
+        }
+        const double accuracy = results[edge];
+        service_row row;
+        row.model = run_.deploy->net.nodes[edge].name;
+        row.expected = believed(edge, state_.levels[edge] + 1);
+        row.accuracy = accuracy;
+        row.level = static_cast<std::uint32_t>(state_.levels[edge]);
+        row.cost = price(played.nodes, played.events, played.rounds.front().latency_s, row);
+        tuning_cost_[edge] = row.cost;
+        curves_[edge].add(accuracy);
+        truth_[edge].push_back(accuracy);
+        ++state_.levels[edge];
+        now_s_ += row.latency_s;
+        auto& record = played.rounds.front();
+        const auto& result = last_results_[edge];
+        record.accuracy = result.accuracy;
+        record.loss = result.loss;
+        record.train_accuracy = result.train_accuracy;
+        record.train_loss = result.train_loss;
+        write(round, played.rounds, played.nodes, played.events, {});
+        note_row(round, row, "fine_tune");
+    }
+
+    /// A session of inference of one of the edge's clients, in turn.
+    void answer_requests(int round, std::uint32_t edge) {
+        here_.note(fmt::format("service {}: requests to edge{}", round + 1, edge));
+        if (demand_of(round, edge) == 0) {
+            service_row row;
+            row.model = run_.deploy->net.nodes[edge].name;
+            row.accuracy = row.expected = unknown;
+            note_row(round, row, "infer");
+            return;
+        }
+        const int number = round + 1;
+        const int cluster = first_cluster(edge) + sessions_of_edge_[edge]++ % run_.scene->network.clusters;
+        const auto plan = plan_for(cluster, round, demand_of(round, edge));
+        byte_writer out;
+        inference_forecast played;
+        if (here_.root()) {
+            played = answer_ledger_->play(plan, number, now_s_);
+            played.decisions.write(out);
+        }
+        auto bytes = out.take();
+        here_.network().broadcast(bytes, 0);
+        byte_reader in(bytes);
+        answerer_->play(plan, inference_decisions::read(in));
+        const auto answers = collect_answers(here_.network(), *answerer_);
+        for (const auto& seat : infer_deploy_->chains[static_cast<std::size_t>(cluster)]) {
+            versions_[seat.node] = tuner_rounds_[edge];
+        }
+        const auto which = static_cast<std::size_t>(cluster);
+        const auto requests = plan.requests_of(cluster);
+        if (here_.root()) {
+            const auto samples = run_.data->request_samples(cluster, start_points_[which], used_[which] + requests);
+            service_row row;
+            row.model = run_.deploy->net.nodes[edge].name;
+            row.requester = start_points_[which];
+            row.level = static_cast<std::uint32_t>(state_.levels[edge]);
+            row.expected = believed(edge, state_.levels[edge]);
+            row.requests = static_cast<std::uint64_t>(requests);
+            for (auto& one : played.requests) {
+                const auto& given = answers.at(cluster).at(one.request);
+                std::tie(one.image, one.label) = run_.data->describe_request(
+                    cluster, samples.at(static_cast<std::size_t>(used_[which]) + one.request));
+                one.predicted = run_.data->class_names(edge).at(given.predicted);
+                one.probability = given.probability;
+                row.right += one.label == one.predicted ? 1U : 0U;
+            }
+            row.accuracy = static_cast<double>(row.right) / static_cast<double>(row.requests);
+            const auto mine = of_edge(played, edge);
+            row.cost = price(mine.nodes, mine.events, played.end_s[edge] - now_s_, row);
+            row.value = run_.scene->serve.value[edge] * static_cast<double>(row.right);
+            answer_cost_[edge] = row.cost / static_cast<double>(requests);
+            now_s_ += row.latency_s;
+            write(round, {}, mine.nodes, mine.events, played.requests);
+            note_row(round, row, "infer");
+        }
+        used_[which] += requests;
+    }
+
+    /// Rows of whatever ledger, under the number of the round of service.
+    void write(int round, std::vector<round_row> rounds, std::vector<node_row> nodes, std::vector<event_row> events,
+               std::vector<request_row> requests) {
+        const auto number = static_cast<std::uint32_t>(round) + 1;
+        const auto renumber = [&](auto& rows) {
+            for (auto& row : rows) {
+                row.round = number;
+            }
+        };
+        renumber(rounds);
+        renumber(nodes);
+        renumber(events);
+        renumber(requests);
+        if (!requests.empty()) {
+            recorder_->write_requests(requests);
+        }
+        recorder_->write_round({rounds, nodes, events, {}});
+    }
+
+    void note_row(int round, service_row row, const char* action) {
+        if (!here_.root()) {
+            return;
+        }
+        row.round = static_cast<std::uint32_t>(round) + 1;
+        row.policy = name_of(run_.scene->serve.policies.front());
+        row.action = action;
+        state_.cash += row.income();
+        row.cash = state_.cash;
+        recorder_->write_services(std::span(&row, 1));
+        spdlog::info("round {}: {} {}{}, accuracy {:.4f}, income {:.4g}, cash {:.4g}", row.round, row.action, row.model,
+                     row.requester.empty() ? "" : " for " + row.requester, row.accuracy, row.income(), row.cash);
+        rows_.push_back(std::move(row));
+    }
+
+    /// What an oracle would have earned: all models are trained for as many rounds as there are. \returns its cash; what this
+    /// policy's decisions earn by the same figures is expected_cash_.
+    double train_to_the_end() {
+        const auto last = static_cast<std::size_t>(run_.scene->serve.rounds);
+        for (std::uint32_t edge = 0; edge < edges(); ++edge) {
+            while (static_cast<std::size_t>(tuner_rounds_[edge]) < last) {
+                here_.note(fmt::format("training edge{} to the end", edge));
+                train(edge);
+                const auto results = accuracies(std::span(&edge, 1));
+                if (here_.root()) {
+                    truth_[edge].push_back(results[edge]);
+                }
+            }
+        }
+        if (!here_.root()) {
+            return 0.0;
+        }
+        const auto models = models_with([&](std::uint32_t edge, std::size_t n) { return truth_[edge].at(n); });
+        service_state state{std::vector<std::size_t>(edges(), 0), run_.scene->serve.cash};
+        const double best = best_plan(models, rules(), 0, state).cash;
+        for (const auto& row : rows_) {
+            if (row.action != "none") {
+                const auto model = static_cast<std::size_t>(
+                    std::find_if(models.begin(), models.end(), [&](const auto& one) { return one.name == row.model; }) -
+                    models.begin());
+                apply(models, rules(), static_cast<int>(row.round) - 1, state, {row.action == "fine_tune", model});
+            }
+        }
+        expected_cash_ = state.cash;
+        return best;
+    }
+
+    const command_line& given_;
+    session& here_;
+    prepared_run run_;
+    std::unique_ptr<scenario> infer_scene_;
+    std::unique_ptr<deployment> infer_deploy_; ///< The same nodes, with the links of inference.
+    std::vector<std::string> start_points_;    ///< By cluster
+    std::unique_ptr<tensor_run> tuner_;
+    std::unique_ptr<inference_run> answerer_;
+    std::vector<tuned_vit> evaluated_;
+    std::vector<round_result> last_results_; ///< Rank 0
+    std::unique_ptr<ledger_run> tuning_ledger_;
+    std::unique_ptr<inference_ledger> answer_ledger_;
+    std::optional<recorder> recorder_;
+    /// Rank 0, by edge: of the last fine-tuning, and of a request of the last session.
+    std::vector<double> tuning_cost_, answer_cost_;
+    std::vector<gain_curve> curves_;
+    std::vector<std::vector<double>> truth_; ///< Rank 0, by edge and rounds: measured accuracies.
+    service_state state_;
+    std::vector<service_row> rows_;
+    double expected_cash_ = 0, now_s_ = 0;
+    std::vector<int> tuner_rounds_ = std::vector<int>(static_cast<std::size_t>(run_.scene->network.edges), 0);
+    std::vector<int> sessions_of_edge_;
+    std::vector<int> versions_;      ///< By node: after how many rounds was the model that it holds; -1: none.
+    std::vector<std::int64_t> used_; ///< By cluster: requests of earlier sessions.
+};
+
+} // namespace
+
+exit_code serve(const command_line& given, session& here) {
+    const auto scene = read_scenario(given.values);
+    return scene.serve.by_table ? play_table(given, scene, here) : serving(given, here).run();
+}
+
+} // namespace gaisnet
