@@ -120,6 +120,9 @@ public:
         if (scene.clock == clock_kind::real || scene.computing == compute_model::measured) {
             throw usage_error("serve: clock = virtual and compute = model are accepted; others are not built yet");
         }
+        if (scene.scheme == scheme_kind::sl || scene.scheme == scheme_kind::centralised) {
+            throw usage_error("scheme: serve accepts hfsl, fl and splitfed");
+        }
         if (scene.cloud.period > 0) {
             throw usage_error("cloud.period: a cloud is not built yet for serve; 0 is accepted");
         }

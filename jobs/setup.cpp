@@ -94,8 +94,8 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
 
 std::vector<samples_description> describe_samples(const prepared_run& run) {
     std::vector<samples_description> all;
-    for (const auto& chain : run.deploy->chains) {
-        const auto& start_point = run.deploy->net.nodes[chain.front().node];
+    for (const auto& group : run.deploy->net.clusters) {
+        const auto& start_point = run.deploy->net.nodes[group.clients.front()];
         const auto some = run.data->describe(start_point.cluster, start_point.name);
         all.insert(all.end(), some.begin(), some.end());
     }

@@ -165,6 +165,17 @@ struct workload::parts {
                    ? std::optional(sample_stream{scene->sense.buffer, scene->sense.rate, scene->train.epochs})
                    : std::nullopt;
     }
+    /// What a cluster trains on: of an edge that trains alone, the samples of all its start points for the first.
+    std::vector<std::size_t> trained_on(int cluster) const {
+        auto own = by_cluster[static_cast<std::size_t>(cluster)];
+        if (scene->scheme == scheme_kind::centralised && cluster % scene->network.clusters == 0) {
+            for (int other = cluster + 1; other < cluster + scene->network.clusters; ++other) {
+                const auto& more = by_cluster[static_cast<std::size_t>(other)];
+                own.insert(own.end(), more.begin(), more.end());
+            }
+        }
+        return own;
+    }
     std::size_t set_of(int edge) const { return sets.size() == 1 ? 0 : static_cast<std::size_t>(edge); }
 };
 
@@ -323,8 +334,8 @@ std::uint64_t workload::fingerprint() const {
 std::function<std::vector<std::size_t>(const micro_batch&)> workload::numbers_of(int cluster,
                                                                                  const std::string& name) const {
     const auto& p = *parts_;
-    auto schedule = std::make_shared<sample_schedule>(p.by_cluster[static_cast<std::size_t>(cluster)],
-                                                      p.scene->train.batch, p.scene->seed, name, p.stream());
+    auto schedule =
+        std::make_shared<sample_schedule>(p.trained_on(cluster), p.scene->train.batch, p.scene->seed, name, p.stream());
     return [schedule](const micro_batch& micro) {
         const auto all = schedule->batch(micro.epoch, micro.batch);
         const auto first = all.begin() + micro.first;
@@ -361,8 +372,8 @@ std::shared_ptr<sample_source> workload::source_of(int cluster, const std::strin
     settings.owner = name;
     settings.quality = p.quality_of(name);
     settings.stream = p.stream();
-    return std::make_shared<loader_source>(std::make_unique<batch_loader>(
-        *p.sets[p.set_of(edge)], p.by_cluster[static_cast<std::size_t>(cluster)], settings, p.pool));
+    return std::make_shared<loader_source>(
+        std::make_unique<batch_loader>(*p.sets[p.set_of(edge)], p.trained_on(cluster), settings, p.pool));
 }
 
 double workload::data_fit(std::uint32_t edge, const std::vector<std::string>& start_points) const {

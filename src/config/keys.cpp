@@ -134,6 +134,12 @@ std::vector<key_info> make_keys() {
               "samples of each domain that judge models' features by the nearest class mean (several edges); 0: none");
     t.text("probe.unseen", "auto", "a domain that no edge has, to judge the foundation model on",
            "auto (procedural: 1000 or later, folder: none), none, a domain's number, or a folder");
+    t.choice(
+        "scheme", "hfsl", "hfsl|fl|sl|splitfed|centralised",
+        "chains of clients; whole models at start points; start point and edge, one cluster after another, or all at "
+        "once; or the edge alone, with the samples of all");
+    t.quantity("scheme.sample_size", dimension::size, "", "of a raw sample (centralised); not set: 3 bytes a pixel",
+               false);
     t.text("cluster.edge_stage", "none", "the edge holds a stage at this place of every chain (1 is the start point)",
            "none, or 2 and larger");
 
@@ -187,7 +193,8 @@ std::vector<key_info> make_keys() {
     t.drawn("data.noise", dimension::number, "0", "Gaussian noise, parts of the full scale, a start point", false);
     t.integer("data.per_cluster", "0", "training samples of a start point; 0: equal shares of all");
     t.choice("data.damaged", "skip", "skip|fatal", "what to do with damaged images");
-    t.onoff("cache", "off", "keep what frozen stages make of a sample over epochs; faster, and the same results but for rounding");
+    t.onoff("cache", "off",
+            "keep what frozen stages make of a sample over epochs; faster, and the same results but for rounding");
     t.onoff("data.augment", "on", "random resized crop and flip in training (folder)");
     t.integer("data.classes", "6", "classes (procedural)");
     t.integer("data.domain", "0", "domain of the first edge; edge e has domain + e (procedural)");
@@ -306,7 +313,6 @@ struct future_item {
 constexpr future_item future[] = {
     {"split.blocks", "auto"},
     {"cluster.edge_stage", "auto"},
-    {"scheme", ""},
 };
 
 /// Keys, or beginnings of keys, that commands do not look at.
@@ -350,6 +356,7 @@ const std::vector<dependence> dependences{
     {"link.backhaul.", "cloud.period", {"0"}, true},
     {"device.cloud.", "cloud.period", {"0"}, true},
     {"probe.", "network.edges", {"1"}, true},
+    {"scheme.sample_size", "scheme", {"centralised"}},
 };
 
 } // namespace

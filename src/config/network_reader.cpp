@@ -46,6 +46,43 @@ void check_listed(const value_reader& in, const network_overrides& given) {
     }
 }
 
+void read_scheme(const value_reader& in, scenario& out) {
+    using enum scheme_kind;
+    out.scheme = in.choice<scheme_kind>(
+        "scheme", {{"hfsl", hfsl}, {"fl", fl}, {"sl", sl}, {"splitfed", splitfed}, {"centralised", centralised}});
+    const auto& size = in.text("scheme.sample_size");
+    out.sample_bytes = size.empty() ? 0 : static_cast<std::uint64_t>(in.quantity("scheme.sample_size", true));
+    if (out.scheme == hfsl) {
+        return;
+    }
+    const auto& name = in.text("scheme");
+    if (in.text("cluster.edge_stage") != "none") {
+        in.reject("cluster.edge_stage", "scheme = " + name + " says who holds a stage: none is accepted");
+    }
+    if (in.text("dropout.policy") == "repair") {
+        in.reject("dropout.policy", "scheme = " + name + " has no chain that could be repaired: skip is accepted");
+    }
+    if (out.service == service_kind::inference && out.scheme == centralised) {
+        in.reject("scheme", "requests begin at start points, and centralised has no stage there: others are accepted");
+    }
+    if (out.scheme == centralised) {
+        if (in.text("train.labels") == "local") {
+            in.reject("train.labels", "scheme = centralised sends samples with their labels: chain is accepted");
+        }
+        for (const auto* key : {"data.label_noise", "data.blur", "data.noise"}) {
+            if (in.is_changed(key)) {
+                in.reject(key, "start points of different quality are not built yet for scheme = centralised");
+            }
+        }
+        if (in.text("sense.mode") == "stream") {
+            in.reject("sense.mode", "a stream is not built yet for scheme = centralised: dataset is accepted");
+        }
+    }
+    if (out.scheme == sl && in.text("clock") == "real") {
+        in.reject("clock", "the real clock is not built yet for scheme = sl: virtual is accepted");
+    }
+}
+
 void read_edge_stage(const value_reader& in, scenario& out) {
     if (in.text("cluster.edge_stage") != "none") {
         out.cluster.edge_stage = in.count("cluster.edge_stage", 2);
@@ -360,6 +397,7 @@ void read_network(const value_reader& in, scenario& out) {
         in.reject("network.clients", std::to_string(lists) + " numbers for " + std::to_string(out.network.clusters) +
                                          " clusters; one number, or one for each cluster, is accepted");
     }
+    read_scheme(in, out);
     read_edge_stage(in, out);
 }
 

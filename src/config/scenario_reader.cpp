@@ -136,7 +136,10 @@ void read_split(const value_reader& in, scenario& out) {
         const auto index = static_cast<std::size_t>(cluster);
         const auto& counts = out.split.blocks[lists == 1 ? 0 : index];
         const int clients = out.network.clients[out.network.clients.size() == 1 ? 0 : index];
-        const auto stages = static_cast<std::size_t>(clients) + (out.cluster.edge_stage ? 1 : 0);
+        const bool alone = out.scheme == scheme_kind::fl || out.scheme == scheme_kind::centralised;
+        const auto stages = out.scheme == scheme_kind::hfsl
+                                ? static_cast<std::size_t>(clients) + (out.cluster.edge_stage ? 1 : 0)
+                                : std::size_t{alone ? 1U : 2U};
         const auto sum = std::accumulate(counts.begin(), counts.end(), 0);
         if (counts.size() != stages || sum != out.model.vit.depth) {
             in.reject("split.blocks", "cluster " + std::to_string(cluster) + " has " + std::to_string(stages) +

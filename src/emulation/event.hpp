@@ -18,7 +18,8 @@ enum class event_kind : std::uint8_t {
     send_gradient,     ///< Smashed data: gradients.
     send_label,
     send_result,
-    wait, ///< An edge waits for the deadline of its round.
+    send_samples, ///< Raw samples, of scheme = centralised only.
+    wait,         ///< An edge waits for the deadline of its round.
 };
 enum class link_class : std::uint8_t { none, cs_up, cs_down, d2d, backhaul };
 enum class node_role : std::uint8_t { cloud, edge, client };

@@ -313,7 +313,8 @@ critical_path trace_back(const std::vector<ledger_event>& events, std::int64_t l
         case event_kind::evaluate: path.edge_s += part; break;
         case event_kind::wait: path.wait_s += part; break;
         case event_kind::send_modules_down: path.delivery_s += part; break;
-        case event_kind::send_modules_up: path.upload_s += part; break;
+        case event_kind::send_modules_up:
+        case event_kind::send_samples: path.upload_s += part; break;
         case event_kind::send_forward:
         case event_kind::send_gradient:
         case event_kind::send_label:

@@ -239,7 +239,9 @@ std::vector<column<round_row>> round_columns() {
         number("d2d_s", "s", "Part of latency_s: smashed data from client to client", &row::d2d_s),
         number("cs_smashed_s", "s", "Part of latency_s: smashed data to and from an edge that is a stage of the chain",
                &row::cs_smashed_s),
-        number("upload_s", "s", "Part of latency_s: upload of tunable modules to the edge", &row::upload_s),
+        number("upload_s", "s",
+               "Part of latency_s: upload to the edge, of tunable modules (or samples: scheme = centralised)",
+               &row::upload_s),
         number("edge_s", "s", "Part of latency_s: computation on the edge, aggregation included", &row::edge_s),
         number("wait_s", "s", "Part of latency_s: waiting for the deadline of round.wait", &row::wait_s),
         number("cloud_s", "s", "Part of latency_s: average of all edges at the cloud, waiting for other edges included",
@@ -445,7 +447,7 @@ std::vector<column<communication_row>> communication_columns() {
                          [](const row& r) { return std::string_view(name_of(r.link)); }),
         text_column<row>("cause", word_bytes,
                          "What was sent: send_modules_down, send_modules_up (tunable modules), send_forward "
-                         "(activations), send_gradient, send_label, send_result",
+                         "(activations), send_gradient, send_label, send_result, send_samples",
                          [](const row& r) { return std::string_view(name_of(r.cause)); }),
         number("messages", "1", "Messages", &row::messages),
         number("bytes", "B", "Bytes", &row::bytes),
@@ -482,7 +484,7 @@ std::vector<column<event_row>> event_columns() {
                          "On a device: sense, forward, backward, step (optimiser), aggregate (FedAvg), evaluate, wait "
                          "(an edge for its deadline); on a "
                          "link: send_modules_down, send_modules_up, send_forward (activations), send_gradient, "
-                         "send_label, send_result",
+                         "send_label, send_result, send_samples",
                          [](const row& r) { return std::string_view(name_of(r.kind)); }),
         text_column<row>("link", 8, "Class of the link: cs_up, cs_down, d2d, backhaul; none for a computation",
                          [](const row& r) { return std::string_view(name_of(r.link)); }),

@@ -128,6 +128,15 @@ enum class damaged_policy { skip, fatal };
 
 /// What chains are for.
 enum class service_kind { fine_tuning, inference };
+/// Who trains what. All have the same nodes, links and samples.
+enum class scheme_kind {
+    hfsl, ///< Chains of clients, averaged over clusters.
+    fl,   ///< Each start point trains the whole model by itself; averaged (federated learning).
+    sl,   ///< Start point and edge share the model; one cluster after another, handing the model on (split learning).
+    splitfed,   ///< The same, all clusters at once and averaged (Thapa et al., AAAI 2022, SFLV1).
+    centralised ///< Start points send their samples to the edge, which trains alone.
+};
+
 /// What an edge delivers to a worker that lacks the current version of the model.
 enum class delivery_kind {
     tunable, ///< The tuned modules of its stages.
@@ -221,6 +230,8 @@ struct scenario {
         bool charge_evaluation = false;
         bool cache = false; ///< Keep outputs of what is frozen over epochs. Changes only how fast the emulation is.
     } train;
+    scheme_kind scheme = scheme_kind::hfsl;
+    std::uint64_t sample_bytes = 0;                   ///< Of a raw sample that is sent (centralised).
     service_kind service = service_kind::fine_tuning; ///< By the command.
     struct {
         std::int64_t requests = 100; ///< Of each start point (poisson, burst).

@@ -232,13 +232,21 @@ private:
 
     void make_chain(cluster& group, int index) const {
         auto members = group.clients;
+        const auto edge = static_cast<std::uint32_t>(group.edge);
+        switch (scene_.scheme) {
+        case scheme_kind::hfsl: break;
+        case scheme_kind::fl: members.resize(1); break;
+        case scheme_kind::sl:
+        case scheme_kind::splitfed: members = {members.front(), edge}; break;
+        case scheme_kind::centralised: members = {edge}; break;
+        }
         if (scene_.cluster.edge_stage) {
             const auto position = *scene_.cluster.edge_stage;
             if (position < 2 || position > static_cast<int>(members.size()) + 1) {
                 throw usage_error("cluster.edge_stage = " + std::to_string(position) + ": cluster " + group.name +
                                   " accepts 2 to " + std::to_string(members.size() + 1));
             }
-            members.insert(members.begin() + (position - 1), static_cast<std::uint32_t>(group.edge));
+            members.insert(members.begin() + (position - 1), edge);
         }
         const bool labels_stay = scene_.train.labels == label_route::local;
         const auto blocks = blocks_of(index, group.name, static_cast<int>(members.size()), !labels_stay);

@@ -14,9 +14,15 @@ cast::cast(const deployment& deploy, const executor_factory& make, const std::fu
             if (!plays(seat.node)) {
                 continue;
             }
-            owned_.push_back(make_(seat));
-            seated_.push_back({&seat, owned_.back().get()});
-            stages[seat.node].emplace_back(deploy, seat, *owned_.back());
+            // In split learning the edge goes on with the optimiser that the cluster before had.
+            const bool of_edge = deploy.net.nodes[seat.node].role == node_role::edge;
+            if (deploy.scene->scheme != scheme_kind::sl || !of_edge || stages[seat.node].empty()) {
+                owned_.push_back(make_(seat));
+                seated_.push_back({&seat, owned_.back().get()});
+            } else {
+                seated_.push_back({&seat, stages[seat.node].front().executor});
+            }
+            stages[seat.node].emplace_back(deploy, seat, *seated_.back().executor);
         }
     }
     for (std::uint32_t node = 0; node < deploy.net.nodes.size(); ++node) {
@@ -67,6 +73,10 @@ void cast::play(pass& in, const round_plan& plan, int edge) {
         const auto& fate = plan.fate_of(who.cluster);
         if (wanted(who.edge) && fate.plays && fate.present(client.me.node)) {
             in.spawn(client.me.node, client.play_round(in, plan));
+        }
+        if (deploy_.scene->scheme == scheme_kind::centralised && plan.round == 1 && wanted(who.edge) &&
+            who.member == 0) {
+            in.spawn(client.me.node, client.send_samples(in));
         }
     }
 }

@@ -49,6 +49,14 @@ task<> client_role::play_round(pass& in, const round_plan& plan) {
     co_await when_all(std::move(work));
 }
 
+task<> client_role::send_samples(pass& in) {
+    const auto samples = deploy->plans[static_cast<std::size_t>(me.cluster)].own;
+    co_await in.sense(me, samples);
+    const auto bytes = static_cast<std::uint64_t>(samples) * deploy->sample_bytes();
+    const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
+    in.send(me, edge, message_kind::samples, tensor_view::shape_only({static_cast<std::int64_t>((bytes + 3) / 4)}));
+}
+
 task<> client_role::serve(pass& in, const inference_plan& session) {
     std::vector<task<>> work;
     if (senses()) {

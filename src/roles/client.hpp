@@ -17,6 +17,8 @@ struct client_role {
 
     /// One round: receive tunable modules, sense, train, upload. Ends at once for a client that holds nothing.
     task<> play_round(pass& in, const round_plan&);
+    /// scheme = centralised: senses its samples and sends them to the edge.
+    task<> send_samples(pass& in);
     /// A session of inference: receive what it lacks of the model, work on requests; a start point senses them and
     /// collects the results.
     task<> serve(pass& in, const inference_plan&);

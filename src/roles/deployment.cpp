@@ -36,11 +36,20 @@ std::int64_t deployment::clusters_of(std::uint32_t edge) const {
 std::int64_t deployment::total_weight(std::uint32_t edge) const {
     std::int64_t sum = 0;
     for (std::size_t c = 0; c < plans.size(); ++c) {
-        if (net.clusters[c].edge == static_cast<int>(edge)) {
+        if (net.clusters[c].edge == static_cast<int>(edge) && trains(static_cast<int>(c))) {
             sum += plans[c].samples;
         }
     }
     return sum;
+}
+
+bool deployment::trains(int cluster) const {
+    return scene->scheme != scheme_kind::centralised || cluster % scene->network.clusters == 0;
+}
+
+std::uint64_t deployment::sample_bytes() const {
+    const auto side = static_cast<std::uint64_t>(scene->model.vit.image);
+    return scene->sample_bytes > 0 ? scene->sample_bytes : 3 * side * side;
 }
 
 double deployment::learning_rate(int cluster, std::int64_t index) const {
@@ -127,7 +136,12 @@ deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_m
             throw usage_error("cluster " + group.name + " has no training samples: fewer clusters, or more data");
         }
         cluster_plan plan;
-        plan.samples = samples[c];
+        plan.samples = plan.own = samples[c];
+        if (scene.scheme == scheme_kind::centralised && out.trains(static_cast<int>(c))) {
+            for (auto other = c + 1; other < out.net.clusters.size(); ++other) {
+                plan.samples += out.net.clusters[other].edge == group.edge ? samples.at(other) : 0;
+            }
+        }
         plan.fresh = scene.sense.stream ? scene.sense.rate : 0;
         plan.batch = std::min<std::int64_t>(scene.train.batch, plan.samples);
         plan.batches_an_epoch = (plan.samples + plan.batch - 1) / plan.batch;

@@ -39,6 +39,8 @@ struct cluster_plan {
     /// Samples that are sensed before a round: what it trains on, or with a stream what is new in the buffer.
     std::int64_t sensed_for(int round) const;
 
+    std::int64_t own =
+        0; ///< Samples of this cluster's start point; `samples` are those of the edge if it trains alone.
     std::int64_t fresh = 0; ///< `sense.mode = stream`: new samples a round after the first; else 0.
 };
 
@@ -72,6 +74,10 @@ struct deployment {
     std::int64_t clusters_of(std::uint32_t edge) const;
     /// Sum of the weights of an edge's average, when all of its clusters take part.
     std::int64_t total_weight(std::uint32_t edge) const;
+    /// Clusters of an edge that train: of an edge that trains alone only the first one stands for it.
+    bool trains(int cluster) const;
+    /// The bytes of a raw sample (scheme = centralised).
+    std::uint64_t sample_bytes() const;
     /// Learning rate of batch `index` (from 0, over all rounds) of a cluster: cosine decay over all rounds.
     double learning_rate(int cluster, std::int64_t index) const;
 };

@@ -69,6 +69,13 @@ task<> edge_role::train(pass& in, stage_role& stage, const round_plan& plan) {
     if (stage.seat->spec.trainable()) {
         stage.executor->load(modules_for({stage.seat}));
     }
+    if (deploy->scene->scheme == scheme_kind::centralised && plan.round == 1) {
+        for (const auto& group : deploy->net.clusters) {
+            if (group.edge == deploy->net.nodes[me.node].edge) {
+                co_await in.recv(stage.me, group.clients.front(), message_kind::samples);
+            }
+        }
+    }
     co_await stage.train_round(in, plan);
 }
 
@@ -135,7 +142,11 @@ task<> edge_role::play_round(pass& in, const round_plan& plan) {
     if (!average.shape.empty()) { // else nobody has ended in time, and the model stays as it is
         model = std::move(average);
         // One multiplication and one addition for every value of every cluster.
-        const auto merged = deploy->domain_of(edge).elements * deploy->clusters_of(edge);
+        std::int64_t clusters = 0;
+        for (std::size_t c = 0; c < plan.fates.size(); ++c) {
+            clusters += deploy->net.clusters[c].edge == static_cast<int>(edge) && !plan.fates[c].sits_out ? 1 : 0;
+        }
+        const auto merged = deploy->domain_of(edge).elements * clusters;
         compute_cost merge{event_kind::aggregate, 2.0 * static_cast<double>(merged), 0, 0};
         co_await in.charge(me, merge);
     }

@@ -1,5 +1,6 @@
 #include "roles/ledger_run.hpp"
 
+#include "base/error.hpp"
 #include "model/shape_stage.hpp"
 #include "roles/ledger_rows.hpp"
 
@@ -56,14 +57,29 @@ int ledger_run::wave_of(int cluster) const { return cluster / deploy_.scene->run
 round_forecast ledger_run::play(int round) {
     std::vector<std::uint32_t> all(static_cast<std::size_t>(deploy_.net.edges));
     std::iota(all.begin(), all.end(), 0U);
-    return play_edges(round, all, deploy_.net.cloud && round % deploy_.scene->cloud.period == 0);
+    auto out = play_edges(round, all);
+    const int turns = deploy_.scene->scheme == scheme_kind::sl ? deploy_.scene->network.clusters : 1;
+    for (int turn = 1; turn < turns; ++turn) {
+        append_turn(out, play_edges(round, all, turn));
+    }
+    if (deploy_.net.cloud && round % deploy_.scene->cloud.period == 0) {
+        federate(out, turns > 1 ? out.decisions.turns.back() : out.decisions);
+    }
+    return out;
+}
+
+/// In split learning clusters have turns; of an edge that trains alone one cluster stands for it.
+bool ledger_run::sits_out(int cluster, int turn) const {
+    return !deploy_.trains(cluster) ||
+           (deploy_.scene->scheme == scheme_kind::sl && cluster % deploy_.scene->network.clusters != turn);
 }
 
 round_forecast ledger_run::play_one(int round, std::uint32_t edge) {
-    return play_edges(round, std::span(&edge, 1), false);
+    ensure(deploy_.scene->scheme != scheme_kind::sl, "split learning has turns");
+    return play_edges(round, std::span(&edge, 1));
 }
 
-round_forecast ledger_run::play_edges(int round, std::span<const std::uint32_t> edges, bool federates) {
+round_forecast ledger_run::play_edges(int round, std::span<const std::uint32_t> edges, int turn) {
     round_forecast out;
     emulated_.draw_channels(static_cast<std::uint32_t>(round));
     std::vector<std::int64_t> batches;
@@ -72,6 +88,10 @@ round_forecast ledger_run::play_edges(int round, std::span<const std::uint32_t> 
     }
     auto losses = draw_dropouts(*deploy_.scene, deploy_.net, batches, round);
     round_plan plan{round, std::vector<cluster_fate>(losses.size())};
+    for (std::size_t c = 0; c < plan.fates.size(); ++c) {
+        plan.fates[c].sits_out = sits_out(static_cast<int>(c), turn);
+        plan.fates[c].plays = !plan.fates[c].sits_out;
+    }
     std::vector<placed_exchange> exchanges;
     for (const auto edge : edges) {
         play_edge(edge, losses, plan, out, exchanges);
@@ -81,7 +101,6 @@ round_forecast ledger_run::play_edges(int round, std::span<const std::uint32_t> 
         plan.fates[c].plays = plan.fates[c].plays && std::find(edges.begin(), edges.end(), edge) != edges.end();
     }
     out.decisions.fates = std::move(plan.fates);
-    out.decisions.federates = federates;
     // Stable: messages that start at the same time stay in the order of sending.
     std::stable_sort(exchanges.begin(), exchanges.end(), [](const placed_exchange& a, const placed_exchange& b) {
         return std::tie(a.wave, a.since_start_s, a.is_average) < std::tie(b.wave, b.since_start_s, b.is_average);
@@ -93,9 +112,6 @@ round_forecast ledger_run::play_edges(int round, std::span<const std::uint32_t> 
         if (!rank_of_.empty()) {
             out.decisions.exchanges.push_back(std::move(one.what));
         }
-    }
-    if (out.decisions.federates) {
-        federate(out);
     }
     return out;
 }
@@ -255,7 +271,9 @@ void ledger_run::play_edge(std::uint32_t edge, std::vector<std::vector<client_lo
     std::map<int, refused_takeovers> refused;
     const auto decide = [&](int cluster) {
         const auto index = static_cast<std::size_t>(cluster);
-        plan.fates[index] = fate_after(deploy_, cluster, losses[index], refused[cluster]);
+        if (!plan.fates[index].sits_out) {
+            plan.fates[index] = fate_after(deploy_, cluster, losses[index], refused[cluster]);
+        }
     };
     for (std::uint32_t node = 0; node < deploy_.net.nodes.size(); ++node) {
         const auto& member = deploy_.net.nodes[node];

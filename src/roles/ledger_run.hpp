@@ -79,14 +79,17 @@ private:
         std::map<channel, std::vector<double>> arrivals; ///< `clock = real`
         std::map<int, std::vector<double>> batch_starts; ///< By cluster.
     };
-    round_forecast play_edges(int round, std::span<const std::uint32_t> edges, bool federates);
+    round_forecast play_edges(int round, std::span<const std::uint32_t> edges, int turn = 0);
+    bool sits_out(int cluster, int turn) const;
+    /// Adds a later turn of the same round.
+    static void append_turn(round_forecast& round, round_forecast turn);
     void play_edge(std::uint32_t edge, std::vector<std::vector<client_loss>>& losses, round_plan& plan,
                    round_forecast& out, std::vector<placed_exchange>& exchanges);
     edge_round play_once(std::uint32_t edge, const round_plan&);
     std::optional<std::pair<int, client_loss>> find_empty_battery(const edge_round&, const round_plan&) const;
     std::optional<std::pair<int, takeover>> find_full_memory(const edge_round&, const round_plan&) const;
     std::uint64_t taken_bytes(std::uint32_t node, const round_plan&) const;
-    void federate(round_forecast& out);
+    void federate(round_forecast& out, round_decisions& decided);
     void report(const edge_round&, const round_plan&, round_forecast& out, std::vector<placed_exchange>& exchanges);
     average_expectation expectation_of(std::uint32_t edge, const round_plan&) const;
     int wave_of(int cluster) const;

@@ -7,7 +7,7 @@ namespace gaisnet {
 
 /// Between rounds: every edge joins when its own round has ended, and goes on when it has the average. Nothing else uses
 /// the backhaul, so this is exact although each edge's round was played by itself.
-void ledger_run::federate(round_forecast& out) {
+void ledger_run::federate(round_forecast& out, round_decisions& decided) {
     const auto cloud = *deploy_.net.cloud;
     const auto before = clocks_;
     const auto round = out.rounds.front().round;
@@ -97,11 +97,12 @@ void ledger_run::federate(round_forecast& out) {
     out.federation = row;
     append_events(deploy_, events, out.events);
 
-    out.decisions.averages.push_back(cloud);
+    decided.federates = true;
+    decided.averages.push_back(cloud);
     if (!rank_of_.empty()) {
-        out.decisions.exchanges.push_back({{}, {}, static_cast<int>(cloud)});
+        decided.exchanges.push_back({{}, {}, static_cast<int>(cloud)});
         for (auto& one : sent) {
-            out.decisions.exchanges.push_back({one.route, std::move(one.shape), -1});
+            decided.exchanges.push_back({one.route, std::move(one.shape), -1});
         }
     }
 }

@@ -53,13 +53,13 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
     row.wait_s = path.wait_s;
     row.clusters_done = static_cast<std::uint32_t>(done.size());
     row.clusters_lost = static_cast<std::uint32_t>(played.closing.lost.size());
-    row.clusters_cut = static_cast<std::uint32_t>(deploy_.clusters_of(edge)) - row.clusters_done - row.clusters_lost;
+    std::uint32_t began = 0;
     for (std::size_t c = 0; c < deploy_.plans.size(); ++c) {
-        if (deploy_.net.clusters[c].edge == static_cast<int>(edge)) {
-            row.clusters_lost += plan.fates[c].plays ? 0U : 1U;
-            row.clusters_cut -= plan.fates[c].plays ? 0U : 1U;
+        if (deploy_.net.clusters[c].edge == static_cast<int>(edge) && !plan.fates[c].sits_out) {
+            (plan.fates[c].plays ? began : row.clusters_lost) += 1U;
         }
     }
+    row.clusters_cut = began - row.clusters_done - static_cast<std::uint32_t>(played.closing.lost.size());
     for (const int cluster : done) {
         row.clusters_repaired += plan.fate_of(cluster).takeovers.empty() ? 0U : 1U;
         row.samples +=
@@ -85,9 +85,10 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
         node.total_bytes = resident_bytes_[member] + taken_bytes(member, plan) + node.temporary_bytes;
         if (who.cluster >= 0) {
             const auto& fate = plan.fate_of(who.cluster);
-            const bool lost = !fate.plays || played.closing.lost.contains(who.cluster);
+            const bool lost = (!fate.plays && !fate.sits_out) || played.closing.lost.contains(who.cluster);
             const bool repaired_without = done.contains(who.cluster) && fate.loses(member);
-            node.outcome = lost || repaired_without     ? cluster_outcome::lost
+            node.outcome = fate.sits_out                ? cluster_outcome::none
+                           : lost || repaired_without   ? cluster_outcome::lost
                            : done.contains(who.cluster) ? cluster_outcome::done
                                                         : cluster_outcome::cut;
             if (who.member == 0 && done.contains(who.cluster)) {
@@ -105,6 +106,59 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
         out.critical.push_back({event.node, event.peer, event.link, event.kind, part.seconds});
     }
     append_events(deploy_, events, out.events);
+}
+
+void ledger_run::append_turn(round_forecast& round, round_forecast turn) {
+    for (std::size_t i = 0; i < round.rounds.size(); ++i) {
+        auto& sum = round.rounds[i];
+        const auto& more = turn.rounds[i];
+        sum.latency_s += more.latency_s;
+        sum.delivery_s += more.delivery_s;
+        sum.sensing_s += more.sensing_s;
+        sum.compute_s += more.compute_s;
+        sum.d2d_s += more.d2d_s;
+        sum.cs_smashed_s += more.cs_smashed_s;
+        sum.upload_s += more.upload_s;
+        sum.edge_s += more.edge_s;
+        sum.wait_s += more.wait_s;
+        sum.clusters_done += more.clusters_done;
+        sum.clusters_cut += more.clusters_cut;
+        sum.clusters_lost += more.clusters_lost;
+        sum.clusters_repaired += more.clusters_repaired;
+        sum.end_s = more.end_s;
+        sum.samples += more.samples;
+        sum.client_flops += more.client_flops;
+        sum.edge_flops += more.edge_flops;
+        sum.energy_j += more.energy_j;
+        for (std::size_t link = 0; link < sum.bytes.size(); ++link) {
+            sum.bytes[link] += more.bytes[link];
+            sum.airtime_hz_s[link] += more.airtime_hz_s[link];
+        }
+    }
+    for (std::size_t i = 0; i < round.nodes.size(); ++i) {
+        auto& sum = round.nodes[i];
+        const auto& more = turn.nodes[i];
+        node_account account;
+        account.busy_s = more.busy_s;
+        account.flops = more.flops;
+        account.sense_j = more.sense_j;
+        account.compute_j = more.compute_j;
+        account.transmit_j = more.transmit_j;
+        account.receive_j = more.receive_j;
+        account.idle_j = more.idle_j;
+        account.sleep_j = more.sleep_j;
+        account.bytes_sent = more.bytes_sent;
+        account.bytes_received = more.bytes_received;
+        add(sum, account);
+        sum.battery_j = more.battery_j;
+        sum.outcome = more.outcome == cluster_outcome::none ? sum.outcome : more.outcome;
+        sum.temporary_bytes = std::max(sum.temporary_bytes, more.temporary_bytes);
+        sum.total_bytes = std::max(sum.total_bytes, more.total_bytes);
+        sum.samples += more.samples;
+    }
+    round.events.insert(round.events.end(), turn.events.begin(), turn.events.end());
+    round.critical.insert(round.critical.end(), turn.critical.begin(), turn.critical.end());
+    round.decisions.turns.push_back(std::move(turn.decisions));
 }
 
 } // namespace gaisnet

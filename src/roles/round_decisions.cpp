@@ -28,6 +28,7 @@ std::vector<decided_exchange> read_exchanges(byte_reader& in) {
 void round_decisions::write(byte_writer& out) const {
     out.put(static_cast<std::uint64_t>(fates.size()));
     for (const auto& fate : fates) {
+        out.put(fate.sits_out);
         out.put(fate.plays);
         out.put(fate.losses);
         out.put(fate.takeovers);
@@ -48,12 +49,17 @@ void round_decisions::write(byte_writer& out) const {
     }
     out.put(latency_s);
     write_exchanges(out, exchanges);
+    out.put(static_cast<std::uint64_t>(turns.size()));
+    for (const auto& turn : turns) {
+        turn.write(out);
+    }
 }
 
 round_decisions round_decisions::read(byte_reader& in) {
     round_decisions out;
     for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
         auto& fate = out.fates.emplace_back();
+        fate.sits_out = in.get<bool>();
         fate.plays = in.get<bool>();
         fate.losses = in.get_list<client_loss>();
         fate.takeovers = in.get_list<takeover>();
@@ -74,6 +80,9 @@ round_decisions round_decisions::read(byte_reader& in) {
     }
     out.latency_s = in.get<double>();
     out.exchanges = read_exchanges(in);
+    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
+        out.turns.push_back(read(in));
+    }
     return out;
 }
 

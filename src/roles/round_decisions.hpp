@@ -33,6 +33,8 @@ struct round_decisions {
     double latency_s = 0;                    ///< Of the slowest edge's round.
     std::vector<decided_exchange> exchanges; ///< In the order in which ranks begin them (see ledger_run).
 
+    std::vector<round_decisions> turns; ///< What follows in the same round: scheme = sl has a turn for each cluster.
+
     void write(byte_writer&) const;
     static round_decisions read(byte_reader&);
 };

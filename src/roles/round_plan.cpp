@@ -56,6 +56,10 @@ std::vector<std::vector<client_loss>> draw_dropouts(const scenario& scene, const
     };
     for (std::size_t group = 0; group < net.clusters.size(); ++group) {
         for (const auto client : net.clusters[group].clients) {
+            const auto& chain = net.clusters[group].chain;
+            if (std::none_of(chain.begin(), chain.end(), [&](const chain_stage& one) { return one.node == client; })) {
+                continue; // who holds nothing is not missed
+            }
             const auto& name = net.nodes[client].name;
             random_stream stream(scene.seed, "dropout", name, static_cast<std::uint32_t>(round));
             const bool lost = stream.uniform() < scene.dropout.probability;

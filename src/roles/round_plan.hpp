@@ -34,6 +34,7 @@ struct batch_range {
 
 /// What is known of a cluster before it plays a round.
 struct cluster_fate {
+    bool sits_out = false;           ///< It has no part in this round, or in this turn of it, by the scheme.
     bool plays = true;               ///< False: nothing would come of it, so nothing is sent to it and it does nothing.
     std::vector<client_loss> losses; ///< By batch.
     std::vector<takeover> takeovers; ///< By batch.

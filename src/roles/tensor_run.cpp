@@ -71,6 +71,9 @@ void tensor_run::play(int round, const round_decisions& decisions) {
     begin(round, decisions);
     pass_->run();
     end();
+    for (const auto& turn : decisions.turns) {
+        play(round, turn);
+    }
 }
 
 /// The decided exchanges with the ranks that take part.

@@ -39,7 +39,7 @@ public:
 
     /// Plays a round. Every rank has to call it.
     void play(int round, const round_decisions&);
-    /// play() in steps: begin(), then pass().step() until pass().done(), then end().
+    /// play() in steps, for a round without turns: begin(), then pass().step() until pass().done(), then end().
     void begin(int round, const round_decisions&);
     tensor_pass& pass() { return *pass_; }
     void end();

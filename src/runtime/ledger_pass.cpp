@@ -14,6 +14,7 @@ event_kind event_of(message_kind kind) {
     case message_kind::forward: return event_kind::send_forward;
     case message_kind::gradient: return event_kind::send_gradient;
     case message_kind::label: return event_kind::send_label;
+    case message_kind::samples: return event_kind::send_samples;
     case message_kind::result:
     case message_kind::control: break;
     }
@@ -30,6 +31,7 @@ const char* name_of(message_kind kind) {
     case message_kind::label: return "label";
     case message_kind::result: return "result";
     case message_kind::control: return "control";
+    case message_kind::samples: return "samples";
     }
     return "?";
 }
@@ -161,9 +163,9 @@ bool ledger_pass::begin(operation& op) {
 }
 
 /// A received message is held until the reader has computed with it. Modules go at once into the tunables, which count
-/// as resident; results leave the emulation.
+/// as resident; results leave the emulation, and samples lie on a disk.
 void ledger_pass::hold(actor& reader, message_kind kind, std::uint64_t bytes) {
-    if (kind == message_kind::modules || kind == message_kind::result) {
+    if (kind == message_kind::modules || kind == message_kind::result || kind == message_kind::samples) {
         shrink(reader.node, bytes);
     } else {
         reader.held_bytes += bytes;

@@ -231,6 +231,9 @@ void tensor_pass::hand_over(const channel& route, tensor_view tensor) {
 
 void tensor_pass::send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor,
                        std::uint32_t stage) {
+    if (!tensor.data) {
+        tensor = {}; // a shape alone is for the ledger: what it stands for is at its receiver already
+    }
     for (const auto receiver : to) {
         const channel route{from.node, receiver, kind, stage};
         const int destination = plan_.rank_of[receiver];
