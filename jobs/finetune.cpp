@@ -201,6 +201,9 @@ private:
     /// Computations of this rank in each round, so that progress moves within rounds.
     void count_work() {
         for (std::size_t c = 0; c < run_.deploy->chains.size(); ++c) {
+            if (!run_.deploy->trains(static_cast<int>(c))) {
+                continue;
+            }
             const auto& plan = run_.deploy->plans[c];
             std::uint64_t micros = 0;
             for (std::int64_t i = 0; i < plan.batches_a_round; ++i) {

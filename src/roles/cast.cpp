@@ -16,7 +16,9 @@ cast::cast(const deployment& deploy, const executor_factory& make, const std::fu
             }
             // In split learning the edge goes on with the optimiser that the cluster before had.
             const bool of_edge = deploy.net.nodes[seat.node].role == node_role::edge;
-            if (deploy.scene->scheme != scheme_kind::sl || !of_edge || stages[seat.node].empty()) {
+            const bool shared = deploy.scene->scheme == scheme_kind::sl && of_edge && !stages[seat.node].empty() &&
+                                deploy.scene->service == service_kind::fine_tuning;
+            if (!shared) {
                 owned_.push_back(make_(seat));
                 seated_.push_back({&seat, owned_.back().get()});
             } else {

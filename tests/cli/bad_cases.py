@@ -258,6 +258,12 @@ CASES = [
     case("tuned modules would replace a file", [], ["out.safetensors"], prepare=file_named("out.safetensors")),
     case("dry run with missing weights", "--dry-run --model.weights nowhere.safetensors", ["nowhere.safetensors"]),
     case("dry run with an output that exists", "--dry-run", ["out.h5", "overwrite"], prepare=file_named("out.h5")),
+    # Schemes
+    case("an edge stage with another scheme", "--scheme fl --cluster.edge_stage 2", ["cluster.edge_stage", "scheme = fl"]),
+    case("a repair where there is no chain", "--scheme splitfed --dropout.policy repair", ["dropout.policy", "splitfed"]),
+    case("too many counts of blocks for a scheme", "--scheme splitfed --split.blocks 0,1,0,1", ["split.blocks", "2 stages"]),
+    case("labels that stay while samples leave", "--scheme centralised --train.labels local", ["train.labels"]),
+    case("requests to an edge alone", INFER + "--scheme centralised", ["scheme", "centralised"], whole=True),
     # Inference
     case("modules that do not exist", INFER + "--infer.modules nowhere.safetensors", ["infer.modules", "nowhere.safetensors"],
          whole=True),

@@ -108,10 +108,18 @@ scenario random_scenario(dice& roll) {
     if (roll.one_in(4)) {
         scene.cluster.edge_stage = 2;
     }
+    if (roll.one_in(3)) {
+        using enum scheme_kind;
+        constexpr scheme_kind others[] = {fl, sl, splitfed, centralised};
+        scene.scheme = others[roll.between(0, 3)];
+        scene.cluster.edge_stage.reset();
+        scene.train.labels = scene.scheme == centralised ? label_route::chain : scene.train.labels;
+    }
     scene.runtime.active_clusters = roll.between(1, 3);
     scene.cloud.period = roll.between(0, 2);
     if (roll.one_in(2)) {
-        scene.dropout.policy = roll.one_in(4) ? dropout_policy::skip : dropout_policy::repair;
+        const bool skips = roll.one_in(4) || scene.scheme != scheme_kind::hfsl;
+        scene.dropout.policy = skips ? dropout_policy::skip : dropout_policy::repair;
         scene.dropout.probability = 0.2;
     }
     scene.link.d2d.rate = uniform(1e5, 1e8);
@@ -232,21 +240,32 @@ played play(const deployment& deploy, const std::vector<int>& rank_of, const std
     players all(ranks_in(rank_of), std::move(members));
     std::vector<std::unique_ptr<tensor_run>> runs;
     std::vector<steps_of_rank> ranks;
+    struct part {
+        int round = 0;
+        const round_decisions* decisions = nullptr;
+    };
+    std::vector<part> parts; // rounds with their turns
+    for (std::size_t round = 0; round < rounds.size(); ++round) {
+        parts.push_back({static_cast<int>(round) + 1, &rounds[round].decisions});
+        for (const auto& turn : rounds[round].decisions.turns) {
+            parts.push_back({static_cast<int>(round) + 1, &turn});
+        }
+    }
     for (auto& network : all.networks) {
         const int rank = static_cast<int>(runs.size());
         auto& run =
             *runs.emplace_back(std::make_unique<tensor_run>(deploy, *network, rank_of, mixing, initial_models(deploy)));
-        ranks.push_back({[&, rank](std::size_t round) {
-                             auto decisions = rounds[round].decisions;
+        ranks.push_back({[&, rank](std::size_t which) {
+                             auto decisions = *parts[which].decisions;
                              if (change) {
                                  change(rank, decisions.exchanges);
                              }
-                             run.begin(static_cast<int>(round) + 1, decisions);
+                             run.begin(parts[which].round, decisions);
                          },
                          [&]() -> tensor_pass& { return run.pass(); }, [&] { run.end(); }});
     }
     played result;
-    result.stuck = !take_turns(all, ranks, rounds.size(), roll, device);
+    result.stuck = !take_turns(all, ranks, parts.size(), roll, device);
     if (result.stuck) {
         result.waiting = all.fabric.waiting();
         return result;
@@ -365,6 +384,7 @@ TEST(exchange_order, sessions_of_inference_never_wait_in_a_circle_either) {
         SCOPED_TRACE("network " + std::to_string(number));
         random_network net(number);
         auto& infer = net.scene.infer;
+        net.scene.scheme = net.scene.scheme == scheme_kind::centralised ? scheme_kind::fl : net.scene.scheme;
         net.scene.service = service_kind::inference; // the deployment looks at this scenario; its links change
         infer.requests = net.roll.between(1, 12);
         infer.batch = net.roll.between(1, 4);

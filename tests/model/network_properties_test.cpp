@@ -122,6 +122,13 @@ scenario random_scenario(std::uint32_t number) {
     scene.dropout.probability = roll.yes(0.3) ? 0.1 : 0.0;
     scene.cloud.period = roll.yes(0.3) ? 1 : 0;
     scene.dropout.policy = roll.yes(0.5) ? dropout_policy::repair : dropout_policy::skip;
+    if (roll.yes(0.25)) {
+        using enum scheme_kind;
+        scene.scheme = roll.one_of({fl, sl, splitfed, centralised});
+        scene.cluster.edge_stage.reset();
+        scene.dropout.policy = dropout_policy::skip;
+        scene.train.labels = scene.scheme == centralised ? label_route::chain : scene.train.labels;
+    }
     return scene;
 }
 
@@ -155,7 +162,7 @@ double length_of_union(span_list spans) {
 
 void check_events(const scenario& scene, const deployment& deploy, const round_forecast& round, double start,
                   const std::string& name) {
-    std::map<std::uint32_t, span_list> devices;
+    std::map<std::pair<std::uint32_t, bool>, span_list> devices; // node, senses?
     std::map<std::pair<std::uint32_t, std::uint32_t>, span_list> links;
     std::map<std::pair<bool, std::uint32_t>, std::pair<span_list, span_list>> radios; // d2d?, node: sends, receives
     std::map<std::pair<link_class, int>, std::pair<span_list, double>> media;         // busy; sum of shares
@@ -173,7 +180,7 @@ void check_events(const scenario& scene, const deployment& deploy, const round_f
         }
         const std::pair span{event.start_s, event.end_s};
         if (event.receivers == 0) {
-            devices[event.node].push_back(span);
+            devices[{event.node, event.kind == event_kind::sense}].push_back(span);
             continue;
         }
         ASSERT_GE(event.share, 0.0) << name;
@@ -188,8 +195,8 @@ void check_events(const scenario& scene, const deployment& deploy, const round_f
         busy.push_back(span);
         shares += event.share * seconds;
     }
-    for (const auto& [node, spans] : devices) {
-        expect_disjoint(spans, name + ": " + deploy.net.nodes[node].name + " computes two things at once");
+    for (const auto& [which, spans] : devices) {
+        expect_disjoint(spans, name + ": " + deploy.net.nodes[which.first].name + " does two things at once");
     }
     for (const auto& [ends, spans] : links) {
         expect_disjoint(spans, name + ": a link sends two messages at once");
@@ -254,6 +261,7 @@ TEST(properties, sessions_of_inference_add_up) {
         const auto name = "scenario " + std::to_string(number);
         dice roll(10'000 + number);
         scene.service = service_kind::inference;
+        scene.scheme = scene.scheme == scheme_kind::centralised ? scheme_kind::fl : scene.scheme;
         auto& infer = scene.infer;
         infer.requests = roll.pick(1, 20);
         infer.batch = roll.pick(1, 4);
