@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# What the scripts of the paper's experiments share. To be sourced by a script under `set -euo pipefail`.
+#
+#   paper_start NAME "$@"           reads options, finds data and weights; sets profile, repeat, results, ranks
+#   train RUN SEED [SETTING]...     gaisnet finetune; its file is $results/NAME.RUN.seedSEED.h5
+#   answer RUN SEED [SETTING]...    gaisnet infer, likewise
+#   decide RUN SEED [SETTING]...    gaisnet serve, likewise
+#   draw                            picture and table from these files alone, by analysis/paper.py
+#
+# A run that has ended is not repeated; delete its file to do so.
+
+# shellcheck source=jobs/lib/setup.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
+
+paper_usage() {
+    cat <<TEXT
+Usage: jobs/paper/$experiment.sh [OPTION]...
+
+  --profile P    small: procedural images, minutes on two cores (default)
+                 tiny: ViT-Ti/16 and the flower photos, hours on two cores
+                 paper: ViT-Base/16, for GPUs
+  --repeat N     seeds; with several, means with 95 % intervals (default: 1)
+  --ranks N      MPI ranks (default: 2, or 1 on a machine with one core)
+  --output DIR   where results, pictures and tables go (default: results/paper/PROFILE)
+  --help         print this text
+
+tiny and paper need WEIGHTS, a safetensors file with timm's or Hugging Face's names, and PHOTOS, a folder with one folder a
+class. Without these variables tiny looks into the folder GAISNET_DATA for vit_tiny_patch16_224_augreg.fp16.safetensors
+and flowers224. PROGRAM names another gaisnet.
+TEXT
+}
+
+paper_start() {
+    experiment=$1
+    shift
+    profile=small
+    repeat=1
+    results=
+    ranks=$(($(nproc) >= 2 ? 2 : 1))
+    while [[ $# -gt 0 ]]; do
+        case $1 in
+            --profile)
+                [[ ${2:-} =~ ^(small|tiny|paper)$ ]] || die "--profile takes small, tiny or paper, not '${2:-}'"
+                profile=$2
+                shift 2
+                ;;
+            --repeat | --ranks)
+                [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "$1 takes a positive number, not '${2:-}'"
+                # shellcheck disable=SC2034 # repeat is for the scripts
+                if [[ $1 == --repeat ]]; then repeat=$2; else ranks=$2; fi
+                shift 2
+                ;;
+            --output)
+                [[ -n ${2:-} ]] || die "--output takes a folder"
+                results=$2
+                shift 2
+                ;;
+            -h | --help)
+                paper_usage
+                exit 0
+                ;;
+            *)
+                paper_usage >&2
+                die "unknown option '$1'"
+                ;;
+        esac
+    done
+    program=${PROGRAM:-$project_root/build/release/gaisnet}
+    [[ -x $program ]] || die "$program is not there: jobs/quickstart.sh builds it, or PROGRAM names another"
+    find_python || exit 1
+    results=${results:-$project_root/results/paper/$profile}
+    mkdir -p "$results"
+    results="$(cd "$results" && pwd)"
+    settings=(--config "$project_root/configs/paper/common.cfg" --config "$project_root/configs/paper/$profile.cfg")
+    find_inputs
+}
+
+# Sets weights, and adds the photos to the settings.
+find_inputs() {
+    if [[ $profile == small ]]; then
+        weights=$results/fm.safetensors
+        if [[ ! -e $weights ]]; then
+            say "pre-training a small foundation model"
+            "$program" pretrain "${settings[@]}" --output "$results/fm.partial.safetensors" --overwrite on \
+                --log-level warning --progress none >"$results/fm.txt"
+            mv "$results/fm.partial.safetensors" "$weights"
+        fi
+        return
+    fi
+    weights=${WEIGHTS:-}
+    local photos=${PHOTOS:-}
+    if [[ $profile == tiny ]]; then
+        weights=${weights:-${GAISNET_DATA:-}/vit_tiny_patch16_224_augreg.fp16.safetensors}
+        photos=${photos:-${GAISNET_DATA:-}/flowers224}
+    fi
+    [[ -f $weights ]] || die "profile $profile: the weights '$weights' are not there; WEIGHTS names a safetensors file"
+    [[ -d $photos ]] || die "profile $profile: the photos '$photos' are not there; PHOTOS names a folder"
+    settings+=(--data.root "$photos")
+}
+
+# How many training images the data of the profile have, by a dry look at the plan.
+training_samples() {
+    "$program" plan "${settings[@]}" --network.clusters 1 --network.clients 1 --train.rounds 1 --log-level error |
+        sed -n 's/^ *samples *\([0-9]*\).*/\1/p'
+}
+
+gaisnet_run() {
+    local command=$1 run=$2 seed=$3
+    shift 3
+    local file=$results/$experiment.$run.seed$seed.h5
+    if [[ -e $file.done ]]; then
+        return
+    fi
+    say "$experiment: $run, seed $seed"
+    local start=$SECONDS
+    "$project_root/jobs/mpirun.sh" -n "$ranks" "$program" "$command" "${settings[@]}" --model.weights "$weights" \
+        --seed "$seed" --output "$file" --overwrite on --log-level warning --progress none "$@" >"${file%.h5}.txt"
+    say "$experiment: $run, seed $seed: $((SECONDS - start)) s"
+    touch "$file.done"
+}
+train() { gaisnet_run finetune "$@"; }
+answer() { gaisnet_run infer "$@"; }
+decide() { gaisnet_run serve "$@"; }
+
+draw() {
+    (cd "$project_root" && "$PYTHON" -m analysis.paper "$experiment" "$results" --profile "$profile")
+}

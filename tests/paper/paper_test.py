@@ -1,0 +1,101 @@
+"""The paper's experiments in their small profile: every script runs, draws, and finds the shapes that must be there whatever
+the machine. Usage: paper_test.py GAISNET. Needs h5py; pictures need matplotlib. It takes a few minutes."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from checks import check, finish, skip
+
+try:
+    import h5py
+except ImportError:
+    skip("h5py is not installed")
+try:
+    import matplotlib
+except ImportError:
+    matplotlib = None
+
+PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
+
+
+def script(name, *arguments):
+    environment = os.environ | {"PROGRAM": PROGRAM, "PYTHON": sys.executable}
+    return subprocess.run([str(ROOT / "jobs" / "paper" / f"{name}.sh"), *map(str, arguments)], capture_output=True, text=True,
+                          timeout=400, env=environment)
+
+
+def run(name, folder):
+    done = script(name, "--output", folder)
+    page = folder / f"{name}.md"
+    check(f"{name} runs and writes its table", done.returncode == 0 and page.is_file(), done.stderr[-800:])
+    if matplotlib is not None:
+        check("... and its picture", (folder / f"{name}.png").is_file() and (folder / f"{name}.png").stat().st_size > 5000)
+
+
+def accuracy(folder, run):
+    with h5py.File(folder / f"{run}.seed1.h5") as file:
+        return file["rounds"]["accuracy"][:]
+
+
+def table(folder, run, name):
+    with h5py.File(folder / f"{run}.seed1.h5") as file:
+        return file[name][:]
+
+
+def delivered(folder, run):
+    events = table(folder, run, "events")
+    return int(events["bytes"][events["kind"] == b"send_modules_down"].sum())
+
+
+def shapes(folder):
+    run("fig2", folder)
+    for n in (1, 6):
+        check(f"fig2: whole stages weigh far more than tuned modules, {n} receivers",
+              delivered(folder, f"fig2.full.{n}") > 20 * delivered(folder, f"fig2.tunable.{n}") > 0)
+    run("fig6", folder)
+    trained, scratch = accuracy(folder, "fig6.pretrained"), accuracy(folder, "fig6.scratch_trained")
+    frozen = accuracy(folder, "fig6.scratch_frozen")
+    check("fig6: pre-trained is far above both without pre-training from the first epoch",
+          trained[0] > 0.8 and trained[0] > scratch.max() + 0.3 and trained[0] > frozen.max() + 0.3,
+          f"{trained} {scratch} {frozen}")
+    run("fig7", folder)
+    flops = {method: table(folder, f"fig7.{method}", "rounds")["client_flops"].sum()
+             for method in ("full", "prompt_deep", "head")}
+    check("fig7: less is computed the less is tuned", flops["full"] > 1.2 * flops["prompt_deep"] and
+          flops["prompt_deep"] > 1.5 * flops["head"], str(flops))
+    run("table3", folder)
+    union = [accuracy(folder, f"table3.union.{k}")[-1] for k in range(1, 6)]
+    client = [accuracy(folder, f"table3.client.{k}")[-1] for k in range(1, 6)]
+    check("table3: k classes of all bound the accuracy by about k / 5", all(union[k] < (k + 1) / 5 + 0.25 for k in range(5)) and
+          union[4] > union[1] + 0.3, str(union))
+    check("... and k classes of each start point do not", min(client[1:]) > 0.8, str(client))
+    run("table4", folder)
+    check("table4: every number of clusters learns", min(accuracy(folder, f"table4.{n}")[-1] for n in range(1, 7)) > 0.8)
+    samples = [table(folder, f"table4.{n}", "rounds")["samples"][0] for n in range(1, 7)]
+    check("... each with a sixth of the images", all(samples[n] == (n + 1) * samples[0] for n in range(6)), str(samples))
+    run("fig8", folder)
+    cash = {policy: table(folder, f"fig8.{policy}", "service")["cash"][-1] for policy in ("mlcp", "msip", "random")}
+    check("fig8: MLCP ends highest", cash["mlcp"] > cash["msip"] and cash["mlcp"] > cash["random"], str(cash))
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        for words, arguments in (("small, tiny or paper", ["--profile", "huge"]), ("positive number", ["--repeat", "0"]),
+                                 ("unknown option", ["--fast"])):
+            done = script("fig6", *arguments)
+            check(f"refused: {arguments[0]}", done.returncode != 0 and words in done.stderr, done.stderr)
+        os.environ.pop("GAISNET_DATA", None)
+        done = script("fig6", "--profile", "tiny", "--output", folder / "tiny")
+        check("the profile tiny says what it lacks", done.returncode != 0 and "WEIGHTS" in done.stderr, done.stderr)
+        shapes(folder)
+    finish()
+
+
+if __name__ == "__main__":
+    main()
