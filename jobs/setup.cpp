@@ -5,6 +5,7 @@
 #include "config/value_reader.hpp"
 #include "metrics/report.hpp"
 #include "model/torch_support.hpp"
+#include "planning/edge_share.hpp"
 #include "roles/describe.hpp"
 #include "runtime/placement.hpp"
 #include "served_models.hpp"
@@ -55,6 +56,26 @@ void take_devices(const scenario& scene, bool dry_run, session& here) {
     }
 }
 
+void tell_edge_shares(const edge_share_choice& choice) {
+    std::map<int, int> clusters; // by blocks
+    for (const int blocks : choice.blocks) {
+        ++clusters[blocks];
+    }
+    std::string text;
+    for (const auto& [blocks, count] : clusters) {
+        text +=
+            fmt::format("{}{} cluster(s) {}", text.empty() ? "" : ", ", count,
+                        blocks == 0 ? std::string("without the edge") : fmt::format("with {} block(s) at it", blocks));
+    }
+    spdlog::info("cluster.edge_stage = auto: {}", text);
+    if (!choice.lacking.empty()) {
+        spdlog::warn(
+            "cluster.edge_stage = auto: with all blocks at the edge, {} cluster(s) still lack memory or miss the "
+            "deadline, {} among them",
+            choice.lacking.size(), choice.lacking.front());
+    }
+}
+
 } // namespace
 
 std::string numbers_text(const std::vector<double>& numbers) { return fmt::format("{}", fmt::join(numbers, ",")); }
@@ -62,8 +83,10 @@ std::string numbers_text(const std::vector<double>& numbers) { return fmt::forma
 prepared_run prepare(const command_line& given, session& here, bool check_images) {
     prepared_run out;
     const bool serves = given.command == "infer";
-    out.scene = std::make_unique<const scenario>(
+    auto made = std::make_unique<scenario>(
         read_scenario(given.values, serves ? service_kind::inference : service_kind::fine_tuning));
+    auto& chosen = *made;
+    out.scene = std::move(made);
     const auto& scene = *out.scene;
     check_outputs(given, scene);
     const auto net = make_topology(scene); // before the data: ranks and cuts cost nothing to check
@@ -87,8 +110,18 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
             sizes[edge].classes = static_cast<std::int64_t>(classes[edge].size());
         }
     }
-    out.deploy = std::make_unique<deployment>(
-        make_deployment(scene, make_tuning_method(scene.tuning), sizes, out.data->samples()));
+    const auto deploy = [&](const scenario& some) {
+        return make_deployment(some, make_tuning_method(some.tuning), sizes, out.data->samples());
+    };
+    if (scene.cluster.edge_when_needed) {
+        here.note("choosing the edge's stages");
+        const auto choice = choose_edge_shares(scene, deploy);
+        chosen.cluster.edge_blocks = choice.blocks;
+        if (here.root()) {
+            tell_edge_shares(choice);
+        }
+    }
+    out.deploy = std::make_unique<deployment>(deploy(scene));
     return out;
 }
 

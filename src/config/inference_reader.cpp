@@ -72,6 +72,7 @@ void read_model(const value_reader& in, scenario& out) {
 void read_inference(const value_reader& in, scenario& out) {
     read_arrivals(in, out);
     read_model(in, out);
+    out.infer.deadline_s = in.text("infer.deadline").empty() ? 0.0 : in.quantity("infer.deadline", true);
     out.infer.batch = in.count("infer.batch", 1);
     out.infer.in_flight = in.count("infer.in_flight", 0);
     out.infer.delivery = in.choice<delivery_kind>(

@@ -140,8 +140,10 @@ std::vector<key_info> make_keys() {
         "once; or the edge alone, with the samples of all");
     t.quantity("scheme.sample_size", dimension::size, "", "of a raw sample (centralised); not set: 3 bytes a pixel",
                false);
-    t.text("cluster.edge_stage", "none", "the edge holds a stage at this place of every chain (1 is the start point)",
-           "none, or 2 and larger");
+    t.text(
+        "cluster.edge_stage", "none", "the edge holds a stage at this place of every chain (1 is the start point)",
+        "none, 2 and larger, or auto: behind the start point, with as few blocks as the clients' memory, or a deadline "
+        "(round.wait, infer.deadline), needs");
 
     t.choice("model.preset", "custom", "custom|vit_tiny|vit_small|vit_base", "size of the Vision Transformer");
     t.integer("model.image", "32", "side of the square input, pixels (custom)");
@@ -236,6 +238,9 @@ std::vector<key_info> make_keys() {
            "CSV of time, for all start points, or of client, time");
     t.integer("infer.batch", "8", "requests that go through a chain together, at most");
     t.integer("infer.in_flight", "0", "batches in a chain at a time, at most; 0: one for each stage, 1: no pipeline");
+    t.quantity("infer.deadline", dimension::time, "",
+               "mean latency from which on a cluster needs the edge's help (cluster.edge_stage = auto); not set: none",
+               false);
     t.text("infer.modules", "", "what finetune has tuned; not set: untuned modules",
            "safetensors files, one for each edge, or one for all");
     t.text("infer.model", "own", "whose tuned modules answer the requests under an edge",
@@ -312,7 +317,6 @@ struct future_item {
 
 constexpr future_item future[] = {
     {"split.blocks", "auto"},
-    {"cluster.edge_stage", "auto"},
 };
 
 /// Keys, or beginnings of keys, that commands do not look at.
@@ -357,6 +361,7 @@ const std::vector<dependence> dependences{
     {"device.cloud.", "cloud.period", {"0"}, true},
     {"probe.", "network.edges", {"1"}, true},
     {"scheme.sample_size", "scheme", {"centralised"}},
+    {"infer.deadline", "cluster.edge_stage", {"auto"}},
 };
 
 } // namespace

@@ -84,7 +84,14 @@ void read_scheme(const value_reader& in, scenario& out) {
 }
 
 void read_edge_stage(const value_reader& in, scenario& out) {
-    if (in.text("cluster.edge_stage") != "none") {
+    if (in.text("cluster.edge_stage") == "auto") {
+        out.cluster.edge_when_needed = true;
+        if (in.text("split.blocks") != "even") {
+            in.reject("split.blocks",
+                      "with cluster.edge_stage = auto clients share evenly what the edge leaves: even is "
+                      "accepted");
+        }
+    } else if (in.text("cluster.edge_stage") != "none") {
         out.cluster.edge_stage = in.count("cluster.edge_stage", 2);
         for (const int clients : out.network.clients) {
             if (*out.cluster.edge_stage > clients + 1) {

@@ -188,6 +188,8 @@ struct scenario {
     } split;
     struct {
         std::optional<int> edge_stage; ///< 1-based position of the edge's stage in every chain; 2 or larger.
+        bool edge_when_needed = false; ///< `auto`: planning/edge_share fills edge_blocks.
+        std::vector<int> edge_blocks;  ///< By cluster: blocks of a stage of the edge behind the start point; 0: none.
     } cluster;
     struct {
         wait_kind wait = wait_kind::all;
@@ -244,6 +246,8 @@ struct scenario {
         std::vector<std::string> modules; ///< safetensors files of tuned modules, one for each edge; empty: untuned.
         served_model model = served_model::own;
         int model_edge = 0; ///< other
+        double deadline_s =
+            0; ///< A cluster whose requests take longer on average needs the edge (edge_stage = auto); 0: none.
         std::string images; ///< Folder of images to classify; empty: the edge's validation samples.
     } infer;
     struct {

@@ -249,7 +249,15 @@ private:
             members.insert(members.begin() + (position - 1), edge);
         }
         const bool labels_stay = scene_.train.labels == label_route::local;
-        const auto blocks = blocks_of(index, group.name, static_cast<int>(members.size()), !labels_stay);
+        const auto& shares = scene_.cluster.edge_blocks;
+        const int of_edge = shares.empty() ? 0 : shares.at(out_.clusters.size());
+        auto blocks = of_edge > 0 ? even_split(static_cast<int>(scene_.model.vit.depth) - of_edge,
+                                               static_cast<int>(members.size()), !labels_stay && members.size() > 1)
+                                  : blocks_of(index, group.name, static_cast<int>(members.size()), !labels_stay);
+        if (of_edge > 0) {
+            members.insert(members.begin() + 1, edge);
+            blocks.insert(blocks.begin() + 1, of_edge);
+        }
         int first_block = 0;
         for (std::size_t i = 0; i < members.size(); ++i) {
             const bool last = i + 1 == members.size();

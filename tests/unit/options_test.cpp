@@ -171,8 +171,6 @@ TEST_F(options, unusable_files_are_named) {
 
 TEST_F(options, what_is_not_built_says_so) {
     rejects({"--split.blocks", "auto"}, HasSubstr("split.blocks = auto is not built yet"));
-    rejects({"--cluster.edge_stage", "auto"},
-            AllOf(HasSubstr("cluster.edge_stage = auto is not built yet"), Not(HasSubstr("did you mean"))));
     rejects_file("\n[split]\nblocks = auto\n", AllOf(HasSubstr("bad.cfg:3"), HasSubstr("auto is not built yet")));
     rejects({}, AllOf(HasSubstr("environment GAISNET_SPLIT_BLOCKS"), HasSubstr("split.blocks = auto is not built yet")),
             {{"GAISNET_SPLIT_BLOCKS", "auto"}});
