@@ -156,7 +156,9 @@ public:
             session::check_interrupt();
             const auto action = decide(round);
             if (!action) {
-                note_row(round, {}, "none");
+                service_row nothing;
+                nothing.accuracy = nothing.expected = unknown;
+                note_row(round, nothing, "none");
             } else if (action->upgrade) {
                 fine_tune(round, static_cast<std::uint32_t>(action->model));
             } else {
@@ -511,6 +513,12 @@ private:
         row.action = action;
         state_.cash += row.income();
         row.cash = state_.cash;
+        if (run_.scene->serve.liquidity && state_.cash < 0.0) {
+            spdlog::warn(
+                "round {}: the service earned less than was expected, and cash is {:.4g}: serve.liquidity keeps "
+                "what is planned from going below 0, not what happens",
+                row.round, state_.cash);
+        }
         recorder_->write_services(std::span(&row, 1));
         spdlog::info("round {}: {} {}{}, accuracy {:.4f}, income {:.4g}, cash {:.4g}", row.round, row.action, row.model,
                      row.requester.empty() ? "" : " for " + row.requester, row.accuracy, row.income(), row.cash);

@@ -74,6 +74,21 @@ void read_scheme(const value_reader& in, scenario& out) {
                 in.reject(key, "start points of different quality are not built yet for scheme = centralised");
             }
         }
+        for (const auto* key : {"round.wait", "dropout.probability", "dropout.schedule", "device.client.battery"}) {
+            if (in.is_changed(key)) {
+                in.reject(key,
+                          "start points that are late, drop out or run out of power are not built yet for scheme = "
+                          "centralised: " +
+                              (find_key(key)->initial.empty() ? "nothing" : find_key(key)->initial) + " is accepted");
+            }
+        }
+        for (const auto& one : out.network.overrides.nodes) {
+            if (one.battery) {
+                in.reject("network.file", "it gives " + one.name +
+                                              " a battery, and batteries are not built yet for scheme "
+                                              "= centralised");
+            }
+        }
         if (in.text("sense.mode") == "stream") {
             in.reject("sense.mode", "a stream is not built yet for scheme = centralised: dataset is accepted");
         }

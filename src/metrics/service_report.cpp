@@ -37,7 +37,8 @@ std::string report(std::span<const service_row> rows, double start_cash, std::op
         const double compared = comparable.value_or(cash);
         line(out, policy, fmt::format("{:.6g}", cash),
              oracle ? fmt::format("regret {:.6g}{}", *oracle - compared,
-                                  comparable ? fmt::format(" ({:.6g} by validation accuracy)", compared) : "")
+                                  comparable ? fmt::format(", since by validation accuracy it earned {:.6g}", compared)
+                                             : "")
                     : "");
     }
     if (oracle) {

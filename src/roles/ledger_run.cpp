@@ -192,7 +192,7 @@ std::optional<std::pair<int, client_loss>> ledger_run::find_empty_battery(const 
     for (const auto member : played.members) {
         const double left = battery_j_[member];
         const auto cluster = deploy_.net.nodes[member].cluster;
-        if (cluster < 0 || left <= 0.0 || ledger_.account(member).total_j() <= left) {
+        if (cluster < 0 || plan.fate_of(cluster).sits_out || left <= 0.0 || ledger_.account(member).total_j() <= left) {
             continue;
         }
         std::vector<std::pair<double, double>> draws; // when, J

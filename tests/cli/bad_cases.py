@@ -263,6 +263,10 @@ CASES = [
     case("a repair where there is no chain", "--scheme splitfed --dropout.policy repair", ["dropout.policy", "splitfed"]),
     case("too many counts of blocks for a scheme", "--scheme splitfed --split.blocks 0,1,0,1", ["split.blocks", "2 stages"]),
     case("labels that stay while samples leave", "--scheme centralised --train.labels local", ["train.labels"]),
+    case("batteries with an edge alone", ["--scheme", "centralised", "--device.client.battery", "50 mJ"],
+         ["device.client.battery", "centralised"]),
+    case("a deadline with an edge alone", ["--scheme", "centralised", "--round.wait", "50 ms"],
+         ["round.wait", "centralised"]),
     case("requests to an edge alone", INFER + "--scheme centralised", ["scheme", "centralised"], whole=True),
     # Inference
     case("modules that do not exist", INFER + "--infer.modules nowhere.safetensors", ["infer.modules", "nowhere.safetensors"],
