@@ -525,8 +525,8 @@ private:
         rows_.push_back(std::move(row));
     }
 
-    /// What an oracle would have earned: all models are trained for as many rounds as there are. \returns its cash; what this
-    /// policy's decisions earn by the same figures is expected_cash_.
+    /// What an oracle would have earned: all models are trained for as many rounds as there are. \returns its cash;
+    /// what this policy's decisions earn by the same figures is expected_cash_.
     double train_to_the_end() {
         const auto last = static_cast<std::size_t>(run_.scene->serve.rounds);
         for (std::uint32_t edge = 0; edge < edges(); ++edge) {

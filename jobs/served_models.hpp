@@ -24,9 +24,10 @@ struct served_models {
 /// The classes of each edge's model: those of its modules when the user's own images are classified, else its data's.
 std::vector<std::vector<std::string>> served_classes(const scenario&, const workload&);
 
-/// Reads modules from files. A model without a head for an edge's classes (the untuned one, or that of another edge with
-/// other classes) gets one made of the means of the edge's training samples (see class_means). Every rank has to call it.
-/// \param make_heads false: for a forecast, values do not matter. \throws usage_error for files that do not fit.
+/// Reads modules from files. A model without a head for an edge's classes (the untuned one, or that of another edge
+/// with other classes) gets one made of the means of the edge's training samples (see class_means). Every rank has to
+/// call it. \param make_heads false: for a forecast, values do not matter. \throws usage_error for files that do not
+/// fit.
 served_models load_served_models(const prepared_run&, const loaded_backbone&, session&, bool make_heads = true);
 
 } // namespace gaisnet

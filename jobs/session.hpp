@@ -53,7 +53,8 @@ public:
     /// Ends all ranks because this one failed, after the message was printed.
     [[noreturn]] void abort(int code);
 
-    /// SIGTERM and SIGUSR1 ask to finish the round, write a checkpoint and end with 75; without this call they interrupt.
+    /// SIGTERM and SIGUSR1 ask to finish the round, write a checkpoint and end with 75; without this call they
+    /// interrupt.
     static void accept_requeue();
     static bool requeue_requested();
     /// SIGINT, or SIGUSR2, in whose guise jobs/mpirun.sh hands it on.

@@ -48,8 +48,8 @@ std::filesystem::path network_path(const scenario&);
 std::filesystem::path modules_path(const scenario&, int edge);
 /// Where the answers of `infer` go: beside the results file.
 std::filesystem::path predictions_path(const scenario&);
-/// \throws usage_error when a file that the command writes is one that it reads, or when the predictions of `infer` would replace
-/// a file without overwrite.
+/// \throws usage_error when a file that the command writes is one that it reads, or when the predictions of `infer`
+/// would replace a file without overwrite.
 void check_outputs(const command_line&, const scenario&);
 /// \throws usage_error when the tuned modules would replace the weights that they are trained on, or, unless the run is
 /// told to overwrite or to resume, any other file.

@@ -58,8 +58,8 @@ public:
     void for_each_batch(std::size_t domain, bool training, std::int64_t most,
                         const std::function<void(const labelled_batch&)>& work) const;
 
-    /// How well the data of an edge's start points suit its domain: 1 less the total variation distance between their classes
-    /// and those of its validation samples, times the part of their labels that is right (data.label_noise).
+    /// How well the data of an edge's start points suit its domain: 1 less the total variation distance between their
+    /// classes and those of its validation samples, times the part of their labels that is right (data.label_noise).
     /// \param start_points names of these nodes, by cluster.
     double data_fit(std::uint32_t edge, const std::vector<std::string>& start_points) const;
     /// Inference: how many images of the user's each start point classifies, by cluster; empty: requests are for

@@ -14,8 +14,9 @@ public:
     /// \throws usage_error naming a folder that is missing, cannot be read, holds fewer than two classes, or a class
     /// with fewer than two images, or whose name is not UTF-8.
     explicit image_folder(const std::filesystem::path& root);
-    /// Images to classify: all in the folder and the folders in it, by their names, but for hidden ones. Labels are -1, and there are no
-    /// classes. \param key the setting that names it, for messages. \throws usage_error as above, and without any image.
+    /// Images to classify: all in the folder and the folders in it, by their names, but for hidden ones. Labels are -1,
+    /// and there are no classes. \param key the setting that names it, for messages. \throws usage_error as above, and
+    /// without any image.
     static image_folder without_labels(const std::filesystem::path& root, const std::string& key);
 
     std::size_t size() const override { return samples_.size(); }

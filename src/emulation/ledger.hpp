@@ -67,8 +67,8 @@ public:
                          event_queue::action done);
     /// Sensing of samples: time and energy by the device's figures a sample.
     std::int64_t sense(std::uint32_t node, std::int64_t samples, std::int64_t cause, event_queue::action done);
-    /// Sends bytes to one or, as a multicast, to several nodes; `sent` runs when the link has been occupied long enough,
-    /// `arrived[i]` when the bytes are at receiver i. \throws std::logic_error when there is no link.
+    /// Sends bytes to one or, as a multicast, to several nodes; `sent` runs when the link has been occupied long
+    /// enough, `arrived[i]` when the bytes are at receiver i. \throws std::logic_error when there is no link.
     std::int64_t transfer(std::uint32_t from, std::span<const std::uint32_t> to, event_kind, std::uint64_t bytes,
                           std::int64_t cause, event_queue::action sent, std::vector<event_queue::action> arrived);
 

@@ -22,8 +22,8 @@ struct block_cost {
 /// \param input_gradient something before the block is tunable.
 block_cost cost_of_block(const vit_config&, const block_change&, bool input_gradient);
 
-/// Values that the largest operation of a block needs in passing when nothing is kept for a backward: input and output of
-/// GELU, or scores and probabilities beside queries, keys and values, and the residual stream.
+/// Values that the largest operation of a block needs in passing when nothing is kept for a backward: input and output
+/// of GELU, or scores and probabilities beside queries, keys and values, and the residual stream.
 std::int64_t inference_workspace(const vit_config&, const block_change&);
 
 } // namespace gaisnet

@@ -6,8 +6,8 @@
 
 namespace gaisnet {
 
-/// Tells classes apart by the nearest mean of their features, with the cosine as measure: what features are worth without
-/// training a head.
+/// Tells classes apart by the nearest mean of their features, with the cosine as measure: what features are worth
+/// without training a head.
 class class_means {
 public:
     class_means(std::int64_t classes, std::int64_t dim)

@@ -152,7 +152,8 @@ std::uint64_t stage_spec::retained_bytes(std::int64_t n) const {
     if (embedding_tunable()) {
         floats += 3 * vit_.image * vit_.image; // for the kernel's gradient
     }
-    // The input, whose gradient is sent back; it is what the first norm keeps, unless prompts are put into a copy of it.
+    // The input, whose gradient is sent back; it is what the first norm keeps, unless prompts are put into a copy of
+    // it.
     if (input_gradient && (cut_.blocks == 0 || method_->change(vit_, cut_.first_block).own_prompts)) {
         floats += cut_.blocks > 0 ? tokens_after(cut_.first_block - 1) * d : d;
     }

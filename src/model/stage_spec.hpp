@@ -21,8 +21,8 @@ struct stage_cut {
 };
 
 /// One stage of a split model: what it holds, and what it costs by its shapes alone. n is the number of samples of a
-/// micro-batch. FLOP = 2 MAC; a frozen block has 12 T d^2 + 2 T^2 d MAC for T tokens (prompts included); see block_cost.
-/// The values of tunables lie in the order embedding, blocks, final norm, head.
+/// micro-batch. FLOP = 2 MAC; a frozen block has 12 T d^2 + 2 T^2 d MAC for T tokens (prompts included); see
+/// block_cost. The values of tunables lie in the order embedding, blocks, final norm, head.
 class stage_spec {
 public:
     stage_spec(const vit_config& vit, std::shared_ptr<const tuning_method> method, std::int64_t classes, stage_cut cut);
@@ -45,7 +45,8 @@ public:
     bool input_gradient = false;
     /// A later stage has blocks, so all tokens go out; otherwise only CLS.
     bool all_tokens_out = true;
-    /// What goes into its norm and head, or out, is the same for a sample in every epoch: nothing up to there is trained.
+    /// What goes into its norm and head, or out, is the same for a sample in every epoch: nothing up to there is
+    /// trained.
     bool frozen_up_to_head() const;
     bool runs_backward() const { return trainable() || input_gradient; }
 

@@ -27,8 +27,8 @@ std::vector<std::pair<std::string, std::string>> settings_of(const modules_file&
 
 /// \throws usage_error for a file that is no safetensors file, or was not written by `finetune`.
 modules_file open_modules(const std::filesystem::path&);
-/// Values of `tunables`, float32 [elements], from the file. \throws usage_error when one is missing, has another shape, or the
-/// file has more.
+/// Values of `tunables`, float32 [elements], from the file. \throws usage_error when one is missing, has another shape,
+/// or the file has more.
 tensor_view read_modules(const modules_file&, const std::vector<tunable_spec>& tunables);
 /// \param values float32 [elements] of `tunables`. \throws runtime_failure
 void write_modules(const std::filesystem::path&, const std::vector<tunable_spec>& tunables, const tensor_view& values,

@@ -6,8 +6,8 @@
 
 namespace gaisnet {
 
-/// What one model can earn. In every round of service one model is upgraded by a level (fine-tuned), or one is put to use
-/// (answers requests), or nothing is done.
+/// What one model can earn. In every round of service one model is upgraded by a level (fine-tuned), or one is put to
+/// use (answers requests), or nothing is done.
 struct service_model {
     std::string name;
     std::vector<double> profit;       ///< Of a round of use, by level.

@@ -358,8 +358,8 @@ private:
         out_.links.push_back(std::move(made));
     }
 
-    /// D2D between neighbours of the chain, in both directions (for inference: downstream, and from the end point to the
-    /// start point), and edge to client and back. Which of them carry something is the roles' business.
+    /// D2D between neighbours of the chain, in both directions (for inference: downstream, and from the end point to
+    /// the start point), and edge to client and back. Which of them carry something is the roles' business.
     void add_links(const cluster& group) {
         const auto edge = static_cast<std::uint32_t>(group.edge);
         // A private D2D band of an edge is divided over its clusters, then over the directed hops of a chain.

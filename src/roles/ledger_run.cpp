@@ -183,8 +183,8 @@ ledger_run::edge_round ledger_run::play_once(std::uint32_t edge, const round_pla
     return out;
 }
 
-/// The client whose battery is empty first, if there is one: it is lost at the next batch boundary. What a device draws is
-/// taken to be drawn at the end of each event; idle power runs all the time.
+/// The client whose battery is empty first, if there is one: it is lost at the next batch boundary. What a device draws
+/// is taken to be drawn at the end of each event; idle power runs all the time.
 std::optional<std::pair<int, client_loss>> ledger_run::find_empty_battery(const edge_round& played,
                                                                           const round_plan& plan) const {
     double first = never;
@@ -264,8 +264,8 @@ std::optional<std::pair<int, takeover>> ledger_run::find_full_memory(const edge_
     return std::nullopt;
 }
 
-/// A battery that runs empty and a takeover that does not fit show only when the round is played: it is played again then,
-/// with the loss, or without that takeover. What happened before that does not change.
+/// A battery that runs empty and a takeover that does not fit show only when the round is played: it is played again
+/// then, with the loss, or without that takeover. What happened before that does not change.
 void ledger_run::play_edge(std::uint32_t edge, std::vector<std::vector<client_loss>>& losses, round_plan& plan,
                            round_forecast& out, std::vector<placed_exchange>& exchanges) {
     std::map<int, refused_takeovers> refused;

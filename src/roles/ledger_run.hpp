@@ -45,13 +45,14 @@ public:
     /// \param rank_of the rank of every node. When given, the decisions hold the exchanges between ranks, in one order
     /// that extends what depends on what, in the tensor pass as well: clusters in waves of runtime.active_clusters,
     /// since a rank lets no more of them compute at a time; within a wave by the ledger's start, counted from the start
-    /// of the edge's round, then by the order of sending. Delivery comes before all waves, and an edge's average belongs
-    /// to the wave of its last cluster.
+    /// of the edge's round, then by the order of sending. Delivery comes before all waves, and an edge's average
+    /// belongs to the wave of its last cluster.
     explicit ledger_run(const deployment&, std::vector<int> rank_of = {});
 
     /// Plays round `round` (from 1); rounds must come in order.
     round_forecast play(int round);
-    /// Plays round `round` of one edge, without a federation; the others do nothing meanwhile. Rows are of that edge only.
+    /// Plays round `round` of one edge, without a federation; the others do nothing meanwhile. Rows are of that edge
+    /// only.
     round_forecast play_one(int round, std::uint32_t edge);
     /// An edge does nothing until a time.
     void wait_until(std::uint32_t edge, double time_s) { clocks_[edge] = std::max(clocks_[edge], time_s); }

@@ -5,8 +5,8 @@
 
 namespace gaisnet {
 
-/// Between rounds: every edge joins when its own round has ended, and goes on when it has the average. Nothing else uses
-/// the backhaul, so this is exact although each edge's round was played by itself.
+/// Between rounds: every edge joins when its own round has ended, and goes on when it has the average. Nothing else
+/// uses the backhaul, so this is exact although each edge's round was played by itself.
 void ledger_run::federate(round_forecast& out, round_decisions& decided) {
     const auto cloud = *deploy_.net.cloud;
     const auto before = clocks_;

@@ -60,17 +60,18 @@ struct round_plan {
     const cluster_fate& fate_of(int cluster) const { return fates[static_cast<std::size_t>(cluster)]; }
 };
 
-/// Losses that are drawn or scheduled, by cluster: a client that is lost at a part x of the round's n batches finishes the
-/// batch in progress, floor(x n), with its cluster. A function of (seed, client, round).
-/// \param batches of each cluster in a round.
+/// Losses that are drawn or scheduled, by cluster: a client that is lost at a part x of the round's n batches finishes
+/// the batch in progress, floor(x n), with its cluster. A function of (seed, client, round). \param batches of each
+/// cluster in a round.
 std::vector<std::vector<client_loss>> draw_dropouts(const scenario&, const topology&,
                                                     const std::vector<std::int64_t>& batches, int round);
 
 /// Stages, by position in the chain, that a node cannot take over.
 using refused_takeovers = std::set<std::pair<std::uint32_t, std::uint32_t>>;
 
-/// What losses mean for a cluster. With `repair` a stage goes to the holder of the stage before it, else of the next one
-/// that is left; an heir needs a link to both neighbours. A start point cannot be replaced, since it has the samples.
+/// What losses mean for a cluster. With `repair` a stage goes to the holder of the stage before it, else of the next
+/// one that is left; an heir needs a link to both neighbours. A start point cannot be replaced, since it has the
+/// samples.
 cluster_fate fate_after(const deployment&, int cluster, std::vector<client_loss> losses, const refused_takeovers&);
 
 } // namespace gaisnet

@@ -44,8 +44,8 @@ public:
     tensor_pass& pass() { return *pass_; }
     void end();
 
-    /// Ranks that hold the model of an edge: those that host the edge or one of its clients. Of the cloud: all that host
-    /// anything.
+    /// Ranks that hold the model of an edge: those that host the edge or one of its clients. Of the cloud: all that
+    /// host anything.
     const std::vector<int>& group_of(std::uint32_t averaging) const;
     bool in_group(std::uint32_t averaging) const;
     /// The domain model after the last round, on every rank of the edge's group.

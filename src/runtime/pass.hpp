@@ -144,8 +144,8 @@ public:
     /// Charges work that the emulation does elsewhere or not at all.
     operation charge(actor& me, compute_cost cost) { return {*this, me, compute_request{cost, nullptr, {}}}; }
     operation sense(actor& me, std::int64_t samples) { return {*this, me, sense_request{samples}}; }
-    /// Waits until the edge (or the cloud) closes its round; the average of what has come, float32 [elements], or an empty tensor when
-    /// nobody has ended in time.
+    /// Waits until the edge (or the cloud) closes its round; the average of what has come, float32 [elements], or an
+    /// empty tensor when nobody has ended in time.
     operation average(actor& me, std::uint32_t edge) { return {*this, me, average_request{edge}}; }
     /// Waits until the actor's cluster may have batches in flight on this rank.
     operation enter(actor& me) { return {*this, me, enter_request{}}; }

@@ -413,8 +413,8 @@ TEST(exchange_order, sessions_of_inference_never_wait_in_a_circle_either) {
 
 constexpr std::uint32_t networks = 300;
 
-/// What goes over another transport has its turn too: a receive that begins before this rank's own control message, say,
-/// may be of something that its sender makes only after that message.
+/// What goes over another transport has its turn too: a receive that begins before this rank's own control message,
+/// say, may be of something that its sender makes only after that message.
 TEST(exchange_order, leaving_out_what_others_carry_is_found_to_be_wrong) {
     int stuck = 0;
     for (std::uint32_t number = 0; number < networks; ++number) {

@@ -1,5 +1,5 @@
-// What must hold whatever the network looks like: properties over random scenarios, and the direction in which every key
-// of links and devices moves the result.
+// What must hold whatever the network looks like: properties over random scenarios, and the direction in which every
+// key of links and devices moves the result.
 
 #include "base/error.hpp"
 #include "config/keys.hpp"

@@ -21,7 +21,8 @@ scenario with(scheme_kind scheme) {
     return scene;
 }
 
-// Where a model is cut changes no value: whole models at start points, chains, and models shared with the edge train alike.
+// Where a model is cut changes no value: whole models at start points, chains, and models shared with the edge train
+// alike.
 TEST(scheme, federated_split_and_splitfed_learning_train_the_same_modules) {
     for (const auto* method : {"prompt_deep", "lora", "full"}) {
         auto chains = with(hfsl), alone = with(fl), shared = with(splitfed);
