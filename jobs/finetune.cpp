@@ -2,7 +2,6 @@
 
 #include "backbone.hpp"
 #include "base/bytes.hpp"
-#include "base/version.hpp"
 #include "calibrate.hpp"
 #include "domain_matrix.hpp"
 #include "metrics/progress.hpp"
@@ -269,16 +268,10 @@ private:
             remove_checkpoints_after(checkpoint_folder(scene.output), resume_from_->rounds.size());
             return;
         }
-        run_header header;
-        header.software_version = software_version;
-        header.git_version = git_version;
-        header.libraries = library_versions(here_);
-        header.config = print_config(given_.values);
+        auto header = header_of(given_, scene, here_);
         header.identity = identity_;
-        header.seed = scene.seed;
         header.clock = clock_ ? "real" : "virtual";
         header.time_scale = scene.time_scale;
-        header.command = given_.command;
         // A run that was killed before its first checkpoint begins anew when told to resume.
         const bool replace =
             scene.overwrite || (scene.resume == "auto" && recorder::is_unfinished(scene.output, identity_));

@@ -2,9 +2,7 @@
 
 #include "backbone.hpp"
 #include "base/bytes.hpp"
-#include "base/version.hpp"
 #include "calibrate.hpp"
-#include "config/scenario_reader.hpp"
 #include "metrics/inference_report.hpp"
 #include "metrics/progress.hpp"
 #include "model/torch_stage.hpp"
@@ -53,9 +51,6 @@ public:
         if (run_.scene->clock == clock_kind::real) {
             throw usage_error("clock = real is not built yet for infer; clock = virtual is accepted");
         }
-        for (const auto& line : plan_.lines) {
-            total_ += line.arrivals_s.size();
-        }
     }
 
     exit_code run() {
@@ -79,7 +74,7 @@ public:
         open_output();
         play(backbone, models);
         if (here_.root()) {
-            write(models);
+            write();
             progress_.finish();
             fmt::print("{}", report(summary(models.from)));
             fmt::print("  {:<22}{}\n", "predictions", predictions_path(*run_.scene).string());
@@ -120,15 +115,6 @@ private:
             return;
         }
         const auto& scene = *run_.scene;
-        run_header header;
-        header.software_version = software_version;
-        header.git_version = git_version;
-        header.libraries = library_versions(here_);
-        header.config = print_config(given_.values);
-        header.identity = identity(given_.values) + hashes_of_files(given_.values);
-        header.seed = scene.seed;
-        header.clock = "virtual";
-        header.command = given_.command;
         std::vector<stage_description> stages;
         for (const auto& one : speeds_) {
             stages.push_back({one.shape, one.forward_flop_s, one.backward_flop_s, one.step_flop_s});
@@ -141,8 +127,8 @@ private:
                 widest = std::max(widest, run_.data->describe_request(cluster, sample).first.size());
             }
         }
-        recorder_.emplace(recorder::create(scene.output, header, describe_nodes(*run_.deploy, run_.rank_of),
-                                           describe_links(*run_.deploy),
+        recorder_.emplace(recorder::create(scene.output, header_of(given_, scene, here_),
+                                           describe_nodes(*run_.deploy, run_.rank_of), describe_links(*run_.deploy),
                                            {scene.overwrite,
                                             scene.events,
                                             describe_ranks(here_.devices()),
@@ -220,7 +206,7 @@ private:
         }
     }
 
-    void write(const served_models&) {
+    void write() {
         std::vector<transport_row> moved;
         for (const auto& one : carried_) {
             moved.push_back({1, one.transport, one.messages, one.bytes});
@@ -256,7 +242,6 @@ private:
     session& here_;
     prepared_run run_;
     const inference_plan plan_;
-    std::uint64_t total_ = 0;
     inference_forecast played_;        ///< Rank 0
     std::vector<stage_speed> speeds_;  ///< Rank 0: measured.
     std::optional<recorder> recorder_; ///< Rank 0

@@ -1,7 +1,6 @@
 #include "commands.hpp"
 
 #include "backbone.hpp"
-#include "base/version.hpp"
 #include "calibrate.hpp"
 #include "config/network_file.hpp"
 #include "metrics/report.hpp"
@@ -47,18 +46,8 @@ std::optional<recorder> results_file(const command_line& given, const prepared_r
     if (given.command != "plan" || given.dry_run || given.values.at("output").source != "command line") {
         return std::nullopt;
     }
-    run_header header;
-    header.software_version = software_version;
-    header.git_version = git_version;
-    header.libraries = library_versions(here);
-    header.config = print_config(given.values);
-    header.identity = identity(given.values) + hashes_of_files(given.values);
-    header.seed = run.scene->seed;
-    header.clock = "virtual";
-    header.time_scale = 1.0;
-    header.command = given.command;
-    return recorder::create(run.scene->output, header, describe_nodes(*run.deploy, run.rank_of),
-                            describe_links(*run.deploy),
+    return recorder::create(run.scene->output, header_of(given, *run.scene, here),
+                            describe_nodes(*run.deploy, run.rank_of), describe_links(*run.deploy),
                             {run.scene->overwrite, run.scene->events, {}, {}, describe_samples(run)});
 }
 

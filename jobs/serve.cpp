@@ -2,7 +2,6 @@
 
 #include "backbone.hpp"
 #include "base/bytes.hpp"
-#include "base/version.hpp"
 #include "config/scenario_reader.hpp"
 #include "metrics/recorder.hpp"
 #include "metrics/service_report.hpp"
@@ -14,6 +13,7 @@
 #include "roles/inference_ledger.hpp"
 #include "roles/inference_run.hpp"
 #include "roles/ledger_run.hpp"
+#include "service_table.hpp"
 #include "setup.hpp"
 
 #include <fmt/format.h>
@@ -31,65 +31,6 @@ namespace gaisnet {
 namespace {
 
 constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-
-run_header header_of(const command_line& given, const scenario& scene, session& here) {
-    run_header header;
-    header.software_version = software_version;
-    header.git_version = git_version;
-    header.libraries = library_versions(here);
-    header.config = print_config(given.values);
-    header.identity = identity(given.values) + hashes_of_files(given.values);
-    header.seed = scene.seed;
-    header.clock = "virtual";
-    header.command = given.command;
-    return header;
-}
-
-service_rules rules_of(const scenario& scene) {
-    const auto& serve = scene.serve;
-    service_rules rules{serve.rounds, serve.liquidity, serve.demand};
-    rules.demand.resize(static_cast<std::size_t>(serve.rounds), serve.demand.back());
-    return rules;
-}
-
-/// All policies on profits and costs that are given.
-exit_code play_table(const command_line& given, const scenario& scene, session& here) {
-    if (!here.root()) {
-        return exit_code::ok;
-    }
-    const auto& serve = scene.serve;
-    const auto rules = rules_of(scene);
-    std::vector<service_row> rows;
-    for (const auto policy : serve.policies) {
-        service_state before{std::vector<std::size_t>(serve.models.size(), 0), serve.cash};
-        for (const auto& step : play_services(policy, serve.models, rules, serve.cash, scene.seed)) {
-            auto& row = rows.emplace_back();
-            row.round = static_cast<std::uint32_t>(step.round) + 1;
-            row.policy = name_of(policy);
-            row.action = !step.action ? "none" : step.action->upgrade ? "fine_tune" : "infer";
-            if (step.action) {
-                row.model = serve.models[step.action->model].name;
-                row.level = static_cast<std::uint32_t>(before.levels[step.action->model]);
-            }
-            row.expected = row.accuracy = unknown;
-            (step.income >= 0.0 ? row.value : row.cost) = std::abs(step.income);
-            row.cash = step.after.cash;
-            before = step.after;
-        }
-    }
-    const service_state start{std::vector<std::size_t>(serve.models.size(), 0), serve.cash};
-    const double best = best_plan(serve.models, rules, 0, start).cash;
-    if (!given.dry_run) {
-        auto file = recorder::create(scene.output, header_of(given, scene, here), {}, {}, {scene.overwrite});
-        file.write_services(rows);
-        file.finish(run_status::complete, fmt::format("serve.rounds = {}", serve.rounds), false);
-    }
-    fmt::print("{}", report(rows, serve.cash, best));
-    if (!given.dry_run) {
-        fmt::print("  {:<22}{}\n", "results file", scene.output);
-    }
-    return exit_code::ok;
-}
 
 /// Samples of requests, of which earlier sessions have used the first ones.
 class remaining_requests final : public sample_source {
@@ -129,6 +70,11 @@ public:
         if (scene.infer.arrivals == arrival_kind::trace || !scene.infer.images.empty() ||
             !scene.infer.modules.empty() || scene.infer.model != served_model::own) {
             throw usage_error("serve: infer.trace, infer.images, infer.modules and infer.model belong to infer");
+        }
+        for (const auto& node : run_.deploy->net.nodes) {
+            if (std::isfinite(node.device.battery_j)) {
+                throw usage_error(node.name + " has a battery: batteries are not built yet for serve");
+            }
         }
         infer_scene_->service = service_kind::inference;
         infer_deploy_ = std::make_unique<deployment>(make_deployment(
@@ -310,7 +256,6 @@ private:
         const auto results = collect_results(here_.network(), *run_.deploy, tuner_->take_totals(), batches);
         std::vector<double> values;
         for (const auto& one : results) {
-            last_results_.resize(results.size());
             values.push_back(one.accuracy);
         }
         last_results_ = results;
@@ -341,8 +286,7 @@ private:
         return given[edge][std::min(rounds, given[edge].size() - 1)];
     }
 
-    /// \param accuracy of an edge's model by rounds. \param before level 0 of the result; levels count from what was
-    /// done.
+    /// Profits of a request and costs of fine-tuning by level. \param accuracy of an edge's model by rounds.
     std::vector<service_model> models_with(const std::function<double(std::uint32_t, std::size_t)>& accuracy) const {
         const auto& serve = run_.scene->serve;
         std::vector<service_model> models;

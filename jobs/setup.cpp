@@ -1,5 +1,6 @@
 #include "setup.hpp"
 
+#include "base/version.hpp"
 #include "config/keys.hpp"
 #include "config/scenario_reader.hpp"
 #include "config/value_reader.hpp"
@@ -86,6 +87,9 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
     auto made = std::make_unique<scenario>(
         read_scenario(given.values, serves ? service_kind::inference : service_kind::fine_tuning));
     auto& chosen = *made;
+    if (given.command == "serve") {
+        chosen.train.rounds = chosen.serve.rounds; // an edge has as many at most: the learning rate decays over them
+    }
     out.scene = std::move(made);
     const auto& scene = *out.scene;
     check_outputs(given, scene);
@@ -278,6 +282,19 @@ std::map<std::string, std::string> library_versions(const session& here) {
         {"fmt", std::to_string(FMT_VERSION)},
         {"spdlog", fmt::format("{}.{}.{}", SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH)}});
     return all;
+}
+
+run_header header_of(const command_line& given, const scenario& scene, const session& here) {
+    run_header header;
+    header.software_version = software_version;
+    header.git_version = git_version;
+    header.libraries = library_versions(here);
+    header.config = print_config(given.values);
+    header.identity = identity(given.values) + hashes_of_files(given.values);
+    header.seed = scene.seed;
+    header.clock = "virtual";
+    header.command = given.command;
+    return header;
 }
 
 std::string describe(const prepared_run& run) {

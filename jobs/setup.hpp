@@ -64,6 +64,9 @@ std::string sbatch_line(const command_line&, const scenario&, int ranks);
 /// Names and versions of the libraries in use.
 std::map<std::string, std::string> library_versions(const session&);
 
+/// What the results file of a run says about it; the clock is virtual.
+run_header header_of(const command_line&, const scenario&, const session&);
+
 /// One line a node and rank, cuts and links: what --dry-run prints before the forecast.
 std::string describe(const prepared_run&);
 

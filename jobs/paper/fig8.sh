@@ -11,7 +11,7 @@ for ((seed = 1; seed <= repeat; ++seed)); do
     for policy in mlcp msip random; do
         # Three domains of procedural images in every profile but paper's own data: equipment a, b and c.
         decide "$policy" "$seed" --config "$project_root/configs/paper/small.cfg" --data.root "" \
-            --network.edges 3 --network.clusters 2 --data.samples 400 --tuning.method head --train.rounds 10 \
+            --network.edges 3 --network.clusters 2 --data.samples 400 --tuning.method head \
             --serve.policy "$policy" --serve.rounds 10 --serve.demand 20,15,25 --infer.arrivals burst \
             --serve.price.energy 0.1 --serve.cash 5
     done

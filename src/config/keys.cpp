@@ -324,7 +324,7 @@ const std::map<std::string, std::vector<std::string>> not_of_command{
     {"finetune", {"infer.", "serve.", "delivery", "pretrain."}},
     {"plan", {"infer.", "serve.", "delivery", "pretrain."}},
     {"calibrate", {"infer.", "serve.", "delivery", "pretrain."}},
-    {"serve", {"pretrain.", "train.stop", "checkpoint.", "resume", "infer.requests", "probe."}},
+    {"serve", {"pretrain.", "train.rounds", "train.stop", "checkpoint.", "resume", "infer.requests", "probe."}},
     {"infer",
      {"serve.", "pretrain.", "train.", "dropout.", "round.", "cloud.", "checkpoint.", "resume", "charge.", "cache",
       "sense.mode", "sense.rate", "sense.buffer", "cs_down.multicast", "link.backhaul.", "device.cloud."}},

@@ -350,7 +350,9 @@ std::string print_config(const settings& values) {
 std::string identity(const settings& values) {
     std::string text;
     for (const auto& [key, one] : values) {
-        if (!not_in_identity.contains(key) && !names_settings_file(key)) {
+        // Only fine-tuning is resumed, and it does not look at what infer and serve read.
+        const bool of_others = key.starts_with("infer.") || key.starts_with("serve.") || key == "delivery";
+        if (!not_in_identity.contains(key) && !names_settings_file(key) && !of_others) {
             text += key + " = " + one.value + "\n";
         }
     }

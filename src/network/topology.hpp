@@ -28,8 +28,8 @@ struct node {
 /// One stage of a chain: what one node holds of the model.
 struct chain_stage {
     std::uint32_t node = 0;
-    bool embedding =
-        false; ///< Patch and position embedding; at the start point, so that no raw sample leaves it (but centralised).
+    /// Patch and position embedding; at the start point, so that no raw sample leaves it (but scheme = centralised).
+    bool embedding = false;
     int first_block = 0, blocks = 0;
     bool head = false; ///< Final norm, MLP head and loss.
 };

@@ -38,17 +38,26 @@ std::vector<std::uint64_t> frozen_bytes(const deployment& deploy) {
     return bytes;
 }
 
-void add(node_row& row, const node_account& account) {
-    row.busy_s += account.busy_s;
-    row.flops += account.flops;
-    row.sense_j += account.sense_j;
-    row.compute_j += account.compute_j;
-    row.transmit_j += account.transmit_j;
-    row.receive_j += account.receive_j;
-    row.idle_j += account.idle_j;
-    row.sleep_j += account.sleep_j;
-    row.bytes_sent += account.bytes_sent;
-    row.bytes_received += account.bytes_received;
+namespace {
+
+template <typename Work>
+void add_work(node_row& row, const Work& more) {
+    row.busy_s += more.busy_s;
+    row.flops += more.flops;
+    row.sense_j += more.sense_j;
+    row.compute_j += more.compute_j;
+    row.transmit_j += more.transmit_j;
+    row.receive_j += more.receive_j;
+    row.idle_j += more.idle_j;
+    row.sleep_j += more.sleep_j;
+    row.bytes_sent += more.bytes_sent;
+    row.bytes_received += more.bytes_received;
 }
+
+} // namespace
+
+void add(node_row& row, const node_account& account) { add_work(row, account); }
+
+void add(node_row& row, const node_row& more) { add_work(row, more); }
 
 } // namespace gaisnet

@@ -18,5 +18,6 @@ std::vector<std::uint64_t> frozen_bytes(const deployment&);
 
 /// Adds what a node did to its row.
 void add(node_row&, const node_account&);
+void add(node_row&, const node_row&);
 
 } // namespace gaisnet

@@ -23,6 +23,13 @@ std::vector<std::uint64_t> resident_bytes(const deployment& deploy) {
     auto bytes = frozen_bytes(deploy);
     for (const auto& chain : deploy.chains) {
         for (const auto& seat : chain) {
+            // In split learning the edge has one stage, which all clusters use in turn; alone it trains one model.
+            const bool of_edge = deploy.net.nodes[seat.node].role == node_role::edge;
+            const bool again = deploy.scene->scheme == scheme_kind::sl && of_edge &&
+                               seat.cluster % deploy.scene->network.clusters != 0;
+            if (again || !deploy.trains(seat.cluster)) {
+                continue;
+            }
             bytes[seat.node] += tuning_bytes(deploy, seat.spec);
         }
     }

@@ -138,18 +138,7 @@ void ledger_run::append_turn(round_forecast& round, round_forecast turn) {
     for (std::size_t i = 0; i < round.nodes.size(); ++i) {
         auto& sum = round.nodes[i];
         const auto& more = turn.nodes[i];
-        node_account account;
-        account.busy_s = more.busy_s;
-        account.flops = more.flops;
-        account.sense_j = more.sense_j;
-        account.compute_j = more.compute_j;
-        account.transmit_j = more.transmit_j;
-        account.receive_j = more.receive_j;
-        account.idle_j = more.idle_j;
-        account.sleep_j = more.sleep_j;
-        account.bytes_sent = more.bytes_sent;
-        account.bytes_received = more.bytes_received;
-        add(sum, account);
+        add(sum, more);
         sum.battery_j = more.battery_j;
         sum.outcome = more.outcome == cluster_outcome::none ? sum.outcome : more.outcome;
         sum.temporary_bytes = std::max(sum.temporary_bytes, more.temporary_bytes);

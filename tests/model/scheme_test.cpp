@@ -45,14 +45,14 @@ TEST(scheme, an_edge_alone_with_one_start_point_trains_as_the_start_point_would)
     EXPECT_EQ(lab::run_hfsl(edge, {.rounds = 2}).models, lab::run_hfsl(client, {.rounds = 2}).models);
 }
 
-/// One model that sees the samples of one cluster after the other, without momentum.
+/// One model with one optimiser that sees the samples of one cluster after the other.
 std::vector<float> one_after_another(const scenario& scene, int rounds) {
     set_torch_threads(1);
     const auto deployed = lab::deploy(scene);
     const auto backbone = lab::random_backbone(scene.model.vit);
     tuned_vit model(backbone, deployed.method, lab::classes);
     model.load(initial_values(model.tunables(), scene.seed, lab::weights_of(backbone)));
-    optimizer step({scene.train.optimizer, 0.0, scene.train.weight_decay});
+    optimizer step({scene.train.optimizer, scene.train.momentum, scene.train.weight_decay});
     for (int round = 0; round < rounds; ++round) {
         std::int64_t first = 0;
         for (std::size_t c = 0; c < deployed.plans.size(); ++c) {
@@ -89,6 +89,11 @@ TEST(scheme, split_learning_is_one_model_that_goes_from_client_to_client) {
         // An average of one is exact to one quantum of its fixed point.
         EXPECT_LT(lab::largest_difference(split.models.back(), one_after_another(scene, 2)), 1e-6) << method;
     }
+    // The head is at the edge, whose optimiser goes on from cluster to cluster; clients keep their own.
+    scene.train.momentum = 0.9;
+    scene.tuning.method = "head";
+    EXPECT_LT(lab::largest_difference(lab::run_hfsl(scene, {.rounds = 2}).models.back(), one_after_another(scene, 2)),
+              1e-6);
 }
 
 TEST(scheme, every_scheme_is_the_same_on_any_ranks_and_after_a_restart) {
@@ -134,6 +139,21 @@ TEST(scheme, an_edge_alone_gets_the_samples_once_over_the_uplinks) {
     const auto second = ledger.play(2);
     EXPECT_EQ(second.rounds.front().bytes[static_cast<std::size_t>(link_class::cs_up)], 0U);
     EXPECT_EQ(second.rounds.front().sensing_s, 0.0);
+}
+
+// What an edge holds once for all clusters counts once.
+TEST(scheme, an_edge_needs_memory_for_one_stage_in_turns_and_for_each_at_once) {
+    const auto memory_of_edge = [](scheme_kind scheme, int clusters) {
+        auto scene = with(scheme);
+        scene.network.clusters = clusters;
+        const auto deployed = lab::deploy(scene);
+        const auto row = ledger_run(deployed).play(1).nodes.front();
+        return row.total_bytes - row.temporary_bytes;
+    };
+    for (const auto scheme : {sl, centralised}) {
+        EXPECT_EQ(memory_of_edge(scheme, 1), memory_of_edge(scheme, 3));
+    }
+    EXPECT_LT(memory_of_edge(splitfed, 1), memory_of_edge(splitfed, 3));
 }
 
 // Raw samples leave their start point in that scheme only.

@@ -115,6 +115,7 @@ def refused(folder):
                          ("serve.curves", [*REAL, "--serve.curves", "0.1,0.2"]),
                          ("serve.profit", [*REAL, "--serve.profit", "1,2"]),
                          ("cloud.period", [*REAL, "--cloud.period", "1"]),
+                         ("battery", [*REAL, "--device.client.battery", "1 kJ"]),
                          ("serve.rounds", [*REAL, "--serve.rounds", "0"])):
         output = folder / "refused.h5"
         done = serve(output, *extra)

@@ -176,6 +176,15 @@ TEST_F(options, what_is_not_built_says_so) {
             {{"GAISNET_SPLIT_BLOCKS", "auto"}});
 }
 
+TEST_F(options, what_other_commands_read_does_not_keep_training_from_being_resumed) {
+    const auto of = [](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), "finetune");
+        return identity(parse_command_line(arguments, {}).values);
+    };
+    EXPECT_EQ(of({}), of({"--infer.rate", "3", "--serve.rounds", "4", "--delivery", "full"}));
+    EXPECT_NE(of({}), of({"--scheme", "fl"}));
+}
+
 TEST_F(options, settings_that_change_nothing_are_told) {
     const auto idle = [](std::vector<std::string> arguments) {
         return settings_without_effect(parse_command_line(arguments, {}));

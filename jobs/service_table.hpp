@@ -1,0 +1,16 @@
+#pragma once
+
+#include "config/options.hpp"
+#include "network/scenario.hpp"
+#include "planning/service_policy.hpp"
+#include "session.hpp"
+
+namespace gaisnet {
+
+/// The rules of a scenario's services, with the demand of every round.
+service_rules rules_of(const scenario&);
+
+/// Plays policies on profits and costs that are given (serve.mode = table).
+exit_code play_table(const command_line&, const scenario&, session&);
+
+} // namespace gaisnet
