@@ -33,13 +33,13 @@ images='' weights=random steps=20 repeat=3 install=1
 while [[ $# -gt 0 ]]; do
     case $1 in
         --only | --images | --weights | --steps | --repeat)
-            [[ -n ${2:-} ]] || { usage >&2; die "$1 takes a value"; }
+            [[ -n ${2:-} ]] || { usage >&2; refuse "$1 takes a value"; }
             declare "${1#--}=$2"
             shift 2
             ;;
         --skip-install) install=0; shift ;;
         -h | --help) usage; exit 0 ;;
-        *) usage >&2; die "unknown option '$1'" ;;
+        *) usage >&2; refuse "unknown option '$1'" ;;
     esac
 done
 [[ $only =~ ^(all|split|scale|ledger)$ ]] || die "--only $only: split, scale or ledger is accepted"

@@ -18,7 +18,7 @@ case ${1:-} in
     -h | --help) usage; exit 0 ;;
 esac
 program=${1:-$project_root/build/release/gaisnet}
-[[ -x $program ]] || die "$program is not there; build it first"
+[[ -x $program ]] || refuse "$program is not there; build it first"
 find_python || die "the results are read with Python, h5py and numpy"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

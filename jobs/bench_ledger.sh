@@ -18,7 +18,7 @@ case ${1:-} in
     -h | --help) usage; exit 0 ;;
 esac
 program=${1:-$project_root/build/release/gaisnet}
-[[ -x $program ]] || die "$program is not there; build it first"
+[[ -x $program ]] || refuse "$program is not there; build it first"
 
 printf '%-10s %8s %10s %10s %12s\n' share nodes events seconds events/s
 for share in private equal maxmin airtime reuse; do

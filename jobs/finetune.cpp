@@ -58,7 +58,7 @@ public:
     exit_code run() {
         backbone_ = load_backbone(*run_.scene, here_);
         // Weights and data by what they are, not by where they lie.
-        identity_ = identity(given_.values);
+        identity_ = identity(given_.values, given_.command);
         if (run_.scene->model.weights != "random") {
             identity_ += fmt::format("model.weights.hash = {:016x}\n", backbone_.fingerprint);
         }

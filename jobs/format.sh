@@ -22,7 +22,7 @@ case ${1:-} in
     '') ;;
     --check) action=(--dry-run --Werror) ;;
     -h | --help) usage; exit 0 ;;
-    *) usage >&2; die "unknown option '$1'" ;;
+    *) usage >&2; refuse "unknown option '$1'" ;;
 esac
 
 formatter=${CLANG_FORMAT:-}

@@ -1,14 +1,18 @@
 #include "commands.hpp"
 
+#include "base/bytes.hpp"
 #include "config/scenario_reader.hpp"
 #include "data/procedural.hpp"
 #include "data/transform.hpp"
+#include "image_check.hpp"
 #include "metrics/progress.hpp"
 #include "model/optimizer.hpp"
+#include "model/pretraining.hpp"
 #include "model/safetensors.hpp"
 #include "model/torch_support.hpp"
 #include "model/vit.hpp"
 #include "model/weight_store.hpp"
+#include "roles/checkpoint.hpp"
 #include "setup.hpp"
 
 #include <fmt/format.h>
@@ -18,33 +22,42 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <numbers>
+#include <optional>
 #include <thread>
 
 namespace gaisnet {
 
 namespace {
 
-/// A batch is cut into this many shards whatever the number of ranks, and their gradients are added as integers, so
-/// that any number of ranks gives the same model.
-constexpr std::int64_t shards = 4;
-/// Fixed point of gradients: values up to 2^20 with 40 fractional bits.
+/// Fixed point of gradients: values up to 2^20 with 40 fractional bits. Added as integers, they give the same model on any
+/// number of ranks.
 constexpr int gradient_bits = 40;
 constexpr float largest_gradient = 1 << 20;
 
-/// The images of all domains but the one that will be fine-tuned on, by one list.
-class images_of_other_domains {
+/// The name of the optimiser's state in a checkpoint.
+constexpr const char* state_name = "pretraining";
+
+/// What the cloud has to pre-train on: a folder, or procedural domains that no edge has and no model is probed on.
+class cloud_images {
 public:
-    explicit images_of_other_domains(const scenario& scene): size_(scene.model.vit.image) {
-        for (int domain = 0, found = 0; found < scene.pretrain.domains; ++domain) {
-            const int first = scene.data.domain, last = scene.data.domain + scene.network.edges - 1;
-            if (domain < first || domain > last) {
-                domains_.push_back(make_procedural(
-                    {domain, scene.data.classes, scene.model.vit.image, scene.pretrain.samples, scene.seed + 1}));
-                ++found;
+    cloud_images(const scenario& scene, session& here, bool check)
+        : augment_(!scene.pretrain.root.empty() && scene.data.augment)
+        , seed_(scene.seed) {
+        if (!scene.pretrain.root.empty()) {
+            auto folder = scene.pretrain.objective == pretraining_kind::masked
+                              ? image_folder::without_labels(scene.pretrain.root, "pretrain.root")
+                              : image_folder(scene.pretrain.root, "pretrain.root");
+            if (check) {
+                content_ = check_images(folder, scene.pretrain.root, scene, here);
             }
+            origin_ = scene.pretrain.root;
+            domains_.push_back(std::make_unique<image_folder>(std::move(folder)));
+        } else {
+            take_procedural(scene);
         }
-        transform_.size = static_cast<int>(size_);
+        transform_.size = static_cast<int>(scene.model.vit.image);
         for (std::size_t c = 0; c < 3; ++c) {
             transform_.mean[c] = static_cast<float>(scene.data.mean[c]);
             transform_.std[c] = static_cast<float>(scene.data.std[c]);
@@ -52,48 +65,153 @@ public:
     }
 
     std::size_t size() const { return domains_.size() * domains_.front()->size(); }
+    std::int64_t classes() const { return static_cast<std::int64_t>(domains_.front()->class_names().size()); }
+    std::string name(std::size_t index) const {
+        return fmt::format("{}/{}", domain(index), data(index).name(at(index)));
+    }
+    const std::string& origin() const { return origin_; }
+    std::uint64_t content() const { return content_; } ///< Of a folder that was checked.
 
-    void load(std::size_t index, float* image, std::int64_t* label) const {
-        const auto& domain = *domains_[index % domains_.size()];
-        const auto sample = index / domains_.size();
-        transform_validation(domain.load(sample), transform_, image);
-        *label = domain.label(sample);
+    /// \param image [3, size, size]
+    void load(std::size_t index, std::uint32_t epoch, float* image, std::int64_t* label) const {
+        const auto whole = data(index).load(at(index));
+        if (augment_) {
+            transform_train(whole, transform_, seed_, name(index), epoch, image);
+        } else {
+            transform_validation(whole, transform_, image);
+        }
+        *label = data(index).label(at(index));
     }
 
 private:
-    std::int64_t size_;
-    std::vector<std::unique_ptr<dataset>> domains_;
+    void take_procedural(const scenario& scene) {
+        const bool by_domain = scene.data.partition.kind == partition_kind::domain;
+        const int first = scene.data.domain;
+        const int end = first + scene.network.edges * (by_domain ? scene.network.clusters : 1);
+        for (int number = 0; static_cast<int>(domains_.size()) < scene.pretrain.domains; ++number) {
+            if ((number < first || number >= end) && number != scene.probe.unseen) {
+                domains_.push_back(make_procedural(
+                    {number, scene.data.classes, scene.model.vit.image, scene.pretrain.samples, scene.seed + 1}));
+            }
+        }
+        origin_ = fmt::format("{} domains", domains_.size());
+    }
+
+    // Domains take turns.
+    std::size_t domain(std::size_t index) const { return index % domains_.size(); }
+    std::size_t at(std::size_t index) const { return index / domains_.size(); }
+    const dataset& data(std::size_t index) const { return *domains_[domain(index)]; }
+
+    std::vector<std::unique_ptr<dataset>> domains_; ///< Of equal sizes.
     transform_spec transform_;
+    bool augment_;
+    std::uint64_t seed_;
+    std::string origin_;
+    std::uint64_t content_ = 0;
+};
+
+/// What a shard's images added up to in an epoch.
+struct shard_totals {
+    double loss_sum = 0;
+    std::int64_t correct = 0, images = 0;
 };
 
 class pretraining {
 public:
     pretraining(const command_line& given, session& here)
         : here_(here)
-        , scene_(read_scenario(given.values))
-        , images_(scene_)
+        , scene_(checked(read_scenario(given.values), here))
+        , images_(watched(scene_, here), here, !given.dry_run)
+        , batches_(images_.size() / static_cast<std::size_t>(scene_.pretrain.batch))
         , progress_(given.progress) {
-        if (here.ranks() > shards) {
-            throw usage_error(fmt::format("pretrain cuts every batch into {} shards, but {} ranks were started: at "
-                                          "most {} ranks can be used",
-                                          shards, here.ranks(), shards));
-        }
-        if (scene_.compute.device == device_choice::cuda || scene_.compute.precision != compute_precision::fp32) {
-            throw usage_error(
-                "pretrain computes on CPUs in fp32: device = cpu or auto with precision = fp32 is accepted");
-        }
-        if (images_.size() < static_cast<std::size_t>(scene_.pretrain.batch)) {
-            throw usage_error(fmt::format("pretrain.samples = {}: {} images of {} domains are less than one batch, "
-                                          "pretrain.batch = {}",
-                                          scene_.pretrain.samples, images_.size(), scene_.pretrain.domains,
-                                          scene_.pretrain.batch));
+        if (batches_ == 0) {
+            throw usage_error(fmt::format("pretrain.batch = {}: the {} images of {} are less than one batch",
+                                          scene_.pretrain.batch, images_.size(), images_.origin()));
         }
         if (here.root()) {
             check_output();
         }
-        if (given.dry_run) {
-            return;
+        identity_ =
+            identity(given.values, given.command) + fmt::format("pretrain.root.hash = {:016x}\n", images_.content());
+    }
+
+    exit_code run() {
+        make_model();
+        resume();
+        for (int rank = 0; rank < here_.ranks(); ++rank) {
+            everyone_.push_back(rank);
         }
+        here_.network().prepare(everyone_);
+        for (std::int64_t shard = here_.rank(); shard < scene_.pretrain.shards; shard += here_.ranks()) {
+            mine_.push_back(shard);
+        }
+        const auto begin = std::chrono::steady_clock::now();
+        const auto before = epochs_done_;
+        while (epochs_done_ < scene_.pretrain.epochs) {
+            if (!train_epoch()) {
+                return exit_code::requeue;
+            }
+        }
+        progress_.finish();
+        here_.network().barrier();
+        if (here_.root()) {
+            write();
+            remove_checkpoints();
+            const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+            fmt::print("pre-trained on {} images of {} in {:.1f} s: {}\n",
+                       batches_ * static_cast<std::size_t>(scene_.pretrain.batch * (epochs_done_ - before)),
+                       images_.origin(), elapsed.count(), scene_.output);
+        }
+        return exit_code::ok;
+    }
+
+    /// What a dry run prints.
+    std::string describe() const {
+        return fmt::format("{} epochs of {} images of {}, {}, {} pixels; {}\n", scene_.pretrain.epochs, images_.size(),
+                           images_.origin(),
+                           masks() ? fmt::format("{} of {} patches masked",
+                                                 masked_patches(scene_.model.vit, scene_.pretrain.mask),
+                                                 scene_.model.vit.patches())
+                                   : fmt::format("{} classes", images_.classes()),
+                           scene_.model.vit.image, scene_.output);
+    }
+
+private:
+    static scenario checked(scenario scene, const session& here) {
+        if (here.ranks() > scene.pretrain.shards) {
+            throw usage_error(fmt::format("pretrain.shards = {}: a batch is cut into as many parts, but {} ranks were "
+                                          "started: at least {} shards, or fewer ranks, are accepted",
+                                          scene.pretrain.shards, here.ranks(), here.ranks()));
+        }
+        if (scene.compute.device == device_choice::cuda || scene.compute.precision != compute_precision::fp32) {
+            throw usage_error(
+                "pretrain computes on CPUs in fp32: device = cpu or auto with precision = fp32 is accepted");
+        }
+        return scene;
+    }
+
+    static const scenario& watched(const scenario& scene, session& here) {
+        here.watch("pretraining", scene.runtime.silence);
+        return scene;
+    }
+
+    bool masks() const { return scene_.pretrain.objective == pretraining_kind::masked; }
+
+    void check_output() const {
+        const auto folder = checkpoint_folder(scene_.output);
+        const bool begun = newest_checkpoint(folder).has_value();
+        if (!scene_.overwrite && begun && scene_.resume.empty()) {
+            throw usage_error("output " + scene_.output + ": " + folder.string() +
+                              " has checkpoints of a run that did not end; resume = auto goes on with it, and "
+                              "overwrite = on begins anew");
+        }
+        if (!scene_.overwrite && std::filesystem::exists(scene_.output)) {
+            throw usage_error("output " + scene_.output + " exists; give another output, or overwrite = on");
+        }
+        atomic_file probe(scene_.output); // fails now rather than after the training
+    }
+
+    void make_model() {
         set_torch_threads(scene_.runtime.threads);
         const auto start = weight_store::random(scene_.model.vit, scene_.seed);
         backbone_ = make_backbone(scene_.model.vit, [&](const tensor_spec& spec) {
@@ -102,73 +220,166 @@ public:
             names_.push_back(spec.name);
             return tensor;
         });
-        head_weight_ = at::zeros({scene_.data.classes, scene_.model.vit.dim}).requires_grad_(true);
-        head_bias_ = at::zeros({scene_.data.classes}).requires_grad_(true);
-        parameters_.push_back(head_weight_);
-        parameters_.push_back(head_bias_);
-        for (std::int64_t shard = here.rank(); shard < shards; shard += here.ranks()) {
-            mine_.push_back(shard);
+        backbone_size_ = names_.size();
+        if (masks()) {
+            objective_ = std::make_unique<masked_modelling>(scene_.model.vit);
+        } else {
+            objective_ = make_supervised(scene_.model.vit, images_.classes());
+        }
+        for (const auto& [name, tensor] : objective_->parameters()) {
+            names_.push_back(name);
+            parameters_.push_back(tensor);
+        }
+        for (const auto& parameter : parameters_) {
+            elements_ += static_cast<std::size_t>(parameter.numel());
         }
     }
 
-    void run() {
-        here_.watch("pretraining", scene_.runtime.silence);
-        for (int rank = 0; rank < here_.ranks(); ++rank) {
-            everyone_.push_back(rank);
+    void resume() {
+        const auto folder = checkpoint_folder(scene_.output);
+        if (scene_.resume.empty()) {
+            if (here_.root()) {
+                remove_checkpoints_after(folder, 0); // overwrite = on, or there are none
+            }
+            return;
         }
-        here_.network().prepare(everyone_);
+        const auto from = scene_.resume == "auto" ? newest_checkpoint(folder) : std::filesystem::path(scene_.resume);
+        if (!from) {
+            if (here_.root()) {
+                spdlog::info("resume = auto: no checkpoint in {}, starting from the beginning", folder.string());
+            }
+            return;
+        }
+        auto state = read_checkpoint(*from);
+        if (state.identity != identity_) {
+            throw usage_error("checkpoint " + from->string() +
+                              " belongs to another scenario: " + difference(state.identity, identity_));
+        }
+        auto& kept = state.stages[state_name];
+        std::vector<at::Tensor> first, second;
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            const auto take = [&](const std::string& kind) {
+                const auto found = kept.tensors.find(kind + "." + names_[i]);
+                if (found == kept.tensors.end() || found->second.shape != parameters_[i].sizes().vec()) {
+                    throw usage_error("checkpoint " + from->string() + " is damaged: " + kind + " of " + names_[i] +
+                                      " is missing, or has another shape");
+                }
+                return to_torch(found->second).clone();
+            };
+            parameters_[i].detach().copy_(take("value"));
+            first.push_back(take("first"));
+            second.push_back(take("second"));
+        }
+        optimizer_.restore(std::move(first), std::move(second), kept.steps);
+        epochs_ = std::move(state.rounds);
+        epochs_done_ = static_cast<int>(epochs_.size());
+        if (here_.root()) {
+            spdlog::info("resuming after epoch {} from {}", epochs_done_, from->string());
+        }
+    }
+
+    /// \returns false when the run has to stop for now; then a checkpoint has been written.
+    bool train_epoch() {
         const auto begin = std::chrono::steady_clock::now();
         const auto batch = static_cast<std::size_t>(scene_.pretrain.batch);
-        const auto batches = images_.size() / batch;
-        const auto total = batches * static_cast<std::size_t>(scene_.pretrain.epochs);
-        optimizer steps({optimizer_kind::adamw, 0.0, 0.05});
-        double loss = 0;
-        for (int epoch = 0; epoch < scene_.pretrain.epochs; ++epoch) {
-            const auto order = random_stream(scene_.seed, "pretrain", "order", static_cast<std::uint32_t>(epoch))
-                                   .permutation(images_.size());
-            for (std::size_t b = 0; b < batches; ++b) {
-                const auto done = static_cast<std::size_t>(epoch) * batches + b;
-                here_.note(fmt::format("pretraining step {}", done));
-                session::check_interrupt();
-                loss += train_batch({order.data() + b * batch, batch});
-                steps.step(parameters_, learning_rate(done, total));
-                if (here_.root()) {
-                    progress_.update(done + 1, total,
-                                     fmt::format("pre-training, epoch {}/{}", epoch + 1, scene_.pretrain.epochs));
-                }
-            }
+        const auto epoch = static_cast<std::uint32_t>(epochs_done_);
+        const auto total = batches_ * static_cast<std::size_t>(scene_.pretrain.epochs);
+        const auto order = random_stream(scene_.seed, "pretrain", "order", epoch).permutation(images_.size());
+        totals_.assign(static_cast<std::size_t>(scene_.pretrain.shards), {});
+        for (std::size_t b = 0; b < batches_; ++b) {
+            const auto done = epoch * batches_ + b;
+            here_.note(fmt::format("pretraining step {}", done));
+            session::check_interrupt();
+            train_batch({order.data() + b * batch, batch}, epoch);
+            optimizer_.step(parameters_, learning_rate(done, total));
             if (here_.root()) {
-                progress_.clear();
-                spdlog::info("epoch {}: training loss {:.4f}, accuracy {:.4f}", epoch + 1,
-                             loss_sum_ / static_cast<double>(seen_),
-                             static_cast<double>(correct_) / static_cast<double>(seen_));
-                loss_sum_ = 0;
-                seen_ = correct_ = 0;
+                progress_.update(done + 1, total,
+                                 fmt::format("pre-training, epoch {}/{}", epoch + 1, scene_.pretrain.epochs));
             }
         }
-        progress_.finish();
-        here_.network().barrier();
+        ++epochs_done_;
+        const bool stop = add_up(begin);
+        const bool last = epochs_done_ == scene_.pretrain.epochs;
+        const auto every = scene_.checkpoint.every;
+        if (here_.root() && !last && (stop || (every > 0 && epochs_done_ % every == 0))) {
+            save();
+        }
+        if (stop && !last && here_.root()) {
+            spdlog::warn("stopped by a signal after epoch {}; go on with --resume auto", epochs_done_);
+        }
+        return !stop || last;
+    }
+
+    /// Tells the epoch's results. \returns whether any rank was asked to stop, equal on all.
+    bool add_up(std::chrono::steady_clock::time_point begin) {
+        byte_writer mine;
+        mine.put(session::requeue_requested());
+        for (const auto shard : mine_) {
+            mine.put(shard);
+            mine.put(totals_[static_cast<std::size_t>(shard)]);
+        }
+        bool stop = false;
+        int rank = 0;
+        for (const auto& part : here_.network().gather(mine.take(), 0)) {
+            byte_reader in(part);
+            stop = in.get<bool>() || stop;
+            for (std::int64_t shard = rank; shard < scene_.pretrain.shards; shard += here_.ranks()) {
+                const auto which = static_cast<std::size_t>(in.get<std::int64_t>());
+                totals_[which] = in.get<shard_totals>();
+            }
+            ++rank;
+        }
+        byte_writer out;
+        out.put(stop);
+        auto bytes = out.take();
+        here_.network().broadcast(bytes, 0);
         if (here_.root()) {
-            write();
+            shard_totals all;
+            for (const auto& one : totals_) {
+                all.loss_sum += one.loss_sum;
+                all.correct += one.correct;
+                all.images += one.images;
+            }
+            const auto images = static_cast<double>(all.images);
             const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-            fmt::print("pre-trained on {} images of {} domains in {:.1f} s: {}\n", total * batch,
-                       scene_.pretrain.domains, elapsed.count(), scene_.output);
+            round_result result;
+            result.accuracy = result.loss = std::numeric_limits<double>::quiet_NaN();
+            result.train_loss = all.loss_sum / images;
+            result.train_accuracy =
+                masks() ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(all.correct) / images;
+            result.wall_s = elapsed.count();
+            epochs_.push_back({result});
+            progress_.clear();
+            spdlog::info("epoch {}: {}", epochs_done_,
+                         masks() ? fmt::format("mean error of masked pixels {:.4f}", result.train_loss)
+                                 : fmt::format("training loss {:.4f}, accuracy {:.4f}", result.train_loss,
+                                               result.train_accuracy));
         }
+        return byte_reader(bytes).get<bool>();
     }
 
-    /// What a dry run prints.
-    std::string describe() const {
-        return fmt::format("{} epochs of {} images of {} domains, {} classes, {} pixels; {}\n", scene_.pretrain.epochs,
-                           images_.size(), scene_.pretrain.domains, scene_.data.classes, scene_.model.vit.image,
-                           scene_.output);
+    void save() {
+        here_.note("checkpoint");
+        checkpoint state;
+        state.identity = identity_;
+        state.rounds = epochs_;
+        state.models = {tensor_view::allocate({0})};
+        auto& kept = state.stages[state_name];
+        kept.steps = optimizer_.steps();
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            kept.tensors["value." + names_[i]] = to_view(parameters_[i]);
+            kept.tensors["first." + names_[i]] = to_view(optimizer_.first_moments()[i]);
+            kept.tensors["second." + names_[i]] = to_view(optimizer_.second_moments()[i]);
+        }
+        write_checkpoint(checkpoint_folder(scene_.output), state, scene_.checkpoint.keep);
     }
 
-private:
-    void check_output() const {
-        if (std::filesystem::exists(scene_.output) && !scene_.overwrite) {
-            throw usage_error("output " + scene_.output + " exists; give another output, or overwrite = on");
-        }
-        atomic_file probe(scene_.output); // fails now rather than after the training
+    /// The model is there, and nothing is left to go on with.
+    void remove_checkpoints() const {
+        const auto folder = checkpoint_folder(scene_.output);
+        remove_checkpoints_after(folder, 0);
+        std::error_code ignored; // it may hold something else
+        std::filesystem::remove(folder, ignored);
     }
 
     double learning_rate(std::size_t done, std::size_t total) const {
@@ -182,27 +393,28 @@ private:
     }
 
     /// Gradients of the batch's mean loss end in every parameter's .grad, equal on all ranks.
-    double train_batch(std::span<const std::size_t> batch) {
-        std::int64_t elements = 0;
-        for (const auto& parameter : parameters_) {
-            elements += parameter.numel();
-        }
-        sums_->assign(static_cast<std::size_t>(elements), 0);
-        double loss = 0;
+    void train_batch(std::span<const std::size_t> batch, std::uint32_t epoch) {
+        const auto shards = static_cast<std::size_t>(scene_.pretrain.shards);
+        sums_->assign(elements_ + 1, 0);
+        auto& diverged = sums_->back(); // all ranks learn of it, and stop together
         for (const auto shard : mine_) {
-            const auto first = batch.size() * static_cast<std::size_t>(shard) / shards;
-            const auto end = batch.size() * static_cast<std::size_t>(shard + 1) / shards;
-            loss += train_shard(batch.subspan(first, end - first), batch.size());
+            const auto number = static_cast<std::size_t>(shard);
+            const auto first = batch.size() * number / shards, end = batch.size() * (number + 1) / shards;
+            train_shard(batch.subspan(first, end - first), batch.size(), epoch, totals_[number]);
             std::size_t at = 0;
             for (auto& parameter : parameters_) {
+                if (!parameter.grad().defined()) { // nothing that was computed needs it
+                    at += static_cast<std::size_t>(parameter.numel());
+                    continue;
+                }
                 const auto gradient = parameter.grad().contiguous();
                 const auto* values = gradient.data_ptr<float>();
-                for (std::int64_t i = 0; i < gradient.numel(); ++i) {
-                    if (!(std::abs(values[i]) < largest_gradient)) { // also for what is not a number
-                        throw runtime_failure("pre-training diverged: a gradient is not finite or too large; a smaller "
-                                              "pretrain.lr may help");
+                for (std::int64_t i = 0; i < gradient.numel(); ++i, ++at) {
+                    if (std::abs(values[i]) < largest_gradient) {
+                        (*sums_)[at] += std::llrint(std::ldexp(static_cast<double>(values[i]), gradient_bits));
+                    } else { // also what is not a number
+                        diverged = 1;
                     }
-                    (*sums_)[at++] += std::llrint(std::ldexp(static_cast<double>(values[i]), gradient_bits));
                 }
                 parameter.mutable_grad().reset();
             }
@@ -210,6 +422,11 @@ private:
         const auto pending = here_.network().sum(sums_, everyone_);
         while (!pending->done()) {
             std::this_thread::yield();
+        }
+        if (sums_->back() != 0) {
+            throw runtime_failure("pre-training diverged: a gradient is not finite or too large; a smaller "
+                                  "pretrain.lr may help",
+                                  true);
         }
         std::size_t at = 0;
         for (auto& parameter : parameters_) {
@@ -220,58 +437,67 @@ private:
             }
             parameter.mutable_grad() = gradient;
         }
-        return loss;
     }
 
-    double train_shard(std::span<const std::size_t> indices, std::size_t batch) {
+    void train_shard(std::span<const std::size_t> indices, std::size_t batch, std::uint32_t epoch,
+                     shard_totals& totals) {
         const auto n = static_cast<std::int64_t>(indices.size()), size = scene_.model.vit.image;
-        auto images = at::empty({n, 3, size, size});
-        auto labels = at::empty({n}, at::kLong);
+        pretraining_batch some{at::empty({n, 3, size, size}), at::empty({n}, at::kLong), {}};
+        std::vector<at::Tensor> masks_of_images;
         for (std::int64_t i = 0; i < n; ++i) {
-            images_.load(indices[static_cast<std::size_t>(i)], images.data_ptr<float>() + i * 3 * size * size,
-                         labels.data_ptr<std::int64_t>() + i);
+            const auto index = indices[static_cast<std::size_t>(i)];
+            images_.load(index, epoch, some.images.data_ptr<float>() + i * 3 * size * size,
+                         some.labels.data_ptr<std::int64_t>() + i);
+            if (masks()) {
+                masks_of_images.push_back(
+                    draw_mask(scene_.model.vit, scene_.pretrain.mask, scene_.seed, images_.name(index), epoch));
+            }
         }
-        auto tokens = backbone_.embed(images);
-        for (std::int64_t block = 0; block < scene_.model.vit.depth; ++block) {
-            tokens = backbone_.block(block)(tokens);
+        if (masks()) {
+            some.masked = at::stack(masks_of_images);
         }
-        const auto logits = at::linear(backbone_.normalise(cls_of(tokens)), head_weight_, head_bias_);
-        const auto loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum) / static_cast<double>(batch);
-        run_backward(loss, {});
-        const double value = loss.item<double>();
-        loss_sum_ += value * static_cast<double>(batch);
-        seen_ += n;
-        correct_ += logits.argmax(1).eq(labels).sum().item<std::int64_t>();
-        return value;
+        const auto result = objective_->evaluate(backbone_, some);
+        run_backward(result.loss_sum / static_cast<double>(batch), {});
+        totals.loss_sum += result.loss_sum.item<double>();
+        totals.correct += result.correct;
+        totals.images += n;
     }
 
+    /// The backbone, and the head of those that learned to classify.
     void write() const {
         std::vector<tensor_to_write> tensors;
         for (std::size_t i = 0; i < names_.size(); ++i) {
-            tensors.emplace_back(names_[i], to_view(parameters_[i]));
+            if (i < backbone_size_ || !masks()) {
+                tensors.emplace_back(names_[i], to_view(parameters_[i]));
+            }
         }
-        tensors.emplace_back("head.weight", to_view(head_weight_));
-        tensors.emplace_back("head.bias", to_view(head_bias_));
         write_safetensors(scene_.output, tensors,
                           {{"mean", numbers_text(scene_.data.mean)},
                            {"std", numbers_text(scene_.data.std)},
                            {"heads", std::to_string(scene_.model.vit.heads)},
+                           {"objective", masks() ? "masked" : "supervised"},
                            {"ln_eps", "1e-6"}});
     }
 
     session& here_;
     scenario scene_;
-    images_of_other_domains images_;
+    cloud_images images_;
+    std::size_t batches_; ///< An epoch; what is left over is of no batch.
     progress progress_;
+    std::string identity_;
     vit_backbone backbone_;
-    std::vector<at::Tensor> parameters_; ///< The backbone's in the order of names_, then the head's.
-    std::vector<std::string> names_;
-    at::Tensor head_weight_, head_bias_;
-    std::vector<int> everyone_;      ///< All ranks
-    std::vector<std::int64_t> mine_; ///< Shards of this rank.
+    std::unique_ptr<pretraining_objective> objective_;
+    std::vector<at::Tensor> parameters_; ///< The backbone's, then the objective's.
+    std::vector<std::string> names_;     ///< Of parameters_
+    std::size_t backbone_size_ = 0;      ///< Tensors of the backbone.
+    std::size_t elements_ = 0;           ///< Of all parameters
+    optimizer optimizer_{{optimizer_kind::adamw, 0.0, 0.05}};
+    int epochs_done_ = 0;
+    std::vector<std::vector<round_result>> epochs_; ///< Rank 0: of each epoch; of one edge, as it were.
+    std::vector<int> everyone_;                     ///< All ranks
+    std::vector<std::int64_t> mine_;                ///< Shards of this rank.
     sum_buffer sums_ = std::make_shared<std::vector<std::int64_t>>();
-    double loss_sum_ = 0; ///< Of this rank's shards in the epoch.
-    std::int64_t seen_ = 0, correct_ = 0;
+    std::vector<shard_totals> totals_; ///< Of the epoch, by shard.
 };
 
 } // namespace
@@ -279,8 +505,10 @@ private:
 exit_code pretrain(const command_line& given, session& here) {
     pretraining job(given, here);
     if (!given.dry_run) {
-        job.run();
-    } else if (here.root()) {
+        session::accept_requeue();
+        return job.run();
+    }
+    if (here.root()) {
         fmt::print("{}", job.describe());
     }
     return exit_code::ok;

@@ -26,18 +26,18 @@ install=1
 while [[ $# -gt 0 ]]; do
     case $1 in
         --ranks)
-            [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || { usage >&2; die "--ranks takes a positive number, not '${2:-}'"; }
+            [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || { usage >&2; refuse "--ranks takes a positive number, not '${2:-}'"; }
             ranks=$2
             shift 2
             ;;
         --output)
-            [[ -n ${2:-} ]] || { usage >&2; die "--output takes a directory"; }
+            [[ -n ${2:-} ]] || { usage >&2; refuse "--output takes a directory"; }
             output=$2
             shift 2
             ;;
         --skip-install) install=0; shift ;;
         -h | --help) usage; exit 0 ;;
-        *) usage >&2; die "unknown option '$1'" ;;
+        *) usage >&2; refuse "unknown option '$1'" ;;
     esac
 done
 

@@ -15,7 +15,7 @@ results=${RESULTS:-$project_root/results/schemes}
 accuracy=${ACCURACY:-0.9}
 read -ra schemes <<<"${SCHEMES:-hfsl fl splitfed sl centralised}"
 
-[[ -x $program ]] || die "$program is not there: jobs/quickstart.sh builds it, or PROGRAM names another"
+[[ -x $program ]] || refuse "$program is not there: jobs/quickstart.sh builds it, or PROGRAM names another"
 find_python || exit 1
 mkdir -p "$results"
 files=()

@@ -22,6 +22,7 @@ exit_code play_table(const command_line& given, const scenario& scene, session& 
     if (!here.root()) {
         return exit_code::ok;
     }
+    session::end_at_once(); // large tables take minutes
     const auto& serve = scene.serve;
     const auto rules = rules_of(scene);
     std::vector<service_row> rows;

@@ -56,6 +56,12 @@ void on_interrupt(int) {
     interrupt_signal = 1;
 }
 
+void on_any(int) {
+    constexpr std::string_view message = "gaisnet: error: interrupted\n";
+    [[maybe_unused]] const auto written = write(STDERR_FILENO, message.data(), message.size());
+    std::_Exit(static_cast<int>(exit_code::interrupted));
+}
+
 } // namespace
 
 session::session(int& argc, char**& argv) {
@@ -176,6 +182,12 @@ void session::abort(int code) {
         mpi_session::abort(code);
     }
     std::exit(code);
+}
+
+void session::end_at_once() {
+    for (const int signal : {SIGINT, SIGUSR2, SIGTERM, SIGUSR1}) {
+        std::signal(signal, on_any);
+    }
 }
 
 bool session::requeue_requested() { return requeue_signal != 0; }

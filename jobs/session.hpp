@@ -57,6 +57,8 @@ public:
     /// interrupt.
     static void accept_requeue();
     static bool requeue_requested();
+    /// From here on a request to stop ends the process at once: for work that leaves nothing before its end.
+    static void end_at_once();
     /// SIGINT, or SIGUSR2, in whose guise jobs/mpirun.sh hands it on.
     static bool interrupted();
     /// \throws error with exit_code::interrupted when interrupted().

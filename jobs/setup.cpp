@@ -290,7 +290,7 @@ run_header header_of(const command_line& given, const scenario& scene, const ses
     header.git_version = git_version;
     header.libraries = library_versions(here);
     header.config = print_config(given.values);
-    header.identity = identity(given.values) + hashes_of_files(given.values);
+    header.identity = identity(given.values, given.command) + hashes_of_files(given.values);
     header.seed = scene.seed;
     header.clock = "virtual";
     header.command = given.command;

@@ -1,11 +1,11 @@
 #include "workload.hpp"
 
-#include "base/bytes.hpp"
 #include "base/text.hpp"
 #include "data/image_folder.hpp"
 #include "data/joined_dataset.hpp"
 #include "data/partition.hpp"
 #include "data/procedural.hpp"
+#include "image_check.hpp"
 #include "model/torch_support.hpp"
 
 #include <c10/core/GradMode.h>
@@ -19,7 +19,6 @@
 #include <iterator>
 #include <map>
 #include <optional>
-#include <set>
 
 namespace gaisnet {
 
@@ -76,61 +75,6 @@ private:
     const transform_spec& transform_;
 };
 
-/// Every rank decodes its share; all leave out the same samples. \returns what distinguishes the images from others.
-std::uint64_t check_images(image_folder& folder, const std::string& root, const scenario& scene, session& here) {
-    here.note("checking images");
-    if (here.root() && folder.ignored() > 0) {
-        spdlog::warn("{} file(s) in the class folders of {} are no JPEG or PNG by name and are not used",
-                     folder.ignored(), root);
-    }
-    auto& network = here.network();
-    byte_writer out;
-    const auto mine = folder.check(static_cast<std::size_t>(here.rank()), static_cast<std::size_t>(here.ranks()));
-    out.put(mine.damaged);
-    out.put(mine.content);
-    std::vector<std::string> all;
-    std::uint64_t content = 0;
-    for (const auto& part : network.gather(out.take(), 0)) {
-        byte_reader in(part);
-        const auto some = in.get_list<std::string>();
-        all.insert(all.end(), some.begin(), some.end());
-        content += in.get<std::uint64_t>();
-    }
-    std::sort(all.begin(), all.end());
-    byte_writer everything;
-    everything.put(all);
-    everything.put(content);
-    auto bytes = everything.take();
-    network.broadcast(bytes, 0);
-    byte_reader in(bytes);
-    all = in.get_list<std::string>();
-    content = in.get<std::uint64_t>();
-    if (all.empty()) {
-        return content;
-    }
-    std::set<std::string> names;
-    std::string text;
-    constexpr std::size_t most = 5;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        const auto tab = all[i].find('\t');
-        names.insert(all[i].substr(0, tab));
-        if (i < most) {
-            text += "\n  " + all[i].substr(tab + 1);
-        }
-    }
-    if (all.size() > most) {
-        text += fmt::format("\n  and {} more", all.size() - most);
-    }
-    if (scene.data.damaged == damaged_policy::fatal) {
-        throw usage_error(fmt::format("{} damaged image(s), and data.damaged = fatal:{}", all.size(), text));
-    }
-    if (here.root()) {
-        spdlog::warn("{} damaged image(s) are left out:{}", all.size(), text);
-    }
-    folder.remove(names);
-    return content;
-}
-
 } // namespace
 
 struct workload::parts {
@@ -159,6 +103,24 @@ struct workload::parts {
         const auto& data = scene->data;
         return {draw(data.label_noise, "quality.label_noise"), draw(data.blur, "quality.blur"),
                 draw(data.noise, "quality.noise")};
+    }
+    /// data.available: a start point has that part of its share, drawn at random, and one sample at least.
+    void leave_available() {
+        for (std::size_t cluster = 0; cluster < by_cluster.size(); ++cluster) {
+            auto& share = by_cluster[cluster];
+            random_stream stream(scene->seed, "data.available", std::to_string(cluster));
+            const auto wanted = std::llround(scene->data.available.draw(stream) * static_cast<double>(share.size()));
+            const auto left = std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, share.size());
+            if (left == share.size()) {
+                continue;
+            }
+            const auto order = stream.permutation(share.size());
+            std::vector<std::size_t> some;
+            for (std::size_t i = 0; i < left; ++i) {
+                some.push_back(share[order[i]]);
+            }
+            share = std::move(some);
+        }
     }
     std::optional<sample_stream> stream() const {
         return scene->sense.stream
@@ -232,6 +194,7 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
             p.by_cluster.push_back(std::move(part));
         }
     }
+    p.leave_available();
     name_domains();
     if (scene.service == service_kind::inference && !scene.infer.images.empty()) {
         auto folder = std::make_unique<image_folder>(image_folder::without_labels(scene.infer.images, "infer.images"));

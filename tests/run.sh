@@ -29,7 +29,7 @@ while [[ $# -gt 0 ]]; do
         --fast) mode=fast ;;
         --skip-install) install=0 ;;
         -h | --help) usage; exit 0 ;;
-        *) usage >&2; die "unknown option '$1'" ;;
+        *) usage >&2; refuse "unknown option '$1'" ;;
     esac
     shift
 done

@@ -35,6 +35,11 @@ die() {
     printf 'error: %s\n' "$*" >&2
     exit 1
 }
+# What the user can change: options, missing inputs.
+refuse() {
+    printf 'error: %s\n' "$*" >&2
+    exit 2
+}
 
 # The command that gives root's rights, as words: empty for root, `sudo` where it works. Fails where nothing does.
 # sudo may ask for a password only when somebody is there to type it.

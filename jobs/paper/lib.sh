@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # What the scripts of the paper's experiments share. To be sourced by a script under `set -euo pipefail`.
 #
-#   paper_start NAME "$@"           reads options, finds data and weights; sets profile, repeat, results, ranks
+#   paper_start NAME "$@"           reads options, finds data and weights; sets profile, repeat, results, ranks.
+#                                   With small_only=1 before it, the experiment has only the profile small
 #   train RUN SEED [SETTING]...     gaisnet finetune; its file is $results/NAME.RUN.seedSEED.h5
 #   answer RUN SEED [SETTING]...    gaisnet infer, likewise
 #   decide RUN SEED [SETTING]...    gaisnet serve, likewise
+#   pretrain FILE [SETTING]...      gaisnet pretrain, to $results/FILE, once; sets weights
 #   draw                            picture and table from these files alone, by analysis/paper.py
 #
 # A run that has ended is not repeated; delete its file to do so.
@@ -40,18 +42,18 @@ paper_start() {
     while [[ $# -gt 0 ]]; do
         case $1 in
             --profile)
-                [[ ${2:-} =~ ^(small|tiny|paper)$ ]] || die "--profile takes small, tiny or paper, not '${2:-}'"
+                [[ ${2:-} =~ ^(small|tiny|paper)$ ]] || refuse "--profile takes small, tiny or paper, not '${2:-}'"
                 profile=$2
                 shift 2
                 ;;
             --repeat | --ranks)
-                [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "$1 takes a positive number, not '${2:-}'"
+                [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || refuse "$1 takes a positive number, not '${2:-}'"
                 # shellcheck disable=SC2034 # repeat is for the scripts
                 if [[ $1 == --repeat ]]; then repeat=$2; else ranks=$2; fi
                 shift 2
                 ;;
             --output)
-                [[ -n ${2:-} ]] || die "--output takes a folder"
+                [[ -n ${2:-} ]] || refuse "--output takes a folder"
                 results=$2
                 shift 2
                 ;;
@@ -61,12 +63,17 @@ paper_start() {
                 ;;
             *)
                 paper_usage >&2
-                die "unknown option '$1'"
+                refuse "unknown option '$1'"
                 ;;
         esac
     done
+    if [[ -n ${small_only:-} && $profile != small ]]; then
+        say "$experiment: domains of procedural images and their small model, as in the profile small"
+        results=${results:-$project_root/results/paper/$profile}
+        profile=small
+    fi
     program=${PROGRAM:-$project_root/build/release/gaisnet}
-    [[ -x $program ]] || die "$program is not there: jobs/quickstart.sh builds it, or PROGRAM names another"
+    [[ -x $program ]] || refuse "$program is not there: jobs/quickstart.sh builds it, or PROGRAM names another"
     find_python || exit 1
     results=${results:-$project_root/results/paper/$profile}
     mkdir -p "$results"
@@ -78,13 +85,7 @@ paper_start() {
 # Sets weights, and adds the photos to the settings.
 find_inputs() {
     if [[ $profile == small ]]; then
-        weights=$results/fm.safetensors
-        if [[ ! -e $weights ]]; then
-            say "pre-training a small foundation model"
-            "$program" pretrain "${settings[@]}" --output "$results/fm.partial.safetensors" --overwrite on \
-                --log-level warning --progress none >"$results/fm.txt"
-            mv "$results/fm.partial.safetensors" "$weights"
-        fi
+        pretrain fm.safetensors
         return
     fi
     weights=${WEIGHTS:-}
@@ -93,9 +94,20 @@ find_inputs() {
         weights=${weights:-${GAISNET_DATA:-}/vit_tiny_patch16_224_augreg.fp16.safetensors}
         photos=${photos:-${GAISNET_DATA:-}/flowers224}
     fi
-    [[ -f $weights ]] || die "profile $profile: the weights '$weights' are not there; WEIGHTS names a safetensors file"
-    [[ -d $photos ]] || die "profile $profile: the photos '$photos' are not there; PHOTOS names a folder"
+    [[ -f $weights ]] || refuse "profile $profile: the weights '$weights' are not there; WEIGHTS names a safetensors file"
+    [[ -d $photos ]] || refuse "profile $profile: the photos '$photos' are not there; PHOTOS names a folder"
     settings+=(--data.root "$photos")
+}
+
+# Three edges at most have domains of their own, which no foundation model has seen.
+pretrain() {
+    weights=$results/$1
+    shift
+    if [[ ! -e $weights ]]; then
+        say "pre-training a small foundation model, $(basename "$weights")"
+        "$project_root/jobs/mpirun.sh" -n "$((ranks < 4 ? ranks : 4))" "$program" pretrain "${settings[@]}" --network.edges 3 \
+            --output "$weights" --resume auto --log-level warning --progress none "$@" >"${weights%.safetensors}.txt"
+    fi
 }
 
 # How many training images the data of the profile have, by a dry look at the plan.

@@ -190,6 +190,8 @@ std::vector<key_info> make_keys() {
            "iid, dirichlet(ALPHA), quantity(ALPHA), classes(NUMBER), domain");
     t.choice("classes.scope", "client", "client, union",
              "classes(NUMBER): of each start point, which differ, or of all together");
+    t.drawn("data.available", dimension::number, "1", "part of its share of training samples that a start point has",
+            false);
     t.drawn("data.label_noise", dimension::number, "0", "probability of a wrong label, a start point", false);
     t.drawn("data.blur", dimension::number, "0", "Gaussian blur in pixels, a start point", false);
     t.drawn("data.noise", dimension::number, "0", "Gaussian noise, parts of the full scale, a start point", false);
@@ -271,11 +273,17 @@ std::vector<key_info> make_keys() {
            "0.2,0.5,0.6; 0.3,0.4,0.5");
     t.onoff("serve.regret", "on", "train all edges to the end after the run, to know what an oracle would have earned");
 
+    t.choice("pretrain.objective", "supervised", "supervised|masked",
+             "a foundation model learns to classify; or, without labels, to predict masked patches");
+    t.text("pretrain.root", "", "images to pre-train on; not set: procedural domains",
+           "a folder with one folder a class; with objective = masked any folder of JPEG and PNG");
     t.integer("pretrain.epochs", "5", "epochs (pretrain)");
-    t.integer("pretrain.samples", "1200", "images of each domain (pretrain)");
+    t.integer("pretrain.samples", "1200", "images of each procedural domain (pretrain)");
     t.integer("pretrain.batch", "64", "samples a batch (pretrain)");
     t.real("pretrain.lr", "2e-3", "learning rate of AdamW (pretrain)");
-    t.integer("pretrain.domains", "3", "domains, none of them an edge's (pretrain)");
+    t.integer("pretrain.shards", "4", "parts of a batch that ranks share; at most as many ranks can be used");
+    t.real("pretrain.mask", "0.6", "part of an image's patches that are masked (masked)");
+    t.integer("pretrain.domains", "3", "procedural domains, none of them an edge's or probe.unseen (pretrain)");
 
     t.choice("device", "auto", "auto|cpu|cuda", "what the ranks compute on; auto: GPUs if every rank has one");
     t.choice("precision", "fp32", "fp32|tf32|bf16",
@@ -290,7 +298,7 @@ std::vector<key_info> make_keys() {
     t.integer("runtime.active_clusters", "1",
               "clusters with batches in flight a rank (clock = real: all, unless it is set)");
     t.quantity("runtime.silence", dimension::time, "10 s", "without a sign of life a rank counts as dead after", false);
-    t.integer("checkpoint.every", "1", "rounds between checkpoints; 0: only when asked to stop");
+    t.integer("checkpoint.every", "1", "rounds (pretrain: epochs) between checkpoints; 0: only when asked to stop");
     t.integer("checkpoint.keep", "2", "checkpoints kept");
 
     t.choice("placement", "auto", "auto|cluster|node", "which rank plays which node");
@@ -328,7 +336,10 @@ const std::map<std::string, std::vector<std::string>> not_of_command{
     {"infer",
      {"serve.", "pretrain.", "train.", "dropout.", "round.", "cloud.", "checkpoint.", "resume", "charge.", "cache",
       "sense.mode", "sense.rate", "sense.buffer", "cs_down.multicast", "link.backhaul.", "device.cloud."}},
-    {"pretrain", {"infer.", "serve.", "delivery", "link.", "dropout.", "round.", "cloud.", "checkpoint.", "resume"}},
+    {"pretrain", {"infer.",  "serve.",    "delivery",   "link.",   "dropout.",  "round.",          "cloud.",
+                  "scheme",  "device.",   "tuning.",    "train.",  "split.",    "cluster.",        "cs.",
+                  "cs_down", "mobility.", "sense.",     "charge.", "cache",     "half_duplex",     "placement",
+                  "compute", "clock",     "time_scale", "events",  "fidelity.", "strict_fidelity", "model.weights"}},
 };
 constexpr const char* yet_of_infer = "train.labels"; ///< It decides where the head is.
 
@@ -336,7 +347,7 @@ constexpr const char* yet_of_infer = "train.labels"; ///< It decides where the h
 struct dependence {
     const char* key;
     const char* on;
-    std::vector<std::string> values; ///< Or their beginnings.
+    std::vector<std::string> values; ///< Or their beginnings; "": not set.
     bool other_than = false;         ///< All values but these.
 };
 const std::vector<dependence> dependences{
@@ -362,18 +373,24 @@ const std::vector<dependence> dependences{
     {"probe.", "network.edges", {"1"}, true},
     {"scheme.sample_size", "scheme", {"centralised"}},
     {"infer.deadline", "cluster.edge_stage", {"auto"}},
+    {"pretrain.mask", "pretrain.objective", {"masked"}},
+    {"pretrain.samples", "pretrain.root", {""}},
+    {"pretrain.domains", "pretrain.root", {""}},
 };
 
 } // namespace
 
+bool concerns(const std::string& key, const std::string& command) {
+    const auto found = not_of_command.find(command);
+    return found == not_of_command.end() || (command == "infer" && key == yet_of_infer) ||
+           std::none_of(found->second.begin(), found->second.end(),
+                        [&](const std::string& beginning) { return key.starts_with(beginning); });
+}
+
 std::string without_effect(const std::string& key, const std::string& command,
                            const std::function<std::string(const std::string&)>& value_of) {
-    if (const auto found = not_of_command.find(command); found != not_of_command.end()) {
-        for (const auto& beginning : found->second) {
-            if (key.starts_with(beginning) && !(command == "infer" && key == yet_of_infer)) {
-                return command + " does not look at it";
-            }
-        }
+    if (!concerns(key, command)) {
+        return command + " does not look at it";
     }
     for (const auto& one : dependences) {
         if (!key.starts_with(one.key)) {
@@ -381,7 +398,7 @@ std::string without_effect(const std::string& key, const std::string& command,
         }
         const auto value = value_of(one.on);
         const bool listed = std::any_of(one.values.begin(), one.values.end(), [&](const std::string& word) {
-            return one.other_than ? value == word : value.starts_with(word);
+            return one.other_than || word.empty() ? value == word : value.starts_with(word);
         });
         if (listed == one.other_than) {
             return std::string(one.on) + " is " + value;

@@ -29,6 +29,9 @@ const key_info* find_key(const std::string& name);
 /// True for keys that name a file with settings of its own: its content counts for a run's identity, not its path.
 bool names_settings_file(const std::string& key);
 
+/// False for keys that a command does not look at.
+bool concerns(const std::string& key, const std::string& command);
+
 /// Why a setting has no effect on what a command does, for a message; empty: it has one. \param value_of the values of
 /// all keys.
 std::string without_effect(const std::string& key, const std::string& command,

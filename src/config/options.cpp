@@ -43,6 +43,7 @@ const std::set<std::string> not_in_identity{"output",
                                             "events",
                                             "model.weights",
                                             "data.root",
+                                            "pretrain.root",
                                             "device",
                                             "nccl_share_gpu",
                                             "job.nodes",
@@ -347,12 +348,10 @@ std::string print_config(const settings& values) {
     return plain + text;
 }
 
-std::string identity(const settings& values) {
+std::string identity(const settings& values, const std::string& command) {
     std::string text;
     for (const auto& [key, one] : values) {
-        // Only fine-tuning is resumed, and it does not look at what infer and serve read.
-        const bool of_others = key.starts_with("infer.") || key.starts_with("serve.") || key == "delivery";
-        if (!not_in_identity.contains(key) && !names_settings_file(key) && !of_others) {
+        if (concerns(key, command) && !not_in_identity.contains(key) && !names_settings_file(key)) {
             text += key + " = " + one.value + "\n";
         }
     }

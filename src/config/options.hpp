@@ -38,8 +38,8 @@ std::map<std::string, std::string> process_environment();
 /// An INI file that gives the same settings again, each line with its source.
 std::string print_config(const settings&);
 
-/// What decides the results of a run, as text: equal for runs that a checkpoint may connect.
-std::string identity(const settings&);
+/// What decides the results of a command's run, as text: equal for runs that a checkpoint may connect.
+std::string identity(const settings&, const std::string& command);
 /// "train.lr: 0.01 in one, 0.1 in the other" for the first key in which two identities differ; empty if in none.
 std::string difference(const std::string& before, const std::string& now);
 

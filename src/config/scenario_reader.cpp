@@ -249,6 +249,26 @@ partition_rule read_partition(const value_reader& in) {
     return rule;
 }
 
+void read_pretraining(const value_reader& in, scenario& out) {
+    auto& pretrain = out.pretrain;
+    pretrain.objective = in.choice<pretraining_kind>(
+        "pretrain.objective", {{"supervised", pretraining_kind::supervised}, {"masked", pretraining_kind::masked}});
+    pretrain.root = in.path("pretrain.root");
+    pretrain.epochs = in.count("pretrain.epochs", 1);
+    pretrain.samples = in.integer("pretrain.samples", 1);
+    pretrain.domains = in.count("pretrain.domains", 1);
+    pretrain.batch = in.count("pretrain.batch", 1);
+    pretrain.shards = in.count("pretrain.shards", 1);
+    if (pretrain.shards > pretrain.batch) {
+        in.reject("pretrain.shards", "at most pretrain.batch = " + std::to_string(pretrain.batch) + " is accepted");
+    }
+    pretrain.lr = in.real("pretrain.lr", 0.0, 1e300, true);
+    pretrain.mask = in.real("pretrain.mask", 0.0, 1.0, true);
+    if (pretrain.mask == 1.0) {
+        in.reject("pretrain.mask", "something has to be left to predict from: a number below 1 is accepted");
+    }
+}
+
 void read_data(const value_reader& in, scenario& out) {
     auto& data = out.data;
     data.source = in.choice<data_source>("data.source",
@@ -279,13 +299,14 @@ void read_data(const value_reader& in, scenario& out) {
                                               : "one for all edges, or one for each of the " + std::to_string(edges)) +
                                    " is accepted");
     }
-    const auto quality = [&](const char* key, double most) {
-        const auto value = in.drawn(key, false);
+    const auto quality = [&](const char* key, double most, bool positive = false) {
+        const auto value = in.drawn(key, positive);
         if (value.highest() > most) {
             in.reject(key, "at most " + std::to_string(static_cast<int>(most)) + " is accepted");
         }
         return value;
     };
+    data.available = quality("data.available", 1.0, true);
     data.label_noise = quality("data.label_noise", 1.0);
     data.blur = quality("data.blur", 100.0);
     data.noise = quality("data.noise", 10.0);
@@ -313,11 +334,7 @@ void read_data(const value_reader& in, scenario& out) {
     if (out.sense.stream && out.train.steps > 0) {
         in.reject("sense.mode", "a stream has whole epochs a round: train.steps = 0 is accepted");
     }
-    out.pretrain.epochs = in.count("pretrain.epochs", 1);
-    out.pretrain.samples = in.integer("pretrain.samples", 1);
-    out.pretrain.batch = in.count("pretrain.batch", 1);
-    out.pretrain.lr = in.real("pretrain.lr", 0.0, 1e300, true);
-    out.pretrain.domains = in.count("pretrain.domains", 1);
+    read_pretraining(in, out);
 }
 
 void read_probe(const value_reader& in, scenario& out) {

@@ -36,22 +36,21 @@ std::string reason_of(const fs::filesystem_error& problem) {
 }
 
 /// Class names go into files whose text is UTF-8.
-void check_utf8(const std::string& name) {
+void check_utf8(const std::string& key, const std::string& name) {
     try {
         static_cast<void>(nlohmann::json(name).dump());
     } catch (const nlohmann::json::exception&) {
-        throw usage_error("data.root: the name of a class folder is not UTF-8: " +
+        throw usage_error(key + ": the name of a class folder is not UTF-8: " +
                           nlohmann::json(name).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace));
     }
 }
 
 } // namespace
 
-image_folder::image_folder(const fs::path& root): root_(root) {
+image_folder::image_folder(const fs::path& root, const std::string& key): key_(key), root_(root) {
     std::error_code code;
     if (!fs::is_directory(root, code)) {
-        throw usage_error("data.root = " + root.string() +
-                          (fs::exists(root, code) ? " is no folder" : " does not exist") +
+        throw usage_error(key + " = " + root.string() + (fs::exists(root, code) ? " is no folder" : " does not exist") +
                           "; a folder with one folder a class is accepted");
     }
     try {
@@ -62,16 +61,16 @@ image_folder::image_folder(const fs::path& root): root_(root) {
         }
         std::sort(classes_.begin(), classes_.end());
         for (const auto& name : classes_) {
-            check_utf8(name);
+            check_utf8(key, name);
         }
         for (std::size_t label = 0; label < classes_.size(); ++label) {
             read_class(static_cast<std::int64_t>(label));
         }
     } catch (const fs::filesystem_error& problem) {
-        throw usage_error("data.root = " + root.string() + " cannot be read: " + reason_of(problem));
+        throw usage_error(key + " = " + root.string() + " cannot be read: " + reason_of(problem));
     }
     if (classes_.size() < 2) {
-        throw usage_error("data.root = " + root.string() + " holds " + std::to_string(classes_.size()) +
+        throw usage_error(key + " = " + root.string() + " holds " + std::to_string(classes_.size()) +
                           " folders; one folder a class, and at least two, are accepted");
     }
     check_classes();
@@ -134,7 +133,7 @@ void image_folder::check_classes() const {
     }
     for (std::size_t label = 0; label < classes_.size(); ++label) {
         if (counts[label] < 2) {
-            throw usage_error("data.root: class folder " + (root_ / classes_[label]).string() + " holds " +
+            throw usage_error(key_ + ": class folder " + (root_ / classes_[label]).string() + " holds " +
                               std::to_string(counts[label]) +
                               " usable JPEG or PNG images (damaged ones do not count); at least two are needed, one to "
                               "train on and one to validate on");

@@ -13,10 +13,10 @@ class image_folder final : public dataset {
 public:
     /// \throws usage_error naming a folder that is missing, cannot be read, holds fewer than two classes, or a class
     /// with fewer than two images, or whose name is not UTF-8.
-    explicit image_folder(const std::filesystem::path& root);
+    /// \param key the setting that names it, for messages.
+    explicit image_folder(const std::filesystem::path& root, const std::string& key = "data.root");
     /// Images to classify: all in the folder and the folders in it, by their names, but for hidden ones. Labels are -1,
-    /// and there are no classes. \param key the setting that names it, for messages. \throws usage_error as above, and
-    /// without any image.
+    /// and there are no classes. \throws usage_error as above, and without any image.
     static image_folder without_labels(const std::filesystem::path& root, const std::string& key);
 
     std::size_t size() const override { return samples_.size(); }
@@ -50,7 +50,7 @@ private:
         std::string name;
         std::int64_t label;
     };
-    std::string key_ = "data.root"; ///< For messages.
+    std::string key_; ///< For messages.
     std::filesystem::path root_;
     std::vector<std::string> classes_;
     std::vector<entry> samples_;

@@ -280,7 +280,7 @@ recorder::~recorder() {
     }
     try {
         if (state_->file.open()) {
-            finish(run_status::aborted, "the run ended by an error", false);
+            finish(run_status::aborted, "ended early, by an error or an interruption", false);
         }
     } catch (const std::exception&) {
         state_->file.abandon(); // The file goes on saying "running" and that it was not closed, which is true.

@@ -125,6 +125,7 @@ enum class compute_model { by_rate, measured };
 enum class clock_kind { virtual_time, real };
 enum class data_source { folder, procedural };
 enum class damaged_policy { skip, fatal };
+enum class pretraining_kind { supervised, masked };
 
 /// What chains are for.
 enum class service_kind { fine_tuning, inference };
@@ -272,6 +273,7 @@ struct scenario {
         double train_fraction = 0.8;
         partition_rule partition;
         std::int64_t per_cluster = 0;          ///< Samples of a start point; 0: a share of all.
+        distribution available;                ///< Part of its training samples that a start point has, 0 to 1.
         distribution label_noise, blur, noise; ///< Of a start point's training samples; see sample_quality.
         damaged_policy damaged = damaged_policy::skip;
         bool augment = true;         ///< Random resized crop and flip in training.
@@ -297,11 +299,15 @@ struct scenario {
         device_settings cloud, edge, client;
     } device;
     struct {
-        int epochs = 8;
-        std::int64_t samples = 4000; ///< Images of every other domain.
+        pretraining_kind objective = pretraining_kind::supervised;
+        std::string root; ///< Folder of images; empty: procedural ones of `domains` domains.
+        int epochs = 5;
+        std::int64_t samples = 1200; ///< Images of each domain.
+        int domains = 3;             ///< None of them an edge's, or the one that models are probed on.
         int batch = 64;
-        double lr = 1e-3;
-        int domains = 3; ///< Number of domains, none of them data.domain.
+        int shards = 4; ///< Parts of a batch, whatever the number of ranks; at most as many ranks work.
+        double lr = 2e-3;
+        double mask = 0.6; ///< masked: part of an image's patches.
     } pretrain;
     struct {
         int threads = 1;

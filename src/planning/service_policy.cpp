@@ -23,16 +23,16 @@ std::vector<service_action> all_actions(std::size_t models) {
 class level_code {
 public:
     explicit level_code(const std::vector<service_model>& models) {
-        constexpr double most = 20e6;
+        constexpr double most_states = 20e6;
         double states = 1.0;
         for (const auto& model : models) {
             steps_.push_back(static_cast<std::size_t>(states));
             sizes_.push_back(model.profit.size());
             states *= static_cast<double>(model.profit.size());
         }
-        if (states > most) {
-            throw usage_error("service decisions: more than 20 million combinations of levels; fewer models, levels or "
-                              "rounds are accepted");
+        if (states > most_states) {
+            throw usage_error("service decisions: more than 20 million combinations of levels; fewer models or levels "
+                              "are accepted");
         }
         states_ = static_cast<std::size_t>(states);
     }
@@ -104,7 +104,18 @@ service_plan best_plan(const std::vector<service_model>& models, const service_r
     // Forwards: the most cash with which each combination of levels can be reached, and how. An upgrade changes the
     // levels; a use keeps them, so only the best use counts. 255: nothing is done.
     constexpr std::uint8_t nothing = 255, none = 254;
-    ensure(actions.size() < none, "actions fit into a byte");
+    constexpr std::size_t most_models = none / 2 - 1;
+    if (models.size() > most_models) {
+        throw usage_error("service decisions: " + std::to_string(models.size()) + " models; at most " +
+                          std::to_string(most_models) + " are accepted");
+    }
+    constexpr double most_bytes = 4e9; // of what is remembered of each round
+    if (static_cast<double>(code.states()) * static_cast<double>(steps) > most_bytes) {
+        throw usage_error("service decisions: " + std::to_string(steps) + " rounds of " +
+                          std::to_string(code.states()) +
+                          " combinations of levels; at most 4e9 of both multiplied are "
+                          "accepted");
+    }
     std::vector<double> cash(code.states(), unreached);
     std::vector<std::vector<std::uint8_t>> chosen(steps, std::vector<std::uint8_t>(code.states(), none));
     std::vector<std::size_t> reached{code.of(state.levels)};
@@ -196,9 +207,16 @@ std::vector<service_step> play_services(service_policy policy, const std::vector
                                         const std::string& entity) {
     random_stream stream(seed, "service", entity);
     service_state state{std::vector<std::size_t>(models.size(), 0), cash};
+    // Nothing new is learned on the way, so a plan stays the best one.
+    const bool planned = policy == service_policy::mlcp || policy == service_policy::oracle;
+    const auto plan = planned ? best_plan(models, rules, 0, state) : service_plan{};
     std::vector<service_step> steps;
     for (int round = 0; round < rules.rounds; ++round) {
-        service_step step{round, choose_service(policy, models, rules, round, state, stream), 0.0, {}};
+        service_step step{round,
+                          planned ? plan.actions[static_cast<std::size_t>(round)]
+                                  : choose_service(policy, models, rules, round, state, stream),
+                          0.0,
+                          {}};
         if (step.action) {
             step.income = income_of(models, rules, round, state, *step.action);
             apply(models, rules, round, state, *step.action);

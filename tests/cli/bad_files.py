@@ -4,10 +4,14 @@ Python's standard library only. Every function takes the folder of the test case
 """
 
 import json
+import pathlib
 import random
 import struct
-import zlib
+import sys
 from array import array
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from images import png
 
 IMAGE, PATCH, DIM, DEPTH, HEADS = 32, 8, 32, 2, 2
 
@@ -155,19 +159,7 @@ def wrong_type_weights(folder):
 
 def png_bytes(colour, size=40):
     """A square RGB image with a little texture."""
-    rows = bytearray()
-    for y in range(size):
-        rows.append(0)
-        for x in range(size):
-            rows += bytes((channel + 3 * x + 5 * y) % 256 for channel in colour)
-
-    def chunk(kind, content):
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(rows))) + chunk(b"IEND", b"")
-    )
+    return png(bytes((channel + 3 * x + 5 * y) % 256 for y in range(size) for x in range(size) for channel in colour), size)
 
 
 def good_photos(folder):

@@ -29,13 +29,13 @@ libraries='' build=$project_root/build/gpu only=all share=()
 while [[ $# -gt 0 ]]; do
     case $1 in
         --libraries | --build | --only)
-            [[ -n ${2:-} ]] || { usage >&2; die "$1 takes a value"; }
+            [[ -n ${2:-} ]] || { usage >&2; refuse "$1 takes a value"; }
             declare "${1#--}=$2"
             shift 2
             ;;
         --share-gpu) share=(--share-gpu); shift ;;
         -h | --help) usage; exit 0 ;;
-        *) usage >&2; die "unknown option '$1'" ;;
+        *) usage >&2; refuse "unknown option '$1'" ;;
     esac
 done
 [[ $only =~ ^(all|build|suite|compare|measure)$ ]] || die "--only $only: build, suite, compare or measure is accepted"

@@ -14,9 +14,11 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from checks import check, finish
+from processes import is_alive, ranks_of
 
 try:
     import h5py
+    import numpy as np
 except ImportError:
     h5py = None
 
@@ -36,20 +38,6 @@ def run(ranks, output, *extra, limit=100):
 def start(ranks, output, *extra):
     return subprocess.Popen(command(ranks, output, *extra), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             start_new_session=True)
-
-
-def ranks_of(process):
-    """The program's processes in the session of a started run, in the order of their ranks."""
-    listed = subprocess.run(["ps", "-s", str(process.pid), "-o", "pid=,args="], capture_output=True, text=True).stdout
-    entries = [line.strip().split(None, 1) for line in listed.splitlines()]
-    return sorted(int(pid) for pid, arguments in entries if arguments.startswith(PROGRAM))
-
-
-def is_alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def wait_for_round(output, process, limit=40):
@@ -340,21 +328,22 @@ def network_files(folder):
     check("... and a run with it is the same", read.returncode == 0 and same(first, second), read.stderr[-500:])
 
 
-def pretraining(folder):
-    small = ["--pretrain.samples", "64", "--pretrain.domains", "1", "--pretrain.epochs", "1", "--progress", "none"]
-    for ranks in (1, 3):
-        command = [MPIRUN, "-n", str(ranks), PROGRAM, "pretrain", *small, "--output", str(folder / f"fm{ranks}.safetensors")]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        check(f"pretrain on {ranks} rank(s)", result.returncode == 0, result.stderr[-500:])
-    check("... gives the same model", (folder / "fm1.safetensors").read_bytes() == (folder / "fm3.safetensors").read_bytes())
-    result = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    check("... and refuses an output that exists, without a hang", result.returncode == 2 and
-          result.stderr.count("gaisnet: error:") == 1 and "exists" in result.stderr, result.stderr[-500:])
-    fresh = folder / "diverged.safetensors"
-    command[command.index("--output") + 1] = str(fresh)
-    result = subprocess.run([*command, "--pretrain.lr", "1e30", "--pretrain.epochs", "9"], capture_output=True, text=True, timeout=60)
-    check("... and writes nothing when it diverges", result.returncode == 1 and "diverged" in result.stderr and
-          not fresh.exists(), f"code {result.returncode}: {result.stderr[-500:]}")
+def samples_at_hand(folder):
+    """data.available: each start point has a part of its share, drawn for it."""
+    if h5py is None:
+        return
+
+    def by_cluster(name, *extra):
+        output = folder / name
+        done = run(1, output, "--train.rounds", "1", "--network.clusters", "6", *extra)
+        check(f"{name[:-3]} runs", done.returncode == 0, done.stderr[-500:])
+        with h5py.File(output) as file:
+            rows = file["topology"]["samples"][:]
+            return [int(rows["samples"][rows["node"] == node].sum()) for node in np.unique(rows["node"])]
+
+    whole, some = by_cluster("whole_share.h5"), by_cluster("part.h5", "--data.available", "uniform(0.2, 0.9)")
+    check("start points have parts of their shares", len(whole) == 6 and len(set(some)) > 3 and
+          all(0.2 * w - 1 <= s <= 0.9 * w + 1 for s, w in zip(some, whole)), f"{some} of {whole}")
 
 
 def failures(folder):
@@ -373,7 +362,7 @@ def failures(folder):
         output = folder / f"failure_{name.replace(' ', '_')}{victim}.h5"
         process = start(3, output, "--train.rounds", "2000", "--runtime.silence", "5 s", *extra)
         wait_for_round(output, process)
-        ranks = ranks_of(process)
+        ranks = ranks_of(process, PROGRAM)
         if len(ranks) != 3:
             process.kill()
             out, err = process.communicate()
@@ -388,7 +377,7 @@ def failures(folder):
                               ("has given no sign of life" if name == "stopped" else "has died") + ".*operation: .+")
     process = start(3, folder / "early.h5", "--train.rounds", "2000")
     end = time.monotonic() + 20
-    while len(ranks := ranks_of(process)) < 3 and time.monotonic() < end:
+    while len(ranks := ranks_of(process, PROGRAM)) < 3 and time.monotonic() < end:
         time.sleep(0.01)
     os.kill(ranks[1], signal.SIGKILL)
     ends_with_one_message(process, ranks, "rank 1 is killed before the first message", "signal 9 \\(KILL\\)", early=True)
@@ -430,7 +419,7 @@ def main():
         real_clock(folder)
         measured_compute(folder)
         network_files(folder)
-        pretraining(folder)
+        samples_at_hand(folder)
         failures(folder)
     finish()
 

@@ -10,6 +10,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from checks import check, finish
+from images import png
 
 try:
     import h5py
@@ -86,20 +87,10 @@ def own_images(folder, tuned):
     """Images without labels. They are what `finetune` writes nowhere, so some PNG files of the tests' own."""
     images = folder / "images"
     images.mkdir()
-    import struct
-    import zlib
-
-    def png(path, colour):
-        def chunk(kind, data):
-            return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        line = b"\0" + bytes(colour) * 40
-        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 40, 40, 8, 2, 0, 0, 0)) +
-                         chunk(b"IDAT", zlib.compress(line * 40)) + chunk(b"IEND", b""))
-
     names = ["a.png", "b, with comma.png", "sub/c.png"]
     (images / "sub").mkdir()
     for number, name in enumerate(names):
-        png(images / name, (80 * number, 200, 30))
+        (images / name).write_bytes(png(bytes((80 * number, 200, 30)) * 40 * 40, 40))
     (images / "broken.png").write_bytes(b"no image")
     (images / "notes.txt").write_text("not an image")
     output = folder / "own.h5"

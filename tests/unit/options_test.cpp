@@ -179,10 +179,23 @@ TEST_F(options, what_is_not_built_says_so) {
 TEST_F(options, what_other_commands_read_does_not_keep_training_from_being_resumed) {
     const auto of = [](std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), "finetune");
-        return identity(parse_command_line(arguments, {}).values);
+        return identity(parse_command_line(arguments, {}).values, "finetune");
     };
     EXPECT_EQ(of({}), of({"--infer.rate", "3", "--serve.rounds", "4", "--delivery", "full"}));
+    EXPECT_EQ(of({}), of({"--pretrain.lr", "0.1"}));
     EXPECT_NE(of({}), of({"--scheme", "fl"}));
+}
+
+TEST_F(options, pretraining_is_resumed_whatever_fine_tuning_reads) {
+    const auto of = [](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), "pretrain");
+        return identity(parse_command_line(arguments, {}).values, "pretrain");
+    };
+    EXPECT_EQ(of({}), of({"--train.lr", "0.5", "--link.d2d.rate", "1 Mbit/s", "--pretrain.root", "elsewhere"}));
+    for (const char* key : {"pretrain.lr", "pretrain.epochs", "pretrain.shards", "pretrain.mask", "model.dim", "seed",
+                            "data.domain", "probe.unseen", "runtime.threads"}) {
+        EXPECT_NE(of({}), of({std::string("--") + key, "other"})) << key;
+    }
 }
 
 TEST_F(options, settings_that_change_nothing_are_told) {
@@ -196,6 +209,11 @@ TEST_F(options, settings_that_change_nothing_are_told) {
                 ElementsAre(HasSubstr("dropout.probability = 0.5 has no effect: infer does not look at it")));
     EXPECT_THAT(idle({"plan", "--probe.samples", "5"}), ElementsAre(HasSubstr("network.edges is 1")));
     EXPECT_TRUE(idle({"plan", "--probe.samples", "5", "--network.edges", "2"}).empty());
+    EXPECT_THAT(idle({"pretrain", "--pretrain.mask", "0.5"}),
+                ElementsAre(HasSubstr("pretrain.objective is supervised")));
+    EXPECT_TRUE(idle({"pretrain", "--pretrain.domains", "2", "--resume", "auto", "--checkpoint.every", "2"}).empty());
+    EXPECT_THAT(idle({"pretrain", "--pretrain.root", "x", "--pretrain.domains", "2"}),
+                ElementsAre(HasSubstr("pretrain.domains = 2 has no effect: pretrain.root is x")));
     EXPECT_THAT(idle({"plan", "--device.cloud.rate", "1 TFLOP/s"}), ElementsAre(HasSubstr("cloud.period is 0")));
 }
 
@@ -239,7 +257,7 @@ TEST_F(options, printed_config_gives_the_same_settings_again) {
     for (const auto& [key, one] : before) {
         EXPECT_EQ(after.at(key).value, one.value) << key;
     }
-    EXPECT_EQ(identity(after), identity(before));
+    EXPECT_EQ(identity(after, "finetune"), identity(before, "finetune"));
 }
 
 TEST_F(options, printed_config_says_what_is_run) {
@@ -251,7 +269,7 @@ TEST_F(options, printed_config_says_what_is_run) {
     EXPECT_THAT(text, AllOf(HasSubstr("# model.preset = vit_tiny\nimage = 224\n"), HasSubstr("\ndim = 192\n"),
                             HasSubstr("give it as a flag: output = run#1.h5\n")));
     const auto after = parse({"--config", file("printed.cfg", text), "--output", "run#1.h5"}).values;
-    EXPECT_EQ(identity(after), identity(before));
+    EXPECT_EQ(identity(after, "finetune"), identity(before, "finetune"));
     const auto scene = read_scenario(after);
     EXPECT_EQ(scene.model.vit.dim, 192);
     EXPECT_TRUE(scene.device.client.kappa.has_value());
@@ -271,14 +289,14 @@ TEST_F(options, a_hash_inside_a_value_is_refused) {
 }
 
 TEST_F(options, identity_knows_what_decides_the_results) {
-    const auto now = identity(parse({}).values);
+    const auto now = identity(parse({}).values, "finetune");
     EXPECT_EQ(difference(now, now), "");
     for (const char* key : {"output", "resume", "placement", "runtime.active_clusters", "checkpoint.every", "events"}) {
-        EXPECT_EQ(identity(parse({std::string("--") + key, "other"}).values), now) << key;
+        EXPECT_EQ(identity(parse({std::string("--") + key, "other"}).values, "finetune"), now) << key;
     }
     for (const char* key : {"seed", "train.lr", "train.rounds", "network.clients", "link.d2d.rate", "data.classes",
                             "runtime.threads", "model.dim", "device.client.rate"}) {
-        const auto other = identity(parse({std::string("--") + key, "other"}).values);
+        const auto other = identity(parse({std::string("--") + key, "other"}).values, "finetune");
         EXPECT_NE(other, now) << key;
         EXPECT_THAT(difference(now, other),
                     AllOf(HasSubstr(key), HasSubstr("other"), HasSubstr(find_key(key)->initial)));
@@ -287,8 +305,10 @@ TEST_F(options, identity_knows_what_decides_the_results) {
 
 TEST_F(options, identity_does_not_ask_where_a_value_came_from) {
     const auto path = file("a.cfg", "[train]\nlr = 0.5\n");
-    EXPECT_EQ(identity(parse({"--config", path}).values), identity(parse({"--train.lr", "0.5"}).values));
-    EXPECT_EQ(identity(parse({"--train.lr", "0.5"}).values), identity(parse({}, {{"GAISNET_TRAIN_LR", "0.5"}}).values));
+    EXPECT_EQ(identity(parse({"--config", path}).values, "finetune"),
+              identity(parse({"--train.lr", "0.5"}).values, "finetune"));
+    EXPECT_EQ(identity(parse({"--train.lr", "0.5"}).values, "finetune"),
+              identity(parse({}, {{"GAISNET_TRAIN_LR", "0.5"}}).values, "finetune"));
 }
 
 TEST_F(options, differences_of_keys_that_one_side_does_not_know) {

@@ -1,0 +1,68 @@
+#include "image_check.hpp"
+
+#include "base/bytes.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <set>
+#include <vector>
+
+namespace gaisnet {
+
+std::uint64_t check_images(image_folder& folder, const std::string& root, const scenario& scene, session& here) {
+    here.note("checking images");
+    if (here.root() && folder.ignored() > 0) {
+        spdlog::warn("{} file(s) in the class folders of {} are no JPEG or PNG by name and are not used",
+                     folder.ignored(), root);
+    }
+    auto& network = here.network();
+    byte_writer out;
+    const auto mine = folder.check(static_cast<std::size_t>(here.rank()), static_cast<std::size_t>(here.ranks()));
+    out.put(mine.damaged);
+    out.put(mine.content);
+    std::vector<std::string> all;
+    std::uint64_t content = 0;
+    for (const auto& part : network.gather(out.take(), 0)) {
+        byte_reader in(part);
+        const auto some = in.get_list<std::string>();
+        all.insert(all.end(), some.begin(), some.end());
+        content += in.get<std::uint64_t>();
+    }
+    std::sort(all.begin(), all.end());
+    byte_writer everything;
+    everything.put(all);
+    everything.put(content);
+    auto bytes = everything.take();
+    network.broadcast(bytes, 0);
+    byte_reader in(bytes);
+    all = in.get_list<std::string>();
+    content = in.get<std::uint64_t>();
+    if (all.empty()) {
+        return content;
+    }
+    std::set<std::string> names;
+    std::string text;
+    constexpr std::size_t most = 5;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const auto tab = all[i].find('\t');
+        names.insert(all[i].substr(0, tab));
+        if (i < most) {
+            text += "\n  " + all[i].substr(tab + 1);
+        }
+    }
+    if (all.size() > most) {
+        text += fmt::format("\n  and {} more", all.size() - most);
+    }
+    if (scene.data.damaged == damaged_policy::fatal) {
+        throw usage_error(fmt::format("{} damaged image(s), and data.damaged = fatal:{}", all.size(), text));
+    }
+    if (here.root()) {
+        spdlog::warn("{} damaged image(s) are left out:{}", all.size(), text);
+    }
+    folder.remove(names);
+    return content;
+}
+
+} // namespace gaisnet

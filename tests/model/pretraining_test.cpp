@@ -1,0 +1,166 @@
+#include "model/pretraining.hpp"
+
+#include "model/torch_support.hpp"
+#include "model/weight_store.hpp"
+#include "support/lab.hpp"
+
+#include <c10/core/GradMode.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+namespace gaisnet {
+namespace {
+
+vit_config small_vit() {
+    vit_config vit;
+    vit.image = 12;
+    vit.patch = 4;
+    vit.dim = 16;
+    vit.depth = 2;
+    vit.heads = 2;
+    return vit;
+}
+
+class pretraining : public testing::Test {
+protected:
+    pretraining() {
+        const auto store = weight_store::random(vit_, 3);
+        backbone_ = make_backbone(vit_, [&](const tensor_spec& spec) {
+            return at::from_blob(const_cast<float*>(store->tensor(spec.name).data()), spec.shape).clone();
+        });
+    }
+
+    /// Pixels that are all different, in -1 to 1, without torch's generator.
+    at::Tensor images(std::int64_t n) const {
+        auto all = at::empty({n, 3, vit_.image, vit_.image});
+        auto* values = all.data_ptr<float>();
+        for (std::int64_t i = 0; i < all.numel(); ++i) {
+            values[i] = std::sin(0.37F * static_cast<float>(i));
+        }
+        return all;
+    }
+
+    static void set(pretraining_objective& objective, const std::string& name, const at::Tensor& values) {
+        const c10::NoGradGuard no_grad;
+        for (auto& [known, tensor] : objective.parameters()) {
+            if (known == name) {
+                tensor.detach().copy_(values);
+                return;
+            }
+        }
+        FAIL() << name;
+    }
+
+    vit_config vit_ = small_vit();
+    vit_backbone backbone_;
+};
+
+/// By loops over pixels: patch number, then channel, row and column in it.
+TEST_F(pretraining, patches_are_in_raster_order) {
+    const auto some = images(2);
+    const auto patches = patches_of(some, vit_.patch);
+    ASSERT_EQ(patches.sizes().vec(), (std::vector<std::int64_t>{2, 9, 48}));
+    for (std::int64_t n = 0; n < 2; ++n) {
+        for (std::int64_t c = 0; c < 3; ++c) {
+            for (std::int64_t y = 0; y < 12; ++y) {
+                for (std::int64_t x = 0; x < 12; ++x) {
+                    ASSERT_EQ(patches[n][y / 4 * 3 + x / 4][c * 16 + y % 4 * 4 + x % 4].item<float>(),
+                              some[n][c][y][x].item<float>());
+                }
+            }
+        }
+    }
+}
+
+/// With a decoder of zeros the prediction is 0 everywhere: the loss is the mean size of the masked pixels, by hand.
+TEST_F(pretraining, the_loss_is_the_mean_absolute_error_of_masked_pixels) {
+    const masked_modelling objective(vit_);
+    const auto some = images(2);
+    auto masked = at::zeros({2, 9}, at::kBool);
+    const std::vector<std::vector<int>> which{{0, 4}, {2, 7}};
+    double expected = 0;
+    for (std::size_t n = 0; n < 2; ++n) {
+        for (const int patch : which[n]) {
+            masked[static_cast<std::int64_t>(n)][patch] = true;
+            for (std::int64_t c = 0; c < 3; ++c) {
+                for (std::int64_t i = 0; i < 16; ++i) {
+                    const auto y = patch / 3 * 4 + i / 4, x = patch % 3 * 4 + i % 4;
+                    expected += std::abs(some[static_cast<std::int64_t>(n)][c][y][x].item<double>()) / 96.0;
+                }
+            }
+        }
+    }
+    const auto loss = objective.evaluate(backbone_, {some, {}, masked}).loss_sum.item<double>();
+    EXPECT_NEAR(loss, expected, 1e-5 * expected);
+}
+
+TEST_F(pretraining, what_is_masked_is_not_seen) {
+    masked_modelling objective(vit_);
+    const auto weight = images(16).reshape({-1}).narrow(0, 0, 48 * 16).reshape({48, 16});
+    set(objective, "decoder.weight", weight);
+    set(objective, "decoder.cls_weight", weight * 0.5);
+    const auto one = images(1);
+    auto other = one.clone();
+    other.narrow(2, 4, 4).narrow(3, 8, 4).mul_(-3.0); // patch 5
+    auto masked = at::zeros({1, 9}, at::kBool);
+    masked[0][5] = true;
+    EXPECT_TRUE(at::equal(objective.predict(backbone_, one, masked), objective.predict(backbone_, other, masked)));
+    // ... and what is not masked is, by all patches and through CLS.
+    masked[0][5] = false;
+    masked[0][1] = true;
+    const auto difference =
+        (objective.predict(backbone_, one, masked) - objective.predict(backbone_, other, masked)).abs().amax(-1);
+    EXPECT_GT(difference.min().item<double>(), 1e-6);
+}
+
+TEST_F(pretraining, all_parameters_of_masked_modelling_are_trained) {
+    masked_modelling objective(vit_);
+    auto all = objective.parameters();
+    ASSERT_EQ(all.size(), 4U);
+    set(objective, "decoder.weight", at::ones({48, 16}) * 0.01);
+    const auto mask = at::stack({draw_mask(vit_, 0.5, 1, "a", 0), draw_mask(vit_, 0.5, 1, "b", 0)});
+    run_backward(objective.evaluate(backbone_, {images(2), {}, mask}).loss_sum, {});
+    for (const auto& [name, tensor] : all) {
+        ASSERT_TRUE(tensor.grad().defined()) << name;
+        EXPECT_GT(tensor.grad().abs().max().item<double>(), 0.0) << name;
+    }
+}
+
+TEST_F(pretraining, masks_are_drawn_for_image_and_epoch) {
+    EXPECT_EQ(masked_patches(vit_, 0.6), 5);
+    EXPECT_EQ(masked_patches(vit_, 1e-9), 1);
+    EXPECT_EQ(masked_patches(vit_, 0.999), 8);
+    std::set<std::string> seen;
+    std::vector<int> times(9, 0);
+    for (std::uint32_t epoch = 0; epoch < 200; ++epoch) {
+        const auto mask = draw_mask(vit_, 0.6, 7, "image", epoch);
+        std::string text;
+        for (std::int64_t i = 0; i < 9; ++i) {
+            const bool on = mask[i].item<bool>();
+            text += on ? '1' : '0';
+            times[static_cast<std::size_t>(i)] += on ? 1 : 0;
+        }
+        EXPECT_EQ(mask.sum().item<std::int64_t>(), 5);
+        seen.insert(text);
+    }
+    EXPECT_GT(seen.size(), 50U); // of 126
+    for (const int count : times) {
+        EXPECT_NEAR(count, 200 * 5 / 9.0, 40); // more than five standard deviations
+    }
+    EXPECT_TRUE(at::equal(draw_mask(vit_, 0.6, 7, "image", 3), draw_mask(vit_, 0.6, 7, "image", 3)));
+    EXPECT_FALSE(at::equal(at::stack({draw_mask(vit_, 0.6, 7, "a", 3), draw_mask(vit_, 0.6, 7, "a", 4)}),
+                           at::stack({draw_mask(vit_, 0.6, 7, "b", 3), draw_mask(vit_, 0.6, 7, "b", 4)})));
+}
+
+/// The head begins with zeros: every class has the same probability.
+TEST_F(pretraining, supervised_begins_at_the_entropy_of_chance) {
+    const auto objective = make_supervised(vit_, 5);
+    const auto result = objective->evaluate(backbone_, {images(3), at::tensor({0, 4, 2}, at::kLong), {}});
+    EXPECT_NEAR(result.loss_sum.item<double>(), 3 * std::log(5.0), 1e-5);
+    EXPECT_EQ(result.correct, 1); // the first class is told of equal ones
+}
+
+} // namespace
+} // namespace gaisnet
