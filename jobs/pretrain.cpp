@@ -1,10 +1,10 @@
 #include "commands.hpp"
 
 #include "base/bytes.hpp"
+#include "base/random.hpp"
+#include "cloud_images.hpp"
 #include "config/scenario_reader.hpp"
-#include "data/procedural.hpp"
-#include "data/transform.hpp"
-#include "image_check.hpp"
+#include "gradient_sum.hpp"
 #include "metrics/progress.hpp"
 #include "model/optimizer.hpp"
 #include "model/pretraining.hpp"
@@ -25,90 +25,13 @@
 #include <limits>
 #include <numbers>
 #include <optional>
-#include <thread>
 
 namespace gaisnet {
 
 namespace {
 
-/// Fixed point of gradients: values up to 2^20 with 40 fractional bits. Added as integers, they give the same model on any
-/// number of ranks.
-constexpr int gradient_bits = 40;
-constexpr float largest_gradient = 1 << 20;
-
 /// The name of the optimiser's state in a checkpoint.
 constexpr const char* state_name = "pretraining";
-
-/// What the cloud has to pre-train on: a folder, or procedural domains that no edge has and no model is probed on.
-class cloud_images {
-public:
-    cloud_images(const scenario& scene, session& here, bool check)
-        : augment_(!scene.pretrain.root.empty() && scene.data.augment)
-        , seed_(scene.seed) {
-        if (!scene.pretrain.root.empty()) {
-            auto folder = scene.pretrain.objective == pretraining_kind::masked
-                              ? image_folder::without_labels(scene.pretrain.root, "pretrain.root")
-                              : image_folder(scene.pretrain.root, "pretrain.root");
-            if (check) {
-                content_ = check_images(folder, scene.pretrain.root, scene, here);
-            }
-            origin_ = scene.pretrain.root;
-            domains_.push_back(std::make_unique<image_folder>(std::move(folder)));
-        } else {
-            take_procedural(scene);
-        }
-        transform_.size = static_cast<int>(scene.model.vit.image);
-        for (std::size_t c = 0; c < 3; ++c) {
-            transform_.mean[c] = static_cast<float>(scene.data.mean[c]);
-            transform_.std[c] = static_cast<float>(scene.data.std[c]);
-        }
-    }
-
-    std::size_t size() const { return domains_.size() * domains_.front()->size(); }
-    std::int64_t classes() const { return static_cast<std::int64_t>(domains_.front()->class_names().size()); }
-    std::string name(std::size_t index) const {
-        return fmt::format("{}/{}", domain(index), data(index).name(at(index)));
-    }
-    const std::string& origin() const { return origin_; }
-    std::uint64_t content() const { return content_; } ///< Of a folder that was checked.
-
-    /// \param image [3, size, size]
-    void load(std::size_t index, std::uint32_t epoch, float* image, std::int64_t* label) const {
-        const auto whole = data(index).load(at(index));
-        if (augment_) {
-            transform_train(whole, transform_, seed_, name(index), epoch, image);
-        } else {
-            transform_validation(whole, transform_, image);
-        }
-        *label = data(index).label(at(index));
-    }
-
-private:
-    void take_procedural(const scenario& scene) {
-        const bool by_domain = scene.data.partition.kind == partition_kind::domain;
-        const int first = scene.data.domain;
-        const int end = first + scene.network.edges * (by_domain ? scene.network.clusters : 1);
-        for (int number = 0; static_cast<int>(domains_.size()) < scene.pretrain.domains; ++number) {
-            if ((number < first || number >= end) && number != scene.probe.unseen) {
-                domains_.push_back(make_procedural(
-                    {number, scene.data.classes, scene.model.vit.image, scene.pretrain.samples, scene.seed + 1}));
-            }
-        }
-        origin_ = fmt::format("{} domains", domains_.size());
-    }
-
-    // Domains take turns.
-    std::size_t domain(std::size_t index) const { return index % domains_.size(); }
-    std::size_t at(std::size_t index) const { return index / domains_.size(); }
-    const dataset& data(std::size_t index) const { return *domains_[domain(index)]; }
-
-    std::vector<std::unique_ptr<dataset>> domains_; ///< Of equal sizes.
-    transform_spec transform_;
-    bool augment_;
-    std::uint64_t seed_;
-    std::string origin_;
-    std::uint64_t content_ = 0;
-};
 
 /// What a shard's images added up to in an epoch.
 struct shard_totals {
@@ -230,9 +153,7 @@ private:
             names_.push_back(name);
             parameters_.push_back(tensor);
         }
-        for (const auto& parameter : parameters_) {
-            elements_ += static_cast<std::size_t>(parameter.numel());
-        }
+        sum_.emplace(parameters_);
     }
 
     void resume() {
@@ -395,47 +316,17 @@ private:
     /// Gradients of the batch's mean loss end in every parameter's .grad, equal on all ranks.
     void train_batch(std::span<const std::size_t> batch, std::uint32_t epoch) {
         const auto shards = static_cast<std::size_t>(scene_.pretrain.shards);
-        sums_->assign(elements_ + 1, 0);
-        auto& diverged = sums_->back(); // all ranks learn of it, and stop together
+        sum_->clear();
         for (const auto shard : mine_) {
             const auto number = static_cast<std::size_t>(shard);
             const auto first = batch.size() * number / shards, end = batch.size() * (number + 1) / shards;
             train_shard(batch.subspan(first, end - first), batch.size(), epoch, totals_[number]);
-            std::size_t at = 0;
-            for (auto& parameter : parameters_) {
-                if (!parameter.grad().defined()) { // nothing that was computed needs it
-                    at += static_cast<std::size_t>(parameter.numel());
-                    continue;
-                }
-                const auto gradient = parameter.grad().contiguous();
-                const auto* values = gradient.data_ptr<float>();
-                for (std::int64_t i = 0; i < gradient.numel(); ++i, ++at) {
-                    if (std::abs(values[i]) < largest_gradient) {
-                        (*sums_)[at] += std::llrint(std::ldexp(static_cast<double>(values[i]), gradient_bits));
-                    } else { // also what is not a number
-                        diverged = 1;
-                    }
-                }
-                parameter.mutable_grad().reset();
-            }
+            sum_->take(parameters_);
         }
-        const auto pending = here_.network().sum(sums_, everyone_);
-        while (!pending->done()) {
-            std::this_thread::yield();
-        }
-        if (sums_->back() != 0) {
+        if (!sum_->exchange(parameters_, here_.network(), everyone_)) {
             throw runtime_failure("pre-training diverged: a gradient is not finite or too large; a smaller "
                                   "pretrain.lr may help",
                                   true);
-        }
-        std::size_t at = 0;
-        for (auto& parameter : parameters_) {
-            auto gradient = at::empty_like(parameter, at::TensorOptions().requires_grad(false));
-            auto* values = gradient.data_ptr<float>();
-            for (std::int64_t i = 0; i < gradient.numel(); ++i) {
-                values[i] = static_cast<float>(std::ldexp(static_cast<double>((*sums_)[at++]), -gradient_bits));
-            }
-            parameter.mutable_grad() = gradient;
         }
     }
 
@@ -490,13 +381,12 @@ private:
     std::vector<at::Tensor> parameters_; ///< The backbone's, then the objective's.
     std::vector<std::string> names_;     ///< Of parameters_
     std::size_t backbone_size_ = 0;      ///< Tensors of the backbone.
-    std::size_t elements_ = 0;           ///< Of all parameters
     optimizer optimizer_{{optimizer_kind::adamw, 0.0, 0.05}};
     int epochs_done_ = 0;
     std::vector<std::vector<round_result>> epochs_; ///< Rank 0: of each epoch; of one edge, as it were.
     std::vector<int> everyone_;                     ///< All ranks
     std::vector<std::int64_t> mine_;                ///< Shards of this rank.
-    sum_buffer sums_ = std::make_shared<std::vector<std::int64_t>>();
+    std::optional<gradient_sum> sum_;
     std::vector<shard_totals> totals_; ///< Of the epoch, by shard.
 };
 

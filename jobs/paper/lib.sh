@@ -21,6 +21,7 @@ Usage: jobs/paper/$experiment.sh [OPTION]...
   --profile P    small: procedural images, minutes on two cores (default)
                  tiny: ViT-Ti/16 and the flower photos, hours on two cores
                  paper: ViT-Base/16, for GPUs
+  --epochs N     instead of the profile's
   --repeat N     seeds; with several, means with 95 % intervals (default: 1)
   --ranks N      MPI ranks (default: 2, or 1 on a machine with one core)
   --output DIR   where results, pictures and tables go (default: results/paper/PROFILE)
@@ -38,6 +39,7 @@ paper_start() {
     profile=small
     repeat=1
     results=
+    epochs=
     ranks=$(($(nproc) >= 2 ? 2 : 1))
     while [[ $# -gt 0 ]]; do
         case $1 in
@@ -46,10 +48,14 @@ paper_start() {
                 profile=$2
                 shift 2
                 ;;
-            --repeat | --ranks)
+            --repeat | --ranks | --epochs)
                 [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || refuse "$1 takes a positive number, not '${2:-}'"
                 # shellcheck disable=SC2034 # repeat is for the scripts
-                if [[ $1 == --repeat ]]; then repeat=$2; else ranks=$2; fi
+                case $1 in
+                    --repeat) repeat=$2 ;;
+                    --ranks) ranks=$2 ;;
+                    --epochs) epochs=$2 ;;
+                esac
                 shift 2
                 ;;
             --output)
@@ -79,6 +85,7 @@ paper_start() {
     mkdir -p "$results"
     results="$(cd "$results" && pwd)"
     settings=(--config "$project_root/configs/paper/common.cfg" --config "$project_root/configs/paper/$profile.cfg")
+    [[ -z $epochs ]] || settings+=(--train.rounds "$epochs")
     find_inputs
 }
 

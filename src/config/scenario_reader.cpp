@@ -258,7 +258,7 @@ void read_pretraining(const value_reader& in, scenario& out) {
     pretrain.samples = in.integer("pretrain.samples", 1);
     pretrain.domains = in.count("pretrain.domains", 1);
     pretrain.batch = in.count("pretrain.batch", 1);
-    pretrain.shards = in.count("pretrain.shards", 1);
+    pretrain.shards = static_cast<int>(in.integer("pretrain.shards", 1, 256));
     if (pretrain.shards > pretrain.batch) {
         in.reject("pretrain.shards", "at most pretrain.batch = " + std::to_string(pretrain.batch) + " is accepted");
     }

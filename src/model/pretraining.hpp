@@ -37,9 +37,9 @@ public:
 /// Parameters: head.weight [classes, dim], head.bias [classes].
 std::unique_ptr<pretraining_objective> make_supervised(const vit_config&, std::int64_t classes);
 
-/// Masked image modelling as in SimMIM (Xie et al., CVPR 2022): a trained token stands in place of masked patches, a linear
-/// decoder predicts their pixels, and an image's loss is the mean absolute error over them. The decoder sees CLS beside
-/// each patch, so that CLS, which everything here classifies by, learns to sum an image up.
+/// Masked image modelling as in SimMIM (Xie et al., CVPR 2022): a trained token stands in place of masked patches, a
+/// linear decoder predicts their pixels, and an image's loss is the mean absolute error over them. The decoder sees CLS
+/// beside each patch, so that CLS, which everything here classifies by, learns to sum an image up.
 class masked_modelling final : public pretraining_objective {
 public:
     explicit masked_modelling(const vit_config&);
