@@ -67,7 +67,7 @@ public:
         }
         identity_ += hashes_of_files(given_.values);
         identity_ += fmt::format("device.kind = {}\n", here_.devices().cuda ? "cuda" : "cpu");
-        resume_from_ = find_checkpoint();
+        resume_from_ = find_checkpoint(*run_.scene, identity_, here_.root(), "round");
         if (here_.root()) {
             ledger_ = std::make_unique<ledger_run>(*run_.deploy,
                                                    here_.network().needs_order() ? run_.rank_of : std::vector<int>());
@@ -121,34 +121,6 @@ private:
         round_forecast forecast;
         std::vector<round_result> results;
     };
-
-    std::optional<checkpoint> find_checkpoint() const {
-        const auto& scene = *run_.scene;
-        if (scene.resume.empty()) {
-            return std::nullopt;
-        }
-        std::filesystem::path directory = scene.resume;
-        if (scene.resume == "auto") {
-            const auto newest = newest_checkpoint(checkpoint_folder(scene.output));
-            if (!newest) {
-                if (here_.root()) {
-                    spdlog::info("resume = auto: no checkpoint in {}, starting from the beginning",
-                                 checkpoint_folder(scene.output).string());
-                }
-                return std::nullopt;
-            }
-            directory = *newest;
-        }
-        auto state = read_checkpoint(directory);
-        if (state.identity != identity_) {
-            throw usage_error("checkpoint " + directory.string() +
-                              " belongs to another scenario: " + difference(state.identity, identity_));
-        }
-        if (here_.root()) {
-            spdlog::info("resuming after round {} from {}", state.rounds.size(), directory.string());
-        }
-        return state;
-    }
 
     /// What this computer can do: for `compute = measured`, and to know which time scale it can keep.
     void measure() {

@@ -90,14 +90,14 @@ trap interrupt INT
 trap 'kill -HUP "$child" 2>/dev/null || true' HUP
 while :; do
     code=0
-    wait "$child" || code=$?
+    wait "$child" 2>/dev/null || code=$?
     # A signal ends wait as well, with a code above 128: the child is then still there, or its code is yet to be fetched.
     if [[ $code -le 128 ]]; then
         break
     fi
     if ! kill -0 "$child" 2>/dev/null; then
         code=0
-        wait "$child" || code=$?
+        wait "$child" 2>/dev/null || code=$?
         break
     fi
 done

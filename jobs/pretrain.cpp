@@ -4,6 +4,7 @@
 #include "base/random.hpp"
 #include "cloud_images.hpp"
 #include "config/scenario_reader.hpp"
+#include "config/value_reader.hpp"
 #include "gradient_sum.hpp"
 #include "metrics/progress.hpp"
 #include "model/optimizer.hpp"
@@ -43,13 +44,13 @@ class pretraining {
 public:
     pretraining(const command_line& given, session& here)
         : here_(here)
-        , scene_(checked(read_scenario(given.values), here))
+        , scene_(checked(given, here))
         , images_(watched(scene_, here), here, !given.dry_run)
         , batches_(images_.size() / static_cast<std::size_t>(scene_.pretrain.batch))
         , progress_(given.progress) {
         if (batches_ == 0) {
-            throw usage_error(fmt::format("pretrain.batch = {}: the {} images of {} are less than one batch",
-                                          scene_.pretrain.batch, images_.size(), images_.origin()));
+            throw usage_error(fmt::format("pretrain.batch = {}: {} has {} image(s); at most as many are accepted",
+                                          scene_.pretrain.batch, images_.origin(), images_.size()));
         }
         if (here.root()) {
             check_output();
@@ -100,7 +101,12 @@ public:
     }
 
 private:
-    static scenario checked(scenario scene, const session& here) {
+    static scenario checked(const command_line& given, const session& here) {
+        auto scene = read_scenario(given.values);
+        if (value_reader(given.values).is_default("output")) {
+            scene.output = "gaisnet.safetensors";
+        }
+        check_outputs(given, scene);
         if (here.ranks() > scene.pretrain.shards) {
             throw usage_error(fmt::format("pretrain.shards = {}: a batch is cut into as many parts, but {} ranks were "
                                           "started: at least {} shards, or fewer ranks, are accepted",
@@ -128,7 +134,12 @@ private:
                               " has checkpoints of a run that did not end; resume = auto goes on with it, and "
                               "overwrite = on begins anew");
         }
-        if (!scene_.overwrite && std::filesystem::exists(scene_.output)) {
+        std::error_code code;
+        const bool exists = std::filesystem::exists(scene_.output, code);
+        if (exists && !std::filesystem::is_regular_file(scene_.output, code)) {
+            throw usage_error("output " + scene_.output + " is not a regular file; another output is accepted");
+        }
+        if (!scene_.overwrite && exists) {
             throw usage_error("output " + scene_.output + " exists; give another output, or overwrite = on");
         }
         atomic_file probe(scene_.output); // fails now rather than after the training
@@ -157,33 +168,21 @@ private:
     }
 
     void resume() {
-        const auto folder = checkpoint_folder(scene_.output);
-        if (scene_.resume.empty()) {
-            if (here_.root()) {
-                remove_checkpoints_after(folder, 0); // overwrite = on, or there are none
+        auto state = find_checkpoint(scene_, identity_, here_.root(), "epoch");
+        if (!state) {
+            if (here_.root() && scene_.resume.empty()) {
+                remove_checkpoints_after(checkpoint_folder(scene_.output), 0); // overwrite = on, or there are none
             }
             return;
         }
-        const auto from = scene_.resume == "auto" ? newest_checkpoint(folder) : std::filesystem::path(scene_.resume);
-        if (!from) {
-            if (here_.root()) {
-                spdlog::info("resume = auto: no checkpoint in {}, starting from the beginning", folder.string());
-            }
-            return;
-        }
-        auto state = read_checkpoint(*from);
-        if (state.identity != identity_) {
-            throw usage_error("checkpoint " + from->string() +
-                              " belongs to another scenario: " + difference(state.identity, identity_));
-        }
-        auto& kept = state.stages[state_name];
+        auto& kept = state->stages[state_name];
         std::vector<at::Tensor> first, second;
         for (std::size_t i = 0; i < names_.size(); ++i) {
             const auto take = [&](const std::string& kind) {
                 const auto found = kept.tensors.find(kind + "." + names_[i]);
                 if (found == kept.tensors.end() || found->second.shape != parameters_[i].sizes().vec()) {
-                    throw usage_error("checkpoint " + from->string() + " is damaged: " + kind + " of " + names_[i] +
-                                      " is missing, or has another shape");
+                    throw usage_error("resume = " + scene_.resume + ": the checkpoint is damaged: " + kind + " of " +
+                                      names_[i] + " is missing, or has another shape");
                 }
                 return to_torch(found->second).clone();
             };
@@ -192,11 +191,8 @@ private:
             second.push_back(take("second"));
         }
         optimizer_.restore(std::move(first), std::move(second), kept.steps);
-        epochs_ = std::move(state.rounds);
+        epochs_ = std::move(state->rounds);
         epochs_done_ = static_cast<int>(epochs_.size());
-        if (here_.root()) {
-            spdlog::info("resuming after epoch {} from {}", epochs_done_, from->string());
-        }
     }
 
     /// \returns false when the run has to stop for now; then a checkpoint has been written.

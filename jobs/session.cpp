@@ -87,6 +87,7 @@ session::session(int& argc, char**& argv) {
     std::signal(SIGUSR2, on_interrupt);
     std::signal(SIGTERM, on_requeue);
     std::signal(SIGUSR1, on_requeue);
+    std::signal(SIGXFSZ, SIG_IGN); // a file that grows too large is an error of the write
 }
 
 const device_plan& session::find_devices(device_choice choice, bool nccl_shares_gpu, bool use_nccl) {

@@ -77,6 +77,29 @@ void tell_edge_shares(const edge_share_choice& choice) {
     }
 }
 
+/// Keys and folders that a run may take images from.
+std::vector<std::pair<std::string, std::string>> folders_of_images(const scenario& scene) {
+    std::vector<std::pair<std::string, std::string>> all{{"infer.images", scene.infer.images},
+                                                         {"probe.unseen", scene.probe.unseen_root},
+                                                         {"pretrain.root", scene.pretrain.root}};
+    for (const auto& root : scene.data.roots) {
+        all.emplace_back("data.root", root);
+    }
+    std::erase_if(all, [](const auto& one) { return one.second.empty(); });
+    return all;
+}
+
+/// Whether a path names a file that exists somewhere in a folder.
+bool lies_in(const std::filesystem::path& path, const std::filesystem::path& folder) {
+    std::error_code code;
+    if (!std::filesystem::exists(path, code)) {
+        return false;
+    }
+    const auto relative =
+        std::filesystem::canonical(path, code).lexically_relative(std::filesystem::canonical(folder, code));
+    return !code && !relative.empty() && *relative.begin() != "..";
+}
+
 } // namespace
 
 std::string numbers_text(const std::vector<double>& numbers) { return fmt::format("{}", fmt::join(numbers, ",")); }
@@ -159,6 +182,9 @@ void check_outputs(const command_line& given, const scenario& scene) {
             inputs.emplace_back(key.name, value_reader(given.values).path(key.name));
         }
     }
+    for (const auto& file : given.files) {
+        inputs.emplace_back("--config", file);
+    }
     std::vector<fs::path> outputs{scene.output};
     std::error_code code;
     if (given.command == "infer") {
@@ -180,7 +206,51 @@ void check_outputs(const command_line& given, const scenario& scene) {
                                   "; another output is accepted");
             }
         }
+        for (const auto& [key, folder] : folders_of_images(scene)) {
+            if (lies_in(output, folder)) {
+                throw usage_error("output " + scene.output + ": " + output.string() + " is a file in " + key + " = " +
+                                  folder + "; another output is accepted");
+            }
+        }
     }
+}
+
+std::optional<checkpoint> find_checkpoint(const scenario& scene, const std::string& identity, bool root,
+                                          const char* unit) {
+    if (scene.resume.empty()) {
+        return std::nullopt;
+    }
+    std::filesystem::path directory = scene.resume;
+    std::vector<std::filesystem::path> all;
+    if (scene.resume == "auto") {
+        const auto folder = checkpoint_folder(scene.output);
+        all = complete_checkpoints(folder);
+        if (all.empty()) {
+            if (root) {
+                spdlog::info("resume = auto: no checkpoint in {}, starting from the beginning", folder.string());
+            }
+            return std::nullopt;
+        }
+        directory = all.back();
+    }
+    checkpoint state;
+    try {
+        state = read_checkpoint(directory);
+    } catch (const usage_error& problem) {
+        if (all.size() < 2) {
+            throw;
+        }
+        throw usage_error(std::string(problem.what()) + "; --resume " + all[all.size() - 2].string() +
+                          " goes on from the one before");
+    }
+    if (state.identity != identity) {
+        throw usage_error("checkpoint " + directory.string() +
+                          " belongs to another scenario: " + difference(state.identity, identity));
+    }
+    if (root) {
+        spdlog::info("resuming after {} {} from {}", unit, state.rounds.size(), directory.string());
+    }
+    return state;
 }
 
 void check_modules_path(const scenario& scene) {

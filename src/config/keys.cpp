@@ -308,7 +308,8 @@ std::vector<key_info> make_keys() {
              "emulated time is only computed, and the run goes as fast as the machine can; or it is waited for");
     t.real("time_scale", "1", "seconds of real time a second of emulated time (clock = real)");
     t.text("seed", "1", "of every random number", "a whole number");
-    t.text("output", "gaisnet.h5", "results file (pretrain: safetensors file)", "a path");
+    t.text("output", "gaisnet.h5", "results file (pretrain: safetensors file, gaisnet.safetensors unless it is set)",
+           "a path");
     t.onoff("overwrite", "off", "replace an existing output");
     t.onoff("events", "on", "keep the table of events");
     t.text("resume", "", "go on from a checkpoint", "auto, or a checkpoint folder");
@@ -336,10 +337,44 @@ const std::map<std::string, std::vector<std::string>> not_of_command{
     {"infer",
      {"serve.", "pretrain.", "train.", "dropout.", "round.", "cloud.", "checkpoint.", "resume", "charge.", "cache",
       "sense.mode", "sense.rate", "sense.buffer", "cs_down.multicast", "link.backhaul.", "device.cloud."}},
-    {"pretrain", {"infer.",  "serve.",    "delivery",   "link.",   "dropout.",  "round.",          "cloud.",
-                  "scheme",  "device.",   "tuning.",    "train.",  "split.",    "cluster.",        "cs.",
-                  "cs_down", "mobility.", "sense.",     "charge.", "cache",     "half_duplex",     "placement",
-                  "compute", "clock",     "time_scale", "events",  "fidelity.", "strict_fidelity", "model.weights"}},
+    {"pretrain",
+     {"infer.",
+      "serve.",
+      "delivery",
+      "link.",
+      "dropout.",
+      "round.",
+      "cloud.",
+      "scheme",
+      "device.",
+      "tuning.",
+      "train.",
+      "split.",
+      "cluster.",
+      "cs.",
+      "cs_down",
+      "mobility.",
+      "sense.",
+      "classes.",
+      "probe.samples",
+      "data.available",
+      "data.label_noise",
+      "data.blur",
+      "data.noise",
+      "data.per_cluster",
+      "data.train_fraction",
+      "runtime.active_clusters",
+      "charge.",
+      "cache",
+      "half_duplex",
+      "placement",
+      "compute",
+      "clock",
+      "time_scale",
+      "events",
+      "fidelity.",
+      "strict_fidelity",
+      "model.weights"}},
 };
 constexpr const char* yet_of_infer = "train.labels"; ///< It decides where the head is.
 
@@ -349,6 +384,7 @@ struct dependence {
     const char* on;
     std::vector<std::string> values; ///< Or their beginnings; "": not set.
     bool other_than = false;         ///< All values but these.
+    const char* except = "";         ///< A command for which that does not hold.
 };
 const std::vector<dependence> dependences{
     {"tuning.prompts", "tuning.method", {"prompt_deep", "prompt_shallow", "prefix"}},
@@ -370,7 +406,8 @@ const std::vector<dependence> dependences{
     {"cs.access_points", "cs.access", {"cell_free"}},
     {"link.backhaul.", "cloud.period", {"0"}, true},
     {"device.cloud.", "cloud.period", {"0"}, true},
-    {"probe.", "network.edges", {"1"}, true},
+    {"probe.samples", "network.edges", {"1"}, true},
+    {"probe.unseen", "network.edges", {"1"}, true, "pretrain"},
     {"scheme.sample_size", "scheme", {"centralised"}},
     {"infer.deadline", "cluster.edge_stage", {"auto"}},
     {"pretrain.mask", "pretrain.objective", {"masked"}},
@@ -393,7 +430,7 @@ std::string without_effect(const std::string& key, const std::string& command,
         return command + " does not look at it";
     }
     for (const auto& one : dependences) {
-        if (!key.starts_with(one.key)) {
+        if (!key.starts_with(one.key) || command == one.except) {
             continue;
         }
         const auto value = value_of(one.on);

@@ -258,7 +258,6 @@ command_line parse_command_line(const std::vector<std::string>& arguments,
     } catch (const po::error& problem) {
         throw usage_error(std::string("command line: ") + problem.what());
     }
-    std::vector<std::string> files;
     std::vector<std::pair<std::string, std::string>> flags;
     for (const auto& option : options) {
         const auto value = option.value.empty() ? std::string() : option.value.front();
@@ -277,7 +276,7 @@ command_line parse_command_line(const std::vector<std::string>& arguments,
         } else if (option.string_key == "dry_run") {
             out.dry_run = true;
         } else if (option.string_key == "config") {
-            files.push_back(value);
+            out.files.push_back(value);
         } else if (option.string_key == "log_level") {
             const std::set<std::string> levels{"error", "warning", "info", "debug"};
             if (!levels.contains(value)) {
@@ -298,7 +297,7 @@ command_line parse_command_line(const std::vector<std::string>& arguments,
             "command line: a command is missing; accepted: finetune, infer, serve, plan, pretrain, calibrate "
             "(--help tells more)");
     }
-    for (const auto& file : files) {
+    for (const auto& file : out.files) {
         read_config_file(file, out.values);
     }
     read_environment(environment, out.values);
@@ -349,7 +348,7 @@ std::string print_config(const settings& values) {
 }
 
 std::string identity(const settings& values, const std::string& command) {
-    std::string text;
+    std::string text = "command = " + command + "\n";
     for (const auto& [key, one] : values) {
         if (concerns(key, command) && !not_in_identity.contains(key) && !names_settings_file(key)) {
             text += key + " = " + one.value + "\n";
@@ -369,11 +368,23 @@ std::string difference(const std::string& before, const std::string& now) {
         return map;
     };
     const auto a = lines(before), b = lines(now);
+    const auto value_in = [](const auto& side, const std::string& key) {
+        const auto found = side.find(key);
+        return found == side.end() ? std::string("unknown") : found->second;
+    };
+    const std::string command = "command"; // without it the settings say nothing
+    if (value_in(a, command) != value_in(b, command)) {
+        return "it is of " + value_in(a, command) + ", and this is " + value_in(b, command);
+    }
     for (const auto& [key, value] : b) {
-        const auto found = a.find(key);
-        if (found == a.end() || found->second != value) {
-            return key + " was " + (found == a.end() ? "unknown" : found->second) + " and is " + value;
+        if (a.contains(key) && value_in(a, key) == value) {
+            continue;
         }
+        constexpr std::string_view hash = ".hash";
+        if (key.ends_with(hash)) {
+            return "the content of " + key.substr(0, key.size() - hash.size()) + " has changed";
+        }
+        return key + " was " + value_in(a, key) + " and is " + value;
     }
     return a.size() == b.size() ? std::string() : "it knows keys that this version does not";
 }

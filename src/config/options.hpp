@@ -19,6 +19,7 @@ using settings = std::map<std::string, setting>;
 
 struct command_line {
     std::vector<std::string> arguments; ///< As they were given, the command among them.
+    std::vector<std::string> files;     ///< Of --config
     std::string command;                ///< finetune, plan, pretrain; empty with --help or --version alone
     settings values;
     bool help = false, version = false, print_config = false, dry_run = false;

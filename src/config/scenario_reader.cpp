@@ -263,9 +263,9 @@ void read_pretraining(const value_reader& in, scenario& out) {
         in.reject("pretrain.shards", "at most pretrain.batch = " + std::to_string(pretrain.batch) + " is accepted");
     }
     pretrain.lr = in.real("pretrain.lr", 0.0, 1e300, true);
-    pretrain.mask = in.real("pretrain.mask", 0.0, 1.0, true);
-    if (pretrain.mask == 1.0) {
-        in.reject("pretrain.mask", "something has to be left to predict from: a number below 1 is accepted");
+    pretrain.mask = in.real("pretrain.mask", 0.0, 1e300);
+    if (pretrain.mask == 0.0 || pretrain.mask >= 1.0) {
+        in.reject("pretrain.mask", "a number above 0 and below 1 is accepted");
     }
 }
 

@@ -51,7 +51,8 @@ public:
         const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value);
         if (code != std::errc{} || end != word.data() + word.size() || value < least || value > most) {
             reject(key, "a whole number " +
-                            (most == std::numeric_limits<int>::max() && code != std::errc::result_out_of_range
+                            (most == std::numeric_limits<int>::max() && code != std::errc::result_out_of_range &&
+                                     value <= most
                                  ? "of at least " + std::to_string(least)
                                  : "from " + std::to_string(least) + " to " + std::to_string(most)) +
                             " is accepted");

@@ -1,6 +1,7 @@
 #include "roles/checkpoint.hpp"
 
 #include "base/error.hpp"
+#include "base/random.hpp"
 #include "model/safetensors.hpp"
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include <fstream>
 #include <limits>
 #include <span>
+#include <sstream>
 
 namespace gaisnet {
 
@@ -23,7 +25,7 @@ using nlohmann::json;
 constexpr const char* meta_name = "checkpoint.json";
 constexpr const char* tensors_name = "state.safetensors";
 constexpr const char* marker_name = "DONE";
-constexpr int format_version = 1;
+constexpr const char* format_name = "gaisnet checkpoint 2"; ///< The marker's first line.
 
 void write_text(const fs::path& path, const std::string& text) {
     atomic_file file(path);
@@ -39,6 +41,42 @@ void remove_checkpoint(const fs::path& directory) {
     fs::remove_all(directory, ignored);
 }
 
+/// What the marker says: the format, and a hash of each file, so that a damaged one is found.
+std::string marker_of(const fs::path& directory) {
+    std::string text = std::string(format_name) + "\n";
+    for (const auto* name : {meta_name, tensors_name}) {
+        std::error_code code;
+        const auto file = mapped_file::open(directory / name, code);
+        if (code) {
+            throw usage_error("checkpoint " + (directory / name).string() + " cannot be read: " + code.message());
+        }
+        const auto bytes = file.bytes();
+        text +=
+            fmt::format("{} {:016x}\n", name, stable_hash({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    }
+    return text;
+}
+
+/// \throws usage_error when a file is not as it was written.
+void check_marker(const fs::path& directory) {
+    std::ifstream in(directory / marker_name);
+    const std::string written((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    if (!written.starts_with(format_name)) {
+        throw usage_error("checkpoint " + directory.string() + ": its marker " + marker_name +
+                          " does not begin with \"" + format_name + "\": another version of this program wrote it");
+    }
+    std::stringstream before(written), now(marker_of(directory));
+    std::string line;
+    for (std::string then; std::getline(now, line);) {
+        if (!std::getline(before, then) || then != line) {
+            throw usage_error("checkpoint " + (directory / line.substr(0, line.find(' '))).string() +
+                              " is damaged: it is not as it was written");
+        }
+    }
+}
+
+} // namespace
+
 std::vector<fs::path> complete_checkpoints(const fs::path& folder) {
     std::vector<fs::path> found;
     std::error_code ignored;
@@ -50,8 +88,6 @@ std::vector<fs::path> complete_checkpoints(const fs::path& folder) {
     std::sort(found.begin(), found.end());
     return found;
 }
-
-} // namespace
 
 fs::path beside_output(const fs::path& output, const std::string& suffix) {
     auto path = output;
@@ -92,10 +128,13 @@ void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep)
         }
         rounds.push_back(row);
     }
-    const json meta{{"format", format_version}, {"identity", state.identity},     {"speeds", state.speeds},
-                    {"rounds", rounds},         {"row_counts", state.row_counts}, {"optimizer_steps", steps}};
+    const json meta{{"identity", state.identity},
+                    {"speeds", state.speeds},
+                    {"rounds", rounds},
+                    {"row_counts", state.row_counts},
+                    {"optimizer_steps", steps}};
     write_text(directory / meta_name, meta.dump(2) + "\n");
-    write_text(directory / marker_name, "complete\n");
+    write_text(directory / marker_name, marker_of(directory));
 
     auto all = complete_checkpoints(folder);
     for (std::size_t i = 0; i + static_cast<std::size_t>(std::max(keep, 1)) < all.size(); ++i) {
@@ -130,14 +169,11 @@ checkpoint read_checkpoint(const fs::path& directory) {
         throw usage_error("resume = " + directory.string() + " is not a complete checkpoint: it has no " +
                           std::string(marker_name) + " marker; a folder named round_NNNNNN with one is accepted");
     }
+    check_marker(directory);
     checkpoint state;
     try {
         std::ifstream in(directory / meta_name);
         const auto meta = json::parse(in);
-        if (meta.at("format").get<int>() != format_version) {
-            throw usage_error("checkpoint " + directory.string() + " has format " + meta.at("format").dump() +
-                              "; this program reads " + std::to_string(format_version));
-        }
         state.identity = meta.at("identity").get<std::string>();
         state.speeds = meta.value("speeds", std::string());
         for (const auto& row : meta.at("rounds")) {

@@ -35,7 +35,8 @@ std::filesystem::path beside_output(const std::filesystem::path& output, const s
 /// The folder of a run's checkpoints: beside the output, with the suffix ".ckpt".
 std::filesystem::path checkpoint_folder(const std::filesystem::path& output);
 
-/// Writes FOLDER/round_NNNNNN. It counts only with its DONE marker, which is written last; older ones beyond `keep`
+/// Writes FOLDER/round_NNNNNN. It counts only with its DONE marker, which is written last, and holds a hash of each file;
+/// older ones beyond `keep`
 /// are removed. \throws runtime_failure naming the file and the reason.
 void write_checkpoint(const std::filesystem::path& folder, const checkpoint&, int keep);
 
@@ -43,10 +44,13 @@ void write_checkpoint(const std::filesystem::path& folder, const checkpoint&, in
 /// or, with 0, of one that begins anew.
 void remove_checkpoints_after(const std::filesystem::path& folder, std::size_t round);
 
+/// Those with a marker in a folder of checkpoints, the oldest first.
+std::vector<std::filesystem::path> complete_checkpoints(const std::filesystem::path& folder);
+
 /// The newest complete checkpoint in a folder of checkpoints, if there is one.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& folder);
 
-/// \throws usage_error when it is none, is not complete, or is damaged.
+/// \throws usage_error when it is none, is not complete, or is not as it was written.
 checkpoint read_checkpoint(const std::filesystem::path& directory);
 
 } // namespace gaisnet

@@ -63,6 +63,22 @@ def without_labels(folder):
           f"pretrain.root = {photos}" in none.stderr, none.stderr[-300:])
 
 
+def inputs_are_kept(folder):
+    """What a run reads is never what it writes."""
+    config, photos = folder / "own.cfg", folder / "kept"
+    config.write_text("[pretrain]\nbatch = 2\n")
+    photos.mkdir()
+    for number in range(4):
+        (photos / f"{number}.png").write_bytes(png(bytes([50 * number, 9, 200]) * 1600, 40))
+    for output, culprit in ((config, "--config"), (photos / "1.png", "pretrain.root")):
+        before = output.read_bytes()
+        done = subprocess.run([PROGRAM, "pretrain", "--config", str(config), "--pretrain.root", str(photos),
+                               "--pretrain.objective", "masked", "--pretrain.shards", "1", "--output", str(output),
+                               "--overwrite", "on"], capture_output=True, text=True, timeout=30)
+        check(f"an output that is {culprit} is refused", done.returncode == 2 and culprit in done.stderr and
+              output.read_bytes() == before, done.stderr[-300:])
+
+
 def goes_on(folder):
     """SIGTERM ends an epoch with a checkpoint; a kill leaves the last one; another number of ranks goes on."""
     def command(output, ranks, *extra):
@@ -101,6 +117,13 @@ def goes_on(folder):
                                text=True, timeout=60)
         check("... nor goes on with other settings", other.returncode == 2 and "pretrain.lr" in other.stderr,
               other.stderr[-300:])
+        newest = sorted(checkpoints.glob("*/DONE"))[-1].parent / "state.safetensors"
+        good = newest.read_bytes()
+        newest.write_bytes(good[:-3] + bytes([good[-3] ^ 1]) + good[-2:])
+        damaged = subprocess.run(command(output, 2, "--resume", "auto"), capture_output=True, text=True, timeout=60)
+        check("... nor from a checkpoint with another bit", damaged.returncode == 2 and "state.safetensors is damaged" in
+              damaged.stderr, damaged.stderr[-300:])
+        newest.write_bytes(good)
         done = subprocess.run(command(output, 3, "--resume", "auto"), capture_output=True, text=True, timeout=100)
         check("... and goes on to the same model on another number of ranks", done.returncode == 0 and
               "resuming after epoch" in done.stderr and output.read_bytes() == whole.read_bytes() and
@@ -112,6 +135,7 @@ def main():
         folder = pathlib.Path(name)
         on_ranks(folder)
         without_labels(folder)
+        inputs_are_kept(folder)
         goes_on(folder)
     finish()
 

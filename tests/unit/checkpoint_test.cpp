@@ -194,13 +194,28 @@ TEST_F(checkpoints, damaged_descriptions_are_named) {
         rejects(directory, "is damaged");
     }
     fs::remove(directory / "checkpoint.json");
-    rejects(directory, "is damaged");
+    rejects(directory, "cannot be read");
+}
+
+// What still is JSON or a tensor, but with another number in it.
+TEST_F(checkpoints, a_changed_value_is_found) {
+    write_checkpoint(folder_, state_after(2), 2);
+    const auto directory = folder_ / "round_000002";
+    const auto whole = content(directory / "checkpoint.json");
+    edit(directory, "\"optimizer_steps\"", "\"optimizer_stepz\"");
+    rejects(directory, "checkpoint.json is damaged");
+    overwrite(directory / "checkpoint.json", whole);
+    EXPECT_NO_THROW(read_checkpoint(directory));
+    auto tensors = content(directory / "state.safetensors");
+    tensors[tensors.size() - 2] = static_cast<char>(tensors[tensors.size() - 2] ^ 1);
+    overwrite(directory / "state.safetensors", tensors);
+    rejects(directory, "state.safetensors is damaged");
 }
 
 TEST_F(checkpoints, other_formats_are_named) {
     write_checkpoint(folder_, state_after(1), 2);
-    edit(folder_ / "round_000001", "\"format\": 1", "\"format\": 2");
-    rejects(folder_ / "round_000001", "has format 2");
+    overwrite(folder_ / "round_000001" / "DONE", "complete\n");
+    rejects(folder_ / "round_000001", "another version");
 }
 
 TEST_F(checkpoints, damaged_tensors_are_named) {

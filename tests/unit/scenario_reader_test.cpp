@@ -99,9 +99,14 @@ TEST(scenario_reader, partitions) {
 }
 
 TEST(scenario_reader, whole_numbers) {
-    for (const char* value : {"", "0", "-1", "2.5", "three", "4 ", "99999999999", "0x4", "1e2"}) {
+    for (const char* value : {"", "0", "-1", "2.5", "three", "4 ", "0x4", "1e2"}) {
         rejects({{"train.rounds", value}}, "a whole number of at least 1 is accepted");
     }
+    rejects({{"train.rounds", "99999999999"}}, "a whole number from 1 to 2147483647 is accepted");
+    rejects({{"pretrain.shards", "65"}}, "at most pretrain.batch = 64 is accepted");
+    rejects({{"pretrain.mask", "1"}}, "above 0 and below 1");
+    rejects({{"data.available", "0"}}, "above 0");
+    rejects({{"data.available", "uniform(0.5, 1.5)"}}, "at most 1");
     rejects({{"data.classes", "11"}}, "from 2 to 10");
     rejects({{"network.edges", "0"}}, "from 1 to 5000000");
     EXPECT_EQ(read({{"seed", "18446744073709551615"}}).seed, 18446744073709551615ULL);
