@@ -96,7 +96,7 @@ loaded_backbone load_backbone(const scenario& scene, session& here) {
     if (scene.model.weights == "random") {
         store = weight_store::random(scene.model.vit, scene.seed);
         if (here.root()) {
-            spdlog::warn("model.weights = random: the frozen backbone is not pre-trained");
+            spdlog::warn("model.weights = random: the backbone is not pre-trained");
         }
     } else {
         store = weight_store::open(scene.model.weights, scene.model.vit, scene.model.cache);

@@ -67,7 +67,7 @@ public:
         }
         identity_ += hashes_of_files(given_.values);
         identity_ += fmt::format("device.kind = {}\n", here_.devices().cuda ? "cuda" : "cpu");
-        resume_from_ = find_checkpoint(*run_.scene, identity_, here_.root(), "round");
+        resume_from_ = find_checkpoint(*run_.scene, identity_, here_, "round");
         if (here_.root()) {
             ledger_ = std::make_unique<ledger_run>(*run_.deploy,
                                                    here_.network().needs_order() ? run_.rank_of : std::vector<int>());
@@ -521,7 +521,7 @@ exit_code finetune(const command_line& given, session& here) {
     if (given.dry_run) {
         return plan(given, here);
     }
-    session::accept_requeue();
+    here.accept_requeue();
     return finetuning(given, here).run();
 }
 

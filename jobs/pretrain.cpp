@@ -52,14 +52,32 @@ public:
             throw usage_error(fmt::format("pretrain.batch = {}: {} has {} image(s); at most as many are accepted",
                                           scene_.pretrain.batch, images_.origin(), images_.size()));
         }
-        if (here.root()) {
-            check_output();
+        identity_ = identity(given.values, given.command);
+        if (!scene_.pretrain.root.empty()) {
+            identity_ += fmt::format("pretrain.root.hash = {:016x}\n", images_.content());
         }
-        identity_ =
-            identity(given.values, given.command) + fmt::format("pretrain.root.hash = {:016x}\n", images_.content());
+        if (here.root()) {
+            if (scene_.data.source == data_source::folder && scene_.pretrain.root.empty()) {
+                spdlog::warn("data.source = folder is of the edges' images; a foundation model is pre-trained on "
+                             "procedural domains here, and on a folder that pretrain.root names");
+            }
+            done_ = check_output();
+        }
+        byte_writer said;
+        said.put(done_);
+        auto bytes = said.take();
+        here.network().broadcast(bytes, 0);
+        done_ = byte_reader(bytes).get<bool>();
     }
 
     exit_code run() {
+        if (done_) {
+            if (here_.root()) {
+                spdlog::info("resume = auto: {} is there, made by this command with these settings", scene_.output);
+                remove_checkpoints();
+            }
+            return exit_code::ok;
+        }
         make_model();
         resume();
         for (int rank = 0; rank < here_.ranks(); ++rank) {
@@ -82,9 +100,9 @@ public:
             write();
             remove_checkpoints();
             const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-            fmt::print("pre-trained on {} images of {} in {:.1f} s: {}\n",
-                       batches_ * static_cast<std::size_t>(scene_.pretrain.batch * (epochs_done_ - before)),
-                       images_.origin(), elapsed.count(), scene_.output);
+            fmt::print("pre-trained for {} epoch(s) of {} images of {} in {:.1f} s: {}\n", epochs_done_ - before,
+                       batches_ * static_cast<std::size_t>(scene_.pretrain.batch), images_.origin(), elapsed.count(),
+                       scene_.output);
         }
         return exit_code::ok;
     }
@@ -126,23 +144,39 @@ private:
 
     bool masks() const { return scene_.pretrain.objective == pretraining_kind::masked; }
 
-    void check_output() const {
+    /// \returns whether this very model is there already, and resume = auto has nothing left to do.
+    bool check_output() const {
         const auto folder = checkpoint_folder(scene_.output);
-        const bool begun = newest_checkpoint(folder).has_value();
-        if (!scene_.overwrite && begun && scene_.resume.empty()) {
-            throw usage_error("output " + scene_.output + ": " + folder.string() +
-                              " has checkpoints of a run that did not end; resume = auto goes on with it, and "
-                              "overwrite = on begins anew");
-        }
         std::error_code code;
         const bool exists = std::filesystem::exists(scene_.output, code);
         if (exists && !std::filesystem::is_regular_file(scene_.output, code)) {
             throw usage_error("output " + scene_.output + " is not a regular file; another output is accepted");
         }
         if (!scene_.overwrite && exists) {
+            if (scene_.resume == "auto" && identity_of(scene_.output) == identity_hash()) {
+                return true;
+            }
             throw usage_error("output " + scene_.output + " exists; give another output, or overwrite = on");
         }
+        if (!scene_.overwrite && scene_.resume.empty() && newest_checkpoint(folder)) {
+            throw usage_error("output " + scene_.output + ": " + folder.string() +
+                              " has checkpoints of a run that did not end; resume = auto goes on with it, and "
+                              "overwrite = on begins anew");
+        }
         atomic_file probe(scene_.output); // fails now rather than after the training
+        return false;
+    }
+
+    std::string identity_hash() const { return fmt::format("{:016x}", stable_hash(identity_)); }
+    /// What a model's file says about the run that made it; empty if it says nothing.
+    static std::string identity_of(const std::string& path) {
+        try {
+            const safetensors_file file(path);
+            const auto found = file.metadata().find("identity");
+            return found == file.metadata().end() ? std::string() : found->second;
+        } catch (const error&) { // no safetensors file
+            return {};
+        }
     }
 
     void make_model() {
@@ -168,7 +202,7 @@ private:
     }
 
     void resume() {
-        auto state = find_checkpoint(scene_, identity_, here_.root(), "epoch");
+        auto state = find_checkpoint(scene_, identity_, here_, "epoch");
         if (!state) {
             if (here_.root() && scene_.resume.empty()) {
                 remove_checkpoints_after(checkpoint_folder(scene_.output), 0); // overwrite = on, or there are none
@@ -193,6 +227,9 @@ private:
         optimizer_.restore(std::move(first), std::move(second), kept.steps);
         epochs_ = std::move(state->rounds);
         epochs_done_ = static_cast<int>(epochs_.size());
+        if (here_.root()) {
+            remove_checkpoints_after(checkpoint_folder(scene_.output), epochs_.size());
+        }
     }
 
     /// \returns false when the run has to stop for now; then a checkpoint has been written.
@@ -268,7 +305,8 @@ private:
             epochs_.push_back({result});
             progress_.clear();
             spdlog::info("epoch {}: {}", epochs_done_,
-                         masks() ? fmt::format("mean error of masked pixels {:.4f}", result.train_loss)
+                         masks() ? fmt::format("mean absolute error of masked pixels, in units of data.std, {:.4f}",
+                                               result.train_loss)
                                  : fmt::format("training loss {:.4f}, accuracy {:.4f}", result.train_loss,
                                                result.train_accuracy));
         }
@@ -363,6 +401,7 @@ private:
                            {"std", numbers_text(scene_.data.std)},
                            {"heads", std::to_string(scene_.model.vit.heads)},
                            {"objective", masks() ? "masked" : "supervised"},
+                           {"identity", identity_hash()},
                            {"ln_eps", "1e-6"}});
     }
 
@@ -372,6 +411,7 @@ private:
     std::size_t batches_; ///< An epoch; what is left over is of no batch.
     progress progress_;
     std::string identity_;
+    bool done_ = false; ///< By an earlier run.
     vit_backbone backbone_;
     std::unique_ptr<pretraining_objective> objective_;
     std::vector<at::Tensor> parameters_; ///< The backbone's, then the objective's.
@@ -391,7 +431,7 @@ private:
 exit_code pretrain(const command_line& given, session& here) {
     pretraining job(given, here);
     if (!given.dry_run) {
-        session::accept_requeue();
+        here.accept_requeue();
         return job.run();
     }
     if (here.root()) {

@@ -54,16 +54,11 @@ fi
 cd "$project_root"
 build_preset release gaisnet
 
-# A half-written file must not pass for the model next time.
-discard_partial_weights() { rm -f "$weights"; }
-
 if [[ -e $weights ]]; then
     say "foundation model: $weights is there (delete it to pre-train anew)"
 else
     say "foundation model: pre-training into $weights"
-    trap discard_partial_weights EXIT
-    "$program" pretrain --config "$config" --output "$weights"
-    trap - EXIT
+    "$program" pretrain --config "$config" --output "$weights" --resume auto
 fi
 
 say "fine-tuning: $ranks MPI rank(s), $config"

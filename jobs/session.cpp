@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <map>
 #include <set>
 #include <sstream>
@@ -151,7 +152,13 @@ bool session::cores_suffice(int threads) const {
     });
 }
 
-void session::accept_requeue() { makes_checkpoints = true; }
+void session::accept_requeue() {
+    makes_checkpoints = true;
+    network().barrier();
+    if (const auto* path = std::getenv("GAISNET_READY"); path && root()) {
+        std::ofstream(path) << "ready\n";
+    }
+}
 
 session::~session() = default;
 

@@ -54,8 +54,9 @@ public:
     [[noreturn]] void abort(int code);
 
     /// SIGTERM and SIGUSR1 ask to finish the round, write a checkpoint and end with 75; without this call they
-    /// interrupt.
-    static void accept_requeue();
+    /// interrupt. Every rank has to call it: when all have, rank 0 makes the file that GAISNET_READY names, by which
+    /// slurm/run.sbatch knows that signals are heard.
+    void accept_requeue();
     static bool requeue_requested();
     /// From here on a request to stop ends the process at once: for work that leaves nothing before its end.
     static void end_at_once();

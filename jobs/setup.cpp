@@ -1,9 +1,11 @@
 #include "setup.hpp"
 
+#include "base/bytes.hpp"
 #include "base/version.hpp"
 #include "config/keys.hpp"
 #include "config/scenario_reader.hpp"
 #include "config/value_reader.hpp"
+#include "data/image_folder.hpp"
 #include "metrics/report.hpp"
 #include "model/torch_support.hpp"
 #include "planning/edge_share.hpp"
@@ -77,15 +79,15 @@ void tell_edge_shares(const edge_share_choice& choice) {
     }
 }
 
-/// Keys and folders that a run may take images from.
-std::vector<std::pair<std::string, std::string>> folders_of_images(const scenario& scene) {
+/// Keys and folders that a command may take images from.
+std::vector<std::pair<std::string, std::string>> folders_of_images(const scenario& scene, const std::string& command) {
     std::vector<std::pair<std::string, std::string>> all{{"infer.images", scene.infer.images},
                                                          {"probe.unseen", scene.probe.unseen_root},
                                                          {"pretrain.root", scene.pretrain.root}};
     for (const auto& root : scene.data.roots) {
         all.emplace_back("data.root", root);
     }
-    std::erase_if(all, [](const auto& one) { return one.second.empty(); });
+    std::erase_if(all, [&](const auto& one) { return one.second.empty() || !concerns(one.first, command); });
     return all;
 }
 
@@ -98,6 +100,42 @@ bool lies_in(const std::filesystem::path& path, const std::filesystem::path& fol
     const auto relative =
         std::filesystem::canonical(path, code).lexically_relative(std::filesystem::canonical(folder, code));
     return !code && !relative.empty() && *relative.begin() != "..";
+}
+
+/// The checkpoint that this rank goes on from.
+std::optional<checkpoint> read_own_checkpoint(const scenario& scene, const std::string& identity, bool root,
+                                              const char* unit) {
+    std::filesystem::path directory = scene.resume;
+    std::vector<std::filesystem::path> all;
+    if (scene.resume == "auto") {
+        const auto folder = checkpoint_folder(scene.output);
+        all = complete_checkpoints(folder);
+        if (all.empty()) {
+            if (root) {
+                spdlog::info("resume = auto: no checkpoint in {}, starting from the beginning", folder.string());
+            }
+            return std::nullopt;
+        }
+        directory = all.back();
+    }
+    checkpoint state;
+    try {
+        state = read_checkpoint(directory);
+    } catch (const usage_error& problem) {
+        if (all.size() < 2) {
+            throw;
+        }
+        throw usage_error(std::string(problem.what()) + "; --resume " + all[all.size() - 2].string() +
+                          " goes on from the one before");
+    }
+    if (state.identity != identity) {
+        throw usage_error("checkpoint " + directory.string() +
+                          " belongs to another scenario: " + difference(state.identity, identity));
+    }
+    if (root) {
+        spdlog::info("resuming after {} {} from {}", unit, state.rounds.size(), directory.string());
+    }
+    return state;
 }
 
 } // namespace
@@ -206,49 +244,31 @@ void check_outputs(const command_line& given, const scenario& scene) {
                                   "; another output is accepted");
             }
         }
-        for (const auto& [key, folder] : folders_of_images(scene)) {
-            if (lies_in(output, folder)) {
-                throw usage_error("output " + scene.output + ": " + output.string() + " is a file in " + key + " = " +
+        for (const auto& [key, folder] : folders_of_images(scene, given.command)) {
+            if (is_image_name(output) && lies_in(output, folder)) {
+                throw usage_error("output " + scene.output + ": " + output.string() + " is an image in " + key + " = " +
                                   folder + "; another output is accepted");
             }
         }
     }
 }
 
-std::optional<checkpoint> find_checkpoint(const scenario& scene, const std::string& identity, bool root,
+std::optional<checkpoint> find_checkpoint(const scenario& scene, const std::string& identity, session& here,
                                           const char* unit) {
     if (scene.resume.empty()) {
         return std::nullopt;
     }
-    std::filesystem::path directory = scene.resume;
-    std::vector<std::filesystem::path> all;
-    if (scene.resume == "auto") {
-        const auto folder = checkpoint_folder(scene.output);
-        all = complete_checkpoints(folder);
-        if (all.empty()) {
-            if (root) {
-                spdlog::info("resume = auto: no checkpoint in {}, starting from the beginning", folder.string());
-            }
-            return std::nullopt;
+    auto state = read_own_checkpoint(scene, identity, here.root(), unit);
+    byte_writer mine;
+    mine.put(state ? state->content : std::uint64_t{0});
+    const auto all = here.network().gather(mine.take(), 0);
+    const auto content = [](const std::vector<std::byte>& bytes) { return byte_reader(bytes).get<std::uint64_t>(); };
+    for (std::size_t rank = 1; rank < all.size(); ++rank) {
+        if (content(all[rank]) != content(all.front())) {
+            throw runtime_failure(fmt::format("resume = {}: rank {} found another checkpoint than rank 0, or none: the "
+                                              "folder has to be the same on all computers",
+                                              scene.resume, rank));
         }
-        directory = all.back();
-    }
-    checkpoint state;
-    try {
-        state = read_checkpoint(directory);
-    } catch (const usage_error& problem) {
-        if (all.size() < 2) {
-            throw;
-        }
-        throw usage_error(std::string(problem.what()) + "; --resume " + all[all.size() - 2].string() +
-                          " goes on from the one before");
-    }
-    if (state.identity != identity) {
-        throw usage_error("checkpoint " + directory.string() +
-                          " belongs to another scenario: " + difference(state.identity, identity));
-    }
-    if (root) {
-        spdlog::info("resuming after {} {} from {}", unit, state.rounds.size(), directory.string());
     }
     return state;
 }

@@ -50,16 +50,18 @@ std::filesystem::path network_path(const scenario&);
 std::filesystem::path modules_path(const scenario&, int edge);
 /// Where the answers of `infer` go: beside the results file.
 std::filesystem::path predictions_path(const scenario&);
-/// \throws usage_error when a file that the command writes is one that it reads (config files and images too), or when the predictions of `infer`
-/// would replace a file without overwrite.
+/// \throws usage_error when a file that the command writes is one that it reads (config files and images too), or when
+/// the predictions of `infer` would replace a file without overwrite.
 void check_outputs(const command_line&, const scenario&);
 /// \throws usage_error when the tuned modules would replace the weights that they are trained on, or, unless the run is
 /// told to overwrite or to resume, any other file.
 void check_modules_path(const scenario&);
 
-/// The checkpoint to go on from, as `resume` says; every rank reads it. \param unit of what it counts, for the log:
-/// "round". \throws usage_error when it belongs to another identity, or is damaged; then another one is offered.
-std::optional<checkpoint> find_checkpoint(const scenario&, const std::string& identity, bool root, const char* unit);
+/// The checkpoint to go on from, as `resume` says. Every rank has to call it, and reads it; when it returns at rank 0 all
+/// have. \param unit of what it counts, for the log: "round".
+/// \throws usage_error when it belongs to another identity, or is damaged; then another one is offered. \throws
+/// runtime_failure when ranks found different ones.
+std::optional<checkpoint> find_checkpoint(const scenario&, const std::string& identity, session&, const char* unit);
 
 /// The plan of devices as rows of the results file.
 std::vector<rank_description> describe_ranks(const device_plan&);

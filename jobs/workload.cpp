@@ -106,9 +106,10 @@ struct workload::parts {
     }
     /// data.available: a start point has that part of its share, drawn at random, and one sample at least.
     void leave_available() {
-        for (std::size_t cluster = 0; cluster < by_cluster.size(); ++cluster) {
-            auto& share = by_cluster[cluster];
-            random_stream stream(scene->seed, "data.available", std::to_string(cluster));
+        const auto clusters = static_cast<std::size_t>(scene->network.clusters); // an edge
+        for (std::size_t i = 0; i < by_cluster.size(); ++i) {
+            auto& share = by_cluster[i];
+            random_stream stream(scene->seed, "data.available", fmt::format("{}.{}", i / clusters, i % clusters));
             const auto wanted = std::llround(scene->data.available.draw(stream) * static_cast<double>(share.size()));
             const auto left = std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, share.size());
             if (left == share.size()) {
@@ -116,8 +117,8 @@ struct workload::parts {
             }
             const auto order = stream.permutation(share.size());
             std::vector<std::size_t> some;
-            for (std::size_t i = 0; i < left; ++i) {
-                some.push_back(share[order[i]]);
+            for (std::size_t k = 0; k < left; ++k) {
+                some.push_back(share[order[k]]);
             }
             share = std::move(some);
         }

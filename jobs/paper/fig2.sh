@@ -3,7 +3,7 @@
 set -euo pipefail
 # shellcheck source=jobs/paper/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-paper_start fig2 "$@"
+no_epochs=1 paper_start fig2 "$@"
 
 for ((seed = 1; seed <= repeat; ++seed)); do
     train modules "$seed" --train.rounds 1 --train.steps 1 # any modules have the size that counts here

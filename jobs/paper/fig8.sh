@@ -3,7 +3,7 @@
 set -euo pipefail
 # shellcheck source=jobs/paper/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-small_only=1 paper_start fig8 "$@"
+small_only=1 no_epochs=1 paper_start fig8 "$@"
 
 for ((seed = 1; seed <= repeat; ++seed)); do
     decide table "$seed" --serve.mode table --serve.policy "mlcp, msip, random" --serve.rounds 10 \

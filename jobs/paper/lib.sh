@@ -1,15 +1,18 @@
 # shellcheck shell=bash
 # What the scripts of the paper's experiments share. To be sourced by a script under `set -euo pipefail`.
 #
-#   paper_start NAME "$@"           reads options, finds data and weights; sets profile, repeat, results, ranks.
-#                                   With small_only=1 before it, the experiment has only the profile small
+#   paper_start NAME "$@"           reads options, finds data and weights; sets profile, repeat, results, ranks, epochs
+#                                   (empty: the profile's) and weights. What may stand before it:
+#                                   small_only=1   the experiment has only the profile small
+#                                   no_epochs=1    --epochs changes nothing
+#                                   own_weights=1  the script pre-trains a model of its own
 #   train RUN SEED [SETTING]...     gaisnet finetune; its file is $results/NAME.RUN.seedSEED.h5
 #   answer RUN SEED [SETTING]...    gaisnet infer, likewise
 #   decide RUN SEED [SETTING]...    gaisnet serve, likewise
 #   pretrain FILE [SETTING]...      gaisnet pretrain, to $results/FILE, once; sets weights
 #   draw                            picture and table from these files alone, by analysis/paper.py
 #
-# A run that has ended is not repeated; delete its file to do so.
+# A run that has ended is not repeated unless its settings have changed: FILE.done holds them.
 
 # shellcheck source=jobs/lib/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/setup.sh"
@@ -78,6 +81,9 @@ paper_start() {
         results=${results:-$project_root/results/paper/$profile}
         profile=small
     fi
+    if [[ -n ${no_epochs:-} && -n $epochs ]]; then
+        say "$experiment: --epochs changes nothing here"
+    fi
     program=${PROGRAM:-$project_root/build/release/gaisnet}
     [[ -x $program ]] || refuse "$program is not there: jobs/quickstart.sh builds it, or PROGRAM names another"
     find_python || exit 1
@@ -85,14 +91,13 @@ paper_start() {
     mkdir -p "$results"
     results="$(cd "$results" && pwd)"
     settings=(--config "$project_root/configs/paper/common.cfg" --config "$project_root/configs/paper/$profile.cfg")
-    [[ -z $epochs ]] || settings+=(--train.rounds "$epochs")
     find_inputs
 }
 
 # Sets weights, and adds the photos to the settings.
 find_inputs() {
     if [[ $profile == small ]]; then
-        pretrain fm.safetensors
+        [[ -n ${own_weights:-} ]] || pretrain fm.safetensors
         return
     fi
     weights=${WEIGHTS:-}
@@ -106,15 +111,32 @@ find_inputs() {
     settings+=(--data.root "$photos")
 }
 
+# The settings of a run as the program understands them, but for what does not change its results.
+effective() {
+    "$program" "$@" --print-config | sed -E '/^(#|output|overwrite|resume)|^$/d'
+}
+
+# Whether a file is there, with all that it was made with as it is now. Sets made_with.
+is_made() {
+    local file=$1
+    shift
+    made_with=$(effective "$@")
+    [[ -e $file && -e $file.done && $(<"$file.done") == "$made_with" && ! $weights -nt $file.done ]]
+}
+
 # Three edges at most have domains of their own, which no foundation model has seen.
 pretrain() {
-    weights=$results/$1
+    local file=$results/$1 shards=4
     shift
-    if [[ ! -e $weights ]]; then
-        say "pre-training a small foundation model, $(basename "$weights")"
-        "$project_root/jobs/mpirun.sh" -n "$((ranks < 4 ? ranks : 4))" "$program" pretrain "${settings[@]}" --network.edges 3 \
-            --output "$weights" --resume auto --log-level warning --progress none "$@" >"${weights%.safetensors}.txt"
+    local -a words=(pretrain "${settings[@]}" --network.edges 3 --pretrain.shards "$shards" "$@")
+    if ! weights=$file is_made "$file" "${words[@]}"; then
+        say "pre-training a small foundation model, $(basename "$file")"
+        rm -f "$file.done"
+        "$project_root/jobs/mpirun.sh" -n "$((ranks < shards ? ranks : shards))" "$program" "${words[@]}" \
+            --output "$file" --overwrite on --resume auto --log-level warning --progress none >"${file%.safetensors}.txt"
+        echo "$made_with" >"$file.done"
     fi
+    weights=$file
 }
 
 # How many training images the data of the profile have, by a dry look at the plan.
@@ -127,17 +149,23 @@ gaisnet_run() {
     local command=$1 run=$2 seed=$3
     shift 3
     local file=$results/$experiment.$run.seed$seed.h5
-    if [[ -e $file.done ]]; then
+    local -a words=("$command" "${settings[@]}" --model.weights "$weights" --seed "$seed" "$@")
+    if is_made "$file" "${words[@]}"; then
         return
     fi
     say "$experiment: $run, seed $seed"
+    rm -f "$file.done"
     local start=$SECONDS
-    "$project_root/jobs/mpirun.sh" -n "$ranks" "$program" "$command" "${settings[@]}" --model.weights "$weights" \
-        --seed "$seed" --output "$file" --overwrite on --log-level warning --progress none "$@" >"${file%.h5}.txt"
+    "$project_root/jobs/mpirun.sh" -n "$ranks" "$program" "${words[@]}" --output "$file" --overwrite on \
+        --log-level warning --progress none >"${file%.h5}.txt"
     say "$experiment: $run, seed $seed: $((SECONDS - start)) s"
-    touch "$file.done"
+    echo "$made_with" >"$file.done"
 }
-train() { gaisnet_run finetune "$@"; }
+train() {
+    local run=$1 seed=$2
+    shift 2
+    gaisnet_run finetune "$run" "$seed" ${epochs:+--train.rounds "$epochs"} "$@"
+}
 answer() { gaisnet_run infer "$@"; }
 decide() { gaisnet_run serve "$@"; }
 

@@ -363,6 +363,18 @@ const std::map<std::string, std::vector<std::string>> not_of_command{
       "data.noise",
       "data.per_cluster",
       "data.train_fraction",
+      "data.root",
+      "data.samples",
+      "data.source",
+      "network.clients",
+      "network.layout",
+      "network.radius",
+      "network.cluster_radius",
+      "network.edge_distance",
+      "network.file",
+      "model.cache",
+      "nccl_share_gpu",
+      "job.",
       "runtime.active_clusters",
       "charge.",
       "cache",
@@ -385,6 +397,7 @@ struct dependence {
     std::vector<std::string> values; ///< Or their beginnings; "": not set.
     bool other_than = false;         ///< All values but these.
     const char* except = "";         ///< A command for which that does not hold.
+    const char* only = "";           ///< The command for which alone that holds; "": all.
 };
 const std::vector<dependence> dependences{
     {"tuning.prompts", "tuning.method", {"prompt_deep", "prompt_shallow", "prefix"}},
@@ -395,10 +408,10 @@ const std::vector<dependence> dependences{
     {"classes.scope", "data.partition", {"classes("}},
     {"sense.rate", "sense.mode", {"stream"}},
     {"sense.buffer", "sense.mode", {"stream"}},
-    {"data.augment", "data.source", {"folder"}},
-    {"data.damaged", "data.source", {"folder"}},
-    {"data.classes", "data.source", {"procedural"}},
-    {"data.domain", "data.source", {"procedural"}},
+    {"data.augment", "data.source", {"folder"}, false, "pretrain"},
+    {"data.damaged", "data.source", {"folder"}, false, "pretrain"},
+    {"data.classes", "data.source", {"procedural"}, false, "pretrain"},
+    {"data.domain", "data.source", {"procedural"}, false, "pretrain"},
     {"data.samples", "data.source", {"procedural"}},
     {"train.momentum", "train.optimizer", {"sgd"}},
     {"mobility.speed", "mobility.model", {"waypoint"}},
@@ -413,6 +426,15 @@ const std::vector<dependence> dependences{
     {"pretrain.mask", "pretrain.objective", {"masked"}},
     {"pretrain.samples", "pretrain.root", {""}},
     {"pretrain.domains", "pretrain.root", {""}},
+    // Of a folder the images are as they are; procedural ones are made, and of domains that no edge has.
+    {"data.augment", "pretrain.root", {""}, true, "", "pretrain"},
+    {"data.damaged", "pretrain.root", {""}, true, "", "pretrain"},
+    {"data.classes", "pretrain.root", {""}, false, "", "pretrain"},
+    {"data.domain", "pretrain.root", {""}, false, "", "pretrain"},
+    {"data.partition", "pretrain.root", {""}, false, "", "pretrain"},
+    {"network.edges", "pretrain.root", {""}, false, "", "pretrain"},
+    {"network.clusters", "pretrain.root", {""}, false, "", "pretrain"},
+    {"probe.unseen", "pretrain.root", {""}, false, "", "pretrain"},
 };
 
 } // namespace
@@ -430,7 +452,8 @@ std::string without_effect(const std::string& key, const std::string& command,
         return command + " does not look at it";
     }
     for (const auto& one : dependences) {
-        if (!key.starts_with(one.key) || command == one.except) {
+        const std::string only = one.only;
+        if (!key.starts_with(one.key) || command == one.except || (!only.empty() && command != only)) {
             continue;
         }
         const auto value = value_of(one.on);
@@ -438,7 +461,7 @@ std::string without_effect(const std::string& key, const std::string& command,
             return one.other_than || word.empty() ? value == word : value.starts_with(word);
         });
         if (listed == one.other_than) {
-            return std::string(one.on) + " is " + value;
+            return std::string(one.on) + (value.empty() ? " is not set" : " is " + value);
         }
     }
     return {};

@@ -27,7 +27,7 @@ const char* const general[] = {"config", "log_level", "progress"};
 
 /// Environment variables that belong to jobs/mpirun.sh, slurm/run.sbatch and the tests, and name no setting.
 const std::set<std::string> of_scripts{"GAISNET_MPIRUN_OPTIONS", "GAISNET_SITE",     "GAISNET_ROOT", "GAISNET_PROGRAM",
-                                       "GAISNET_IMAGE",          "GAISNET_LAUNCHER", "GAISNET_DATA"};
+                                       "GAISNET_IMAGE",          "GAISNET_LAUNCHER", "GAISNET_DATA", "GAISNET_READY"};
 
 /// What changes how a run is carried out, but not its results.
 const std::set<std::string> not_in_identity{"output",
@@ -376,17 +376,28 @@ std::string difference(const std::string& before, const std::string& now) {
     if (value_in(a, command) != value_in(b, command)) {
         return "it is of " + value_in(a, command) + ", and this is " + value_in(b, command);
     }
+    constexpr std::string_view hash = ".hash";
+    std::string of_content; // what else differs says more
     for (const auto& [key, value] : b) {
         if (a.contains(key) && value_in(a, key) == value) {
             continue;
         }
-        constexpr std::string_view hash = ".hash";
-        if (key.ends_with(hash)) {
-            return "the content of " + key.substr(0, key.size() - hash.size()) + " has changed";
+        if (!key.ends_with(hash)) {
+            return key + " was " + value_in(a, key) + " and is " + value;
         }
-        return key + " was " + value_in(a, key) + " and is " + value;
+        const auto what = key.substr(0, key.size() - hash.size());
+        of_content = a.contains(key) ? "the content of " + what + " has changed" : what + " was not set and is now";
     }
-    return a.size() == b.size() ? std::string() : "it knows keys that this version does not";
+    if (!of_content.empty()) {
+        return of_content;
+    }
+    for (const auto& [key, value] : a) {
+        if (!b.contains(key)) {
+            return key.ends_with(hash) ? key.substr(0, key.size() - hash.size()) + " was set and is not now"
+                                       : key + " was " + value + ", and this version does not know it";
+        }
+    }
+    return {};
 }
 
 std::vector<std::string> settings_without_effect(const command_line& given) {
@@ -412,7 +423,7 @@ std::string help_text() {
                        "  serve      rounds in which a policy chooses between fine-tuning a model and using it\n"
                        "  plan       what finetune would cost in time, energy, bytes and spectrum, without training\n"
                        "  calibrate  the speed of this computer and its ranks' link, as settings\n"
-                       "  pretrain   train a small foundation model on procedural images\n\n"
+                       "  pretrain   a foundation model from procedural images or a folder, with labels or without\n\n"
                        "flags\n"
                        "  --config FILE     settings (INI); may be repeated, later files win\n"
                        "  --print-config    print the resolved settings with their sources, and end\n"

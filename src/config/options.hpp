@@ -20,7 +20,7 @@ using settings = std::map<std::string, setting>;
 struct command_line {
     std::vector<std::string> arguments; ///< As they were given, the command among them.
     std::vector<std::string> files;     ///< Of --config
-    std::string command;                ///< finetune, plan, pretrain; empty with --help or --version alone
+    std::string command;                ///< finetune, plan, ...; empty with --help or --version alone
     settings values;
     bool help = false, version = false, print_config = false, dry_run = false;
     std::string log_level = "info";
@@ -41,7 +41,8 @@ std::string print_config(const settings&);
 
 /// What decides the results of a command's run, as text: equal for runs that a checkpoint may connect.
 std::string identity(const settings&, const std::string& command);
-/// "train.lr: 0.01 in one, 0.1 in the other" for the first key in which two identities differ; empty if in none.
+/// "train.lr was 0.01 and is 0.1" for the first key in which two identities differ, content of files last; empty if in
+/// none.
 std::string difference(const std::string& before, const std::string& now);
 
 /// A line for each setting of the command line and the environment that changes nothing. (A config file may be that of

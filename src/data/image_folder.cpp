@@ -24,13 +24,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool is_image_name(const fs::path& path) {
-    auto suffix = path.extension().string();
-    std::transform(suffix.begin(), suffix.end(), suffix.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return suffix == ".jpg" || suffix == ".jpeg" || suffix == ".png";
-}
-
 std::string reason_of(const fs::filesystem_error& problem) {
     return (problem.path1().empty() ? "" : problem.path1().string() + ": ") + problem.code().message();
 }
@@ -46,6 +39,13 @@ void check_utf8(const std::string& key, const std::string& name) {
 }
 
 } // namespace
+
+bool is_image_name(const fs::path& path) {
+    auto suffix = path.extension().string();
+    std::transform(suffix.begin(), suffix.end(), suffix.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return suffix == ".jpg" || suffix == ".jpeg" || suffix == ".png";
+}
 
 image_folder::image_folder(const fs::path& root, const std::string& key): key_(key), root_(root) {
     std::error_code code;

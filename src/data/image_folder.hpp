@@ -7,6 +7,9 @@
 
 namespace gaisnet {
 
+/// Whether a file is an image by its name: .jpg, .jpeg or .png in any case.
+bool is_image_name(const std::filesystem::path&);
+
 /// A folder with one folder a class, in the order of their names, holding files named .jpg, .jpeg or .png in any case,
 /// in the order of their names. Other files, and folders whose name begins with a dot, are ignored.
 class image_folder final : public dataset {

@@ -86,14 +86,14 @@ at::Tensor patches_of(const at::Tensor& images, std::int64_t patch) {
 }
 
 std::int64_t masked_patches(const vit_config& vit, double ratio) {
-    const auto patches = vit.tokens() - 1;
+    const auto patches = vit.patches();
     return std::clamp<std::int64_t>(std::llround(ratio * static_cast<double>(patches)), 1,
                                     std::max<std::int64_t>(patches - 1, 1));
 }
 
 at::Tensor draw_mask(const vit_config& vit, double ratio, std::uint64_t seed, const std::string& image,
                      std::uint32_t epoch) {
-    const auto patches = vit.tokens() - 1, count = masked_patches(vit, ratio);
+    const auto patches = vit.patches(), count = masked_patches(vit, ratio);
     auto mask = at::zeros({patches}, at::kBool);
     const auto order =
         random_stream(seed, "pretrain.mask", image, epoch).permutation(static_cast<std::size_t>(patches));

@@ -15,8 +15,8 @@ namespace gaisnet {
 /// Images of a batch, or of a part of one.
 struct pretraining_batch {
     at::Tensor images; ///< float32 [n, 3, image, image], normalised.
-    at::Tensor labels; ///< int64 [n]; undefined when nobody looks at them.
-    at::Tensor masked; ///< bool [n, patches]; undefined when nobody looks at it.
+    at::Tensor labels; ///< int64 [n], for make_supervised.
+    at::Tensor masked; ///< bool [n, patches], for masked_modelling: at least one of each image.
 };
 
 /// What a backbone is pre-trained for: its own tensors beside the backbone's, and a loss.
@@ -30,6 +30,7 @@ public:
     virtual ~pretraining_objective() = default;
     /// Trained with the backbone: leaves that want gradients, by name.
     virtual std::vector<std::pair<std::string, at::Tensor>> parameters() const = 0;
+    /// \param batch with the fields that this objective looks at.
     virtual result evaluate(const vit_backbone&, const pretraining_batch&) const = 0;
 };
 
@@ -37,9 +38,11 @@ public:
 /// Parameters: head.weight [classes, dim], head.bias [classes].
 std::unique_ptr<pretraining_objective> make_supervised(const vit_config&, std::int64_t classes);
 
-/// Masked image modelling as in SimMIM (Xie et al., CVPR 2022): a trained token stands in place of masked patches, a
-/// linear decoder predicts their pixels, and an image's loss is the mean absolute error over them. The decoder sees CLS
-/// beside each patch, so that CLS, which everything here classifies by, learns to sum an image up.
+/// Masked image modelling after SimMIM (Xie et al., CVPR 2022): a trained token stands in place of masked patches, a
+/// linear decoder predicts their pixels, and an image's loss is the mean absolute error over them. Unlike there, patches
+/// are masked one by one rather than in squares of 32 pixels, positions are absolute, token and decoder begin with zeros,
+/// and the decoder sees CLS beside each patch, so that CLS, which everything here classifies by, learns to sum an image
+/// up.
 class masked_modelling final : public pretraining_objective {
 public:
     explicit masked_modelling(const vit_config&);
@@ -58,7 +61,8 @@ private:
 /// Images [n, 3, image, image] as patches [n, patches, 3 patch^2]: row by row, and in a patch by channel, row, column.
 at::Tensor patches_of(const at::Tensor& images, std::int64_t patch);
 
-/// How many of an image's patches are masked: ratio x patches to the nearest, one at least and not all.
+/// How many of an image's patches are masked: ratio x patches to the nearest, one at least and not all; of a single
+/// patch that one.
 std::int64_t masked_patches(const vit_config&, double ratio);
 
 /// Which ones, drawn for (seed, name of the image, epoch). bool [patches].

@@ -72,8 +72,8 @@ at::Tensor run_block(const vit_config& vit, const block_weights& w, const at::Te
     return attended + changed(1, linear(hidden, w.fc2_weight, w.fc2_bias, hooks, block_linear::fc2));
 }
 
-at::Tensor vit_backbone::normalise(const at::Tensor& cls) const {
-    return at::layer_norm(cls.to(at::kFloat), {config.dim}, norm_weight, norm_bias, norm_epsilon);
+at::Tensor vit_backbone::normalise(const at::Tensor& tokens) const {
+    return at::layer_norm(tokens.to(at::kFloat), {config.dim}, norm_weight, norm_bias, norm_epsilon);
 }
 
 // A copy, because autograd would keep all tokens alive for a view of one.

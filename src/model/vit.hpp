@@ -69,8 +69,8 @@ struct vit_backbone {
     /// Images [n, 3, image, image] of any device and type to tokens [n, tokens, dim].
     at::Tensor embed(const at::Tensor& images) const;
     frozen_block block(std::int64_t index) const { return {config, blocks[static_cast<std::size_t>(index)], index}; }
-    /// The final norm of CLS [n, dim], in float32.
-    at::Tensor normalise(const at::Tensor& cls) const;
+    /// The final norm of tokens [..., dim], such as CLS, in float32.
+    at::Tensor normalise(const at::Tensor& tokens) const;
 };
 
 /// \param tensors in the order of block_tensors().

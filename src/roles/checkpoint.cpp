@@ -41,38 +41,43 @@ void remove_checkpoint(const fs::path& directory) {
     fs::remove_all(directory, ignored);
 }
 
-/// What the marker says: the format, and a hash of each file, so that a damaged one is found.
-std::string marker_of(const fs::path& directory) {
-    std::string text = std::string(format_name) + "\n";
-    for (const auto* name : {meta_name, tensors_name}) {
-        std::error_code code;
-        const auto file = mapped_file::open(directory / name, code);
-        if (code) {
-            throw usage_error("checkpoint " + (directory / name).string() + " cannot be read: " + code.message());
-        }
-        const auto bytes = file.bytes();
-        text +=
-            fmt::format("{} {:016x}\n", name, stable_hash({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
-    }
-    return text;
+std::string hash_line(const char* name, std::span<const std::byte> content) {
+    return fmt::format("{} {:016x}\n", name,
+                       stable_hash({reinterpret_cast<const char*>(content.data()), content.size()}));
 }
 
-/// \throws usage_error when a file is not as it was written.
-void check_marker(const fs::path& directory) {
-    std::ifstream in(directory / marker_name);
-    const std::string written((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    if (!written.starts_with(format_name)) {
-        throw usage_error("checkpoint " + directory.string() + ": its marker " + marker_name +
-                          " does not begin with \"" + format_name + "\": another version of this program wrote it");
+std::string hash_of_file(const fs::path& directory, const char* name) {
+    std::error_code code;
+    const auto file = mapped_file::open(directory / name, code);
+    if (code) {
+        throw usage_error("checkpoint " + (directory / name).string() + " cannot be read: " + code.message());
     }
-    std::stringstream before(written), now(marker_of(directory));
+    return hash_line(name, file.bytes());
+}
+
+/// The marker of a checkpoint says which format it has, and a hash of each file. \returns the marker's text.
+/// \throws usage_error when a file is not as it was written.
+std::string check_marker(const fs::path& directory) {
+    const auto path = directory / marker_name;
+    std::ifstream in(path);
+    const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    std::istringstream lines(text);
     std::string line;
-    for (std::string then; std::getline(now, line);) {
-        if (!std::getline(before, then) || then != line) {
-            throw usage_error("checkpoint " + (directory / line.substr(0, line.find(' '))).string() +
-                              " is damaged: it is not as it was written");
+    std::getline(lines, line);
+    if (line != format_name) {
+        throw usage_error("checkpoint marker " + path.string() + " begins with \"" + line + "\", not with \"" +
+                          format_name + "\": it is damaged, or another version of this program wrote it");
+    }
+    for (const auto* name : {meta_name, tensors_name}) {
+        std::getline(lines, line);
+        if (!line.starts_with(std::string(name) + " ")) {
+            throw usage_error("checkpoint marker " + path.string() + " is damaged: there is no hash of " + name);
+        }
+        if (line + "\n" != hash_of_file(directory, name)) {
+            throw usage_error("checkpoint " + (directory / name).string() + " is damaged: it is not as it was written");
         }
     }
+    return text;
 }
 
 } // namespace
@@ -133,8 +138,11 @@ void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep)
                     {"rounds", rounds},
                     {"row_counts", state.row_counts},
                     {"optimizer_steps", steps}};
-    write_text(directory / meta_name, meta.dump(2) + "\n");
-    write_text(directory / marker_name, marker_of(directory));
+    const auto text = meta.dump(2) + "\n";
+    write_text(directory / meta_name, text);
+    write_text(directory / marker_name, std::string(format_name) + "\n" +
+                                            hash_line(meta_name, std::as_bytes(std::span(text))) +
+                                            hash_of_file(directory, tensors_name));
 
     auto all = complete_checkpoints(folder);
     for (std::size_t i = 0; i + static_cast<std::size_t>(std::max(keep, 1)) < all.size(); ++i) {
@@ -169,8 +177,8 @@ checkpoint read_checkpoint(const fs::path& directory) {
         throw usage_error("resume = " + directory.string() + " is not a complete checkpoint: it has no " +
                           std::string(marker_name) + " marker; a folder named round_NNNNNN with one is accepted");
     }
-    check_marker(directory);
     checkpoint state;
+    state.content = stable_hash(check_marker(directory));
     try {
         std::ifstream in(directory / meta_name);
         const auto meta = json::parse(in);

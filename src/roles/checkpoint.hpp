@@ -27,6 +27,7 @@ struct checkpoint {
     std::vector<tensor_view> models;                 ///< Domain model by edge, float32 [elements].
     std::map<std::string, executor_state> stages;    ///< Optimiser state by stage.
     std::string speeds;                              ///< What `compute = measured` found, as JSON; empty: nothing.
+    std::uint64_t content = 0;                       ///< One that was read: a hash, which differs if anything does.
 };
 
 /// What a run leaves beside its results file: the file's name without ".h5", with a suffix.
@@ -35,9 +36,9 @@ std::filesystem::path beside_output(const std::filesystem::path& output, const s
 /// The folder of a run's checkpoints: beside the output, with the suffix ".ckpt".
 std::filesystem::path checkpoint_folder(const std::filesystem::path& output);
 
-/// Writes FOLDER/round_NNNNNN. It counts only with its DONE marker, which is written last, and holds a hash of each file;
-/// older ones beyond `keep`
-/// are removed. \throws runtime_failure naming the file and the reason.
+/// Writes FOLDER/round_NNNNNN. It counts only with its DONE marker, which is written last and holds a hash of each file;
+/// older ones beyond `keep` are removed. \throws runtime_failure naming the file and the reason, usage_error when what
+/// was written cannot be read.
 void write_checkpoint(const std::filesystem::path& folder, const checkpoint&, int keep);
 
 /// Removes checkpoints of rounds after `round`: those of a run that was stopped later than where another now goes on,

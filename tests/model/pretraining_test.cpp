@@ -28,7 +28,9 @@ protected:
     pretraining() {
         const auto store = weight_store::random(vit_, 3);
         backbone_ = make_backbone(vit_, [&](const tensor_spec& spec) {
-            return at::from_blob(const_cast<float*>(store->tensor(spec.name).data()), spec.shape).clone();
+            auto tensor = at::from_blob(const_cast<float*>(store->tensor(spec.name).data()), spec.shape).clone();
+            of_backbone_.emplace_back(spec.name, tensor.requires_grad_(true));
+            return tensor;
         });
     }
 
@@ -54,6 +56,7 @@ protected:
     }
 
     vit_config vit_ = small_vit();
+    std::vector<std::pair<std::string, at::Tensor>> of_backbone_; ///< By timm's names.
     vit_backbone backbone_;
 };
 
@@ -115,10 +118,11 @@ TEST_F(pretraining, what_is_masked_is_not_seen) {
     EXPECT_GT(difference.min().item<double>(), 1e-6);
 }
 
-TEST_F(pretraining, all_parameters_of_masked_modelling_are_trained) {
+TEST_F(pretraining, the_backbone_and_all_parameters_of_masked_modelling_are_trained) {
     masked_modelling objective(vit_);
     auto all = objective.parameters();
     ASSERT_EQ(all.size(), 4U);
+    all.insert(all.end(), of_backbone_.begin(), of_backbone_.end());
     set(objective, "decoder.weight", at::ones({48, 16}) * 0.01);
     const auto mask = at::stack({draw_mask(vit_, 0.5, 1, "a", 0), draw_mask(vit_, 0.5, 1, "b", 0)});
     run_backward(objective.evaluate(backbone_, {images(2), {}, mask}).loss_sum, {});

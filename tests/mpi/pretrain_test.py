@@ -1,6 +1,7 @@
 """gaisnet pretrain as a user runs it: the same model on any number of ranks, with and without labels, and stopped runs that
 go on. Usage: pretrain_test.py GAISNET MPIRUN_SH. Needs only the standard library."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -79,11 +80,74 @@ def inputs_are_kept(folder):
               output.read_bytes() == before, done.stderr[-300:])
 
 
+def goes_on_from_an_older_one(folder):
+    """Later checkpoints are of a run that then never was."""
+    def epochs(output):
+        return sorted(path.parent.name for path in pathlib.Path(f"{output}.ckpt").glob("*/DONE"))
+
+    output = folder / "older.safetensors"
+
+    def stop_when(reached, *extra):
+        process = subprocess.Popen([PROGRAM, "pretrain", "--pretrain.samples", "64", "--pretrain.domains", "1",
+                                    "--pretrain.epochs", "2000", "--checkpoint.keep", "2000", "--progress", "none", "--output",
+                                    str(output), *extra], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        end = time.monotonic() + 60
+        while time.monotonic() < end and process.poll() is None and not reached(epochs(output)):
+            time.sleep(0.005)
+        process.send_signal(signal.SIGTERM)
+        return process.communicate(timeout=60)[1]
+
+    errors = stop_when(lambda found: len(found) > 5)
+    before = epochs(output)
+    # No other checkpoint before the end: all but the last are left from before.
+    again = stop_when(lambda found: len(found) < 3, "--resume", f"{output}.ckpt/round_000002", "--checkpoint.every", "0")
+    after = epochs(output)
+    check("a run that goes on from an older checkpoint removes later ones", len(before) > 5 and len(after) == 3 and
+          after[:2] == before[:2] and "resuming after epoch 2" in again, f"{before} {after} {errors[-300:]} {again[-300:]}")
+
+
+def is_done(folder):
+    """--resume auto on a model that is there ends well; with other settings it is not that model. It may lie among images."""
+    photos = folder / "own"
+    photos.mkdir()
+    for number in range(8):
+        (photos / f"{number}.png").write_bytes(png(bytes([30 * number, 9, 200]) * 1600, 40))
+    output = photos / "fm.safetensors"
+    command = [MPIRUN, "-n", "2", PROGRAM, "pretrain", "--pretrain.root", str(photos), "--pretrain.objective", "masked",
+               "--pretrain.batch", "4", "--pretrain.epochs", "1", "--progress", "none", "--output", str(output),
+               "--resume", "auto"]
+    first = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    bytes_of_first = output.read_bytes() if output.exists() else b""
+    again = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    check("resume = auto has nothing to do when the model is there", first.returncode == again.returncode == 0 and
+          "is there" in again.stderr and output.read_bytes() == bytes_of_first, first.stderr[-300:] + again.stderr[-300:])
+    other = subprocess.run([*command, "--pretrain.lr", "0.1"], capture_output=True, text=True, timeout=60)
+    check("... but not for another one", other.returncode == 2 and "exists" in other.stderr, other.stderr[-300:])
+
+
+def same_checkpoint(folder):
+    """Ranks on computers that do not share the folder would go on from different states."""
+    for rank in "01":
+        (folder / "apart" / rank).mkdir(parents=True)
+    program = [PROGRAM, "pretrain", "--pretrain.samples", "64", "--pretrain.domains", "1", "--pretrain.epochs", "400",
+               "--progress", "none", "--output", "fm.safetensors"]
+    process = subprocess.Popen(program, cwd=folder / "apart" / "0", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not list((folder / "apart" / "0").glob("*/*/DONE")):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    done = subprocess.run([MPIRUN, "-n", "2", "sh", "-c", 'cd "$OMPI_COMM_WORLD_RANK" && exec "$@"', "sh", *program,
+                           "--resume", "auto"], cwd=folder / "apart", capture_output=True, text=True, timeout=60)
+    check("ranks that find different checkpoints are told", done.returncode == 1 and "rank 1 found another" in done.stderr and
+          done.stderr.count("gaisnet: error:") == 1, f"code {done.returncode}: {done.stderr[-500:]}")
+
+
 def goes_on(folder):
     """SIGTERM ends an epoch with a checkpoint; a kill leaves the last one; another number of ranks goes on."""
     def command(output, ranks, *extra):
-        return [MPIRUN, "-n", str(ranks), PROGRAM, "pretrain", "--pretrain.samples", "256", "--pretrain.domains", "2",
-                "--pretrain.epochs", "12", "--pretrain.objective", "masked", "--progress", "none", "--output", str(output), *extra]
+        return [MPIRUN, "-n", str(ranks), PROGRAM, "pretrain", "--pretrain.samples", "128", "--pretrain.domains", "2",
+                "--pretrain.epochs", "25", "--pretrain.objective", "masked", "--progress", "none", "--output", str(output), *extra]
 
     def stopped_by(which, output, ranks):
         process = subprocess.Popen(command(output, ranks), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -94,7 +158,8 @@ def goes_on(folder):
             time.sleep(0.005)
         if which == signal.SIGKILL:
             for rank in ranks_of(process, PROGRAM):
-                os.kill(rank, which)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(rank, which)
         else:
             process.send_signal(which)
         _, errors = process.communicate(timeout=60)
@@ -111,7 +176,7 @@ def goes_on(folder):
         check(f"{name} leaves a checkpoint and no model", (ended == code if code else ended != 0) and not output.exists() and
               list(checkpoints.glob("*/DONE")), f"code {ended}: {errors[-500:]}")
         again = subprocess.run(command(output, 2), capture_output=True, text=True, timeout=60)
-        check("... which a new run does not write over", again.returncode == 2 and "--" not in again.stdout and
+        check("... which a new run does not write over", again.returncode == 2 and
               "resume = auto" in again.stderr, again.stderr[-300:])
         other = subprocess.run(command(output, 2, "--resume", "auto", "--pretrain.lr", "0.1"), capture_output=True,
                                text=True, timeout=60)
@@ -136,6 +201,9 @@ def main():
         on_ranks(folder)
         without_labels(folder)
         inputs_are_kept(folder)
+        goes_on_from_an_older_one(folder)
+        is_done(folder)
+        same_checkpoint(folder)
         goes_on(folder)
     finish()
 

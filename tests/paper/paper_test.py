@@ -93,8 +93,26 @@ def shapes(folder):
     check("circle: what edges learn makes the foundation model far better where none of them is", after > before + 0.25,
           f"{before} {after}")
     check("... and not worse than an edge's own model", after > alone - 0.03, f"{after} {alone}")
+    scratch = table(folder, "circle.random", "accuracy_by_domain")
+    scratch = scratch["accuracy"][(scratch["model"] == b"cloud") & (scratch["seen"] == 0) & (scratch["round"] == 15) &
+                                  (scratch["method"] == b"class means")][0]
+    check("... and pre-training without labels is what lets it", after > scratch + 0.2, f"{after} {scratch}")
     ends = [float(accuracy(folder, f"circle.period{period}")[-3:].mean()) for period in (0, 1)]
     check("... and edges do not lose by it", ends[1] > ends[0] - 0.03, str(ends))
+
+
+def repeats(folder):
+    """A run that has ended is repeated when its settings have changed, and only then."""
+    def ran(*arguments):
+        done = script("circle", "--output", folder, *arguments)
+        check(f"circle {' '.join(arguments)} runs again", done.returncode == 0, done.stderr[-800:])
+        return done.stdout.count(", seed 1: ")
+
+    check("... without doing anything twice", ran() == 0)
+    check("... but what changes is done anew", ran("--epochs", "1") == 3 and len(accuracy(folder, "circle.period1")) == 3)
+    done = script("fig8", "--output", folder, "--epochs", "1")
+    check("fig8 says that it has no epochs", done.returncode == 0 and "--epochs changes nothing" in done.stdout and
+          ", seed 1: " not in done.stdout, done.stdout[:300] + done.stderr[-300:])
 
 
 def main():
@@ -108,6 +126,7 @@ def main():
         done = script("fig6", "--profile", "tiny", "--output", folder / "tiny")
         check("the profile tiny says what it lacks", done.returncode == 2 and "WEIGHTS" in done.stderr, done.stderr)
         shapes(folder)
+        repeats(folder)
     finish()
 
 

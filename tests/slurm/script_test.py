@@ -16,7 +16,7 @@ from checks import check, finish
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 SCRIPT = PROJECT / "slurm" / "run.sbatch"
 
-# Says where it would write, as gaisnet does; else notes its arguments, writes, and ends as told.
+# Says where it would write, as gaisnet does; else notes its arguments, says that it listens, writes, and ends as told.
 GAISNET = """#!/bin/sh
 output= previous= action=run
 for word in "$@"; do
@@ -33,8 +33,10 @@ if [ -n "$FAKE_SLOW" ]; then
     : >started
     while [ ! -e go ]; do sleep 0.05; done
     trap 'exit 75' USR1
+    : >"$GAISNET_READY"
+else
+    [ -n "$FAKE_SILENT" ] || : >"$output"
 fi
-[ -n "$FAKE_SILENT" ] || : >"$output"
 while [ -n "$FAKE_SLOW" ]; do sleep 0.05; done
 if [ -n "$FAKE_ROUND" ]; then
     mkdir -p "${output%.h5}.ckpt/round_$FAKE_ROUND"
@@ -100,15 +102,16 @@ class Stage:
 
 
 def arguments_are_kept(stage):
-    given = ["finetune", "--link.d2d.rate", "50 Mbit/s", "--output", "a.h5"]
-    result = stage.run(*given)
-    check("finetune goes on from a checkpoint unless told otherwise", result.returncode == 0 and
-          stage.noted("arguments") == [*given, "--resume", "auto"], result.stderr + str(stage.noted("arguments")))
+    for given in (["pretrain", "--pretrain.root", "my photos", "--output", "a.safetensors"],
+                  ["finetune", "--link.d2d.rate", "50 Mbit/s", "--output", "a.h5"]):
+        result = stage.run(*given)
+        check(f"{given[0]} goes on from a checkpoint unless told otherwise", result.returncode == 0 and
+              stage.noted("arguments") == [*given, "--resume", "auto"], result.stderr + str(stage.noted("arguments")))
     check("... and the log names version and end", "gaisnet 9.9\n" in result.stdout and
           "exit code 0: done" in result.stdout, result.stdout)
     for given in (["finetune", "--output", "a.h5", "--resume", "elsewhere"],
                   ["finetune", "--resume=auto", "--output", "a.h5"],
-                  ["pretrain", "--output", "a.safetensors"], ["plan", "--output", "a.h5"]):
+                  ["pretrain", "--output", "a.safetensors", "--resume", ""], ["plan", "--output", "a.h5"]):
         result = stage.run(*given)
         check(f"nothing is added to {' '.join(given)}", stage.noted("arguments") == given,
               result.stderr + str(stage.noted("arguments")))
@@ -165,15 +168,20 @@ def ends(stage):
 
 def early_signal(stage):
     """Ranks that do not listen yet would die of the signal, and the job would count as failed."""
-    process = stage.start("finetune", "--output", "early.h5", FAKE_SLOW="1")
-    end = time.monotonic() + 30
-    while not (stage.folder / "started").exists() and time.monotonic() < end:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGUSR1)
-    time.sleep(1)  # time to do it wrong
-    (stage.folder / "go").touch()
-    out = process.communicate(timeout=30)[0]
-    check("a signal waits until the ranks listen", process.returncode == 75, f"code {process.returncode}: {out}")
+    for command, output in (("finetune", "early.h5"), ("pretrain", "early.safetensors")):
+        for left in ("started", "go"):
+            (stage.folder / left).unlink(missing_ok=True)
+        process = stage.start(command, "--output", output, FAKE_SLOW="1")
+        end = time.monotonic() + 30
+        while not (stage.folder / "started").exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGUSR1)
+        time.sleep(1)  # time to do it wrong
+        (stage.folder / "go").touch()
+        out = process.communicate(timeout=30)[0]
+        check(f"a signal waits until the ranks of {command} listen", process.returncode == 75,
+              f"code {process.returncode}: {out}")
+    check("... and what that took is removed", not list(stage.folder.glob(".gaisnet-*")))
 
 
 def launching(stage):

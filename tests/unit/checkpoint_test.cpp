@@ -214,8 +214,19 @@ TEST_F(checkpoints, a_changed_value_is_found) {
 
 TEST_F(checkpoints, other_formats_are_named) {
     write_checkpoint(folder_, state_after(1), 2);
-    overwrite(folder_ / "round_000001" / "DONE", "complete\n");
-    rejects(folder_ / "round_000001", "another version");
+    const auto directory = folder_ / "round_000001";
+    const auto whole = content(directory / "DONE");
+    for (const std::string& text : {std::string("complete\n"), std::string(), "x" + whole,
+                                    std::string(whole).insert(whole.find('\n'), "0")}) { // format 20
+        overwrite(directory / "DONE", text);
+        rejects(directory, "another version");
+    }
+    for (const auto size : {whole.find('\n') + 1, whole.find("state")}) {
+        overwrite(directory / "DONE", whole.substr(0, size));
+        rejects(directory, "there is no hash");
+    }
+    overwrite(directory / "DONE", whole);
+    EXPECT_NE(read_checkpoint(directory).content, 0U);
 }
 
 TEST_F(checkpoints, damaged_tensors_are_named) {

@@ -192,8 +192,14 @@ TEST_F(options, pretraining_is_resumed_whatever_fine_tuning_reads) {
         return identity(parse_command_line(arguments, {}).values, "pretrain");
     };
     EXPECT_EQ(of({}), of({"--train.lr", "0.5", "--link.d2d.rate", "1 Mbit/s", "--pretrain.root", "elsewhere"}));
-    for (const char* key : {"pretrain.lr", "pretrain.epochs", "pretrain.shards", "pretrain.mask", "model.dim", "seed",
-                            "data.domain", "probe.unseen", "runtime.threads"}) {
+    EXPECT_EQ(of({}), of({"--data.samples", "9", "--data.root", "x", "--network.clients", "2,3", "--network.radius",
+                          "9 m", "--network.layout", "grid"}));
+    for (const char* key :
+         {"pretrain.lr",        "pretrain.epochs",  "pretrain.shards",  "pretrain.mask",    "pretrain.batch",
+          "pretrain.objective", "pretrain.samples", "pretrain.domains", "model.dim",        "seed",
+          "data.domain",        "data.classes",     "data.mean",        "data.std",         "data.augment",
+          "data.damaged",       "data.partition",   "network.edges",    "network.clusters", "probe.unseen",
+          "runtime.threads"}) {
         EXPECT_NE(of({}), of({std::string("--") + key, "other"})) << key;
     }
 }
@@ -214,6 +220,14 @@ TEST_F(options, settings_that_change_nothing_are_told) {
     EXPECT_TRUE(idle({"pretrain", "--pretrain.domains", "2", "--resume", "auto", "--checkpoint.every", "2"}).empty());
     EXPECT_THAT(idle({"pretrain", "--pretrain.root", "x", "--pretrain.domains", "2"}),
                 ElementsAre(HasSubstr("pretrain.domains = 2 has no effect: pretrain.root is x")));
+    EXPECT_TRUE(idle({"pretrain", "--pretrain.root", "x", "--data.augment", "off", "--data.damaged", "fatal"}).empty());
+    EXPECT_THAT(idle({"pretrain", "--data.augment", "off"}), ElementsAre(HasSubstr("pretrain.root is not set")));
+    EXPECT_TRUE(idle({"pretrain", "--data.classes", "3", "--network.edges", "3", "--probe.unseen", "7"}).empty());
+    EXPECT_THAT(idle({"pretrain", "--pretrain.root", "x", "--data.classes", "3", "--network.edges", "3"}),
+                ElementsAre(HasSubstr("data.classes = 3 has no effect: pretrain.root is x"),
+                            HasSubstr("network.edges = 3 has no effect: pretrain.root is x")));
+    EXPECT_THAT(idle({"pretrain", "--data.root", "x"}), ElementsAre(HasSubstr("pretrain does not look at it")));
+    EXPECT_THAT(idle({"finetune", "--data.augment", "off"}), ElementsAre(HasSubstr("data.source is procedural")));
     EXPECT_THAT(idle({"plan", "--device.cloud.rate", "1 TFLOP/s"}), ElementsAre(HasSubstr("cloud.period is 0")));
 }
 
@@ -313,8 +327,15 @@ TEST_F(options, identity_does_not_ask_where_a_value_came_from) {
 
 TEST_F(options, differences_of_keys_that_one_side_does_not_know) {
     EXPECT_THAT(difference("a = 1\n", "a = 1\nb = 2\n"), AllOf(HasSubstr("b"), HasSubstr("unknown")));
-    EXPECT_NE(difference("a = 1\nb = 2\n", "a = 1\n"), "");
+    EXPECT_THAT(difference("a = 1\nb = 2\n", "a = 1\n"), AllOf(HasSubstr("b"), HasSubstr("does not know it")));
     EXPECT_EQ(difference("a = x = y\n", "a = x = y\n"), "");
+}
+
+TEST_F(options, settings_that_differ_are_told_before_contents) {
+    EXPECT_EQ(difference("a.hash = 1\nb = 2\n", "a.hash = 3\nb = 4\n"), "b was 2 and is 4");
+    EXPECT_EQ(difference("a.hash = 1\n", "a.hash = 3\n"), "the content of a has changed");
+    EXPECT_EQ(difference("b = 2\n", "a.hash = 3\nb = 2\n"), "a was not set and is now");
+    EXPECT_EQ(difference("a.hash = 3\nb = 2\n", "b = 2\n"), "a was set and is not now");
 }
 
 } // namespace
