@@ -8,7 +8,7 @@ intervals (Student's t).
 import math
 import pathlib
 
-from analysis.results import UnreadableFile, numpy, open_gaisnet, parser_of, pyplot, quantity, run_tool, text
+from analysis.results import UnreadableFile, numpy, open_gaisnet, parser_of, pyplot, quantity, run_tool, settings_of, text
 
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
 STUDENT = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # 97.5 %, 1 to 9 degrees of freedom
@@ -18,7 +18,7 @@ PROFILES = {
     "tiny": "ViT-Ti/16 (ImageNet weights) and 3,670 flower photos of five classes",
     "paper": "ViT-Base/16 and the photos that were given",
 }
-PAPER_SETUP = "paper: ViT-Base/16, 3,670 flower photos, batch 10, learning rate 0.001, 10 epochs, RTX 4060"
+PAPER_SETUP = "Paper: ViT-Base/16, 3,670 flower photos, batch 10, learning rate 0.001, 10 epochs, RTX 4060"
 OWN_SETUPS = {  # of experiments that are the same in every profile
     "circle": "a ViT of 4 blocks, width 64, and procedural images of five classes: three edges, each with its domain",
     "fig8": "a ViT of 4 blocks, width 64, pre-trained on other domains of procedural images; three edges, each with its domain "
@@ -74,6 +74,16 @@ def accuracies(file):
 def answered(file):
     rows = file["inference"][:]
     return (rows["label"] == rows["predicted"]).mean()
+
+
+def training(runs):
+    """How the models were trained, in words."""
+    for files in runs.files.values():
+        with open_gaisnet(next(iter(files.values()))) as file:
+            given = settings_of(file)
+        if given.get("command", "finetune") == "finetune" and "train.rounds" in given:
+            break
+    return f"batch {given['train.batch']}, learning rate {given['train.lr']}, {given['train.rounds']} epochs"
 
 
 def markdown(head, rows):
@@ -164,10 +174,15 @@ def fig7(runs):
             part.tick_params(axis="x", labelsize="small")
         return figure
 
+    slower = [labels[run][0] for run in ("prompt_deep", "head") if means[run][0] > means["full"][0]]
+    fastest = min(means, key=lambda run: means[run][0])
+    found_order = (f"Slower here than full: {', '.join(slower)}." if slower else "Neither frozen method is slower than full.") + \
+        (" Head only is the fastest." if fastest == "head" else f" The fastest is {labels[fastest][0]}.")
     return (markdown(("tuned", "wall time an epoch", "full / this", "FLOP full / this", "emulated time an epoch", "accuracy, %",
                       "paper, an epoch"), rows),
-            "Wall time includes evaluation. The paper reports 6 times less for a frozen backbone; the work saved bounds that by "
-            "the column FLOP, about 1.5 for prompts and 3 for the head.", draw)
+            f"Wall time includes evaluation; nothing was kept between epochs (cache = off). {found_order} The paper reports 6 "
+            "times less for a frozen backbone; the work saved bounds that by the column FLOP, at most 1.5 for prompts and 3 for "
+            "the head.", draw)
 
 
 def table(runs, keys, head, paper, bound=None):
@@ -196,13 +211,13 @@ def table3(runs):
             band(axes, k, numpy.array([found[f"{scope}.{n}"][:, -1] for n in k]).T, f"{scope}, last epoch", colour)
         axes.plot(k, k / 5, color="#888888", linestyle=":", label="k / 5")
         axes.plot(k, [float(paper[str(n)][1]) / 100 for n in k], "x", color="#000000", label="paper, last epoch")
-        axes.set(xlabel="classes in the fine-tuning data", ylabel="validation accuracy (5 classes)", ylim=(0, 1))
+        axes.set(xlabel="classes in the fine-tuning data", ylabel="validation accuracy (5 classes)", ylim=(0, 1), xticks=k)
         axes.legend(frameon=False, fontsize="small")
         return figure
 
     return rows, ("union: all clusters together have k of the five classes, so accuracy is at most about k / 5, which the "
-                  "paper's numbers fit (a little more is luck: a head that has hardly forgotten its random start); client: each start "
-                  "point has k, and together they have all."), draw
+                  "paper's numbers fit (a little more is luck: a head that has hardly forgotten its random start, or classes with "
+                  "more images than others); client: each start point has k, and together they have all."), draw
 
 
 def table4(runs):
@@ -296,7 +311,7 @@ def circle(runs):
         axes[1].set(title="a domain that no edge has, by the classes' means", ylabel="accuracy")
         for part in axes:
             part.set(xlabel="round", ylim=(0, 1))
-            part.legend(frameon=False, fontsize="small", loc="lower right")
+            part.legend(frameon=False, fontsize="small", loc="center right")
         return figure
 
     def samples(file):
@@ -321,9 +336,13 @@ def main():
     runs = Runs(given.experiment, given.folder)
     rows, note, draw = EXPERIMENTS[given.experiment](runs)
     seeds = max(len(files) for files in runs.files.values())
-    setup = f"profile {given.profile} ({PROFILES[given.profile]}). {PAPER_SETUP}"
     over = "1 seed" if seeds == 1 else f"95 % intervals over {seeds} seeds of all but the foundation model"
-    caption = f"{given.experiment}, {OWN_SETUPS.get(given.experiment, setup)}; {over}. {note}"
+    if given.experiment in OWN_SETUPS:
+        setup = f"{OWN_SETUPS[given.experiment]}; {over}."
+    else:
+        trained = "" if given.experiment == "fig2" else f", {training(runs)}"
+        setup = f"profile {given.profile} ({PROFILES[given.profile]}{trained}; {over}). {PAPER_SETUP}."
+    caption = f"{given.experiment}, {setup} {note}"
     page = pathlib.Path(given.folder) / f"{given.experiment}.md"
     page.write_text(f"{rows}\n{caption}\n", encoding="utf-8")
     print(rows + "\n" + caption + f"\n\n{page}")

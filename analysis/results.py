@@ -117,6 +117,12 @@ def open_gaisnet(path):
     return file
 
 
+def settings_of(file):
+    """What decided the results of a run, by key, as text."""
+    lines = text(file.attrs["identity"]).splitlines()
+    return dict(line.split(" = ", 1) for line in lines if " = " in line)
+
+
 def pyplot():
     """matplotlib, drawing into files. Raises UnreadableFile with advice when it is not there."""
     try:

@@ -68,6 +68,9 @@ def shapes(folder):
              for method in ("full", "prompt_deep", "head")}
     check("fig7: less is computed the less is tuned", flops["full"] > 1.2 * flops["prompt_deep"] and
           flops["prompt_deep"] > 1.5 * flops["head"], str(flops))
+    emulated = {method: table(folder, f"fig7.{method}", "rounds")["latency_s"].mean() for method in flops}
+    check("... and no frozen method has longer epochs than full, head only the shortest",
+          emulated["head"] < emulated["prompt_deep"] <= emulated["full"], str(emulated))
     run("table3", folder)
     union = [accuracy(folder, f"table3.union.{k}")[-1] for k in range(1, 6)]
     client = [accuracy(folder, f"table3.client.{k}")[-1] for k in range(1, 6)]
