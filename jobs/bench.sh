@@ -42,10 +42,10 @@ while [[ $# -gt 0 ]]; do
         *) usage >&2; refuse "unknown option '$1'" ;;
     esac
 done
-[[ $only =~ ^(all|split|scale|ledger)$ ]] || die "--only $only: split, scale or ledger is accepted"
-[[ $steps =~ ^[1-9][0-9]*$ && $repeat =~ ^[1-9][0-9]*$ ]] || die "--steps and --repeat take whole numbers from 1"
+[[ $only =~ ^(all|split|scale|ledger)$ ]] || refuse "--only $only: split, scale or ledger is accepted"
+[[ $steps =~ ^[1-9][0-9]*$ && $repeat =~ ^[1-9][0-9]*$ ]] || refuse "--steps and --repeat take whole numbers from 1"
 for path in ${images:+"$images"} $([[ $weights == random ]] || printf '%s' "$weights"); do
-    [[ -e $path ]] || die "$path does not exist"
+    [[ -e $path ]] || refuse "$path does not exist"
 done
 [[ -z $images ]] || images=$(realpath "$images")
 [[ $weights == random ]] || weights=$(realpath "$weights")

@@ -218,6 +218,13 @@ private:
             rounds_.push_back(std::move(record));
         }
         work_done_ = work_a_round_ * rounds_.size();
+        byte_writer out;
+        out.put(here_.root() && !rounds_.empty() && give_up());
+        auto bytes = out.take();
+        here_.network().broadcast(bytes, 0); // only rank 0 knows of batteries
+        if (byte_reader(bytes).get<bool>() && !stop_.stopped()) {
+            stop_.give_up(nobody_is_left);
+        }
     }
 
     void open_output() {
@@ -354,6 +361,14 @@ private:
         return stop_.round_ended(round, accuracy, loss, trained);
     }
 
+    /// At rank 0: nobody can take part in another round.
+    bool give_up() {
+        if (!ledger_->anyone_left()) {
+            stop_.give_up(nobody_is_left);
+        }
+        return stop_.stopped();
+    }
+
     verdict decide() {
         byte_writer mine;
         mine.put(session::requeue_requested());
@@ -366,7 +381,7 @@ private:
         }
         if (here_.root()) {
             const int round = rounds_done();
-            said.stop = tell_stop_watch(rounds_.back().results, round);
+            said.stop = tell_stop_watch(rounds_.back().results, round) || give_up();
             const auto every = run_.scene->checkpoint.every;
             said.late = clock_ && clock_->violated();
             said.checkpoint = said.requeue || said.stop || said.late || (every > 0 && round % every == 0);

@@ -81,7 +81,9 @@ exit_code plan(const command_line& given, session& here) {
     ledger_run ledger(*run.deploy);
     forecaster sums(*run.deploy);
     auto file = results_file(given, run, here);
-    for (int round = 1; round <= run.scene->train.rounds; ++round) {
+    const auto rounds = run.scene->train.rounds;
+    std::string reason;
+    for (int round = 1; reason.empty(); ++round) {
         session::check_interrupt();
         auto played = ledger.play(round);
         if (round == 1) {
@@ -94,12 +96,17 @@ exit_code plan(const command_line& given, session& here) {
             file->write_round({played.rounds, played.nodes, played.events, {}, {}, federations_of(played)});
         }
         sums.add(played);
+        if (round == rounds) {
+            reason = fmt::format("train.rounds = {}", rounds);
+        } else if (!ledger.anyone_left()) {
+            reason = nobody_is_left;
+        }
     }
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     const auto found = sums.take();
     auto summary = summarise(found.rounds, found.nodes, describe_nodes(*run.deploy, run.rank_of));
     summary.planned = true;
-    summary.stop_reason = fmt::format("train.rounds = {}", run.scene->train.rounds);
+    summary.stop_reason = reason;
     summary.clock = "virtual";
     if (file) {
         file->finish(run_status::complete, summary.stop_reason, false);

@@ -190,6 +190,27 @@ ledger_run::edge_round ledger_run::play_once(std::uint32_t edge, const round_pla
     return out;
 }
 
+/// By cluster, the clients whose batteries are empty.
+std::vector<std::vector<client_loss>> ledger_run::without_batteries() const {
+    std::vector<std::vector<client_loss>> losses(deploy_.net.clusters.size());
+    for (std::uint32_t node = 0; node < deploy_.net.nodes.size(); ++node) {
+        if (const auto cluster = deploy_.net.nodes[node].cluster; cluster >= 0 && battery_j_[node] <= 0.0) {
+            losses[static_cast<std::size_t>(cluster)].push_back({node, client_loss::absent});
+        }
+    }
+    return losses;
+}
+
+bool ledger_run::anyone_left() const {
+    const auto losses = without_batteries();
+    for (std::size_t c = 0; c < losses.size(); ++c) {
+        if (losses[c].empty() || fate_after(deploy_, static_cast<int>(c), losses[c], {}).plays) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// The client whose battery is empty first, if there is one: it is lost at the next batch boundary. What a device draws
 /// is taken to be drawn at the end of each event; idle power runs all the time.
 std::optional<std::pair<int, client_loss>> ledger_run::find_empty_battery(const edge_round& played,
@@ -282,14 +303,10 @@ void ledger_run::play_edge(std::uint32_t edge, std::vector<std::vector<client_lo
             plan.fates[index] = fate_after(deploy_, cluster, losses[index], refused[cluster]);
         }
     };
-    for (std::uint32_t node = 0; node < deploy_.net.nodes.size(); ++node) {
-        const auto& member = deploy_.net.nodes[node];
-        if (member.edge == static_cast<int>(edge) && member.cluster >= 0 && battery_j_[node] <= 0.0) {
-            losses[static_cast<std::size_t>(member.cluster)].push_back({node, client_loss::absent});
-        }
-    }
+    const auto lost = without_batteries();
     for (std::size_t c = 0; c < plan.fates.size(); ++c) {
         if (deploy_.net.clusters[c].edge == static_cast<int>(edge)) {
+            losses[c].insert(losses[c].end(), lost[c].begin(), lost[c].end());
             decide(static_cast<int>(c));
         }
     }

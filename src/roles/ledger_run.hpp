@@ -39,6 +39,9 @@ inline std::span<const federation_row> federations_of(const round_forecast& play
     return played.federation ? std::span(&*played.federation, 1) : std::span<const federation_row>();
 }
 
+/// Why no round follows when ledger_run::anyone_left() is false.
+inline constexpr const char* nobody_is_left = "no cluster has the clients that it needs: their batteries are empty";
+
 /// The ledger over the rounds of a scenario: what time, energy and spectrum they cost. Without torch, MPI and data.
 class ledger_run {
 public:
@@ -56,6 +59,9 @@ public:
     round_forecast play_one(int round, std::uint32_t edge);
     /// An edge does nothing until a time.
     void wait_until(std::uint32_t edge, double time_s) { clocks_[edge] = std::max(clocks_[edge], time_s); }
+
+    /// Whether a cluster can take part in rounds to come: empty batteries stay empty.
+    bool anyone_left() const;
 
     /// Virtual time of each edge, s.
     const std::vector<double>& clocks() const { return clocks_; }
@@ -87,6 +93,7 @@ private:
     void play_edge(std::uint32_t edge, std::vector<std::vector<client_loss>>& losses, round_plan& plan,
                    round_forecast& out, std::vector<placed_exchange>& exchanges);
     edge_round play_once(std::uint32_t edge, const round_plan&);
+    std::vector<std::vector<client_loss>> without_batteries() const;
     std::optional<std::pair<int, client_loss>> find_empty_battery(const edge_round&, const round_plan&) const;
     std::optional<std::pair<int, takeover>> find_full_memory(const edge_round&, const round_plan&) const;
     std::uint64_t taken_bytes(std::uint32_t node, const round_plan&) const;

@@ -16,6 +16,9 @@ public:
     /// \param trained false: nobody took part, so that nothing about convergence follows from it.
     bool round_ended(int round, double accuracy, double loss, bool trained = true);
 
+    /// No round can follow, whatever the rule says.
+    void give_up(std::string reason) { reason_ = std::move(reason); }
+
     bool stopped() const { return !reason_.empty(); }
     /// Whether the rule was met; `train.stop = rounds` asks for nothing and is not "converged".
     bool converged() const { return converged_; }

@@ -38,7 +38,7 @@ while [[ $# -gt 0 ]]; do
         *) usage >&2; refuse "unknown option '$1'" ;;
     esac
 done
-[[ $only =~ ^(all|build|suite|compare|measure)$ ]] || die "--only $only: build, suite, compare or measure is accepted"
+[[ $only =~ ^(all|build|suite|compare|measure)$ ]] || refuse "--only $only: build, suite, compare or measure is accepted"
 
 # Looks, without importing it, where torch is.
 torch=''
@@ -47,7 +47,7 @@ for python in ${PYTHON:-python3 python}; do
         2>/dev/null || true)
     [[ -z $torch ]] || break
 done
-[[ -n $torch ]] || die "no PyTorch: none of ${PYTHON:-python3 python} has torch; \$PYTHON names another interpreter"
+[[ -n $torch ]] || refuse "no PyTorch: none of ${PYTHON:-python3 python} has torch; \$PYTHON names another interpreter"
 say "PyTorch: $("$python" -c 'import importlib.metadata as packages; print(packages.version("torch"))') in $torch"
 
 # The wheel's own CUDA libraries lie beside it, and the unpacked packages beside nothing.
@@ -59,7 +59,7 @@ for folder in "$(dirname "$torch")"/nvidia/*; do
     [[ -d $folder ]] && prefixes+=("$folder")
 done
 if [[ -n $libraries ]]; then
-    [[ -d $libraries/usr ]] || die "--libraries $libraries: there is no folder usr in it"
+    [[ -d $libraries/usr ]] || refuse "--libraries $libraries: there is no folder usr in it"
     libraries=$(realpath "$libraries")
     triplet=$(gcc -print-multiarch)
     prefixes+=("$libraries/usr" "$libraries/usr/lib/$triplet/openmpi")

@@ -234,13 +234,35 @@ TEST(batteries, all_that_are_empty_in_a_round_count) {
     scene.network.overrides.nodes[0].battery = 0.02;
     scene.network.overrides.nodes[1].battery = 0.03;
     const auto deploy = lab::deploy(scene);
-    const auto played = ledger_run(deploy).play(1);
+    ledger_run some(deploy);
+    const auto played = some.play(1);
     EXPECT_EQ(outcomes(played, deploy), (fates{lost, done, lost}));
     expect_sums_agree(played);
+    EXPECT_TRUE(some.anyone_left());
     scene.network.overrides.nodes.clear();
     scene.device.client.battery = distribution::of(1e-6);
     const auto without = lab::deploy(scene);
-    EXPECT_EQ(outcomes(ledger_run(without).play(1), without), (fates{lost, lost, lost}));
+    ledger_run none(without);
+    EXPECT_TRUE(none.anyone_left());
+    EXPECT_EQ(outcomes(none.play(1), without), (fates{lost, lost, lost}));
+    EXPECT_FALSE(none.anyone_left());
+}
+
+TEST(batteries, a_repaired_chain_goes_on_until_nobody_can_take_over) {
+    auto scene = lab::small_scenario();
+    scene.dropout.policy = dropout_policy::repair;
+    for (const auto& node : lab::deploy(scene).net.nodes) {
+        if (node.role == node_role::client && node.name != "c0.0" && node.name != "c0.1") {
+            node_override empty;
+            empty.name = node.name;
+            empty.battery = 1e-6;
+            scene.network.overrides.nodes.push_back(empty);
+        }
+    }
+    const auto deploy = lab::deploy(scene);
+    ledger_run run(deploy);
+    run.play(1);
+    EXPECT_TRUE(run.anyone_left()) << "c0.1 takes over what c0.2 held";
 }
 
 TEST(partial_rounds, are_the_same_on_any_number_of_ranks_and_after_a_restart) {

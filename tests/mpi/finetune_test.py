@@ -212,6 +212,20 @@ def resume_without_training(folder):
           first.stderr[-300:] + again.stderr[-300:])
 
 
+def empty_batteries(folder):
+    """A run ends when nobody can take part any more; so does one that is resumed, on all ranks, and a plan."""
+    output = folder / "batteries.h5"
+    more = ["--train.rounds", "500", "--device.client.battery", "uniform(1, 4) J"]
+    first, again = run(2, output, *more), run(2, output, *more, "--resume", "auto")
+    planned = subprocess.run([PROGRAM, "plan", *SMALL, "--output", str(folder / "planned.h5"), *more], capture_output=True, text=True,
+                             timeout=60)
+    rounds = [line.split()[1] for done in (first, again, planned) for line in done.stdout.splitlines()
+              if line.startswith("  rounds  ")]
+    check("a run whose batteries are empty ends, and is not begun again", first.returncode == again.returncode == 0 and
+          "batteries are empty" in first.stdout and "batteries are empty" in again.stdout and len(rounds) == 3 and
+          len(set(rounds)) == 1 and int(rounds[0]) < 500, f"{rounds} {first.stderr[-300:]} {again.stderr[-300:]}")
+
+
 def begin_again(folder):
     """--resume auto where there is nothing to resume, and a run that begins anew beside older checkpoints."""
     output = folder / "again.h5"
@@ -414,6 +428,7 @@ def main():
         cached_outputs(folder)
         restart(folder)
         resume_without_training(folder)
+        empty_batteries(folder)
         begin_again(folder)
         interrupt(folder)
         real_clock(folder)

@@ -117,5 +117,14 @@ TEST(stop_watch, plateau_reached_too_late_is_not_converged) {
     EXPECT_THAT(watch.reason(), HasSubstr("not converged"));
 }
 
+TEST(stop_watch, giving_up_is_not_convergence) {
+    stop_watch watch({stop_kind::target, stop_metric::accuracy, 0, 1, 0.9}, 10);
+    EXPECT_FALSE(watch.round_ended(1, 0.5, 1.0));
+    watch.give_up("nobody is left");
+    EXPECT_TRUE(watch.stopped());
+    EXPECT_FALSE(watch.converged());
+    EXPECT_EQ(watch.reason(), "nobody is left");
+}
+
 } // namespace
 } // namespace gaisnet
