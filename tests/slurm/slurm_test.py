@@ -151,6 +151,7 @@ esac
 trap 'mkdir -p patient-$SLURM_ARRAY_TASK_ID.ckpt/round_000001
       : >patient-$SLURM_ARRAY_TASK_ID.ckpt/round_000001/DONE
       exit 75' USR1 TERM
+: >"$GAISNET_READY"
 : >"patient-$SLURM_ARRAY_TASK_ID.h5"
 [ "$SLURM_ARRAY_TASK_ID" -ne 0 ] || exit 0
 while :; do sleep 0.1; done
