@@ -44,7 +44,7 @@ void cloud_images::make_procedural_domains(const scenario& scene) {
                 {number, scene.data.classes, scene.model.vit.image, scene.pretrain.samples, scene.seed + 1}));
         }
     }
-    origin_ = fmt::format("{} domains", domains_.size());
+    origin_ = fmt::format("{} procedural domain(s)", domains_.size());
 }
 
 std::string cloud_images::name(std::size_t index) const {

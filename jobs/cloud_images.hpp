@@ -24,7 +24,7 @@ public:
     std::int64_t classes() const { return static_cast<std::int64_t>(domains_.front()->class_names().size()); }
     /// A name that stays with the image.
     std::string name(std::size_t index) const;
-    const std::string& origin() const { return origin_; } ///< "3 domains", or the folder
+    const std::string& origin() const { return origin_; } ///< "3 procedural domain(s)", or the folder
     std::uint64_t content() const { return content_; }    ///< Changes with the files of a folder that was checked.
 
     /// Those of a folder are augmented by epoch, if data.augment says so. \param image float32 [3, size, size].

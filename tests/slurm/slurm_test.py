@@ -128,6 +128,22 @@ def requeued(folder):
     check("... to the file of an uninterrupted job", "modules" in results(whole) and results(output) == results(whole))
 
 
+def pretrained(folder):
+    """Pre-training is told to stop before it has begun: it ends its first epoch, is queued again and goes on."""
+    small = ["pretrain", "--pretrain.samples", "64", "--pretrain.domains", "1", "--pretrain.epochs", "150", "--progress", "none"]
+    whole, output = folder / "fm_whole.safetensors", folder / "fm.safetensors"
+    subprocess.run([os.environ["GAISNET_PROGRAM"], *small, "--output", str(whole)], check=True, capture_output=True, timeout=60)
+    job = submit(folder, TWO_RANKS, SCRIPT, *small, "--output", str(output))
+    wait_until(lambda: "restart 0" in log_of(folder, job), 60)
+    subprocess.run(["scancel", "--signal=USR1", "--batch", job.number], check=True)
+    wait_until(lambda: job.state().get("JobState") == "PENDING", 60)
+    job.start_again()
+    succeeded(folder, job, "pre-training that is signalled comes to its end")
+    log = log_of(folder, job)
+    check("... after it was queued again, from its first epoch on", "resuming after epoch" in log and "restart 1" in log, log[-2500:])
+    check("... to the model of an uninterrupted one", output.exists() and output.read_bytes() == whole.read_bytes())
+
+
 def cancelled(folder):
     output = folder / "cancelled.h5"
     job = submit(folder, TWO_RANKS, SCRIPT, *QUICKSTART, "--train.rounds", "3000", "--output", str(output))
@@ -236,6 +252,7 @@ def main():
                 quickstart(folder)
                 dry_run(folder)
                 requeued(folder)
+                pretrained(folder)
                 cancelled(folder)
                 array_task(folder)
                 sweep(folder)
