@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace gaisnet {
 
@@ -437,6 +438,11 @@ const std::vector<dependence> dependences{
     {"probe.unseen", "pretrain.root", {""}, false, "", "pretrain"},
 };
 
+/// What serve looks at with a table of given numbers.
+const std::set<std::string> of_service_table{"serve.mode", "serve.rounds", "serve.policy", "serve.liquidity",
+                                             "serve.cash", "serve.profit", "serve.cost",   "serve.demand",
+                                             "seed",       "output",       "overwrite"};
+
 } // namespace
 
 bool concerns(const std::string& key, const std::string& command) {
@@ -450,6 +456,9 @@ std::string without_effect(const std::string& key, const std::string& command,
                            const std::function<std::string(const std::string&)>& value_of) {
     if (!concerns(key, command)) {
         return command + " does not look at it";
+    }
+    if (command == "serve" && value_of("serve.mode") == "table" && !of_service_table.contains(key)) {
+        return "serve.mode is table";
     }
     for (const auto& one : dependences) {
         const std::string only = one.only;

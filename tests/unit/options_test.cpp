@@ -226,6 +226,9 @@ TEST_F(options, settings_that_change_nothing_are_told) {
     EXPECT_THAT(idle({"pretrain", "--pretrain.root", "x", "--data.classes", "3", "--network.edges", "3"}),
                 ElementsAre(HasSubstr("data.classes = 3 has no effect: pretrain.root is x"),
                             HasSubstr("network.edges = 3 has no effect: pretrain.root is x")));
+    EXPECT_TRUE(idle({"serve", "--serve.price.energy", "1", "--serve.value", "2"}).empty());
+    EXPECT_THAT(idle({"serve", "--serve.mode", "table", "--serve.price.energy", "1", "--serve.cash", "2"}),
+                ElementsAre(HasSubstr("serve.price.energy = 1 has no effect: serve.mode is table")));
     EXPECT_THAT(idle({"pretrain", "--data.root", "x"}), ElementsAre(HasSubstr("pretrain does not look at it")));
     EXPECT_THAT(idle({"finetune", "--data.augment", "off"}), ElementsAre(HasSubstr("data.source is procedural")));
     EXPECT_THAT(idle({"plan", "--device.cloud.rate", "1 TFLOP/s"}), ElementsAre(HasSubstr("cloud.period is 0")));
