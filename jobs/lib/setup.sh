@@ -24,10 +24,11 @@ project_packages=(
     python3-h5py python3-numpy
 )
 
-# What tests need beyond that: a Slurm, network namespaces, and what draws pictures. Without them those tests say that
-# they skip. They are not installed unasked on a user's machine: Slurm comes with services.
+# What tests need beyond that: a Slurm, network namespaces, what draws pictures, and PyTorch to compare with. Without
+# them those tests say that they skip. They are not installed unasked on a user's machine: Slurm comes with services.
 # shellcheck disable=SC2034
-ci_packages=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 python3-matplotlib)
+ci_packages=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 python3-matplotlib
+    python3-torch)
 
 say() { printf '== %s\n' "$*"; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
