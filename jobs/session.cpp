@@ -63,9 +63,18 @@ void on_any(int) {
     std::_Exit(static_cast<int>(exit_code::interrupted));
 }
 
+void listen_to_signals() {
+    std::signal(SIGINT, on_interrupt);
+    std::signal(SIGUSR2, on_interrupt);
+    std::signal(SIGTERM, on_requeue);
+    std::signal(SIGUSR1, on_requeue);
+    std::signal(SIGXFSZ, SIG_IGN); // a file that grows too large is an error of the write
+}
+
 } // namespace
 
 session::session(int& argc, char**& argv) {
+    listen_to_signals(); // MPI's start takes a while
     if (mpi_session::started_by_launcher()) {
         mpi_ = std::make_unique<mpi_session>(argc, argv);
     }
@@ -84,11 +93,7 @@ session::session(int& argc, char**& argv) {
     } else {
         network_ = std::move(loopback_world(1).front());
     }
-    std::signal(SIGINT, on_interrupt);
-    std::signal(SIGUSR2, on_interrupt);
-    std::signal(SIGTERM, on_requeue);
-    std::signal(SIGUSR1, on_requeue);
-    std::signal(SIGXFSZ, SIG_IGN); // a file that grows too large is an error of the write
+    listen_to_signals(); // whatever MPI made of them
 }
 
 const device_plan& session::find_devices(device_choice choice, bool nccl_shares_gpu, bool use_nccl) {
