@@ -7,7 +7,7 @@ Also works while the run that writes the file goes on.
 import os
 
 from analysis.results import (ENERGY_PARTS, LATENCY_PARTS, REQUEST_PARTS, h5py, is_live, numpy, open_gaisnet, parser_of,
-                              print_table, quantity, run_tool, text, traffic, unit_of)
+                              percentiles, print_table, quantity, run_tool, text, traffic, unit_of)
 
 
 def print_header(file, path, was_killed):
@@ -61,7 +61,7 @@ def print_requests(table):
         right = f"{100 * (known['label'] == known['predicted']).mean():.2f} %" if len(known) else "-"
         span = (own["arrival_s"] + own["latency_s"]).max() - own["arrival_s"].min()
         lines.append([edge, len(own), right, f"{len(own) / span:.4g} /s", quantity(own["latency_s"].mean(), "s"),
-                      *[quantity(value, "s") for value in numpy.percentile(own["latency_s"], (50, 90, 99))],
+                      *[quantity(value, "s") for value in percentiles(own["latency_s"], (50, 90, 99))],
                       *[quantity(own[part].mean(), "s") for part in REQUEST_PARTS]])
     print_table(["edge", "requests", "accuracy", "throughput", "latency", "p50", "p90", "p99",
                  *[part[:-2] for part in REQUEST_PARTS]], lines)
@@ -101,7 +101,7 @@ def print_lateness(table):
     print(f"\nLateness of {table.shape[0]} messages, real time")
     parts = ("late_s", "upstream_s", "own_compute_s", "neighbour_s", "timer_s")
     print_table(("part", "half", "9 of 10", "99 of 100", "all below"),
-                [(part[:-2], *[quantity(value, "s") for value in numpy.percentile(table[part], (50, 90, 99, 100))])
+                [(part[:-2], *[quantity(value, "s") for value in percentiles(table[part], (50, 90, 99, 100))])
                  for part in parts])
 
 

@@ -3,6 +3,7 @@ matplotlib, and are left out where it is not installed."""
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ def gaisnet(command, output, *extra):
     done = subprocess.run([PROGRAM, command, *SMALL, *extra, "--output", str(output)], capture_output=True, text=True,
                           timeout=100)
     check(f"gaisnet {command} {' '.join(extra)}", done.returncode == 0, done.stderr[-500:])
+    output.with_suffix(".txt").write_text(done.stdout)
     return output
 
 
@@ -116,6 +118,9 @@ def main():
         served = gaisnet("infer", folder / "served.h5", "--model.weights", "random", "--infer.requests", "5")
         done = tool("summary", served)
         check("summary of requests", done.returncode == 0 and "Requests (20)" in done.stdout, done.stderr)
+        printed = re.search(r"p50 (.*), p90 (.*), p99 (.*), largest", served.with_suffix(".txt").read_text())
+        check("... with the percentiles that gaisnet printed", printed is not None and
+              "  ".join(printed.groups()) in re.sub(r" {2,}", "  ", done.stdout), f"{printed} {done.stdout}")
         timeline(folder, trained)
         timeline(folder, served)
         timeline(folder, planned)
