@@ -109,8 +109,8 @@ public:
 
     /// What a dry run prints.
     std::string describe() const {
-        return fmt::format("{} epoch(s) of {} images of {}, {}, {} pixels; {}\n", scene_.pretrain.epochs, images_.size(),
-                           images_.origin(),
+        return fmt::format("{} epoch(s) of {} images of {}, {}, {} pixels; {}\n", scene_.pretrain.epochs,
+                           images_.size(), images_.origin(),
                            masks() ? fmt::format("{} of {} patches masked",
                                                  masked_patches(scene_.model.vit, scene_.pretrain.mask),
                                                  scene_.model.vit.patches())
