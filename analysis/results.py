@@ -90,9 +90,7 @@ def quantity(value, unit):
 
 def percentiles(values, parts):
     """The smallest of the values that is not below each part (in %) of them: nearest rank, as gaisnet prints it."""
-    ordered = numpy.sort(values)
-    ranks = numpy.ceil(numpy.asarray(parts) / 100 * len(ordered) - 1e-9)  # 90 % of ten values are nine
-    return ordered[numpy.clip(ranks - 1, 0, len(ordered) - 1).astype(int)]
+    return numpy.percentile(values, parts, method="inverted_cdf")
 
 
 def unit_of(table, column):

@@ -163,7 +163,12 @@ private:
                               " has checkpoints of a run that did not end; resume = auto goes on with it, and "
                               "overwrite = on begins anew");
         }
-        atomic_file probe(scene_.output); // fails now rather than after the training
+        try {
+            atomic_file probe(scene_.output); // fails now rather than after the training
+        } catch (const runtime_failure& reason) {
+            throw usage_error(std::string(reason.what()) +
+                              "; output has to name a file in a folder that exists and may be written");
+        }
         return false;
     }
 

@@ -78,6 +78,10 @@ def inputs_are_kept(folder):
                                "--overwrite", "on"], capture_output=True, text=True, timeout=30)
         check(f"an output that is {culprit} is refused", done.returncode == 2 and culprit in done.stderr and
               output.read_bytes() == before, done.stderr[-300:])
+    nowhere = folder / "nowhere" / "fm.safetensors"
+    done = subprocess.run([PROGRAM, "pretrain", "--output", str(nowhere)], capture_output=True, text=True, timeout=30)
+    check("a folder that does not exist is refused before the training", done.returncode == 2 and
+          str(nowhere) in done.stderr and "pre-training" not in done.stderr, done.stderr[-300:])
 
 
 def goes_on_from_an_older_one(folder):
