@@ -71,7 +71,7 @@ def main():
     if given.accuracy is not None and not 0 <= given.accuracy <= 1:
         parser.error(f"--accuracy {given.accuracy:g}: 0 to 1 is accepted")
     for name in [name for name, totals in found.items() if not len(totals["round"])]:
-        print(f"{name}: no round has ended yet")
+        print(f"{name}: has no rounds of training, or none has ended yet")
         del found[name]
     if not found:
         return

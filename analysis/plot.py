@@ -2,13 +2,13 @@
 
 Writes FILE's name with .png (or --output): accuracy and loss, what the rounds' latency and the energy are made of, and
 bytes by link class, all by round. Of a session of inference: latencies of requests and what they are made of, energy
-and bytes.
+and bytes. Of rounds of service: cash by policy, and how right the answers were.
 """
 
 import pathlib
 
 from analysis.results import (ENERGY_PARTS, LATENCY_PARTS, LINK_CLASSES, REQUEST_PARTS, UnreadableFile, numpy, open_gaisnet,
-                              parser_of, pyplot, run_tool, traffic)
+                              parser_of, pyplot, quantity, run_tool, text, traffic)
 
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#000000", "#ddaa33")
 
@@ -27,6 +27,9 @@ def stacked(axes, x, parts, unit):
 def draw(file, path):
     rounds, energy = file["rounds"][:], file["energy"][:]
     numbers = numpy.unique(rounds["round"])
+    if len(file["service"]):
+        draw_services(file, path)
+        return
     if len(file["inference"]):
         draw_requests(file, path)
         return
@@ -76,10 +79,41 @@ def draw_requests(file, path):
             (axes[1, 1], f"energy of all nodes; sent {sum(size for _, size, _ in traffic(file)) / 1e6:.3g} MB", "J",
              {p[:-2]: energy[p].sum() for p in causes})):
         shown = {name: value for name, value in values.items() if value > 0}
-        part.barh(list(shown), list(shown.values()), color=COLOURS[0])
+        bars = part.barh(list(shown), list(shown.values()), color=COLOURS[0])
+        part.bar_label(bars, [quantity(value, unit) for value in shown.values()], padding=3, fontsize="small")
+        part.margins(x=0.2)
         part.invert_yaxis()
         part.set(xlabel=unit, title=title)
     figure.suptitle(f"{pathlib.Path(file.filename).name}: {len(rows)} requests")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def draw_services(file, path):
+    rows = file["service"][:]
+    known = rows[~numpy.isnan(rows["accuracy"])]
+    plt = pyplot()
+    figure, axes = plt.subplots(1, 2 if len(known) else 1, figsize=(11 if len(known) else 6.5, 4.5), layout="constrained",
+                                squeeze=False)
+    for number, (policy, colour) in enumerate(zip(dict.fromkeys(rows["policy"]), COLOURS)):
+        own = rows[rows["policy"] == policy]
+        width = max(1.5, 5 - number)  # a line that coincides with an earlier one does not hide it
+        axes[0, 0].plot(own["round"], own["cash"], color=colour, linewidth=width, label=text(policy))
+        tuned = own[own["action"] == b"fine_tune"]
+        axes[0, 0].plot(tuned["round"], tuned["cash"], "v", color=colour)
+    axes[0, 0].plot([], [], "v", color="#000000", label="a model was fine-tuned")
+    axes[0, 0].set(xlabel="round of service", title="cash")
+    if len(known):
+        for model, colour in zip(dict.fromkeys(known["model"]), COLOURS):
+            for action, marker, what in ((b"infer", "o", "answers"), (b"fine_tune", "v", "validation")):
+                own = known[(known["model"] == model) & (known["action"] == action)]
+                if len(own):
+                    axes[0, 1].plot(own["round"], own["accuracy"], marker, color=colour, label=f"{text(model)}, {what}")
+        axes[0, 1].set(xlabel="round of service", title="accuracy", ylim=(-0.03, 1.03))
+    for part in axes.flat:
+        part.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+        part.xaxis.get_major_locator().set_params(integer=True)
+    figure.suptitle(pathlib.Path(file.filename).name)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 

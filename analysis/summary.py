@@ -9,6 +9,8 @@ import os
 from analysis.results import (ENERGY_PARTS, LATENCY_PARTS, REQUEST_PARTS, h5py, is_live, numpy, open_gaisnet, parser_of,
                               percentiles, print_table, quantity, run_tool, text, traffic, unit_of)
 
+PRINTED_SERVICES = 20
+
 
 def print_header(file, path, was_killed):
     attributes = file.attrs
@@ -65,6 +67,40 @@ def print_requests(table):
                       *[quantity(own[part].mean(), "s") for part in REQUEST_PARTS]])
     print_table(["edge", "requests", "accuracy", "throughput", "latency", "p50", "p90", "p99",
                  *[part[:-2] for part in REQUEST_PARTS]], lines)
+
+
+def print_services(table):
+    """Of gaisnet serve: what every policy did, in turn, and what it came to."""
+    rows = table[:]
+    real = rows["latency_s"].any()  # otherwise of a table, which has profits and costs only
+    sums = ("requests", "right", "latency_s", "energy_j", "spectrum_hz_s") if real else ()
+    sign = {b"infer": "", b"fine_tune": "+"}
+    lines = []
+    for policy in dict.fromkeys(rows["policy"]):
+        own = rows[rows["policy"] == policy]
+        done = [sign[row["action"]] + text(row["model"]) if row["action"] in sign else "-" for row in own]
+        lines.append([text(policy), len(own), *[quantity(own[name].sum(), unit_of(table, name)) for name in sums[2:]],
+                      *[own[name].sum() for name in sums[:2]], *[f"{own[name].sum():.4g}" for name in ("value", "cost")],
+                      f"{own['cash'][-1]:.4g}",
+                      " ".join(done[:PRINTED_SERVICES]) + (" ..." if len(done) > PRINTED_SERVICES else "")])
+    print("\nServices; in turn: 'm' answers with model m, '+m' fine-tunes it, '-' does nothing")
+    print_table(("policy", "rounds", *(("time", "energy", "spectrum", "requests", "right") if real else ()), "value", "cost",
+                 "cash", "in turn"), lines)
+
+
+def print_domains(table):
+    """The matrix of models and domains, after the last round at which it was found."""
+    rows = table[:]
+    rows = rows[rows["round"] == rows["round"].max()]
+    for method in dict.fromkeys(rows["method"]):
+        own = rows[rows["method"] == method]
+        domains = list(dict.fromkeys(own["domain"]))
+        print(f"\nAccuracy by {text(method)}, after round {own['round'][0]}; domains in columns, (*) no edge has it")
+        unseen = set(own["domain"][own["seen"] == 0])
+        found = {(row["model"], row["domain"]): f"{100 * row['accuracy']:.2f} %" for row in own}
+        print_table(("model", *[text(domain) + (" (*)" if domain in unseen else "") for domain in domains]),
+                    [[text(model), *[found.get((model, domain), "-") for domain in domains]]
+                     for model in dict.fromkeys(own["model"])])
 
 
 def print_links(file):
@@ -134,6 +170,10 @@ def summarise(path):
     with open_gaisnet(path) as file:
         was_killed = text(file.attrs.get("status", "")) == "running" and live is False
         print_header(file, path, was_killed)
+        if len(file["service"]):
+            print_services(file["service"])
+        if len(file["accuracy_by_domain"]):
+            print_domains(file["accuracy_by_domain"])
         if len(file["clients"]):
             if len(file["rounds"]):
                 print_rounds(file["rounds"])
@@ -145,7 +185,7 @@ def summarise(path):
             if len(file["fidelity"]):
                 print_lateness(file["fidelity"])
             print_ranks(file["topology/ranks"])
-        else:
+        elif not len(file["service"]):
             print("\nNo round has ended yet.")
         print_tables(file)
         if was_killed:

@@ -121,6 +121,21 @@ def main():
         printed = re.search(r"p50 (.*), p90 (.*), p99 (.*), largest", served.with_suffix(".txt").read_text())
         check("... with the percentiles that gaisnet printed", printed is not None and
               "  ".join(printed.groups()) in re.sub(r" {2,}", "  ", done.stdout), f"{printed} {done.stdout}")
+        services = gaisnet("serve", folder / "services.h5", "--serve.mode", "table", "--serve.policy", "all",
+                           "--serve.profit", "5,6,7; 4,5,7; 3,7,12", "--serve.cost", "3,3; 3,3; 2,2")
+        done = tool("summary", services)
+        line = next((line.split() for line in done.stdout.splitlines() if line.split()[:1] == ["mlcp"]), [])
+        check("summary of services", line == ["mlcp", "10", "89", "4", "85", "a", "+c", "+c", *["c"] * 7], f"{line} {done.stderr}")
+        clouded = gaisnet("finetune", folder / "clouded.h5", "--model.weights", "random", "--network.edges", "2",
+                          "--cloud.period", "1")
+        done = tool("summary", clouded)
+        with h5py.File(clouded) as file:
+            rows = file["accuracy_by_domain"][:]
+        last = [row["accuracy"] for row in rows[rows["round"] == rows["round"].max()]
+                if row["model"] == b"cloud" and row["method"] == b"class means"]
+        wanted = "cloud  " + "  ".join(f"{100 * value:.2f} %" for value in last)
+        check("summary of a cloud's models by domain", len(last) == 3 and
+              wanted in re.sub(r" {2,}", "  ", done.stdout), f"{wanted} {done.stdout[:2000]} {done.stderr}")
         timeline(folder, trained)
         timeline(folder, served)
         timeline(folder, planned)
@@ -129,6 +144,8 @@ def main():
         if matplotlib is not None:
             done = tool("plot", served, "--output", folder / "served.png")
             check("plot draws requests", done.returncode == 0 and is_png(folder / "served.png"), done.stderr[-500:])
+            done = tool("plot", services)
+            check("plot draws services", done.returncode == 0 and is_png(folder / "services.png"), done.stderr[-500:])
         bad_files(folder)
     finish()
 
