@@ -232,7 +232,6 @@ private:
             return;
         }
         const auto& scene = *run_.scene;
-        check_modules_path(scene);
         const auto nodes = describe_nodes(*run_.deploy, run_.rank_of);
         const auto links = describe_links(*run_.deploy);
         const auto ranks = describe_ranks(here_.devices());
@@ -242,6 +241,7 @@ private:
             stages.push_back({one.shape, one.forward_flop_s, one.backward_flop_s, one.step_flop_s});
         }
         if (resume_from_) {
+            check_modules_path(scene);
             recorder_.emplace(recorder::resume(scene.output, resume_from_->row_counts, resume_from_->identity, nodes,
                                                {scene.overwrite, scene.events, ranks, stages, samples}));
             remove_checkpoints_after(checkpoint_folder(scene.output), resume_from_->rounds.size());
@@ -254,6 +254,8 @@ private:
         // A run that was killed before its first checkpoint begins anew when told to resume.
         const bool replace =
             scene.overwrite || (scene.resume == "auto" && recorder::is_unfinished(scene.output, identity_));
+        recorder::check_output(scene.output, replace);
+        check_modules_path(scene); // before anything is written
         recorder_.emplace(
             recorder::create(scene.output, header, nodes, links, {replace, scene.events, ranks, stages, samples}));
         remove_checkpoints_after(checkpoint_folder(scene.output), 0); // of another run with this output

@@ -102,10 +102,12 @@ find_inputs() {
     fi
     weights=${WEIGHTS:-}
     local photos=${PHOTOS:-}
-    if [[ $profile == tiny ]]; then
-        weights=${weights:-${GAISNET_DATA:-}/vit_tiny_patch16_224_augreg.fp16.safetensors}
-        photos=${photos:-${GAISNET_DATA:-}/flowers224}
+    if [[ $profile == tiny && -n ${GAISNET_DATA:-} ]]; then
+        weights=${weights:-$GAISNET_DATA/vit_tiny_patch16_224_augreg.fp16.safetensors}
+        photos=${photos:-$GAISNET_DATA/flowers224}
     fi
+    [[ -n $weights && -n $photos ]] || refuse "profile $profile needs WEIGHTS, a safetensors file, and PHOTOS, a folder" \
+        "with one folder a class$([[ $profile == tiny ]] && echo ', or GAISNET_DATA, which holds both')"
     [[ -f $weights ]] || refuse "profile $profile: the weights '$weights' are not there; WEIGHTS names a safetensors file"
     [[ -d $photos ]] || refuse "profile $profile: the photos '$photos' are not there; PHOTOS names a folder"
     settings+=(--data.root "$photos")
