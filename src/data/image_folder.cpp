@@ -73,7 +73,7 @@ image_folder::image_folder(const fs::path& root, const std::string& key): key_(k
         throw usage_error(key + " = " + root.string() + " holds " + std::to_string(classes_.size()) +
                           " folders; one folder a class, and at least two, are accepted");
     }
-    check_classes();
+    check_classes("JPEG or PNG");
 }
 
 image_folder image_folder::without_labels(const fs::path& root, const std::string& key) {
@@ -99,7 +99,7 @@ image_folder image_folder::without_labels(const fs::path& root, const std::strin
         throw usage_error(key + " = " + root.string() + " cannot be read: " + reason_of(problem));
     }
     std::sort(out.samples_.begin(), out.samples_.end(), [](const entry& a, const entry& b) { return a.name < b.name; });
-    out.check_classes();
+    out.check_classes("JPEG or PNG");
     return out;
 }
 
@@ -120,10 +120,10 @@ void image_folder::read_class(std::int64_t label) {
     }
 }
 
-void image_folder::check_classes() const {
+void image_folder::check_classes(const char* kind) const {
     if (classes_.empty()) {
         if (samples_.empty()) {
-            throw usage_error(key_ + " = " + root_.string() + " holds no usable JPEG or PNG image");
+            throw usage_error(key_ + " = " + root_.string() + " holds no " + kind + " image");
         }
         return;
     }
@@ -199,7 +199,7 @@ image_folder::check_result image_folder::check(std::size_t part, std::size_t par
 
 void image_folder::remove(const std::set<std::string>& names) {
     std::erase_if(samples_, [&](const entry& one) { return names.contains(one.name); });
-    check_classes();
+    check_classes("undamaged");
 }
 
 } // namespace gaisnet

@@ -45,7 +45,8 @@ public:
 private:
     image_folder() = default;
     void read_class(std::int64_t label);
-    void check_classes() const;
+    /// Throws usage_error where too few images are left; kind: of which, for the message.
+    void check_classes(const char* kind) const;
     /// Why the sample cannot be used, or nothing, and then the hash of its name and pixels.
     std::pair<std::string, std::uint64_t> check_sample(std::size_t sample) const;
 

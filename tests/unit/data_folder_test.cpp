@@ -79,7 +79,7 @@ TEST_F(folder, unusable_roots_are_named) {
     picture("only/b.png");
     EXPECT_THAT(refusal([&] { image_folder{root_}; }), HasSubstr("holds 1 folders"));
     text("empty/notes.txt");
-    EXPECT_THAT(refusal([&] { image_folder{root_}; }), HasSubstr((root_ / "empty").string() + " holds 0 usable"));
+    EXPECT_THAT(refusal([&] { image_folder{root_}; }), HasSubstr((root_ / "empty").string() + " holds 0 JPEG or PNG"));
 }
 
 TEST_F(folder, damaged_images_are_found_by_any_share_of_the_work) {
