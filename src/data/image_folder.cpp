@@ -133,11 +133,9 @@ void image_folder::check_classes(const char* kind) const {
     }
     for (std::size_t label = 0; label < classes_.size(); ++label) {
         if (counts[label] < 2) {
-            throw usage_error(
-                key_ + ": class folder " + (root_ / classes_[label]).string() + " holds " +
-                std::to_string(counts[label]) +
-                " JPEG or PNG image(s); at least two that are not damaged are needed, one to train on and "
-                "one to validate on");
+            throw usage_error(key_ + ": class folder " + (root_ / classes_[label]).string() + " holds " +
+                              std::to_string(counts[label]) + " " + kind +
+                              " image(s); at least two are needed, one to train on and one to validate on");
         }
     }
 }
