@@ -196,7 +196,7 @@ def table(runs, keys, head, paper, bound=None):
         first, last = paper.get(number, ("-", "-"))
         rows.append([*key.split("."), percent(values, (0,)), percent(values, (-1,)),
                      *([bound(key)] if bound else []), first, last])
-    return found, markdown((*head, "first epoch, %", "last epoch, %", *(["bound, %"] if bound else []), "paper, first",
+    return found, markdown((*head, "first epoch, %", "last epoch, %", *(["k / 5, %"] if bound else []), "paper, first",
                             "paper, last"), rows)
 
 
@@ -217,9 +217,10 @@ def table3(runs):
         axes.legend(frameon=False, fontsize="small")
         return figure
 
-    return rows, ("union: all clusters together have k of the five classes, so accuracy is at most about k / 5, which the "
-                  "paper's numbers fit (a little more is luck: a head that has hardly forgotten its random start, or classes with "
-                  "more images than others); client: each start point has k, and together they have all."), draw
+    return rows, ("union: all clusters together have k of the five classes. Whoever answers with these only is right in k / 5 "
+                  "of the cases at most, which the paper's numbers fit. More is luck: images unlike the classes seen may be "
+                  "answered by the head's random start for one of the others, or classes have more images than others. client: "
+                  "each start point has k, and together they have all."), draw
 
 
 def table4(runs):
