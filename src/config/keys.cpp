@@ -199,7 +199,8 @@ std::vector<key_info> make_keys() {
     t.integer("data.per_cluster", "0", "training samples of a start point; 0: equal shares of all");
     t.choice("data.damaged", "skip", "skip|fatal", "what to do with damaged images");
     t.onoff("cache", "off",
-            "keep what frozen stages make of a sample over epochs; faster, and the same results but for rounding");
+            "keep what frozen stages make of a sample over epochs; faster, and the same results, on CPUs in fp32 bit "
+            "for bit");
     t.onoff("data.augment", "on", "random resized crop and flip in training (folder)");
     t.integer("data.classes", "6", "classes (procedural)");
     t.integer("data.domain", "0", "domain of the first edge; edge e has domain + e (procedural)");

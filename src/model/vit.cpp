@@ -9,10 +9,22 @@ namespace {
 
 constexpr double norm_epsilon = 1e-6;
 
+/// x W' + b for x [n, tokens, in]. Where nothing is differentiated each sample has a product of its own: rows of one
+/// product over all samples may be rounded by their place in it, and what is kept of a sample (cache) or answered to a
+/// request would depend on what else is in the batch.
+at::Tensor affine(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
+    const bool differentiated =
+        at::GradMode::is_enabled() && (input.requires_grad() || weight.requires_grad() || bias.requires_grad());
+    if (differentiated || !input.is_cpu() || input.scalar_type() != at::kFloat) {
+        return at::linear(input, weight, bias);
+    }
+    return at::baddbmm(bias, input, weight.t().unsqueeze(0).expand({input.size(0), weight.size(1), weight.size(0)}));
+}
+
 /// A linear layer with what a tuning method adds to it.
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, const block_hooks& hooks,
                   block_linear which) {
-    const auto output = at::linear(input, weight, bias);
+    const auto output = affine(input, weight, bias);
     const auto change = hooks.linear ? hooks.linear(which, input) : at::Tensor();
     return change.defined() ? output + change : output;
 }
@@ -22,7 +34,7 @@ at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const at::T
 std::array<at::Tensor, 3> project(const vit_config& vit, const block_weights& w, const at::Tensor& tokens,
                                   const block_hooks& hooks) {
     const auto n = tokens.size(0), length = tokens.size(1), dim = tokens.size(2);
-    const auto all = at::linear(tokens, w.qkv_weight, w.qkv_bias).reshape({n, length, 3, vit.heads, dim / vit.heads});
+    const auto all = affine(tokens, w.qkv_weight, w.qkv_bias).reshape({n, length, 3, vit.heads, dim / vit.heads});
     std::array<at::Tensor, 3> parts;
     for (std::size_t i = 0; i < parts.size(); ++i) {
         auto part = all.select(2, static_cast<std::int64_t>(i));

@@ -75,6 +75,8 @@ void count_product(const at::RecordFunction& function) {
         counted_mac += size(1, 0) * size(1, 1) * size(2, 1);
     } else if (name == "aten::bmm") {
         counted_mac += size(0, 0) * size(0, 1) * size(0, 2) * size(1, 2);
+    } else if (name == "aten::baddbmm") {
+        counted_mac += size(1, 0) * size(1, 1) * size(1, 2) * size(2, 2);
     } else if (name == "aten::convolution_backward") {
         const auto& images = inputs[1].toTensor();
         const auto& kernel = inputs[2].toTensor();
