@@ -8,7 +8,9 @@
 
 namespace gaisnet {
 
-cloud_images::cloud_images(const scenario& scene, session& here, bool check): seed_(scene.seed) {
+cloud_images::cloud_images(const scenario& scene, session& here, bool check)
+    : seed_(scene.seed)
+    , supply_(make_supply(scene, here)) {
     if (scene.pretrain.root.empty()) {
         make_procedural_domains(scene);
     } else {
@@ -51,14 +53,17 @@ std::string cloud_images::name(std::size_t index) const {
     return fmt::format("{}/{}", domain(index), data(index).name(at(index)));
 }
 
-void cloud_images::load(std::size_t index, std::uint32_t epoch, float* image, std::int64_t* label) const {
-    const auto whole = data(index).load(at(index));
-    if (augment_) {
-        transform_train(whole, transform_, seed_, name(index), epoch, image);
-    } else {
-        transform_validation(whole, transform_, image);
-    }
-    *label = data(index).label(at(index));
+labelled_batch cloud_images::load(std::span<const std::size_t> indices, std::uint32_t epoch) const {
+    const auto fill = [&](std::size_t index, float* image, std::int64_t* label) {
+        const auto whole = supply_->sensed(data(index), at(index), {}, seed_);
+        if (augment_) {
+            transform_train(*whole, transform_, seed_, name(index), epoch, image);
+        } else {
+            transform_validation(*whole, transform_, image);
+        }
+        *label = data(index).label(at(index));
+    };
+    return begin_batch({indices.begin(), indices.end()}, transform_, supply_->pool, decode_pool::haste::now, fill).get();
 }
 
 } // namespace gaisnet

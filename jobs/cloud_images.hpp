@@ -1,6 +1,8 @@
 #pragma once
 
+#include "data/batch_loader.hpp"
 #include "data/dataset.hpp"
+#include "data/image_supply.hpp"
 #include "data/transform.hpp"
 #include "network/scenario.hpp"
 #include "session.hpp"
@@ -8,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,8 +30,9 @@ public:
     const std::string& origin() const { return origin_; } ///< "3 procedural domain(s)", or the folder
     std::uint64_t content() const { return content_; }    ///< Changes with the files of a folder that was checked.
 
-    /// Those of a folder are augmented by epoch, if data.augment says so. \param image float32 [3, size, size].
-    void load(std::size_t index, std::uint32_t epoch, float* image, std::int64_t* label) const;
+    /// Images of these numbers and their labels, decoded by all threads of the rank. Those of a folder are augmented by
+    /// epoch, if data.augment says so.
+    labelled_batch load(std::span<const std::size_t> indices, std::uint32_t epoch) const;
 
 private:
     void open_folder(const scenario&, session&, bool check);
@@ -45,6 +49,7 @@ private:
     std::uint64_t seed_;
     std::string origin_;
     std::uint64_t content_ = 0;
+    std::unique_ptr<image_supply> supply_;
 };
 
 } // namespace gaisnet

@@ -11,6 +11,18 @@
 
 namespace gaisnet {
 
+std::size_t decode_threads(const scenario& scene, const session& here) {
+    const auto host = here.share();
+    return scene.data.threads > 0 ? static_cast<std::size_t>(scene.data.threads)
+                                  : std::max<std::size_t>(host.cores / host.ranks, 1);
+}
+
+std::unique_ptr<image_supply> make_supply(const scenario& scene, const session& here) {
+    const auto memory =
+        scene.data.cache ? static_cast<std::uint64_t>(*scene.data.cache) : available_memory() / 4 / here.share().ranks;
+    return std::make_unique<image_supply>(decode_threads(scene, here), memory);
+}
+
 std::uint64_t check_images(image_folder& folder, const std::string& root, const scenario& scene, session& here) {
     here.note("checking images");
     if (here.root() && folder.ignored() > 0) {
@@ -19,7 +31,8 @@ std::uint64_t check_images(image_folder& folder, const std::string& root, const 
     }
     auto& network = here.network();
     byte_writer out;
-    const auto mine = folder.check(static_cast<std::size_t>(here.rank()), static_cast<std::size_t>(here.ranks()));
+    const auto mine = folder.check(static_cast<std::size_t>(here.rank()), static_cast<std::size_t>(here.ranks()),
+                                   decode_threads(scene, here));
     out.put(mine.damaged);
     out.put(mine.content);
     std::vector<std::string> all;

@@ -1,13 +1,21 @@
 #pragma once
 
 #include "data/image_folder.hpp"
+#include "data/image_supply.hpp"
 #include "network/scenario.hpp"
 #include "session.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace gaisnet {
+
+/// Threads of this rank that decode images: data.threads, or its share of the host's cores.
+std::size_t decode_threads(const scenario&, const session&);
+/// As data.threads and data.cache say.
+std::unique_ptr<image_supply> make_supply(const scenario&, const session&);
 
 /// Every rank has to call it: each decodes its share, and all leave out the same damaged samples.
 /// \param root as the user gave it, for messages. \returns what distinguishes the images from others.

@@ -371,17 +371,12 @@ private:
 
     void train_shard(std::span<const std::size_t> indices, std::size_t batch, std::uint32_t epoch,
                      shard_totals& totals) {
-        const auto n = static_cast<std::int64_t>(indices.size()), size = scene_.model.vit.image;
-        pretraining_batch some{at::empty({n, 3, size, size}), at::empty({n}, at::kLong), {}};
+        const auto batch_of_images = images_.load(indices, epoch);
+        pretraining_batch some{to_torch(batch_of_images.images), to_torch(batch_of_images.labels), {}};
         std::vector<at::Tensor> masks_of_images;
-        for (std::int64_t i = 0; i < n; ++i) {
-            const auto index = indices[static_cast<std::size_t>(i)];
-            images_.load(index, epoch, some.images.data_ptr<float>() + i * 3 * size * size,
-                         some.labels.data_ptr<std::int64_t>() + i);
-            if (masks()) {
-                masks_of_images.push_back(
-                    draw_mask(scene_.model.vit, scene_.pretrain.mask, scene_.seed, images_.name(index), epoch));
-            }
+        for (std::size_t i = 0; masks() && i < indices.size(); ++i) {
+            masks_of_images.push_back(
+                draw_mask(scene_.model.vit, scene_.pretrain.mask, scene_.seed, images_.name(indices[i]), epoch));
         }
         if (masks()) {
             some.masked = at::stack(masks_of_images);
@@ -390,7 +385,7 @@ private:
         run_backward(result.loss_sum / static_cast<double>(batch), {});
         totals.loss_sum += result.loss_sum.item<double>();
         totals.correct += result.correct;
-        totals.images += n;
+        totals.images += static_cast<std::int64_t>(indices.size());
     }
 
     /// The backbone, and the head of those that learned to classify.

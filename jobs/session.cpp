@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include "base/bytes.hpp"
 #include "base/error.hpp"
 #include "model/torch_support.hpp"
 #include "transport/device_transport.hpp"
@@ -94,6 +95,7 @@ session::session(int& argc, char**& argv) {
         network_ = std::move(loopback_world(1).front());
     }
     listen_to_signals(); // whatever MPI made of them
+    find_neighbours();
 }
 
 const device_plan& session::find_devices(device_choice choice, bool nccl_shares_gpu, bool use_nccl) {
@@ -136,26 +138,52 @@ pacer::clock::duration session::clock_offset() {
     return gaisnet::clock_offset(plain, host());
 }
 
-bool session::cores_suffice(int threads) const {
-    std::map<std::string, std::pair<std::size_t, std::set<int>>> hosts; // ranks, cores
-    for (const auto& one : devices_.ranks) {
-        auto& [ranks, cores] = hosts[one.host];
-        ++ranks;
-        std::istringstream list(one.cores); // "0-3,8"
-        for (std::string part; std::getline(list, part, ',');) {
-            const auto dash = part.find('-');
-            const int first = std::atoi(part.c_str());
-            const int last = dash == std::string::npos ? first : std::atoi(part.c_str() + dash + 1);
-            for (int core = first; core <= last; ++core) {
-                cores.insert(core);
-            }
+namespace {
+
+/// Adds the cores of a list, "0-3,8".
+void add_cores(const std::string& listed, std::set<int>& cores) {
+    std::istringstream list(listed);
+    for (std::string part; std::getline(list, part, ',');) {
+        const auto dash = part.find('-');
+        const int first = std::atoi(part.c_str());
+        const int last = dash == std::string::npos ? first : std::atoi(part.c_str() + dash + 1);
+        for (int core = first; core <= last; ++core) {
+            cores.insert(core);
         }
     }
-    return std::all_of(hosts.begin(), hosts.end(), [&](const auto& entry) {
-        const auto& [ranks, cores] = entry.second;
-        return ranks * static_cast<std::size_t>(threads) <= cores.size();
+}
+
+} // namespace
+
+/// Where all ranks run, on every rank.
+void session::find_neighbours() {
+    byte_writer mine;
+    mine.put(host());
+    mine.put(usable_cores());
+    std::vector<std::byte> all;
+    for (const auto& part : network().gather(mine.take(), 0)) {
+        all.insert(all.end(), part.begin(), part.end());
+    }
+    network().broadcast(all, 0);
+    byte_reader in(all);
+    std::map<std::string, std::set<int>> cores;
+    for (int rank = 0; rank < ranks(); ++rank) {
+        const auto name = in.get<std::string>();
+        ++hosts_[name].ranks;
+        add_cores(in.get<std::string>(), cores[name]);
+    }
+    for (auto& [name, host] : hosts_) {
+        host.cores = std::max<std::size_t>(cores[name].size(), 1);
+    }
+}
+
+bool session::cores_suffice(int threads) const {
+    return std::all_of(hosts_.begin(), hosts_.end(), [&](const auto& one) {
+        return one.second.ranks * static_cast<std::size_t>(threads) <= one.second.cores;
     });
 }
+
+session::share_of_host session::share() const { return hosts_.at(host()); }
 
 void session::accept_requeue() {
     makes_checkpoints = true;

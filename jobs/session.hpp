@@ -9,6 +9,8 @@
 #include "transport/mpi/mpi_transport.hpp"
 #include "transport/transport.hpp"
 
+#include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -41,8 +43,13 @@ public:
 
     /// What has to be added to this rank's clock to get rank 0's. Every rank has to call it, before anything is sent.
     pacer::clock::duration clock_offset();
-    /// Whether every rank has a core for each of its threads, as far as find_devices() found.
+    /// Whether every rank has a core for each of its threads.
     bool cores_suffice(int threads) const;
+    /// Ranks on this rank's host, this one included, and the cores that they may run on.
+    struct share_of_host {
+        std::size_t ranks = 0, cores = 0;
+    };
+    share_of_host share() const;
 
     /// The ranks watch over each other from the start of MPI on. \param nodes what this rank plays, for messages.
     /// \param silence_s without a sign of life counts as dead.
@@ -66,7 +73,10 @@ public:
     static void check_interrupt();
 
 private:
+    void find_neighbours();
+
     std::unique_ptr<mpi_session> mpi_;
+    std::map<std::string, share_of_host> hosts_;
     device_plan devices_;
     std::unique_ptr<accelerator> gpu_;
     mpi_transport* between_hosts_ = nullptr; ///< The MPI transport, also when another is built on it.

@@ -53,13 +53,15 @@ private:
 /// Given samples one after another.
 class listed_source final : public sample_source {
 public:
-    listed_source(const dataset& data, std::vector<std::size_t> samples, const transform_spec& transform)
+    listed_source(const dataset& data, std::vector<std::size_t> samples, const transform_spec& transform,
+                  image_supply& supply)
         : data_(data)
         , samples_(std::move(samples))
-        , transform_(transform) {}
+        , transform_(transform)
+        , supply_(supply) {}
     tensor_view images(const micro_batch& micro) override {
         const auto first = samples_.begin() + micro.first;
-        return load_batch(data_, {first, first + micro.count}, transform_).images;
+        return load_batch(data_, {first, first + micro.count}, transform_, supply_).images;
     }
     tensor_view labels(const micro_batch& micro) override {
         auto labels = tensor_view::allocate({micro.count}, element_type::int64);
@@ -73,6 +75,7 @@ private:
     const dataset& data_;
     std::vector<std::size_t> samples_;
     const transform_spec& transform_;
+    image_supply& supply_;
 };
 
 } // namespace
@@ -93,7 +96,7 @@ struct workload::parts {
         at::Tensor cls, labels;
     };
     mutable std::map<std::pair<std::size_t, std::size_t>, kept_batch> kept;
-    mutable decode_pool pool;
+    std::unique_ptr<image_supply> supply;
 
     sample_quality quality_of(const std::string& start_point) const {
         const auto draw = [&](const distribution& value, const char* what) {
@@ -150,6 +153,7 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
         p.transform.mean[c] = static_cast<float>(scene.data.mean[c]);
         p.transform.std[c] = static_cast<float>(scene.data.std[c]);
     }
+    p.supply = make_supply(scene, here);
     const auto clusters = static_cast<std::size_t>(scene.network.clusters);
     const auto each = static_cast<std::size_t>(scene.data.per_cluster);
     const bool by_domain = scene.data.partition.kind == partition_kind::domain;
@@ -258,7 +262,7 @@ void workload::for_each_batch(std::size_t domain, bool training, std::int64_t mo
         for (auto i = first; i < std::min(count, first + evaluation_batch); ++i) {
             some.push_back(samples[order[i]]);
         }
-        work(load_batch(set, some, p.transform));
+        work(load_batch(set, some, p.transform, *p.supply));
     }
 }
 
@@ -337,7 +341,7 @@ std::shared_ptr<sample_source> workload::source_of(int cluster, const std::strin
     settings.quality = p.quality_of(name);
     settings.stream = p.stream();
     return std::make_shared<loader_source>(
-        std::make_unique<batch_loader>(*p.sets[p.set_of(edge)], p.trained_on(cluster), settings, p.pool));
+        std::make_unique<batch_loader>(*p.sets[p.set_of(edge)], p.trained_on(cluster), settings, *p.supply));
 }
 
 double workload::data_fit(std::uint32_t edge, const std::vector<std::string>& start_points) const {
@@ -400,7 +404,8 @@ std::shared_ptr<sample_source> workload::requests_of(int cluster, const std::str
                                                      std::int64_t requests) const {
     const auto& p = *parts_;
     const auto& set = p.to_classify ? *p.to_classify : *p.sets[p.set_of(cluster / p.scene->network.clusters)];
-    return std::make_shared<listed_source>(set, request_samples(cluster, name, requests), p.transform);
+    return std::make_shared<listed_source>(set, request_samples(cluster, name, requests), p.transform,
+                                           *p.supply);
 }
 
 std::pair<std::string, std::string> workload::describe_request(int cluster, std::size_t sample) const {
@@ -421,15 +426,12 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit
     const auto load = [&](std::size_t batch) {
         const auto first = samples.begin() + static_cast<std::ptrdiff_t>(batch * evaluation_batch);
         const auto count = std::min(evaluation_batch, samples.size() - batch * evaluation_batch);
-        return p.pool.submit<labelled_batch>(
-            [&p, set, some = std::vector<std::size_t>(first, first + static_cast<std::ptrdiff_t>(count))] {
-                return load_batch(*p.sets[set], some, p.transform);
-            });
+        return begin_batch(*p.sets[set], {first, first + static_cast<std::ptrdiff_t>(count)}, p.transform, *p.supply);
     };
     std::vector<batch_result> results;
     const c10::NoGradGuard no_grad;
     const bool keeps = p.scene->train.cache && model.frozen_up_to_head();
-    std::future<labelled_batch> next;
+    std::optional<coming_batch> next;
     const auto is_kept = [&](std::size_t batch) { return keeps && p.kept.contains({set, batch}); };
     if (member < batches && !is_kept(member)) {
         next = load(member);
@@ -440,7 +442,7 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit
         if (is_kept(batch)) {
             now = p.kept.at({set, batch});
         } else {
-            const auto loaded = next.get();
+            const auto loaded = next->get();
             now.labels = to_torch(loaded.labels);
             with_clear_errors([&] { now.cls = model.cls(to_torch(loaded.images)); });
         }

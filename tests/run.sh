@@ -9,9 +9,13 @@ Usage: tests/run.sh [OPTION]...
 Installs the Debian packages that are missing, builds the release preset, runs the torch-free unit tests (label
 `core`) under the address and undefined-behaviour sanitizers, then all tests of the release build.
 
+  --libtorch NAME  debian (default), or wheel: PyTorch's from PyPI, whose build computes on GPUs too (preset cuda). It is
+                   installed in a virtual environment outside of the project (2.7 GB to download, once); without the
+                   sanitizers, which torch-free tests need once
+  --debian13       instead: build and test on Debian 13 in a chroot that debootstrap makes (as root; label `system`)
   --asan           instead: build the asan preset and run all unit tests (label `unit`) under the sanitizers
   --fast           leave out the sanitizers and the tests with the label `slow`
-  --skip-install   install nothing and leave the BLAS alternative alone
+  --skip-install   install no packages and leave the BLAS alternative alone
   --help           print this text
 
 Labels of the release build: ctest --preset release --print-labels
@@ -23,8 +27,15 @@ source "$(dirname "${BASH_SOURCE[0]}")/../jobs/lib/setup.sh"
 
 mode=all
 install=1
+libtorch=debian
 while [[ $# -gt 0 ]]; do
     case $1 in
+        --libtorch)
+            libtorch=${2:-}
+            [[ $libtorch =~ ^(debian|wheel)$ ]] || refuse "--libtorch takes debian or wheel, not '$libtorch'"
+            shift
+            ;;
+        --debian13) mode=debian13 ;;
         --asan) mode=asan ;;
         --fast) mode=fast ;;
         --skip-install) install=0 ;;
@@ -48,9 +59,17 @@ run_tests() {
     grep -h '^skipped: ' "$project_root/build/$preset/Testing/Temporary/LastTest.log" | sort -u || true
 }
 
-if [[ $install -eq 1 ]]; then
-    setup_packages "${project_packages[@]}"
+preset=release
+needed=("${project_packages[@]}" "${test_packages[@]}")
+if [[ $libtorch == wheel ]]; then
+    preset=cuda
+    mapfile -t needed < <(printf '%s\n' "${needed[@]}" | grep -vx libtorch-dev)
 fi
+[[ $mode != debian13 ]] || needed+=(debootstrap)
+if [[ $install -eq 1 ]]; then
+    setup_packages "${needed[@]}"
+fi
+[[ $libtorch != wheel ]] || setup_wheel
 find_python || die "the tests of the command line and of the HDF5 file need Python with h5py and numpy"
 
 case $mode in
@@ -58,16 +77,22 @@ case $mode in
         build_preset asan
         run_tests asan --label-regex '^unit$'
         ;;
+    debian13)
+        build_preset "$preset"
+        run_tests "$preset" --label-regex '^system$'
+        ;;
     fast)
-        build_release
-        run_tests release --label-exclude '^slow$'
+        build_preset "$preset"
+        run_tests "$preset" --label-exclude '^(slow|system)$'
         ;;
     all)
-        build_release
-        build_preset asan core_tests
+        build_preset "$preset"
         sanitized=passed
-        run_tests asan --label-regex '^core$' || sanitized=failed
-        run_tests release
+        if [[ $libtorch == debian ]]; then
+            build_preset asan core_tests
+            run_tests asan --label-regex '^core$' || sanitized=failed
+        fi
+        run_tests "$preset" --label-exclude '^system$'
         [[ $sanitized == passed ]] || die "the torch-free unit tests failed under the sanitizers; see further up"
         ;;
 esac

@@ -2,8 +2,8 @@
 # Set-up shared by jobs/quickstart.sh, tests/run.sh and .ci/run. To be sourced by a script under `set -euo pipefail`.
 #
 #   setup_packages PACKAGE...       installs the Debian packages that are missing, and selects the BLAS that torch needs
+#   setup_wheel                     installs PyTorch's wheel into a virtual environment and makes CMake find its LibTorch
 #   build_preset NAME [TARGET...]   configures the CMake preset once and builds it
-#   build_release                   build_preset release
 #   find_python                     sets and exports PYTHON, an interpreter with h5py and numpy
 #
 # Everything says what it does, and does nothing that is done already. Only missing packages need root or sudo.
@@ -21,14 +21,17 @@ project_packages=(
     libgtest-dev libgmock-dev
     libjpeg62-turbo-dev libpng-dev
     nlohmann-json3-dev libspdlog-dev libfmt-dev
-    python3-h5py python3-numpy
+    python3-h5py python3-numpy python3-venv
 )
 
-# What tests need beyond that: a Slurm, network namespaces, what draws pictures, and PyTorch to compare with. Without
-# them those tests say that they skip. They are not installed unasked on a user's machine: Slurm comes with services.
+# What tests need beyond that: a Slurm (without a configuration its services do not start, but for munge's; the tests
+# start their own), network namespaces, what draws pictures, and PyTorch to compare with.
 # shellcheck disable=SC2034
-ci_packages=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 python3-matplotlib
+test_packages=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 python3-matplotlib
     python3-torch)
+
+# The PyTorch from PyPI whose LibTorch is tested: that of GPU users.
+wheel_version=2.11.0
 
 say() { printf '== %s\n' "$*"; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
@@ -165,6 +168,45 @@ setup_packages() {
     fi
 }
 
+# The major version of the CUDA toolkit at hand, and nothing without one.
+cuda_major() {
+    local nvcc
+    nvcc=$(PATH=$PATH:${CUDA_HOME:-/usr/local/cuda}/bin type -P nvcc) || return 0
+    "$nvcc" --version | sed -n 's/^.*release \([0-9]*\)\..*$/\1/p'
+}
+
+# Installs PyTorch's wheel, with the libraries of NVIDIA that it loads and, where there is no CUDA 13, a toolkit to
+# compile with: 2.7 GB to download, 6 GB in $GAISNET_WHEEL (default: ~/.cache/gaisnet/torch-VERSION). Exports
+# CMAKE_PREFIX_PATH, by which CMake takes this LibTorch.
+setup_wheel() {
+    local folder=${GAISNET_WHEEL:-${XDG_CACHE_HOME:-$HOME/.cache}/gaisnet/torch-$wheel_version} python site
+    local -a wanted=("torch==$wheel_version") nvidia
+    [[ $(cuda_major) == 13 ]] || wanted+=("cuda-toolkit[nvcc,crt,cccl,nvvm]")
+    if [[ "$(cat "$folder/complete" 2>/dev/null)" == "${wanted[*]}" ]]; then
+        say "LibTorch: PyTorch's wheel $wheel_version is in $folder"
+    else
+        # An interpreter of the system, where there is one: the environment outlives those of other tools.
+        for python in /usr/bin/python3 python3; do
+            "$python" -c 'import ensurepip, venv' 2>/dev/null && break
+        done
+        "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+            die "a virtual environment needs Python's modules venv and ensurepip (Debian: python3-venv)"
+        say "LibTorch: installing PyTorch's wheel $wheel_version into $folder (2.7 GB to download, once)"
+        rm -rf "$folder"
+        "$python" -m venv "$folder" || die "no virtual environment could be made in $folder"
+        "$folder/bin/python" -m pip --quiet --disable-pip-version-check install --no-cache-dir "${wanted[@]}" </dev/null ||
+            die "pip could not install: ${wanted[*]}"
+        printf '%s\n' "${wanted[*]}" >"$folder/complete"
+    fi
+    site=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
+    mapfile -t nvidia < <(find "$site/nvidia" -mindepth 1 -maxdepth 1 -type d | sort)
+    export CMAKE_PREFIX_PATH
+    CMAKE_PREFIX_PATH=$(IFS=:; echo "$site/torch:${nvidia[*]}${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}")
+    if [[ $(cuda_major) != 13 ]]; then
+        export CUDA_HOME=$site/nvidia/cu13 CUDACXX=$site/nvidia/cu13/bin/nvcc
+    fi
+}
+
 # Compiles at once: one a core, and 2 GB for each, because a file that includes torch's headers takes 1 GB and more.
 build_jobs() {
     local cores available_gb jobs
@@ -197,8 +239,6 @@ build_preset() {
     say "build: build/$name, $jobs at a time"
     cmake --build "$project_root/build/$name" --parallel "$jobs" "${targets[@]}" || die "build/$name does not compile"
 }
-
-build_release() { build_preset release; }
 
 # Sets and exports PYTHON: the caller's $PYTHON, else the first interpreter that can import h5py and numpy.
 find_python() {

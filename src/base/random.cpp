@@ -1,5 +1,7 @@
 #include "base/random.hpp"
 
+#include "base/error.hpp"
+
 #include <cmath>
 #include <numbers>
 #include <utility>
@@ -21,35 +23,21 @@ std::uint64_t stable_hash(std::string_view bytes, std::uint64_t seed) {
 random_stream::random_stream(std::uint64_t seed, std::string_view purpose, std::string_view entity, std::uint32_t round,
                              std::uint32_t index) {
     const std::uint64_t key = stable_hash(entity, stable_hash(purpose, seed));
-    key_[0] = static_cast<std::uint32_t>(key);
-    key_[1] = static_cast<std::uint32_t>(key >> 32);
-    counter_[0] = 0;
-    counter_[1] = 0;
-    counter_[2] = index;
-    counter_[3] = round;
+    source_ = {{static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)}, 0, index, round};
+}
+
+random_stream::block_source random_stream::blocks() const {
+    ensure(used_ == 4, "the stream is at the end of a block");
+    return source_;
 }
 
 void random_stream::refill() {
-    std::uint32_t c[4] = {counter_[0], counter_[1], counter_[2], counter_[3]};
-    std::uint32_t k[2] = {key_[0], key_[1]};
-    for (int round = 0; round < 10; ++round) {
-        const std::uint64_t a = 0xD2511F53ULL * c[0];
-        const std::uint64_t b = 0xCD9E8D57ULL * c[2];
-        const std::uint32_t next[4] = {static_cast<std::uint32_t>(b >> 32) ^ c[1] ^ k[0], static_cast<std::uint32_t>(b),
-                                       static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k[1],
-                                       static_cast<std::uint32_t>(a)};
-        for (int i = 0; i < 4; ++i) {
-            c[i] = next[i];
-        }
-        k[0] += 0x9E3779B9U;
-        k[1] += 0xBB67AE85U;
-    }
-    for (int i = 0; i < 4; ++i) {
-        block_[i] = c[i];
-    }
-    if (++counter_[0] == 0) {
-        ++counter_[1];
-    }
+    block_[0] = static_cast<std::uint32_t>(source_.next);
+    block_[1] = static_cast<std::uint32_t>(source_.next >> 32);
+    block_[2] = source_.index;
+    block_[3] = source_.round;
+    philox(block_, source_.key[0], source_.key[1]);
+    ++source_.next;
     used_ = 0;
 }
 

@@ -202,6 +202,10 @@ std::vector<key_info> make_keys() {
             "keep what frozen stages make of a sample over epochs; faster, and the same results, on CPUs in fp32 bit "
             "for bit");
     t.onoff("data.augment", "on", "random resized crop and flip in training (folder)");
+    t.integer("data.threads", "0", "threads of a rank that decode images; 0: its share of the computer's cores");
+    t.quantity("data.cache", dimension::size, "",
+               "memory of a rank for decoded images; not set: its share of a quarter of the computer's free memory",
+               false);
     t.integer("data.classes", "6", "classes (procedural)");
     t.integer("data.domain", "0", "domain of the first edge; edge e has domain + e (procedural)");
     t.integer("data.samples", "1200", "images of a domain, before the split (procedural)");

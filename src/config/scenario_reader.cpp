@@ -314,6 +314,10 @@ void read_data(const value_reader& in, scenario& out) {
     data.damaged =
         in.choice<damaged_policy>("data.damaged", {{"skip", damaged_policy::skip}, {"fatal", damaged_policy::fatal}});
     data.augment = in.onoff("data.augment");
+    data.threads = static_cast<int>(in.integer("data.threads", 0, 1024));
+    if (!in.text("data.cache").empty()) {
+        data.cache = in.quantity("data.cache", false);
+    }
     out.train.cache = in.onoff("cache");
     if (out.train.cache && data.augment && data.source == data_source::folder) {
         in.reject("cache", "with data.augment = on a sample looks different in every epoch: data.augment = off is "

@@ -26,15 +26,15 @@ std::size_t values_of(const transform_spec& transform) {
 } // namespace
 
 batch_loader::batch_loader(const dataset& data, std::vector<std::size_t> samples, loader_settings settings,
-                           decode_pool& pool)
+                           image_supply& supply)
     : data_(data)
     , schedule_(std::move(samples), settings.batch, settings.seed, settings.owner, settings.stream)
     , settings_(std::move(settings))
-    , pool_(pool) {}
+    , supply_(supply) {}
 
 batch_loader::~batch_loader() {
     for (const auto& one : ahead_) {
-        one.batch.wait(); // its job uses this object
+        one.coming.jobs.wait(); // they use this object
     }
 }
 
@@ -51,26 +51,28 @@ tensor_view batch_loader::labels(std::int64_t epoch, std::int64_t index) {
     return out;
 }
 
-labelled_batch batch_loader::make(const std::vector<std::size_t>& samples, std::int64_t epoch) const {
-    auto out = empty_batch(samples.size(), settings_.transform);
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-        const auto name = data_.name(samples[i]);
-        const auto sensed = degrade(data_.load(samples[i]), settings_.quality, settings_.seed, name);
-        auto* values = out.images.as<float>() + i * values_of(settings_.transform);
-        if (settings_.augment) {
-            transform_train(sensed, settings_.transform, settings_.seed, name, static_cast<std::uint32_t>(epoch),
-                            values);
-        } else {
-            transform_validation(sensed, settings_.transform, values);
-        }
-        out.labels.as<std::int64_t>()[i] = label_of(samples[i]);
+void batch_loader::prepare(std::size_t sample, std::int64_t epoch, float* image, std::int64_t* label) const {
+    const auto sensed = supply_.sensed(data_, sample, settings_.quality, settings_.seed);
+    if (settings_.augment) {
+        transform_train(*sensed, settings_.transform, settings_.seed, data_.name(sample),
+                        static_cast<std::uint32_t>(epoch), image);
+    } else {
+        transform_validation(*sensed, settings_.transform, image);
     }
-    return out;
+    *label = label_of(sample);
+}
+
+batch_loader::ahead batch_loader::begin(place where, decode_pool::haste when) {
+    const auto samples = schedule_.batch(where.epoch, where.index);
+    return {where, begin_batch(samples, settings_.transform, supply_.pool, when,
+                               [this, epoch = where.epoch](std::size_t sample, float* image, std::int64_t* label) {
+                                   prepare(sample, epoch, image, label);
+                               })};
 }
 
 void batch_loader::drop_all_but(place wanted) {
     while (!ahead_.empty() && !(ahead_.front().where == wanted)) {
-        ahead_.front().batch.wait(); // not get(): an error in a batch that nobody wants is nobody's
+        ahead_.front().coming.jobs.wait(); // not get(): an error in a batch that nobody wants is nobody's
         ahead_.pop_front();
     }
 }
@@ -79,11 +81,9 @@ void batch_loader::look_ahead(place from) {
     auto next = from;
     for (std::size_t i = 0; i < depth; ++i) {
         next = next.index + 1 < batches() ? place{next.epoch, next.index + 1} : place{next.epoch + 1, 0};
-        if (i < ahead_.size()) {
-            continue; // on its way since the last call
+        if (i == ahead_.size()) { // else it is on its way since the last call
+            ahead_.push_back(begin(next, decode_pool::haste::later));
         }
-        ahead_.push_back({next, pool_.submit<labelled_batch>([this, samples = schedule_.batch(next.epoch, next.index),
-                                                              epoch = next.epoch] { return make(samples, epoch); })});
     }
 }
 
@@ -97,27 +97,50 @@ const labelled_batch& batch_loader::get(std::int64_t epoch, std::int64_t index) 
     }
     drop_all_but(wanted);
     if (ahead_.empty()) {
-        current_place_.reset(); // current_ is no batch at all if this throws
-        current_ = make(schedule_.batch(epoch, index), epoch);
-    } else {
-        auto ready = std::move(ahead_.front().batch);
-        ahead_.pop_front();
-        current_place_.reset();
-        current_ = ready.get();
+        ahead_.push_back(begin(wanted, decode_pool::haste::now));
     }
+    current_place_.reset(); // current_ is no batch at all if get() throws
+    auto ready = std::move(ahead_.front());
+    ahead_.pop_front();
+    current_ = ready.coming.get();
     current_place_ = wanted;
     look_ahead(wanted);
     return current_;
 }
 
-labelled_batch load_batch(const dataset& data, const std::vector<std::size_t>& samples,
-                          const transform_spec& transform) {
-    auto out = empty_batch(samples.size(), transform);
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-        transform_validation(data.load(samples[i]), transform, out.images.as<float>() + i * values_of(transform));
-        out.labels.as<std::int64_t>()[i] = data.label(samples[i]);
+coming_batch begin_batch(const std::vector<std::size_t>& samples, const transform_spec& transform, decode_pool& pool,
+                         decode_pool::haste when,
+                         const std::function<void(std::size_t sample, float* image, std::int64_t* label)>& fill) {
+    coming_batch out{empty_batch(samples.size(), transform), {}};
+    const auto parts = std::min(samples.size(), pool.threads());
+    for (std::size_t part = 0; part < parts; ++part) {
+        const auto begin = samples.size() * part / parts, end = samples.size() * (part + 1) / parts;
+        out.jobs.add(pool.submit<void>(
+            [fill, begin, batch = out.batch, values = values_of(transform),
+             some = std::vector<std::size_t>(samples.begin() + static_cast<std::ptrdiff_t>(begin),
+                                             samples.begin() + static_cast<std::ptrdiff_t>(end))] {
+                for (std::size_t i = 0; i < some.size(); ++i) {
+                    fill(some[i], batch.images.as<float>() + (begin + i) * values,
+                         batch.labels.as<std::int64_t>() + begin + i);
+                }
+            },
+            when));
     }
     return out;
+}
+
+coming_batch begin_batch(const dataset& data, const std::vector<std::size_t>& samples, const transform_spec& transform,
+                         image_supply& supply, decode_pool::haste when) {
+    return begin_batch(samples, transform, supply.pool, when,
+                       [&data, &supply, transform](std::size_t sample, float* image, std::int64_t* label) {
+                        transform_validation(*supply.sensed(data, sample, {}, 0), transform, image);
+                        *label = data.label(sample);
+                    });
+}
+
+labelled_batch load_batch(const dataset& data, const std::vector<std::size_t>& samples, const transform_spec& transform,
+                          image_supply& supply) {
+    return begin_batch(data, samples, transform, supply, decode_pool::haste::now).get();
 }
 
 } // namespace gaisnet

@@ -2,14 +2,14 @@
 
 #include "base/tensor_view.hpp"
 #include "data/dataset.hpp"
-#include "data/decode_pool.hpp"
+#include "data/image_supply.hpp"
 #include "data/quality.hpp"
 #include "data/sample_schedule.hpp"
 #include "data/transform.hpp"
 
 #include <cstdint>
 #include <deque>
-#include <future>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +20,18 @@ namespace gaisnet {
 /// Images float32 [n, 3, size, size] and labels int64 [n].
 struct labelled_batch {
     tensor_view images, labels;
+};
+
+/// A batch that is being made in the background.
+struct coming_batch {
+    labelled_batch batch; ///< Filled when the jobs have ended.
+    decode_jobs jobs;
+
+    /// Waits for it. \throws decode_error where it holds a damaged image.
+    labelled_batch get() {
+        jobs.get();
+        return std::move(batch);
+    }
 };
 
 /// How a start point goes through its samples.
@@ -34,11 +46,12 @@ struct loader_settings {
 };
 
 /// Batches of one start point: every epoch in a new order, a function of (seed, owner, epoch). While one batch is being
-/// trained on, the next two are decoded in the background. A loader has no thread of its own; it is used by one.
+/// trained on, the next two are decoded in the background, each by all threads of the supply. A loader has no thread of
+/// its own; it is used by one.
 class batch_loader {
 public:
-    /// The data and the pool must outlive the loader. \throws usage_error without samples or with a batch below 1.
-    batch_loader(const dataset& data, std::vector<std::size_t> samples, loader_settings settings, decode_pool& pool);
+    /// The data and the supply must outlive the loader. \throws usage_error without samples or with a batch below 1.
+    batch_loader(const dataset& data, std::vector<std::size_t> samples, loader_settings settings, image_supply& supply);
     ~batch_loader();
     batch_loader(const batch_loader&) = delete;
     batch_loader& operator=(const batch_loader&) = delete;
@@ -58,23 +71,32 @@ private:
     };
     struct ahead {
         place where;
-        std::future<labelled_batch> batch;
+        coming_batch coming;
     };
     std::int64_t label_of(std::size_t sample) const;
-    labelled_batch make(const std::vector<std::size_t>& samples, std::int64_t epoch) const;
+    ahead begin(place, decode_pool::haste);
+    void prepare(std::size_t sample, std::int64_t epoch, float* image, std::int64_t* label) const;
     void drop_all_but(place wanted);
     void look_ahead(place from);
 
     const dataset& data_;
     sample_schedule schedule_;
     loader_settings settings_;
-    decode_pool& pool_;
+    image_supply& supply_;
     std::optional<place> current_place_;
     labelled_batch current_;
     std::deque<ahead> ahead_; ///< In the order in which they will be asked for.
 };
 
-/// The given samples, prepared as for validation. \throws decode_error
-labelled_batch load_batch(const dataset&, const std::vector<std::size_t>& samples, const transform_spec&);
+/// A batch of which `fill(sample, image, label)` makes each sample, by all threads of the pool.
+coming_batch begin_batch(const std::vector<std::size_t>& samples, const transform_spec&, decode_pool&,
+                         decode_pool::haste,
+                         const std::function<void(std::size_t sample, float* image, std::int64_t* label)>& fill);
+/// The given samples, prepared as for validation, by all threads of the supply. The data must outlive the jobs.
+coming_batch begin_batch(const dataset&, const std::vector<std::size_t>& samples, const transform_spec&, image_supply&,
+                         decode_pool::haste = decode_pool::haste::later);
+/// The same, waited for. \throws decode_error
+labelled_batch load_batch(const dataset&, const std::vector<std::size_t>& samples, const transform_spec&,
+                          image_supply&);
 
 } // namespace gaisnet

@@ -1,41 +1,53 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace gaisnet {
 
-/// One background thread a process that decodes images ahead of the training step, for any number of start points. Work
-/// comes out in the order it went in; what is left when the pool ends is dropped, and its futures throw
+/// Background threads of a process that decode images, for any number of start points. Work is begun in the order in
+/// which it was handed in, what is urgent first; what is left when the pool ends is dropped, and its futures throw
 /// std::future_error (broken promise).
 class decode_pool {
 public:
-    decode_pool(): worker_([this](std::stop_token stop) { work(stop); }) {}
+    explicit decode_pool(std::size_t threads = 1) {
+        for (std::size_t i = 0; i < threads; ++i) {
+            workers_.emplace_back([this](std::stop_token stop) { work(stop); });
+        }
+    }
     ~decode_pool() {
         {
-            // Under the lock: between the worker's look at the stop flag and its sleep, the wake-up would be lost.
+            // Under the lock: between a worker's look at the stop flag and its sleep, the wake-up would be lost.
             const std::lock_guard lock(guard_);
-            worker_.request_stop();
+            for (auto& worker : workers_) {
+                worker.request_stop();
+            }
         }
         changed_.notify_all();
     }
     decode_pool(const decode_pool&) = delete;
     decode_pool& operator=(const decode_pool&) = delete;
 
+    std::size_t threads() const { return workers_.size(); }
+
+    enum class haste { later, now };
     /// Runs `job` in the background; an exception goes to whoever asks the future. What the job refers to must live
     /// until the future is ready.
     template <typename T>
-    std::future<T> submit(std::function<T()> job) {
+    std::future<T> submit(std::function<T()> job, haste when = haste::later) {
         auto task = std::make_shared<std::packaged_task<T()>>(std::move(job));
         auto future = task->get_future();
         {
             const std::lock_guard lock(guard_);
-            jobs_.emplace_back([task] { (*task)(); });
+            (when == haste::now ? urgent_ : jobs_).emplace_back([task] { (*task)(); });
         }
         changed_.notify_one();
         return future;
@@ -47,12 +59,13 @@ private:
             std::function<void()> job;
             {
                 std::unique_lock lock(guard_);
-                changed_.wait(lock, [&] { return stop.stop_requested() || !jobs_.empty(); });
+                changed_.wait(lock, [&] { return stop.stop_requested() || !jobs_.empty() || !urgent_.empty(); });
                 if (stop.stop_requested()) {
                     return;
                 }
-                job = std::move(jobs_.front());
-                jobs_.pop_front();
+                auto& next = urgent_.empty() ? jobs_ : urgent_;
+                job = std::move(next.front());
+                next.pop_front();
             }
             job();
         }
@@ -60,8 +73,30 @@ private:
 
     std::mutex guard_;
     std::condition_variable changed_;
-    std::deque<std::function<void()>> jobs_;
-    std::jthread worker_;
+    std::deque<std::function<void()>> urgent_, jobs_;
+    std::vector<std::jthread> workers_;
+};
+
+/// Jobs that belong together, under way in a pool.
+class decode_jobs {
+public:
+    void add(std::future<void> job) { jobs_.push_back(std::move(job)); }
+    /// Until all have ended, whatever became of them.
+    void wait() const {
+        for (const auto& job : jobs_) {
+            job.wait();
+        }
+    }
+    /// The same; then throws what the first one that failed has thrown.
+    void get() {
+        wait();
+        for (auto& job : std::exchange(jobs_, {})) {
+            job.get();
+        }
+    }
+
+private:
+    std::vector<std::future<void>> jobs_;
 };
 
 } // namespace gaisnet

@@ -1,7 +1,9 @@
 #include "data/procedural.hpp"
 
 #include "base/error.hpp"
+#include "base/normal_sequence.hpp"
 #include "base/random.hpp"
+#include "data/drawing.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,7 +17,6 @@ namespace gaisnet {
 namespace {
 
 using colour = std::array<double, 3>;
-constexpr double pi = std::numbers::pi;
 
 constexpr std::array<const char*, procedural_classes> names{"level", "upright", "slanted", "checks",  "rings",
                                                             "discs", "bricks",  "crosses", "zigzags", "rays"};
@@ -57,61 +58,10 @@ style style_of(int domain) {
 colour middle_colour(double hue, double saturation) {
     colour out;
     for (std::size_t c = 0; c < 3; ++c) {
-        out[c] = 0.5 + saturation * std::cos(2.0 * pi * (hue - static_cast<double>(c) / 3.0));
+        out[c] = 0.5 + saturation * std::cos(2.0 * std::numbers::pi * (hue - static_cast<double>(c) / 3.0));
     }
     return out;
 }
-
-/// 1 where `distance` is below `edge`, 0 above, with a border of +-width.
-double inside(double distance, double edge, double width) {
-    return std::clamp(0.5 + (edge - distance) / (2.0 * width + 1e-9), 0.0, 1.0);
-}
-
-/// Distance to the nearest whole number: 0 to 0.5.
-double off_whole(double x) { return std::abs(x - std::round(x)); }
-
-/// What a class draws.
-struct motif {
-    int label;
-    double width;    ///< As in style.
-    double softness; ///< As in style.
-    double lean;     ///< +1 or -1: slanted stripes rise or fall.
-
-    /// How much of the pattern's colour lies at (u, v), both in periods: 0 to 1.
-    double at(double u, double v) const {
-        const double stripe = 0.25 * width;
-        const double across = off_whole(u), down = off_whole(v);
-        switch (label) {
-        case 0: return inside(down, stripe, softness);
-        case 1: return inside(across, stripe, softness);
-        case 2: return inside(off_whole((u + lean * v) * std::sqrt(0.5)), stripe, softness);
-        case 3: return inside((across - 0.25) * (0.25 - down) * 8.0, 0.0, 2.0 * softness);
-        case 4: return inside(off_whole(std::hypot(u, v)), stripe, softness);
-        case 5: return inside(std::hypot(across, down), 0.4 * std::sqrt(width), softness);
-        case 6: return inside(std::min(down, bond(u, v)), 0.13 * width, 0.7 * softness);
-        case 7: return inside(std::min(across, down), 0.13 * width, 0.7 * softness);
-        case 8: return inside(off_whole(v + 2.0 * off_whole(0.7 * u)), stripe, softness);
-        default: return inside(off_whole(std::atan2(v, u) * 8.0 / (2.0 * pi)), stripe, softness);
-        }
-    }
-
-private:
-    /// Distance to the upright joint of a wall of bricks, twice as long as high and half a brick apart from row to row.
-    static double bond(double u, double v) {
-        const double row = std::floor(v);
-        return 2.0 * off_whole(0.5 * u + (std::fmod(row, 2.0) == 0.0 ? 0.0 : 0.5));
-    }
-};
-
-/// Light over an image: a slope and two crossed waves.
-struct lighting {
-    double slope_x, slope_y, blotches, wave_x, wave_y, phase_x, phase_y;
-
-    double at(double x, double y) const {
-        return slope_x * x + slope_y * y +
-               blotches * std::sin(2.0 * pi * (wave_x * x + phase_x)) * std::sin(2.0 * pi * (wave_y * y + phase_y));
-    }
-};
 
 class procedural final : public dataset {
 public:
@@ -156,10 +106,10 @@ image procedural::load(std::size_t sample) const {
         std::swap(ground, pattern);
     }
     const double periods = draw.uniform(s.scale_low, s.scale_high);
-    const double turn = draw.uniform(-s.turn, s.turn), cosine = std::cos(turn), sine = std::sin(turn);
+    const double turn = draw.uniform(-s.turn, s.turn);
     const double shift_u = draw.uniform(-1.5, 1.5), shift_v = draw.uniform(-1.5, 1.5);
-    const motif shape{static_cast<int>(label(sample)), s.width * draw.uniform(0.85, 1.15), s.softness,
-                      draw.uniform() < 0.5 ? -1.0 : 1.0};
+    const double width = s.width * draw.uniform(0.85, 1.15);
+    const double lean = draw.uniform() < 0.5 ? -1.0 : 1.0;
     const lighting light{s.slope * draw.uniform(-1.0, 1.0),
                          s.slope * draw.uniform(-1.0, 1.0),
                          s.blotches,
@@ -167,24 +117,9 @@ image procedural::load(std::size_t sample) const {
                          draw.uniform(0.7, 2.0),
                          draw.uniform(),
                          draw.uniform()};
-    image out;
-    out.width = out.height = static_cast<int>(spec_.size);
-    out.rgb.resize(static_cast<std::size_t>(spec_.size * spec_.size * 3));
-    auto* pixel = out.rgb.data();
-    for (std::int64_t row = 0; row < spec_.size; ++row) {
-        const double y = (static_cast<double>(row) + 0.5) / static_cast<double>(spec_.size) - 0.5;
-        for (std::int64_t column = 0; column < spec_.size; ++column) {
-            const double x = (static_cast<double>(column) + 0.5) / static_cast<double>(spec_.size) - 0.5;
-            const double u = (x * cosine - y * sine) * periods + shift_u;
-            const double v = (x * sine + y * cosine) * periods + shift_v;
-            const double on = shape.at(u, v), lit = light.at(x, y);
-            for (std::size_t c = 0; c < 3; ++c) {
-                const double value = ground[c] + (pattern[c] - ground[c]) * on + lit + s.noise * draw.normal();
-                *pixel++ = static_cast<std::uint8_t>(std::lround(255.0 * std::clamp(value, 0.0, 1.0)));
-            }
-        }
-    }
-    return out;
+    return drawn({static_cast<int>(label(sample)), width, s.softness, lean, std::cos(turn), std::sin(turn), periods,
+                  shift_u, shift_v, light, ground, pattern, s.noise},
+                 static_cast<std::size_t>(spec_.size), normal_sequence(draw));
 }
 
 void check(bool good, const char* what, std::int64_t value, const std::string& accepted) {

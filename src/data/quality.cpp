@@ -1,6 +1,8 @@
 #include "data/quality.hpp"
 
+#include "base/normal_sequence.hpp"
 #include "base/random.hpp"
+#include "data/noisy_bytes.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -57,10 +59,11 @@ image degrade(image picture, const sample_quality& quality, std::uint64_t seed, 
         blur(picture, quality.blur);
     }
     if (quality.noise > 0.0) {
-        random_stream stream(seed, "data.noise", name);
-        for (auto& value : picture.rgb) {
-            value = to_byte(static_cast<double>(value) + 255.0 * quality.noise * stream.normal());
-        }
+        const normal_sequence normals(random_stream(seed, "data.noise", name));
+        const double scale = 255.0 * quality.noise;
+        const std::vector<double> clean(picture.rgb.begin(), picture.rgb.end());
+        add_noise({clean, 1.0, scale}, normals, 0, picture.rgb,
+                  [&](std::size_t i) { return to_byte(clean[i] + scale * normals.exact(i)); });
     }
     return picture;
 }

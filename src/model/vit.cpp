@@ -1,5 +1,7 @@
 #include "model/vit.hpp"
 
+#include <c10/core/GradMode.h>
+
 #include <array>
 #include <cmath>
 
@@ -14,7 +16,7 @@ constexpr double norm_epsilon = 1e-6;
 /// request would depend on what else is in the batch.
 at::Tensor affine(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
     const bool differentiated =
-        at::GradMode::is_enabled() && (input.requires_grad() || weight.requires_grad() || bias.requires_grad());
+        c10::GradMode::is_enabled() && (input.requires_grad() || weight.requires_grad() || bias.requires_grad());
     if (differentiated || !input.is_cpu() || input.scalar_type() != at::kFloat) {
         return at::linear(input, weight, bias);
     }

@@ -277,6 +277,8 @@ struct scenario {
         distribution label_noise, blur, noise; ///< Of a start point's training samples; see sample_quality.
         damaged_policy damaged = damaged_policy::skip;
         bool augment = true;         ///< Random resized crop and flip in training.
+        int threads = 0;             ///< That decode images, a rank; 0: its share of the computer's cores.
+        std::optional<double> cache; ///< Bytes of decoded images that a rank keeps; not set: a part of what is free.
         int classes = 6;             ///< procedural
         int domain = 0;              ///< procedural: domain of the first edge; edge e has domain + e.
         std::int64_t samples = 1200; ///< procedural: images of a domain before the train/validation split.

@@ -11,6 +11,7 @@
 #include "transport/loopback.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -324,7 +325,7 @@ answers answer(const serving& here, int ranks) {
 /// The whole model on the same batches.
 answers answer_unsplit(const serving& here) {
     set_torch_threads(1);
-    const at::NoGradGuard no_gradients;
+    const c10::NoGradGuard no_gradients;
     const auto backbone = lab::random_backbone(here.scene.model.vit);
     const auto decisions = here.forecast().decisions;
     answers all;

@@ -65,8 +65,8 @@ const std::vector<std::size_t> mine{3, 5, 8, 13, 21, 34, 55, 89, 144, 233};
 
 TEST(loader, an_epoch_holds_every_sample_once_in_an_order_of_its_own) {
     const numbered data(240);
-    decode_pool pool;
-    batch_loader loader(data, mine, settings(4), pool);
+    image_supply supply(2, 0);
+    batch_loader loader(data, mine, settings(4), supply);
     ASSERT_EQ(loader.batches(), 3);
     std::set<std::vector<std::size_t>> orders;
     for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
@@ -94,8 +94,8 @@ TEST(loader, an_epoch_holds_every_sample_once_in_an_order_of_its_own) {
 
 TEST(loader, batches_do_not_depend_on_the_order_of_the_calls) {
     const numbered data(240);
-    decode_pool pool;
-    batch_loader forward(data, mine, settings(4), pool), jumping(data, mine, settings(4), pool);
+    image_supply supply(2, 0);
+    batch_loader forward(data, mine, settings(4), supply), jumping(data, mine, settings(4), supply);
     std::vector<std::vector<std::size_t>> expected;
     for (std::int64_t i = 0; i < 9; ++i) {
         expected.push_back(samples_in(forward.get(i / 3, i % 3)));
@@ -107,9 +107,9 @@ TEST(loader, batches_do_not_depend_on_the_order_of_the_calls) {
 
 TEST(loader, asking_again_decodes_nothing_again) {
     const numbered data(240);
-    decode_pool pool;
+    image_supply supply(2, 0);
     {
-        batch_loader loader(data, mine, settings(5), pool);
+        batch_loader loader(data, mine, settings(5), supply);
         const auto* first = loader.get(0, 0).images.data;
         EXPECT_EQ(loader.get(0, 0).images.data, first);
         loader.get(0, 1);
@@ -119,10 +119,10 @@ TEST(loader, asking_again_decodes_nothing_again) {
 
 TEST(loader, a_batch_outlives_its_loader) {
     const numbered data(240);
-    decode_pool pool;
+    image_supply supply(2, 0);
     labelled_batch kept;
     {
-        batch_loader loader(data, mine, settings(10), pool);
+        batch_loader loader(data, mine, settings(10), supply);
         kept = loader.get(0, 0);
         loader.get(1, 0);
     }
@@ -136,8 +136,8 @@ TEST(loader, an_error_reaches_who_asks_for_that_batch_and_nobody_else) {
     numbered data(240);
     const auto order = epoch_order(1, "c1.1", 0, mine.size());
     data.damaged = mine[order[5]]; // the second batch of four of epoch 0
-    decode_pool pool;
-    batch_loader loader(data, mine, settings(4), pool);
+    image_supply supply(2, 0);
+    batch_loader loader(data, mine, settings(4), supply);
     EXPECT_EQ(loader.get(0, 0).images.shape[0], 4);
     for (int attempt = 0; attempt < 2; ++attempt) {
         try {
@@ -154,21 +154,21 @@ TEST(loader, an_error_reaches_who_asks_for_that_batch_and_nobody_else) {
 
 TEST(loader, unusable_requests_are_refused) {
     const numbered data(240);
-    decode_pool pool;
-    EXPECT_THROW(batch_loader(data, {}, settings(4), pool), usage_error);
-    EXPECT_THROW(batch_loader(data, mine, settings(0), pool), usage_error);
-    batch_loader loader(data, mine, settings(4), pool);
+    image_supply supply(2, 0);
+    EXPECT_THROW(batch_loader(data, {}, settings(4), supply), usage_error);
+    EXPECT_THROW(batch_loader(data, mine, settings(0), supply), usage_error);
+    batch_loader loader(data, mine, settings(4), supply);
     EXPECT_THROW(loader.get(0, 3), std::out_of_range);
     EXPECT_THROW(loader.get(0, -1), std::out_of_range);
     EXPECT_THROW(loader.get(-1, 0), std::out_of_range);
 }
 
-TEST(loader, many_loaders_share_one_pool) {
+TEST(loader, many_loaders_share_one_supply) {
     const numbered data(240);
-    decode_pool pool;
+    image_supply supply(2, 0);
     std::vector<std::unique_ptr<batch_loader>> loaders;
     for (int i = 0; i < 1000; ++i) {
-        loaders.push_back(std::make_unique<batch_loader>(data, mine, settings(2, "c" + std::to_string(i)), pool));
+        loaders.push_back(std::make_unique<batch_loader>(data, mine, settings(2, "c" + std::to_string(i)), supply));
     }
     for (std::int64_t b = 0; b < 2; ++b) {
         for (std::size_t i = 0; i < loaders.size(); ++i) {
@@ -197,11 +197,11 @@ TEST(loader, augmentation_is_drawn_from_the_sample_and_the_epoch) {
         std::vector<std::string> classes{"one"};
     };
     const gradient data;
-    decode_pool pool;
+    image_supply supply(2, 0);
     auto with = settings(1);
     with.augment = true;
     with.transform.size = 8;
-    batch_loader loader(data, {0}, with, pool);
+    batch_loader loader(data, {0}, with, supply);
     for (std::uint32_t epoch = 0; epoch < 2; ++epoch) {
         std::vector<float> expected(192);
         transform_train(data.load(0), with.transform, with.seed, "only", epoch, expected.data());
@@ -212,7 +212,102 @@ TEST(loader, augmentation_is_drawn_from_the_sample_and_the_epoch) {
 
 TEST(loader, validation_batches_keep_their_order) {
     const numbered data(240);
-    EXPECT_EQ(samples_in(load_batch(data, {9, 2, 200}, settings(1).transform)), (std::vector<std::size_t>{9, 2, 200}));
+    image_supply supply(3, 0);
+    EXPECT_EQ(samples_in(load_batch(data, {9, 2, 200}, settings(1).transform, supply)),
+              (std::vector<std::size_t>{9, 2, 200}));
+}
+
+TEST(image_supply, decodes_what_fits_once_and_the_rest_each_time) {
+    const numbered data(240);
+    image_supply supply(2, 4 * 12); // four images
+    batch_loader loader(data, mine, settings(5), supply);
+    const auto epoch = [&](std::int64_t number) {
+        std::vector<std::size_t> seen;
+        for (std::int64_t b = 0; b < 2; ++b) {
+            const auto some = samples_in(loader.get(number, b));
+            seen.insert(seen.end(), some.begin(), some.end());
+        }
+        return seen;
+    };
+    std::vector<std::vector<std::size_t>> seen;
+    for (std::int64_t number = 0; number < 3; ++number) {
+        seen.push_back(epoch(number));
+    }
+    EXPECT_EQ(supply.kept_bytes(), 4U * 12U);
+    for (auto& samples : seen) {
+        std::sort(samples.begin(), samples.end());
+        EXPECT_EQ(samples, mine);
+    }
+    loader.get(2, 1); // what is ahead has been begun
+    loader.get(3, 0);
+    loader.get(3, 1);
+    // Ten images the first time, six each other time, and at most two batches of five ahead.
+    EXPECT_GE(data.loads, 10 + 3 * 6);
+    EXPECT_LE(data.loads, 10 + 4 * 6);
+}
+
+TEST(image_supply, keeps_each_quality_of_a_sample_apart) {
+    const numbered data(240);
+    image_supply supply(1, 1 << 20);
+    const auto plain = supply.sensed(data, 100, {}, 1);
+    const auto noisy = supply.sensed(data, 100, {0, 0, 0.5}, 1);
+    EXPECT_NE(plain->rgb, noisy->rgb);
+    EXPECT_EQ(supply.sensed(data, 100, {}, 1), plain);
+    EXPECT_EQ(supply.sensed(data, 100, {0, 0, 0.5}, 1), noisy);
+    EXPECT_EQ(degrade(data.load(100), {0, 0, 0.5}, 1, "100").rgb, noisy->rgb);
+}
+
+TEST(image_supply, a_damaged_image_is_not_kept) {
+    numbered data(240);
+    data.damaged = 7;
+    image_supply supply(1, 1 << 20);
+    EXPECT_THROW(supply.sensed(data, 7, {}, 1), decode_error);
+    EXPECT_THROW(supply.sensed(data, 7, {}, 1), decode_error);
+    EXPECT_EQ(supply.kept_bytes(), 0U);
+}
+
+TEST(image_supply, a_batch_is_decoded_by_all_threads_at_once) {
+    // Each image waits until three others are being decoded as well.
+    class meeting final : public dataset {
+    public:
+        std::size_t size() const override { return 4; }
+        std::int64_t label(std::size_t) const override { return 0; }
+        const std::vector<std::string>& class_names() const override { return classes; }
+        std::string name(std::size_t sample) const override { return std::to_string(sample); }
+        image load(std::size_t) const override {
+            ++there;
+            const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+            while (there < 4 && std::chrono::steady_clock::now() < end) {
+                std::this_thread::yield();
+            }
+            return {1, 1, std::vector<std::uint8_t>(3, static_cast<std::uint8_t>(there))};
+        }
+        mutable std::atomic<int> there = 0;
+        std::vector<std::string> classes{"one"};
+    };
+    const meeting data;
+    image_supply supply(4, 0);
+    const auto batch = load_batch(data, {0, 1, 2, 3}, {1, {0, 0, 0}, {1.0F / 255, 1.0F / 255, 1.0F / 255}}, supply);
+    for (int i = 0; i < 12; ++i) {
+        EXPECT_EQ(std::lround(batch.images.as<float>()[i]), 4);
+    }
+}
+
+TEST(decode_pool, what_is_urgent_comes_first) {
+    decode_pool pool;
+    std::promise<void> begun, go_on;
+    std::vector<int> order;
+    pool.submit<void>([&] {
+        begun.set_value();
+        go_on.get_future().wait();
+    });
+    begun.get_future().wait(); // the only thread is busy
+    auto later = pool.submit<void>([&] { order.push_back(2); });
+    auto now = pool.submit<void>([&] { order.push_back(1); }, decode_pool::haste::now);
+    go_on.set_value();
+    later.get();
+    now.get();
+    EXPECT_EQ(order, (std::vector<int>{1, 2}));
 }
 
 TEST(decode_pool, ends_at_once_and_breaks_the_promises_of_what_is_left) {
@@ -237,7 +332,7 @@ TEST(decode_pool, ends_at_once_and_breaks_the_promises_of_what_is_left) {
 // A wake-up lost between the worker's look at the stop flag and its sleep would leave one of these hanging.
 TEST(decode_pool, an_idle_pool_always_ends) {
     for (int i = 0; i < 2000; ++i) {
-        decode_pool pool;
+        decode_pool pool(2);
         if (i % 2 == 0) {
             pool.submit<int>([] { return 1; });
         }
@@ -248,9 +343,9 @@ TEST(decode_pool, an_idle_pool_always_ends) {
 TEST(loader, may_end_early) {
     numbered data(240);
     data.delay = std::chrono::milliseconds(2);
-    decode_pool pool;
+    image_supply supply(2, 0);
     {
-        batch_loader loader(data, mine, settings(2), pool);
+        batch_loader loader(data, mine, settings(2), supply);
         loader.get(0, 0);
     }
     const int loads = data.loads;
@@ -260,10 +355,10 @@ TEST(loader, may_end_early) {
 
 TEST(loader, a_stream_has_new_samples_each_round_and_forgets_the_oldest) {
     const numbered data(240);
-    decode_pool pool;
+    image_supply supply(2, 0);
     auto stream = settings(3);
     stream.stream = sample_stream{6, 2, 2}; // six at hand, two new ones each round of two epochs
-    batch_loader loader(data, mine, stream, pool);
+    batch_loader loader(data, mine, stream, supply);
     EXPECT_EQ(loader.batches(), 2);
     const auto epoch_of = [&](std::int64_t epoch) {
         std::set<std::size_t> seen;
@@ -293,13 +388,13 @@ TEST(loader, a_stream_has_new_samples_each_round_and_forgets_the_oldest) {
 
 TEST(loader, quality_changes_labels_and_pixels_of_training_samples) {
     const numbered data(240);
-    decode_pool pool;
+    image_supply supply(2, 0);
     std::vector<std::size_t> many(200);
     std::iota(many.begin(), many.end(), 0U);
     const auto labels_of = [&](double noise) {
         auto how = settings(200);
         how.quality.label_noise = noise;
-        batch_loader loader(data, many, how, pool);
+        batch_loader loader(data, many, how, supply);
         const auto& batch = loader.get(0, 0);
         std::size_t wrong = 0;
         for (std::int64_t i = 0; i < 200; ++i) {

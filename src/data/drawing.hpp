@@ -1,0 +1,42 @@
+#pragma once
+
+#include "base/normal_sequence.hpp"
+#include "data/image.hpp"
+
+#include <array>
+#include <cmath>
+#include <numbers>
+
+namespace gaisnet {
+
+/// Light over an image: a slope and two crossed waves. Each of its terms belongs to a column or to a row.
+struct lighting {
+    double slope_x, slope_y, blotches, wave_x, wave_y, phase_x, phase_y;
+
+    struct part {
+        double slope, wave;
+    };
+    part column(double x) const {
+        return {slope_x * x, blotches * std::sin(2.0 * std::numbers::pi * (wave_x * x + phase_x))};
+    }
+    part row(double y) const { return {slope_y * y, std::sin(2.0 * std::numbers::pi * (wave_y * y + phase_y))}; }
+};
+
+/// A procedural image before its noise; a point (x, y) has -0.5 to 0.5.
+struct drawing {
+    int pattern;                           ///< Number of the class.
+    double width;                          ///< Of lines, relative to the middle width.
+    double softness;                       ///< Width of the pattern's borders, in periods.
+    double lean;                           ///< +1 or -1: slanted stripes rise or fall.
+    double cosine, sine;                   ///< Of the turn.
+    double periods;                        ///< Of the pattern across the image.
+    double shift_u, shift_v;               ///< Periods
+    lighting light;                        ///< Added to all colours.
+    std::array<double, 3> ground, figure;  ///< 0 to 1
+    double noise;                          ///< Standard deviation, of 1.
+};
+
+/// The image of `side` pixels squared; the normals are those of its values in order.
+image drawn(const drawing&, std::size_t side, const normal_sequence&);
+
+} // namespace gaisnet
