@@ -6,6 +6,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <functional>
 #include <map>
 
 namespace gaisnet {
@@ -54,7 +55,7 @@ vit_backbone backbone_on_cpu(const scenario& scene, const std::shared_ptr<const 
 }
 
 /// All weights lie in one piece of memory, because ranks that share a GPU share that.
-vit_backbone backbone_on_gpu(const scenario& scene, const weight_store& store, session& here) {
+vit_backbone backbone_on_gpu(const scenario& scene, const std::function<const weight_store&()>& store, session& here) {
     constexpr std::size_t alignment = 256;
     std::map<std::string, std::size_t> offsets;
     std::size_t bytes = 0;
@@ -72,11 +73,22 @@ vit_backbone backbone_on_gpu(const scenario& scene, const weight_store& store, s
     const auto memory = here.gpu()->shared_weights(bytes, here.network(), [&](const tensor_view& made) {
         with_clear_errors([&] {
             for (const auto& spec : all) {
-                place(made, spec).copy_(tensor_of(store, spec));
+                place(made, spec).copy_(tensor_of(store(), spec));
             }
         });
     });
     return make_backbone(scene.model.vit, [&](const tensor_spec& spec) { return place(memory, spec); });
+}
+
+std::shared_ptr<const weight_store> open_weights(const scenario& scene, const session& here) {
+    auto store = weight_store::open(scene.model.weights, scene.model.vit, scene.model.cache);
+    if (here.root()) {
+        for (const auto& note : store->notes()) {
+            spdlog::info("{}", note);
+        }
+        warn_of_normalisation(scene, store->metadata());
+    }
+    return store;
 }
 
 } // namespace
@@ -92,27 +104,26 @@ loaded_backbone load_backbone(const scenario& scene, session& here) {
                          gflops);
         }
     }
-    std::shared_ptr<const weight_store> store;
-    if (scene.model.weights == "random") {
-        store = weight_store::random(scene.model.vit, scene.seed);
-        if (here.root()) {
-            spdlog::warn("model.weights = random: the backbone is not pre-trained");
+    // Drawing a large model takes seconds, and of the ranks that share a GPU only the first one needs the values.
+    auto opened = std::make_shared<std::shared_ptr<const weight_store>>();
+    const auto store = [opened, vit = scene.model.vit, seed = scene.seed]() -> const weight_store& {
+        if (!*opened) {
+            *opened = weight_store::random(vit, seed);
         }
-    } else {
-        store = weight_store::open(scene.model.weights, scene.model.vit, scene.model.cache);
-        for (const auto& note : store->notes()) {
-            if (here.root()) {
-                spdlog::info("{}", note);
-            }
-        }
-        if (here.root()) {
-            warn_of_normalisation(scene, store->metadata());
-        }
+        return **opened;
+    };
+    if (scene.model.weights != "random") {
+        *opened = open_weights(scene, here);
+    } else if (here.root()) {
+        spdlog::warn("model.weights = random: the backbone is not pre-trained");
     }
-    auto backbone = here.gpu() ? backbone_on_gpu(scene, *store, here) : backbone_on_cpu(scene, store);
-    return {std::make_shared<vit_backbone>(std::move(backbone)), store->fingerprint(),
+    if (!here.gpu()) {
+        store();
+    }
+    auto backbone = here.gpu() ? backbone_on_gpu(scene, store, here) : backbone_on_cpu(scene, *opened);
+    return {std::make_shared<vit_backbone>(std::move(backbone)), [store] { return store().fingerprint(); },
             [store](const tensor_spec& spec) {
-                const auto values = store->tensor(spec.name);
+                const auto values = store().tensor(spec.name);
                 return std::vector<float>(values.begin(), values.end());
             }};
 }

@@ -2,7 +2,7 @@
 
 #include "backbone.hpp"
 #include "base/bytes.hpp"
-#include "calibrate.hpp"
+#include "measure.hpp"
 #include "domain_matrix.hpp"
 #include "metrics/progress.hpp"
 #include "metrics/report.hpp"
@@ -57,10 +57,15 @@ public:
 
     exit_code run() {
         backbone_ = load_backbone(*run_.scene, here_);
+        if (here_.gpu()) {
+            run_.data->use_gpu(*here_.gpu());
+            here_.note("warming the GPU up");
+            warm_up(*run_.deploy, backbone_.backbone);
+        }
         // Weights and data by what they are, not by where they lie.
         identity_ = identity(given_.values, given_.command);
         if (run_.scene->model.weights != "random") {
-            identity_ += fmt::format("model.weights.hash = {:016x}\n", backbone_.fingerprint);
+            identity_ += fmt::format("model.weights.hash = {:016x}\n", backbone_.fingerprint());
         }
         if (run_.scene->data.source == data_source::folder) {
             identity_ += fmt::format("data.root.hash = {:016x}\n", run_.data->fingerprint());
@@ -432,7 +437,7 @@ private:
         auto metadata = metadata_of(run_.scene->tuning);
         metadata["classes"] = nlohmann::json(run_.data->class_names(edge)).dump();
         metadata["weights"] = valid_utf8(std::filesystem::path(run_.scene->model.weights).filename().string());
-        metadata["weights_hash"] = fmt::format("{:016x}", backbone_.fingerprint);
+        metadata["weights_hash"] = fmt::format("{:016x}", backbone_.fingerprint());
         write_modules(path, run_.deploy->domain_of(edge).tunables, models_[edge], std::move(metadata));
         return path.string();
     }

@@ -2,7 +2,7 @@
 
 #include "backbone.hpp"
 #include "base/bytes.hpp"
-#include "calibrate.hpp"
+#include "measure.hpp"
 #include "metrics/inference_report.hpp"
 #include "metrics/progress.hpp"
 #include "model/torch_stage.hpp"

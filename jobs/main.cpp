@@ -88,7 +88,9 @@ int main(int argc, char** argv) {
                 }
                 return 0;
             }
-            return static_cast<int>(run(given, *here));
+            const auto code = run(given, *here);
+            here->end_together();
+            return static_cast<int>(code);
         } catch (const error& problem) {
             return report(problem, *here);
         } catch (const std::exception& problem) {

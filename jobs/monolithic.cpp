@@ -3,6 +3,7 @@
 // loader, optimiser and evaluation. Prints one line a round: round, wall time (s), samples, accuracy, loss.
 
 #include "backbone.hpp"
+#include "measure.hpp"
 #include "base/error.hpp"
 #include "model/optimizer.hpp"
 #include "model/torch_support.hpp"
@@ -23,14 +24,14 @@ namespace {
 
 using namespace gaisnet;
 
-void train(const prepared_run& run, tuned_vit& model, optimizer& steps, sample_source& source, int cluster, int round) {
+void train(const prepared_run& run, at::Device device, tuned_vit& model, optimizer& steps, sample_source& source, int cluster, int round) {
     const auto& deploy = *run.deploy;
     const auto& plan = deploy.plans[static_cast<std::size_t>(cluster)];
     for (std::int64_t i = 0; i < plan.batches_a_round; ++i) {
         const auto index = (round - 1) * plan.batches_a_round + i;
         const auto batch = plan.batch_at(index);
-        const auto logits = model.forward(to_torch(source.images(batch)));
-        const auto loss = at::cross_entropy_loss(logits, to_torch(source.labels(batch)).to(logits.device()));
+        const auto logits = model.forward(on_device(source.images(batch), device));
+        const auto loss = at::cross_entropy_loss(logits, on_device(source.labels(batch), logits.device()));
         run_backward(loss, {});
         steps.step(model.parameters(), deploy.learning_rate(cluster, index));
     }
@@ -44,6 +45,10 @@ void run_loop(const command_line& given, session& here) {
         throw usage_error("the loop runs in one process, for one edge");
     }
     const auto loaded = load_backbone(scene, here);
+    if (here.gpu()) {
+        run.data->use_gpu(*here.gpu());
+        warm_up(*run.deploy, loaded.backbone);
+    }
     tuned_vit model(loaded.backbone, run.deploy->method, run.deploy->domain_of(0).size.classes);
     model.load(initial_values(run.deploy->domain_of(0).tunables, scene.seed, loaded.weights));
     optimizer steps({scene.train.optimizer, scene.train.momentum, scene.train.weight_decay});
@@ -56,7 +61,7 @@ void run_loop(const command_line& given, session& here) {
         const auto start = clock::now();
         std::int64_t samples = 0;
         for (std::size_t c = 0; c < sources.size(); ++c) {
-            train(run, model, steps, *sources[c], static_cast<int>(c), round);
+            train(run, loaded.backbone->device(), model, steps, *sources[c], static_cast<int>(c), round);
             samples += run.deploy->plans[c].samples_in_round(round);
         }
         std::int64_t correct = 0, evaluated = 0;

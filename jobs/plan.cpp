@@ -1,7 +1,7 @@
 #include "commands.hpp"
 
 #include "backbone.hpp"
-#include "calibrate.hpp"
+#include "measure.hpp"
 #include "config/network_file.hpp"
 #include "metrics/report.hpp"
 #include "planning/forecast.hpp"

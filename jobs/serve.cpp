@@ -3,6 +3,7 @@
 #include "backbone.hpp"
 #include "base/bytes.hpp"
 #include "config/scenario_reader.hpp"
+#include "measure.hpp"
 #include "metrics/recorder.hpp"
 #include "metrics/service_report.hpp"
 #include "model/torch_stage.hpp"
@@ -91,6 +92,10 @@ public:
     exit_code run() {
         const auto& scene = *run_.scene;
         const auto backbone = load_backbone(scene, here_);
+        if (here_.gpu()) {
+            run_.data->use_gpu(*here_.gpu());
+            warm_up(*run_.deploy, backbone.backbone);
+        }
         make_players(backbone);
         if (here_.root()) {
             open_output();

@@ -118,7 +118,7 @@ served_models load_served_models(const prepared_run& run, const loaded_backbone&
         const auto file = open(scene, source);
         const auto tuned_on = file.metadata.find("weights_hash");
         if (here.root() && tuned_on != file.metadata.end() &&
-            tuned_on->second != fmt::format("{:016x}", backbone.fingerprint)) {
+            tuned_on->second != fmt::format("{:016x}", backbone.fingerprint())) {
             const auto name = file.metadata.find("weights");
             spdlog::warn("{} was tuned on other weights than model.weights = {}{}", file.path.string(),
                          scene.model.weights, name == file.metadata.end() ? "" : ": on a file called " + name->second);

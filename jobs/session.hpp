@@ -38,6 +38,9 @@ public:
     /// rank has to call it.
     void open_devices();
     const device_plan& devices() const { return devices_; }
+    /// The end of a run that went well: frozen weights belong to the first rank of a GPU, and others may still compute
+    /// with them. Every rank has to call it.
+    void end_together();
     /// This rank's GPU; null without.
     accelerator* gpu() { return gpu_.get(); }
 

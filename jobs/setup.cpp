@@ -346,8 +346,11 @@ std::string sbatch_line(const command_line& given, const scenario& scene, int ra
         }
         return plain ? word : out + "'";
     };
-    std::string line =
-        fmt::format("sbatch --nodes={} --ntasks={} --cpus-per-task={}", scene.job.nodes, ranks, scene.runtime.threads);
+    // Beside the rank's own thread there are those that decode, the heartbeat, CUDA's and NCCL's proxy.
+    constexpr int cores_a_gpu = 8;
+    const int for_gpus = (cores_a_gpu * scene.job.gpus_per_node * scene.job.nodes + ranks - 1) / ranks;
+    std::string line = fmt::format("sbatch --nodes={} --ntasks={} --cpus-per-task={}", scene.job.nodes, ranks,
+                                   std::max(scene.runtime.threads, for_gpus));
     if (scene.job.gpus_per_node > 0) {
         line += fmt::format(" --gpus-per-node={}", scene.job.gpus_per_node);
     }

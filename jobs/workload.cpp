@@ -6,6 +6,7 @@
 #include "data/partition.hpp"
 #include "data/procedural.hpp"
 #include "image_check.hpp"
+#include "model/device_images.hpp"
 #include "model/torch_support.hpp"
 
 #include <c10/core/GradMode.h>
@@ -50,6 +51,46 @@ private:
     std::unique_ptr<batch_loader> loader_;
 };
 
+/// A start point's samples, made into inputs on a device. While one batch is trained on, the next two are decoded.
+class device_source final : public sample_source {
+public:
+    device_source(std::shared_ptr<device_images> images, const dataset& data, std::vector<std::size_t> samples,
+                  const loader_settings& settings)
+        : images_(std::move(images))
+        , wanted_{&data, {}, settings.quality}
+        , settings_(settings)
+        , schedule_(std::move(samples), settings.batch, settings.seed, settings.owner, settings.stream) {}
+
+    tensor_view images(const micro_batch& micro) override {
+        if (micro.first == 0) {
+            std::int64_t epoch = micro.epoch, batch = micro.batch;
+            for (int ahead = 0; ahead < 2; ++ahead) {
+                if (++batch == schedule_.batches()) {
+                    batch = 0;
+                    ++epoch;
+                }
+                wanted_.samples = schedule_.batch(epoch, batch);
+                images_->expect(wanted_);
+            }
+        }
+        const auto all = schedule_.batch(micro.epoch, micro.batch);
+        const auto first = all.begin() + micro.first;
+        wanted_.samples.assign(first, first + micro.count);
+        return to_view(settings_.augment ? images_->training_batch(wanted_, static_cast<std::uint32_t>(micro.epoch))
+                                : images_->validation_batch(wanted_));
+    }
+    tensor_view labels(const micro_batch& micro) override {
+        const auto all = sensed_labels(*wanted_.data, schedule_.batch(micro.epoch, micro.batch), settings_);
+        return rows_of(all, micro.first, micro.count);
+    }
+
+private:
+    std::shared_ptr<device_images> images_;
+    device_images::request wanted_;
+    loader_settings settings_;
+    sample_schedule schedule_;
+};
+
 /// Given samples one after another.
 class listed_source final : public sample_source {
 public:
@@ -64,11 +105,8 @@ public:
         return load_batch(data_, {first, first + micro.count}, transform_, supply_).images;
     }
     tensor_view labels(const micro_batch& micro) override {
-        auto labels = tensor_view::allocate({micro.count}, element_type::int64);
-        for (std::int64_t i = 0; i < micro.count; ++i) {
-            labels.as<std::int64_t>()[i] = data_.label(samples_[static_cast<std::size_t>(micro.first + i)]);
-        }
-        return labels;
+        const auto first = samples_.begin() + micro.first;
+        return labels_of(data_, {first, first + micro.count});
     }
 
 private:
@@ -97,6 +135,7 @@ struct workload::parts {
     };
     mutable std::map<std::pair<std::size_t, std::size_t>, kept_batch> kept;
     std::unique_ptr<image_supply> supply;
+    std::shared_ptr<device_images> on_gpu; ///< Null: inputs are made on the host.
 
     sample_quality quality_of(const std::string& start_point) const {
         const auto draw = [&](const distribution& value, const char* what) {
@@ -211,6 +250,14 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
 }
 
 workload::~workload() = default;
+
+void workload::use_gpu(const accelerator& gpu) {
+    auto& p = *parts_;
+    const auto& cache = p.scene->data.cache;
+    p.on_gpu = std::make_shared<device_images>(
+        at::kCUDA, cache ? static_cast<std::uint64_t>(*cache) : gpu.free_memory() / 4, *p.supply, p.transform,
+        p.scene->seed);
+}
 
 /// What models can be compared on.
 void workload::name_domains() {
@@ -340,6 +387,9 @@ std::shared_ptr<sample_source> workload::source_of(int cluster, const std::strin
     settings.owner = name;
     settings.quality = p.quality_of(name);
     settings.stream = p.stream();
+    if (p.on_gpu) {
+        return std::make_shared<device_source>(p.on_gpu, *p.sets[p.set_of(edge)], p.trained_on(cluster), settings);
+    }
     return std::make_shared<loader_source>(
         std::make_unique<batch_loader>(*p.sets[p.set_of(edge)], p.trained_on(cluster), settings, *p.supply));
 }
@@ -423,31 +473,41 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit
     const auto set = p.set_of(static_cast<int>(edge));
     const auto& samples = p.splits[set].validation;
     const auto batches = (samples.size() + evaluation_batch - 1) / evaluation_batch;
-    const auto load = [&](std::size_t batch) {
+    const auto samples_of = [&](std::size_t batch) {
         const auto first = samples.begin() + static_cast<std::ptrdiff_t>(batch * evaluation_batch);
         const auto count = std::min(evaluation_batch, samples.size() - batch * evaluation_batch);
-        return begin_batch(*p.sets[set], {first, first + static_cast<std::ptrdiff_t>(count)}, p.transform, *p.supply);
+        return std::vector<std::size_t>(first, first + static_cast<std::ptrdiff_t>(count));
     };
     std::vector<batch_result> results;
     const c10::NoGradGuard no_grad;
     const bool keeps = p.scene->train.cache && model.frozen_up_to_head();
     std::optional<coming_batch> next;
+    const auto load = [&](std::size_t batch) { // ahead of its use
+        if (p.on_gpu) {
+            p.on_gpu->expect({p.sets[set].get(), samples_of(batch)});
+        } else {
+            next = begin_batch(*p.sets[set], samples_of(batch), p.transform, *p.supply);
+        }
+    };
     const auto is_kept = [&](std::size_t batch) { return keeps && p.kept.contains({set, batch}); };
     if (member < batches && !is_kept(member)) {
-        next = load(member);
+        load(member);
     }
     for (auto batch = member; batch < batches; batch += members) {
         session::check_interrupt();
         parts::kept_batch now;
         if (is_kept(batch)) {
             now = p.kept.at({set, batch});
+        } else if (p.on_gpu) {
+            now.labels = to_torch(labels_of(*p.sets[set], samples_of(batch)));
+            with_clear_errors([&] { now.cls = model.cls(p.on_gpu->validation_batch({p.sets[set].get(), samples_of(batch)})); });
         } else {
             const auto loaded = next->get();
             now.labels = to_torch(loaded.labels);
             with_clear_errors([&] { now.cls = model.cls(to_torch(loaded.images)); });
         }
         if (const auto later = batch + members; later < batches && !is_kept(later)) {
-            next = load(later);
+            load(later);
         }
         at::Tensor logits;
         with_clear_errors([&] { logits = model.classify(now.cls).cpu(); });

@@ -26,6 +26,10 @@ public:
     workload(const scenario&, session&, bool check_images);
     ~workload();
 
+    /// From now on inputs of models are made on this rank's GPU, of images that stay there as far as data.cache, or a
+    /// quarter of the memory that this rank may still take, goes.
+    void use_gpu(const accelerator&);
+
     /// Classes and validation samples of each edge.
     std::vector<domain_size> sizes() const;
     const std::vector<std::string>& class_names(std::uint32_t edge) const;

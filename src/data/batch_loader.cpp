@@ -23,7 +23,28 @@ std::size_t values_of(const transform_spec& transform) {
     return 3 * static_cast<std::size_t>(transform.size) * static_cast<std::size_t>(transform.size);
 }
 
+std::int64_t label_of(const dataset& data, std::size_t sample, const loader_settings& settings) {
+    const auto classes = static_cast<std::int64_t>(data.class_names().size());
+    return sensed_label(data.label(sample), classes, settings.quality, settings.seed, data.name(sample));
+}
+
+template <typename Label>
+tensor_view all_labels(const std::vector<std::size_t>& samples, const Label& label) {
+    auto out = tensor_view::allocate({static_cast<std::int64_t>(samples.size())}, element_type::int64);
+    std::transform(samples.begin(), samples.end(), out.as<std::int64_t>(), label);
+    return out;
+}
+
 } // namespace
+
+tensor_view sensed_labels(const dataset& data, const std::vector<std::size_t>& samples,
+                          const loader_settings& settings) {
+    return all_labels(samples, [&](std::size_t sample) { return label_of(data, sample, settings); });
+}
+
+tensor_view labels_of(const dataset& data, const std::vector<std::size_t>& samples) {
+    return all_labels(samples, [&](std::size_t sample) { return data.label(sample); });
+}
 
 batch_loader::batch_loader(const dataset& data, std::vector<std::size_t> samples, loader_settings settings,
                            image_supply& supply)
@@ -38,17 +59,8 @@ batch_loader::~batch_loader() {
     }
 }
 
-std::int64_t batch_loader::label_of(std::size_t sample) const {
-    const auto classes = static_cast<std::int64_t>(data_.class_names().size());
-    return sensed_label(data_.label(sample), classes, settings_.quality, settings_.seed, data_.name(sample));
-}
-
 tensor_view batch_loader::labels(std::int64_t epoch, std::int64_t index) {
-    const auto samples = schedule_.batch(epoch, index);
-    auto out = tensor_view::allocate({static_cast<std::int64_t>(samples.size())}, element_type::int64);
-    std::transform(samples.begin(), samples.end(), out.as<std::int64_t>(),
-                   [this](std::size_t sample) { return label_of(sample); });
-    return out;
+    return sensed_labels(data_, schedule_.batch(epoch, index), settings_);
 }
 
 void batch_loader::prepare(std::size_t sample, std::int64_t epoch, float* image, std::int64_t* label) const {
@@ -59,7 +71,7 @@ void batch_loader::prepare(std::size_t sample, std::int64_t epoch, float* image,
     } else {
         transform_validation(*sensed, settings_.transform, image);
     }
-    *label = label_of(sample);
+    *label = label_of(data_, sample, settings_);
 }
 
 batch_loader::ahead batch_loader::begin(place where, decode_pool::haste when) {

@@ -45,6 +45,9 @@ struct loader_settings {
     std::optional<sample_stream> stream{}; ///< Absent: it has all of its samples from the start.
 };
 
+/// The labels that these samples bear for a start point of that quality, int64 [n].
+tensor_view sensed_labels(const dataset&, const std::vector<std::size_t>& samples, const loader_settings&);
+
 /// Batches of one start point: every epoch in a new order, a function of (seed, owner, epoch). While one batch is being
 /// trained on, the next two are decoded in the background, each by all threads of the supply. A loader has no thread of
 /// its own; it is used by one.
@@ -73,7 +76,6 @@ private:
         place where;
         coming_batch coming;
     };
-    std::int64_t label_of(std::size_t sample) const;
     ahead begin(place, decode_pool::haste);
     void prepare(std::size_t sample, std::int64_t epoch, float* image, std::int64_t* label) const;
     void drop_all_but(place wanted);
@@ -92,6 +94,8 @@ private:
 coming_batch begin_batch(const std::vector<std::size_t>& samples, const transform_spec&, decode_pool&,
                          decode_pool::haste,
                          const std::function<void(std::size_t sample, float* image, std::int64_t* label)>& fill);
+/// The given samples' labels, int64 [n].
+tensor_view labels_of(const dataset&, const std::vector<std::size_t>& samples);
 /// The given samples, prepared as for validation, by all threads of the supply. The data must outlive the jobs.
 coming_batch begin_batch(const dataset&, const std::vector<std::size_t>& samples, const transform_spec&, image_supply&,
                          decode_pool::haste = decode_pool::haste::later);

@@ -8,7 +8,7 @@
 namespace gaisnet {
 
 std::shared_ptr<const image> image_supply::sensed(const dataset& data, std::size_t sample,
-                                                  const sample_quality& quality, std::uint64_t seed) {
+                                                  const sample_quality& quality, std::uint64_t seed, bool keep) {
     const key which{&data, sample, quality.blur, quality.noise};
     {
         const std::lock_guard lock(guard_);
@@ -17,6 +17,9 @@ std::shared_ptr<const image> image_supply::sensed(const dataset& data, std::size
         }
     }
     auto made = std::make_shared<const image>(degrade(data.load(sample), quality, seed, data.name(sample)));
+    if (!keep) {
+        return made;
+    }
     const std::lock_guard lock(guard_);
     if (const auto bytes = made->rgb.size(); bytes <= room_ - used_ && kept_.emplace(which, made).second) {
         used_ += bytes;

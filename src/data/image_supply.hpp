@@ -22,8 +22,9 @@ public:
     image_supply(std::size_t threads, std::uint64_t memory_bytes): room_(memory_bytes), pool(threads) {}
 
     /// The image as a start point of that quality senses it (degrade()). May be called from several threads.
-    /// \throws decode_error
-    std::shared_ptr<const image> sensed(const dataset&, std::size_t sample, const sample_quality&, std::uint64_t seed);
+    /// \param keep false: the caller keeps it. \throws decode_error
+    std::shared_ptr<const image> sensed(const dataset&, std::size_t sample, const sample_quality&, std::uint64_t seed,
+                                        bool keep = true);
 
     std::uint64_t kept_bytes() const;
 

@@ -91,27 +91,41 @@ void resample(const image& picture, double x, double y, double width, double hei
     }
 }
 
-void transform_train(const image& picture, const transform_spec& spec, std::uint64_t seed, const std::string& name,
-                     std::uint32_t epoch, float* out) {
+picture_view training_view(int picture_width, int picture_height, std::uint64_t seed, const std::string& name,
+                           std::uint32_t epoch) {
     random_stream draw(seed, "augment", name, epoch);
     constexpr double narrowest = 3.0 / 4.0, widest = 4.0 / 3.0;
-    const double area = static_cast<double>(picture.width) * picture.height;
+    const double area = static_cast<double>(picture_width) * picture_height;
     // Where none of ten draws fits (a very long picture), the largest part with an accepted ratio is taken.
-    double width = std::min<double>(picture.width, picture.height * widest);
-    double height = std::min<double>(picture.height, picture.width / narrowest);
+    double width = std::min<double>(picture_width, picture_height * widest);
+    double height = std::min<double>(picture_height, picture_width / narrowest);
     for (int attempt = 0; attempt < 10; ++attempt) {
         const double part = area * draw.uniform(0.35, 1.0);
         const double ratio = std::exp(draw.uniform(std::log(narrowest), std::log(widest)));
         const double w = std::sqrt(part * ratio), h = std::sqrt(part / ratio);
-        if (w <= picture.width && h <= picture.height) {
+        if (w <= picture_width && h <= picture_height) {
             width = w;
             height = h;
             break;
         }
     }
-    const double x = draw.uniform(0.0, picture.width - width), y = draw.uniform(0.0, picture.height - height);
-    resample(picture, x, y, width, height, spec.size, out);
-    if (draw.uniform() < 0.5) {
+    const double x = draw.uniform(0.0, picture_width - width), y = draw.uniform(0.0, picture_height - height);
+    return {x, y, width, height, draw.uniform() < 0.5};
+}
+
+picture_view validation_view(int width, int height, int size) {
+    if (width == size && height == size) {
+        return {0, 0, static_cast<double>(size), static_cast<double>(size), false};
+    }
+    const double side = std::min(width, height) * (224.0 / 256.0);
+    return {(width - side) / 2, (height - side) / 2, side, side, false};
+}
+
+void transform_train(const image& picture, const transform_spec& spec, std::uint64_t seed, const std::string& name,
+                     std::uint32_t epoch, float* out) {
+    const auto view = training_view(picture.width, picture.height, seed, name, epoch);
+    resample(picture, view.x, view.y, view.width, view.height, spec.size, out);
+    if (view.flipped) {
         for (auto row = out; row < out + 3 * spec.size * spec.size; row += spec.size) {
             std::reverse(row, row + spec.size);
         }
@@ -128,8 +142,8 @@ void transform_validation(const image& picture, const transform_spec& spec, floa
             }
         }
     } else {
-        const double side = std::min(picture.width, picture.height) * (224.0 / 256.0);
-        resample(picture, (picture.width - side) / 2, (picture.height - side) / 2, side, side, spec.size, out);
+        const auto view = validation_view(picture.width, picture.height, spec.size);
+        resample(picture, view.x, view.y, view.width, view.height, spec.size, out);
     }
     normalise(spec, out);
 }

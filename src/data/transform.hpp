@@ -15,6 +15,18 @@ struct transform_spec {
     std::array<float, 3> std{0.5F, 0.5F, 0.5F};
 };
 
+/// The part of an image that becomes a model's input.
+struct picture_view {
+    double x = 0, y = 0, width = 0, height = 0; ///< Pixels of the image
+    bool flipped = false;                       ///< Left to right
+
+    bool operator==(const picture_view&) const = default;
+};
+
+/// What transform_train and transform_validation take of an image of that size.
+picture_view training_view(int width, int height, std::uint64_t seed, const std::string& name, std::uint32_t epoch);
+picture_view validation_view(int width, int height, int size);
+
 /// Training: a random part of 35 % to 100 % of the area (8 %, as for training from scratch, would often lose the
 /// object) with a side ratio of 3/4 to 4/3, resized to size x size, and flipped left to right half of the time; a
 /// function of (seed, sample name, epoch). \param out [3, size, size].

@@ -1,5 +1,7 @@
 #include "model/optimizer.hpp"
 
+#include "model/torch_support.hpp"
+
 #include <c10/core/GradMode.h>
 
 #include <cmath>
@@ -18,6 +20,9 @@ void optimizer::step(std::vector<at::Tensor>& parameters, double learning_rate) 
         }
     }
     ++steps_;
+    if (step_fused(parameters, learning_rate)) {
+        return;
+    }
     constexpr double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
     const double correction1 = 1.0 - std::pow(beta1, static_cast<double>(steps_));
     const double correction2 = 1.0 - std::pow(beta2, static_cast<double>(steps_));
@@ -41,6 +46,34 @@ void optimizer::step(std::vector<at::Tensor>& parameters, double learning_rate) 
         }
         parameter.mutable_grad().reset();
     }
+}
+
+/// On GPUs all parameters in one kernel: one for each operation and tensor would take longer to start than to run.
+bool optimizer::step_fused(std::vector<at::Tensor>& parameters, double learning_rate) {
+    if (parameters.empty() || !parameters.front().is_cuda()) {
+        return false;
+    }
+    std::vector<at::Tensor> some, gradients, first, second;
+    const bool adam = settings_.kind == optimizer_kind::adamw;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+        if (auto gradient = parameters[i].grad(); gradient.defined()) {
+            some.push_back(parameters[i]);
+            gradients.push_back(std::move(gradient));
+            first.push_back(first_[i]);
+            if (adam) {
+                second.push_back(second_[i]);
+            }
+        }
+    }
+    const fused_step all{some,          gradients, first, second, learning_rate, settings_.weight_decay, settings_.momentum,
+                         steps_};
+    if (some.empty() || !(adam ? fused_adamw(all) : fused_sgd(all))) {
+        return some.empty();
+    }
+    for (auto& parameter : some) {
+        parameter.mutable_grad().reset();
+    }
+    return true;
 }
 
 void optimizer::restore(std::vector<at::Tensor> first, std::vector<at::Tensor> second, std::int64_t steps) {

@@ -32,6 +32,8 @@ public:
     void restore(std::vector<at::Tensor> first, std::vector<at::Tensor> second, std::int64_t steps);
 
 private:
+    bool step_fused(std::vector<at::Tensor>& parameters, double learning_rate);
+
     optimizer_settings settings_;
     std::vector<at::Tensor> first_;  ///< Momentum, or first moment
     std::vector<at::Tensor> second_; ///< AdamW's second moment

@@ -38,7 +38,7 @@ tensor_view torch_stage::run(const stage_request& request) {
 /// The mean cross entropy of the micro-batch, weighted n_i / n, so that the gradients of a batch's micro-batches add up
 /// to the gradient of the batch's mean.
 at::Tensor torch_stage::loss_of(const at::Tensor& cls, const stage_request& request) {
-    const auto labels = to_torch(request.labels).to(device());
+    const auto labels = on_device(request.labels, device());
     const auto logits = part_.classify(cls);
     const auto loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
     // Added up where they are computed, so that the host need not wait for a GPU.
@@ -58,9 +58,9 @@ at::Tensor torch_stage::run_frozen_or_not(const stage_request& request, saved_ba
     const auto& cut = spec_->cut();
     at::Tensor tokens;
     if (cut.embedding) {
-        tokens = part_.embed(to_torch(source_->images(request.micro)));
+        tokens = part_.embed(on_device(source_->images(request.micro), device()));
     } else {
-        tokens = to_torch(request.input).to(device());
+        tokens = on_device(request.input, device());
         if (spec_->input_gradient) {
             tokens.requires_grad_(true);
             saved.input = tokens;
@@ -94,8 +94,8 @@ tensor_view torch_stage::forward(const stage_request& request) {
 tensor_view torch_stage::infer(const stage_request& request) {
     const c10::NoGradGuard no_gradients;
     const auto& cut = spec_->cut();
-    auto tokens =
-        cut.embedding ? part_.embed(to_torch(source_->images(request.micro))) : to_torch(request.input).to(device());
+    auto tokens = cut.embedding ? part_.embed(on_device(source_->images(request.micro), device()))
+                                : on_device(request.input, device());
     tokens = part_.run_blocks(std::move(tokens));
     if ((cut.head || !spec_->all_tokens_out) && tokens.dim() == 3) {
         tokens = cls_of(tokens);
@@ -107,7 +107,7 @@ tensor_view torch_stage::backward(const stage_request& request) {
     auto node = saved_.extract(request.micro.first);
     ensure(!node.empty(), "a backward follows its forward");
     auto& saved = node.mapped();
-    const auto gradient = spec_->cut().head ? at::Tensor() : to_torch(request.input).to(device());
+    const auto gradient = spec_->cut().head ? at::Tensor() : on_device(request.input, device());
     run_backward(saved.output, gradient);
     return spec_->input_gradient ? to_view(saved.input.grad()) : tensor_view{};
 }

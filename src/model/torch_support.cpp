@@ -25,6 +25,16 @@ at::Tensor to_torch(const tensor_view& view) {
         at::TensorOptions().dtype(type).device(device));
 }
 
+at::Tensor on_device(const tensor_view& view, at::Device device) {
+    auto tensor = to_torch(view);
+    if (!device.is_cuda() || !tensor.is_cpu()) {
+        return tensor.to(device);
+    }
+    // A copy from other memory would make the host wait. Whoever lends page-locked memory (cuda_memory::pinned) uses it
+    // again only behind what the device was given so far; LibTorch does the same with its own.
+    return (tensor.is_pinned() ? tensor : tensor.pin_memory()).to(device, /*non_blocking=*/true);
+}
+
 tensor_view to_view(const at::Tensor& tensor) {
     auto kept = std::make_shared<at::Tensor>(tensor.detach().contiguous());
     tensor_view view;

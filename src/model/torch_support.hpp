@@ -21,6 +21,12 @@ at::Tensor to_torch(const tensor_view&);
 /// A view of a tensor's memory (made contiguous first if it is not).
 tensor_view to_view(const at::Tensor&);
 
+/// The same on a device. The host does not wait for the copy: it goes through page-locked memory.
+at::Tensor on_device(const tensor_view&, at::Device);
+
+/// From now on this thread computes in that stream of the current GPU (accelerator::compute_stream).
+void compute_in_stream(void* stream);
+
 /// Trainable tensors of these shapes, all zero.
 std::vector<at::Tensor> make_parameters(const std::vector<tunable_spec>&, at::Device = at::kCPU);
 /// Sets their values from one after another, float32 [elements].
@@ -57,6 +63,19 @@ private:
     struct state;
     std::unique_ptr<state> state_;
 };
+
+/// softmax(q k' / sqrt(d)) v for [n, heads, tokens, d], in one kernel that keeps no probabilities; undefined where this
+/// LibTorch has none.
+at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values);
+/// A step of SGD with momentum or of AdamW on all parameters in one kernel (definitions: model/optimizer.hpp); the
+/// moments are changed in place. False, and nothing happens, where this LibTorch has none.
+struct fused_step {
+    at::TensorList parameters, gradients, first_moments, second_moments; ///< SGD has no second ones.
+    double learning_rate, weight_decay, momentum;                        ///< AdamW: betas and eps are PyTorch's.
+    std::int64_t steps;                                                  ///< This one included
+};
+bool fused_sgd(const fused_step&);
+bool fused_adamw(const fused_step&);
 
 /// Runs the backward pass from `output` with the gradient `gradient` (undefined for a scalar).
 void run_backward(const at::Tensor& output, const at::Tensor& gradient);

@@ -1,5 +1,7 @@
 #include "model/vit.hpp"
 
+#include "model/torch_support.hpp"
+
 #include <c10/core/GradMode.h>
 
 #include <array>
@@ -46,12 +48,23 @@ std::array<at::Tensor, 3> project(const vit_config& vit, const block_weights& w,
     return parts;
 }
 
+/// Scaled dot products [n, heads, tokens, dim / heads]. What is charged for them are these two products, also where a
+/// kernel does them together.
+at::Tensor attend(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values) {
+    if (query.is_cuda()) {
+        if (auto mixed = fused_attention(query, keys, values); mixed.defined()) {
+            return mixed;
+        }
+    }
+    const auto scaled = query * (1.0 / std::sqrt(static_cast<double>(query.size(-1))));
+    return at::matmul(at::softmax(at::matmul(scaled, keys.transpose(-2, -1)), -1), values);
+}
+
 at::Tensor attention(const vit_config& vit, const block_weights& w, const at::Tensor& tokens,
                      const block_hooks& hooks) {
     const auto n = tokens.size(0), length = tokens.size(1), dim = tokens.size(2);
     const auto head_dim = dim / vit.heads;
     const auto qkv = project(vit, w, tokens, hooks);
-    const auto query = qkv[0] * (1.0 / std::sqrt(static_cast<double>(head_dim)));
     const auto with_prefix = [&](const at::Tensor& prefix, const at::Tensor& own) {
         if (!prefix.defined()) {
             return own;
@@ -60,8 +73,7 @@ at::Tensor attention(const vit_config& vit, const block_weights& w, const at::Te
         return at::cat({heads.expand({n, vit.heads, prefix.size(0), head_dim}), own}, 2);
     };
     const auto keys = with_prefix(hooks.prefix_keys, qkv[1]), values = with_prefix(hooks.prefix_values, qkv[2]);
-    const auto probabilities = at::softmax(at::matmul(query, keys.transpose(-2, -1)), -1);
-    const auto mixed = at::matmul(probabilities, values).transpose(1, 2).reshape({n, length, dim});
+    const auto mixed = attend(qkv[0], keys, values).transpose(1, 2).reshape({n, length, dim});
     return linear(mixed, w.proj_weight, w.proj_bias, hooks, block_linear::projection);
 }
 
@@ -69,7 +81,7 @@ at::Tensor attention(const vit_config& vit, const block_weights& w, const at::Te
 
 at::Tensor vit_backbone::embed(const at::Tensor& images) const {
     const auto n = images.size(0);
-    const auto patches = at::conv2d(images.to(device(), type()), patch_weight, patch_bias, /*stride=*/config.patch);
+    const auto patches = at::conv2d(images.to(device()).to(type()), patch_weight, patch_bias, /*stride=*/config.patch);
     const auto tokens = patches.flatten(2).transpose(1, 2);
     return at::cat({cls_token.expand({n, 1, config.dim}), tokens}, 1) + pos_embed;
 }

@@ -66,7 +66,8 @@ struct vit_backbone {
     at::Device device() const { return patch_weight.device(); }
     at::ScalarType type() const { return patch_weight.scalar_type(); }
 
-    /// Images [n, 3, image, image] of any device and type to tokens [n, tokens, dim].
+    /// Images [n, 3, image, image] of any device and type to tokens [n, tokens, dim]. Their type is changed on the
+    /// device.
     at::Tensor embed(const at::Tensor& images) const;
     frozen_block block(std::int64_t index) const { return {config, blocks[static_cast<std::size_t>(index)], index}; }
     /// The final norm of tokens [..., dim], such as CLS, in float32.

@@ -17,6 +17,12 @@ class accelerator {
 public:
     virtual ~accelerator() = default;
 
+    /// The stream in which tensors have to be computed, as CUDA's handle: sends wait for what it was given so far.
+    virtual void* compute_stream() = 0;
+
+    /// Bytes of the GPU's memory that this rank may still take: its share of what is free.
+    virtual std::uint64_t free_memory() const = 0;
+
     /// What a transport of the host needs: memory for messages (page-locked on the host), and a way off the device.
     virtual tensor_allocator allocator() = 0;
     virtual std::unique_ptr<tensor_staging> staging() = 0;

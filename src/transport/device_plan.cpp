@@ -116,8 +116,10 @@ std::map<std::pair<std::string, std::string>, std::vector<int>> ranks_by_gpu(con
 
 void connect(device_plan& plan, bool share) {
     for (const auto& [gpu, ranks] : ranks_by_gpu(plan, &gpu_info::uuid)) {
+        int slot = 0;
         for (const auto rank : ranks) {
             plan.ranks[static_cast<std::size_t>(rank)].gpu_first = ranks.front();
+            plan.ranks[static_cast<std::size_t>(rank)].gpu_slot = slot++;
         }
     }
     std::vector<int> sharing;
@@ -166,7 +168,7 @@ device_plan plan_devices(device_choice choice, bool nccl_shares_gpu, const std::
                                                      [](const auto& report) { return report.mpi_takes_device; });
     std::map<std::string, int> on_host;
     for (const auto& report : reports) {
-        rank_device device{report.host, report.cores, -1, {}, on_host[report.host]++, 0};
+        rank_device device{report.host, report.cores, -1, {}, on_host[report.host]++, 0, 0};
         if (plan.cuda) {
             device.index = device.local % static_cast<int>(report.gpus.size());
             device.gpu = report.gpus[static_cast<std::size_t>(device.index)];
@@ -188,6 +190,29 @@ device_plan plan_devices(device_choice choice, bool nccl_shares_gpu, const std::
                                             fmt::join(models, ", ")));
     }
     return plan;
+}
+
+std::map<std::string, std::string> nccl_settings(const device_plan& plan, int rank) {
+    std::map<std::string, std::string> all;
+    // A sum must find its connections made, whatever algorithm it takes.
+    all["NCCL_RUNTIME_CONNECT"] = "0";
+    if (!plan.nccl_shares_gpu) {
+        return all;
+    }
+    // NCCL refuses two ranks of one host on one GPU. So the first ranks of all GPUs of a host are one host to it, which
+    // keeps their NVLink; the second ones are another, and so on.
+    const auto& mine = plan.ranks[static_cast<std::size_t>(rank)];
+    all["NCCL_HOSTID"] = fmt::format("{}-{}", mine.host, mine.gpu_slot);
+    // Between such hosts it takes the network and no memory that they would share.
+    all["NCCL_CUMEM_HOST_ENABLE"] = "0";
+    const bool one_host = std::all_of(plan.nccl.begin(), plan.nccl.end(), [&](int other) {
+        return plan.ranks[static_cast<std::size_t>(other)].host == mine.host;
+    });
+    if (one_host) {
+        all["NCCL_SOCKET_IFNAME"] = "lo";
+        all["NCCL_IB_DISABLE"] = "1";
+    }
+    return all;
 }
 
 std::string nccl_version_text(int version) {

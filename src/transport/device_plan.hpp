@@ -4,6 +4,7 @@
 #include "transport/transport.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,7 @@ struct rank_device {
     gpu_info gpu;
     int local = 0;     ///< Number of the rank among those of its host.
     int gpu_first = 0; ///< Smallest rank on the same GPU.
+    int gpu_slot = 0;  ///< Number of the rank among those of the GPU.
 };
 
 /// Where all ranks compute, the same on every rank.
@@ -55,6 +57,10 @@ struct device_plan {
 /// \throws usage_error naming rank, host and reason: no GPU where one is demanded, GPUs on some ranks only, NCCL of
 /// different versions, or older than the program was built with.
 device_plan plan_devices(device_choice, bool nccl_shares_gpu, const std::vector<rank_report>&);
+
+/// Environment variables that NCCL needs for a rank of that plan: NCCL_HOSTID has to be set, the others where the user
+/// has not set them.
+std::map<std::string, std::string> nccl_settings(const device_plan&, int rank);
 
 /// "2.28.9" for 22809.
 std::string nccl_version_text(int version);

@@ -11,6 +11,8 @@ namespace {
 
 bool is_smashed_data(message_kind kind) { return kind == message_kind::forward || kind == message_kind::gradient; }
 
+lane lane_of(message_kind kind) { return kind == message_kind::forward ? lane::forward : lane::gradient; }
+
 } // namespace
 
 /// A sum that begins when its turn has come.
@@ -127,10 +129,12 @@ bool device_transport::begin(const exchange& next) {
         handed.pop_front();
         return true;
     }
+    const auto which = lane_of(next.route.kind);
+    auto& on_lane = under_way_[static_cast<std::size_t>(which)];
     if (next.to_rank == rank()) {
         auto arriving = next.shape;
-        auto transfer = fabric_->receive(next.from_rank, arriving);
-        under_way_.push_back({{next.route, std::move(arriving)}, true, std::move(transfer)});
+        auto transfer = fabric_->receive(next.from_rank, which, arriving);
+        on_lane.push_back({{next.route, std::move(arriving)}, true, std::move(transfer)});
         return true;
     }
     auto& handed = handed_messages_[next.route];
@@ -141,10 +145,10 @@ bool device_transport::begin(const exchange& next) {
     handed.pop_front();
     ensure(mine.tensor.shape == next.shape.shape && mine.tensor.type == next.shape.type,
            "a message has the shape that the ledger pass saw");
-    auto transfer = fabric_->send(next.to_rank, mine.tensor, mine.after);
+    auto transfer = fabric_->send(next.to_rank, which, mine.tensor, mine.after);
     ++carried_.messages;
     carried_.bytes += mine.tensor.bytes();
-    under_way_.push_back({{next.route, std::move(mine.tensor)}, false, std::move(transfer)});
+    on_lane.push_back({{next.route, std::move(mine.tensor)}, false, std::move(transfer)});
     return true;
 }
 
@@ -156,11 +160,13 @@ void device_transport::begin_expected() {
 
 void device_transport::move_on() {
     begin_expected();
-    while (!under_way_.empty() && under_way_.front().transfer->done()) { // they end in the order of their beginning
-        if (under_way_.front().receives) {
-            arrived_.push_back(std::move(under_way_.front().moved));
+    for (auto& on_lane : under_way_) {
+        while (!on_lane.empty() && on_lane.front().transfer->done()) { // they end in the order of their beginning
+            if (on_lane.front().receives) {
+                arrived_.push_back(std::move(on_lane.front().moved));
+            }
+            on_lane.pop_front();
         }
-        under_way_.pop_front();
     }
     while (!staged_.empty() && staged_.front().transfer->done()) {
         auto& next = staged_.front();
@@ -190,7 +196,9 @@ bool device_transport::idle() {
                    std::all_of(handed_sums_.begin(), handed_sums_.end(), none),
                "everything that the fabric carries was expected");
     }
-    return expected_.empty() && under_way_.empty() && staged_.empty() && base_->idle();
+    const auto empty = [](const auto& on_lane) { return on_lane.empty(); };
+    return expected_.empty() && std::all_of(under_way_.begin(), under_way_.end(), empty) && staged_.empty() &&
+           base_->idle();
 }
 
 void device_transport::prepare(const std::vector<int>& group) {

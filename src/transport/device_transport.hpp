@@ -3,6 +3,7 @@
 #include "transport/device_fabric.hpp"
 #include "transport/transport.hpp"
 
+#include <array>
 #include <deque>
 #include <map>
 #include <memory>
@@ -55,7 +56,7 @@ private:
         sum_buffer buffer;
         std::unique_ptr<pending_sum> pending; ///< Once it has begun.
     };
-    struct under_way {
+    struct moving {
         message moved;
         bool receives = false;
         std::unique_ptr<pending_transfer> transfer;
@@ -85,7 +86,7 @@ private:
     /// What this rank handed to the other transport, and whose turn has not come, by channel or group.
     std::map<channel, std::size_t> passed_messages_;
     std::map<std::vector<int>, std::size_t> passed_sums_;
-    std::deque<under_way> under_way_; ///< In the order in which they began.
+    std::array<std::deque<moving>, lanes> under_way_; ///< Of each lane, in the order in which they began.
     std::deque<message> arrived_;
     std::deque<staged> staged_;
     transport_counters carried_;

@@ -2,6 +2,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
@@ -34,14 +35,22 @@ struct nccl_world {
         int given = 0, taken = 0;
     };
     std::map<int, sum_round> sums; ///< By number of the call.
+    struct split_round {
+        std::vector<std::pair<int, int>> asked; ///< Colour and rank
+        std::map<int, std::shared_ptr<nccl_world>> parts;
+    };
+    std::map<int, split_round> splits; ///< By number of the call.
+    int most_blocks = 0;
+    bool shares = false;
 };
 
 std::mutex guard; ///< Of everything here.
 std::condition_variable changed;
 std::map<std::string, std::shared_ptr<nccl_world>> worlds; ///< By id.
-std::set<cudaStream_t> streams;
+std::set<cudaStream_t> streams, held;
 int devices = 1, allocations = 0, communicators = 0, ids = 0;
 std::size_t memory_bytes = std::size_t{1} << 40, sent = 0, summed = 0;
+bool pool_makes_streams_wait = true; ///< As CUDA's does at first.
 thread_local int device = 0;
 thread_local ncclResult_t next_failure = ncclSuccess, async_error = ncclSuccess;
 thread_local std::string last_error;
@@ -63,6 +72,7 @@ struct ncclComm {
     std::shared_ptr<nccl_world> world;
     int rank = 0;
     int sums = 0;
+    int splits = 0;
 };
 
 namespace {
@@ -72,7 +82,7 @@ void move_on() {
     for (bool again = true; again;) {
         again = false;
         for (auto* stream : streams) {
-            while (!stream->steps.empty() && stream->steps.front()()) {
+            while (!held.contains(stream) && !stream->steps.empty() && stream->steps.front()()) {
                 stream->steps.pop_front();
                 again = true;
             }
@@ -114,6 +124,22 @@ void fail_next(ncclResult_t code, const std::string& text) {
 void set_async_error(ncclResult_t code) { async_error = code; }
 int living_allocations() { return allocations; }
 int living_communicators() { return communicators; }
+void hold(cudaStream_t stream) {
+    const std::lock_guard lock(guard);
+    held.insert(stream);
+}
+void go_on(cudaStream_t stream) {
+    const std::lock_guard lock(guard);
+    held.erase(stream);
+}
+bool memory_may_make_streams_wait() { return pool_makes_streams_wait; }
+int largest_communicator_blocks() {
+    int most = 0;
+    for (const auto& [id, world] : worlds) {
+        most = std::max(most, world->most_blocks);
+    }
+    return most;
+}
 std::size_t bytes_sent() { return sent; }
 std::size_t bytes_summed() { return summed; }
 
@@ -155,7 +181,13 @@ cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
     *pool = nullptr;
     return cudaSuccess;
 }
-cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr attribute, void* value) {
+    const std::lock_guard lock(guard);
+    if (attribute == cudaMemPoolReuseAllowInternalDependencies) {
+        pool_makes_streams_wait = *static_cast<int*>(value) != 0;
+    }
+    return cudaSuccess;
+}
 
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
     const std::lock_guard lock(guard);
@@ -264,18 +296,51 @@ ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
     std::strcpy(id->internal, std::to_string(++ids).c_str());
     return take_failure();
 }
-ncclResult_t ncclCommInitRank(ncclComm_t* comm, int ranks, ncclUniqueId id, int rank) {
+ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int ranks, ncclUniqueId id, int rank, ncclConfig_t* config) {
     std::unique_lock lock(guard);
     auto& world = worlds[id.internal];
     if (!world) {
         world = std::make_shared<nccl_world>();
         world->ranks = ranks;
+        world->most_blocks = config->maxCTAs;
+        world->shares = config->splitShare == 1;
     }
-    *comm = new ncclComm{world, rank, 0};
+    *comm = new ncclComm{world, rank};
     ++communicators;
     ++world->joined;
     changed.notify_all();
     changed.wait(lock, [joining = world] { return joining->joined == joining->ranks; });
+    return take_failure();
+}
+ncclResult_t ncclCommUserRank(const ncclComm_t comm, int* rank) {
+    *rank = comm->rank;
+    return ncclSuccess;
+}
+ncclResult_t ncclCommSplit(ncclComm_t comm, int colour, int key, ncclComm_t* part, ncclConfig_t* config) {
+    std::unique_lock lock(guard);
+    if (!comm->world->shares || config->splitShare != 1 || key != comm->rank) {
+        return ncclInvalidArgument;
+    }
+    auto& round = comm->world->splits[comm->splits++];
+    round.asked.emplace_back(colour, key);
+    changed.notify_all();
+    changed.wait(lock, [&] { return static_cast<int>(round.asked.size()) == comm->world->ranks; });
+    *part = nullptr;
+    if (colour == NCCL_SPLIT_NOCOLOR) {
+        return take_failure();
+    }
+    auto& world = round.parts[colour];
+    if (!world) {
+        world = std::make_shared<nccl_world>();
+    }
+    int place = 0, size = 0;
+    for (const auto& [other, rank] : round.asked) {
+        size += other == colour ? 1 : 0;
+        place += other == colour && rank < key ? 1 : 0;
+    }
+    world->ranks = size;
+    *part = new ncclComm{world, place};
+    ++communicators;
     return take_failure();
 }
 ncclResult_t ncclCommDestroy(ncclComm_t comm) {

@@ -6,6 +6,7 @@
 // it and its receive are at the heads of their streams. A pair of ranks that has not been connected in a group call is
 // an error here: NCCL would make the connection while the host waits for its peer.
 
+#include <cuda_runtime_api.h>
 #include <nccl.h>
 
 #include <string>
@@ -23,6 +24,13 @@ void set_async_error(ncclResult_t);
 /// Tensors and communicators that were made and not let go.
 int living_allocations();
 int living_communicators();
+/// The stream does nothing more until it may go on: as when a long computation is under way.
+void hold(cudaStream_t);
+void go_on(cudaStream_t);
+/// Whether the device's memory pool may hand out memory that a stream must first be waited for.
+bool memory_may_make_streams_wait();
+/// The largest maxCTAs of all communicators so far.
+int largest_communicator_blocks();
 /// Bytes that ncclSend and ncclAllReduce of all threads were given.
 std::size_t bytes_sent();
 std::size_t bytes_summed();

@@ -1,5 +1,6 @@
 #include "support/rendezvous_fabric.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 #include <stdexcept>
@@ -13,17 +14,18 @@ public:
     const char* name() const override { return "rendezvous"; }
     const std::vector<int>& members() const override { return world_.members_; }
     std::shared_ptr<void> mark() override { return nullptr; }
-    std::unique_ptr<pending_transfer> send(int rank, const tensor_view& tensor, const std::shared_ptr<void>&) override {
-        return begin<pending_transfer>({operation::kind::send, rank, tensor, {}, {}});
+    std::unique_ptr<pending_transfer> send(int rank, lane which, const tensor_view& tensor,
+                                           const std::shared_ptr<void>&) override {
+        return begin<pending_transfer>({operation::kind::send, which, rank, tensor, {}, {}});
     }
-    std::unique_ptr<pending_transfer> receive(int rank, tensor_view& arriving) override {
+    std::unique_ptr<pending_transfer> receive(int rank, lane which, tensor_view& arriving) override {
         arriving = tensor_view::allocate(arriving.shape, arriving.type);
-        return begin<pending_transfer>({operation::kind::receive, rank, arriving, {}, {}});
+        return begin<pending_transfer>({operation::kind::receive, which, rank, arriving, {}, {}});
     }
     void connect(const std::vector<std::pair<int, int>>&) override {}
     void prepare(const std::vector<int>&) override {}
     std::unique_ptr<pending_sum> sum(sum_buffer buffer, const std::vector<int>& group) override {
-        return begin<pending_sum>({operation::kind::sum, -1, {}, std::move(buffer), group});
+        return begin<pending_sum>({operation::kind::sum, {}, -1, {}, std::move(buffer), group});
     }
     void check() override {}
 
@@ -65,7 +67,8 @@ rendezvous_world::rendezvous_world(int ranks, std::vector<int> members)
 bool rendezvous_world::busy(int rank) {
     match();
     const auto& own = ranks_[static_cast<std::size_t>(rank)];
-    return !own.messages.empty() || !own.sums.empty();
+    return !own.sums.empty() || std::any_of(own.messages.begin(), own.messages.end(),
+                                            [](const auto& messages) { return !messages.empty(); });
 }
 
 std::unique_ptr<device_fabric> rendezvous_world::fabric(int rank) {
@@ -75,17 +78,18 @@ std::unique_ptr<device_fabric> rendezvous_world::fabric(int rank) {
 std::shared_ptr<rendezvous_world::operation> rendezvous_world::begin(int rank, operation what) {
     auto begun = std::make_shared<operation>(std::move(what));
     auto& own = ranks_[static_cast<std::size_t>(rank)];
-    (begun->what == operation::kind::sum ? own.sums : own.messages).push_back(begun);
+    (begun->what == operation::kind::sum ? own.sums : own.messages[static_cast<std::size_t>(begun->which)])
+        .push_back(begun);
     ++activity_;
     return begun;
 }
 
-bool rendezvous_world::match_message(int rank) {
-    auto& mine = ranks_[static_cast<std::size_t>(rank)].messages;
+bool rendezvous_world::match_message(int rank, std::size_t which) {
+    auto& mine = ranks_[static_cast<std::size_t>(rank)].messages[which];
     if (mine.empty() || mine.front()->what != operation::kind::send) {
         return false;
     }
-    auto& theirs = ranks_[static_cast<std::size_t>(mine.front()->peer)].messages;
+    auto& theirs = ranks_[static_cast<std::size_t>(mine.front()->peer)].messages[which];
     if (theirs.empty() || theirs.front()->what != operation::kind::receive || theirs.front()->peer != rank) {
         return false;
     }
@@ -133,7 +137,7 @@ void rendezvous_world::match() {
     for (bool again = true; again;) {
         again = false;
         for (int rank = 0; rank < static_cast<int>(ranks_.size()); ++rank) {
-            if (match_message(rank) || match_sum(rank)) {
+            if (match_message(rank, 0) || match_message(rank, 1) || match_sum(rank)) {
                 ++activity_;
                 again = true;
             }
@@ -145,10 +149,12 @@ std::string rendezvous_world::waiting() const {
     std::string text;
     for (std::size_t rank = 0; rank < ranks_.size(); ++rank) {
         text += "\n  rank " + std::to_string(rank) + ":";
-        if (!ranks_[rank].messages.empty()) {
-            const auto& oldest = *ranks_[rank].messages.front();
-            text += (oldest.what == operation::kind::send ? " send to " : " receive from ") +
-                    std::to_string(oldest.peer) + " of " + std::to_string(ranks_[rank].messages.size());
+        for (const auto& messages : ranks_[rank].messages) {
+            if (!messages.empty()) {
+                const auto& oldest = *messages.front();
+                text += (oldest.what == operation::kind::send ? " send to " : " receive from ") +
+                        std::to_string(oldest.peer) + " of " + std::to_string(messages.size());
+            }
         }
         text += ranks_[rank].sums.empty() ? "" : " sum";
     }

@@ -5,6 +5,7 @@
 
 #include "transport/device_fabric.hpp"
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -33,19 +34,21 @@ private:
     struct operation {
         enum class kind { send, receive, sum };
         kind what{};
+        lane which{}; ///< Of a message
         int peer = -1;
         tensor_view tensor;
         sum_buffer buffer;
         std::vector<int> group;
         bool ended = false;
     };
-    /// Operations in the order of their beginning; messages and sums have a stream each, as in the real fabric.
+    /// Operations in the order of their beginning; lanes of messages and sums have a stream each, as in the real fabric.
     struct streams {
-        std::deque<std::shared_ptr<operation>> messages, sums;
+        std::array<std::deque<std::shared_ptr<operation>>, lanes> messages;
+        std::deque<std::shared_ptr<operation>> sums;
     };
     std::shared_ptr<operation> begin(int rank, operation);
     void match();
-    bool match_message(int rank);
+    bool match_message(int rank, std::size_t which);
     bool match_sum(int rank);
 
     std::vector<int> members_;

@@ -10,6 +10,8 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <chrono>
 #include <exception>
 
 namespace gaisnet {
@@ -119,6 +121,91 @@ TEST(nccl, sums_in_chunks_are_those_of_one_piece) {
         conformance::wait_for(*network.sum(buffer, both));
         EXPECT_THAT(*buffer, testing::Each(-2));
         conformance::finish(network);
+    });
+}
+
+/// Activations that are still being computed wait in a lane of their own.
+TEST(nccl, a_gradient_arrives_while_activations_wait_to_leave) {
+    on_ranks(plan_of(2, {}, false), [](transport& network, accelerator& gpu) {
+        network.connect({{0, 1}, {1, 0}});
+        const auto activations = conformance::planned(message_kind::forward, 0, 1, 0, 1, {2});
+        const auto gradient = conformance::planned(message_kind::gradient, 1, 0, 1, 0, {3});
+        network.expect({activations, gradient});
+        const auto next = [&] {
+            const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+            while (std::chrono::steady_clock::now() < end) {
+                if (auto got = network.poll()) {
+                    return got->route.kind;
+                }
+            }
+            return message_kind::control;
+        };
+        const auto computing = static_cast<cudaStream_t>(gpu.compute_stream());
+        if (network.rank() == 0) {
+            fake_cuda::hold(computing);
+            network.send(1, {activations.route, on_device(tensor_view::allocate({2}))});
+            EXPECT_EQ(next(), message_kind::gradient);
+            fake_cuda::go_on(computing);
+        } else {
+            network.send(0, {gradient.route, on_device(tensor_view::allocate({3}))});
+            EXPECT_EQ(next(), message_kind::forward);
+        }
+        conformance::finish(network);
+    });
+}
+
+TEST(nccl, averages_of_parts_are_split_off_one_communicator) {
+    const auto plan = plan_of(4, {}, false);
+    on_ranks(plan, [](transport& network, accelerator&) {
+        const std::vector<std::vector<int>> groups{{0, 1}, {1, 2, 3}, {0, 1, 2, 3}, {0, 3}};
+        for (const auto& group : groups) {
+            network.prepare(group);
+        }
+        network.barrier();
+        std::vector<exchange> planned;
+        for (const auto& group : groups) {
+            planned.push_back(conformance::planned_sum(group));
+        }
+        network.expect(planned);
+        for (const auto& group : groups) {
+            if (std::find(group.begin(), group.end(), network.rank()) != group.end()) {
+                const auto buffer = conformance::values(5, network.rank() + 1);
+                conformance::wait_for(*network.sum(buffer, group));
+                std::int64_t expected = 0;
+                for (const int member : group) {
+                    expected += member + 1;
+                }
+                EXPECT_THAT(*buffer, testing::Each(expected));
+            }
+        }
+        conformance::finish(network);
+        network.barrier();
+        // Two lanes and one for sums on each of four ranks; the groups of 2, 3 and 2 ranks; none more for all.
+        EXPECT_EQ(fake_cuda::living_communicators(), 4 * 3 + 2 + 3 + 2);
+        network.barrier();
+    });
+    EXPECT_EQ(fake_cuda::living_communicators(), 0);
+    EXPECT_LE(fake_cuda::largest_communicator_blocks(), 4);
+}
+
+TEST(nccl, memory_never_makes_a_receive_wait_for_computing) {
+    on_ranks(plan_of(1, {}, false), [](transport&, accelerator&) {});
+    EXPECT_FALSE(fake_cuda::memory_may_make_streams_wait());
+}
+
+/// A copy to the device may still read a host block that was let go.
+TEST(nccl, a_pinned_block_is_used_again_when_the_device_is_done_with_it) {
+    on_ranks(plan_of(1, {}, false), [](transport&, accelerator& gpu) {
+        const auto allocate = gpu.allocator();
+        auto first = allocate({1000}, element_type::float32, memory_space::host);
+        const auto* memory = first.data;
+        const auto computing = static_cast<cudaStream_t>(gpu.compute_stream());
+        fake_cuda::hold(computing);
+        first = {};
+        auto second = allocate({1000}, element_type::float32, memory_space::host);
+        EXPECT_NE(second.data, memory) << "the compute stream has not come to its end";
+        fake_cuda::go_on(computing);
+        EXPECT_EQ(allocate({1000}, element_type::float32, memory_space::host).data, memory);
     });
 }
 

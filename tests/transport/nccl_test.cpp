@@ -41,7 +41,8 @@ struct rank_of_gpus {
         mpi->use_memory(gpu->allocator());
         auto fabric = plan.nccl.empty() ? nullptr : gpu->fabric(*mpi);
         network = std::make_unique<device_transport>(std::move(mpi), gpu->staging(), std::move(fabric));
-        memory = std::make_unique<cuda_memory>(plan.ranks[static_cast<std::size_t>(lab::mpi().rank())].index);
+        memory = std::make_unique<cuda_memory>(plan.ranks[static_cast<std::size_t>(lab::mpi().rank())].index,
+                                               static_cast<cudaStream_t>(gpu->compute_stream()));
     }
     conformance::subject subject() {
         return {*network, [this](tensor_view host) { return to_device(std::move(host)); },
@@ -51,7 +52,8 @@ struct rank_of_gpus {
         if (host.empty()) {
             return host;
         }
-        auto copy = memory->device(host.shape, host.type, nullptr);
+        auto copy = memory->device(host.shape, host.type, memory->compute());
+        GAISNET_CUDA(cudaStreamSynchronize, memory->compute()); // the copy is in another stream
         GAISNET_CUDA(cudaMemcpy, copy.data, host.data, host.bytes(), cudaMemcpyHostToDevice);
         return copy;
     }

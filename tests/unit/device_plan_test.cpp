@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
 #include <thread>
 
 namespace gaisnet {
@@ -71,6 +73,40 @@ TEST(device_plan, gpus_are_told_apart_by_their_uuid) {
     const auto plan = plan_devices(automatic, false, {on("a", {gpu("x")}), on("a", {gpu("y")})});
     EXPECT_THAT(indices(plan), ElementsAre(0, 0));
     EXPECT_THAT(plan.nccl, ElementsAre(0, 1));
+}
+
+/// NCCL takes ranks with one host id for neighbours, which have NVLink, and refuses two of them on one GPU.
+TEST(device_plan, eight_ranks_on_four_gpus_are_two_hosts_to_nccl) {
+    const std::vector<gpu_info> gpus{gpu("w"), gpu("x"), gpu("y"), gpu("z")};
+    const auto plan = plan_devices(automatic, true, std::vector<rank_report>(8, on("a", gpus)));
+    std::map<std::string, std::set<std::string>> gpus_of_host;
+    for (int rank = 0; rank < 8; ++rank) {
+        const auto settings = nccl_settings(plan, rank);
+        const auto& mine = plan.ranks[static_cast<std::size_t>(rank)].gpu.uuid;
+        EXPECT_TRUE(gpus_of_host[settings.at("NCCL_HOSTID")].insert(mine).second) << "two ranks of a host on one GPU";
+        EXPECT_EQ(settings.at("NCCL_SOCKET_IFNAME"), "lo");
+        EXPECT_EQ(settings.at("NCCL_IB_DISABLE"), "1");
+        EXPECT_EQ(settings.at("NCCL_CUMEM_HOST_ENABLE"), "0");
+    }
+    EXPECT_THAT(gpus_of_host, SizeIs(2));
+    for (const auto& [host, seen] : gpus_of_host) {
+        EXPECT_THAT(seen, SizeIs(4)) << host;
+    }
+}
+
+TEST(device_plan, ranks_with_a_gpu_each_leave_the_network_to_nccl) {
+    const auto plan = plan_devices(automatic, true, {on("a", {gpu("x")}), on("b", {gpu("y")})});
+    EXPECT_THAT(nccl_settings(plan, 0), SizeIs(1));
+    EXPECT_EQ(nccl_settings(plan, 1).at("NCCL_RUNTIME_CONNECT"), "0");
+}
+
+/// Over several hosts the way between them must stay open.
+TEST(device_plan, shared_gpus_of_several_hosts_keep_the_network) {
+    const auto plan = plan_devices(automatic, true, {on("a", {gpu("x")}), on("a", {gpu("x")}), on("b", {gpu("y")})});
+    const auto settings = nccl_settings(plan, 1);
+    EXPECT_EQ(settings.at("NCCL_HOSTID"), "a-1");
+    EXPECT_FALSE(settings.contains("NCCL_SOCKET_IFNAME"));
+    EXPECT_FALSE(settings.contains("NCCL_IB_DISABLE"));
 }
 
 TEST(device_plan, ranks_that_share_a_gpu_are_left_to_mpi) {

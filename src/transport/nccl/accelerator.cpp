@@ -7,9 +7,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 
 namespace gaisnet {
 
@@ -36,7 +38,7 @@ public:
             cuda_event event;
         };
         auto pending = std::make_unique<computed>();
-        pending->event.record(nullptr); // the default stream, where the tensor is computed
+        pending->event.record(memory_->compute());
         if (!copies_) {
             staged = tensor;
             return pending;
@@ -59,12 +61,23 @@ public:
     cuda_accelerator(const device_plan& plan, int rank): plan_(plan), rank_(rank) {
         const auto& mine = me();
         set_device_speaker(fmt::format("rank {} on host {}, GPU {} ({})", rank, mine.host, mine.index, mine.gpu.uuid));
-        if (plan.nccl_shares_gpu) { // NCCL refuses two ranks of one host on one GPU
-            setenv("NCCL_HOSTID", fmt::format("{}-{}", mine.host, rank).c_str(), 1);
+        for (const auto& [name, value] : nccl_settings(plan_, rank)) {
+            setenv(name.c_str(), value.c_str(), name == "NCCL_HOSTID");
         }
-        setenv("NCCL_RUNTIME_CONNECT", "0", 0); // a sum must find its connections made, whatever algorithm it takes
         GAISNET_CUDA(cudaSetDevice, mine.index);
-        memory_ = std::make_shared<cuda_memory>(mine.index);
+        compute_.emplace();
+        memory_ = std::make_shared<cuda_memory>(mine.index, compute_->get());
+    }
+
+    void* compute_stream() override { return compute_->get(); }
+
+    std::uint64_t free_memory() const override {
+        std::size_t free = 0, total = 0;
+        GAISNET_CUDA(cudaMemGetInfo, &free, &total);
+        const auto sharers = std::count_if(plan_.ranks.begin(), plan_.ranks.end(), [this](const rank_device& one) {
+            return one.gpu_first == me().gpu_first;
+        });
+        return free / static_cast<std::size_t>(sharers);
     }
 
     tensor_allocator allocator() override {
@@ -157,6 +170,7 @@ private:
 
     device_plan plan_;
     int rank_;
+    std::optional<cuda_stream> compute_; ///< Made on this rank's device.
     std::shared_ptr<cuda_memory> memory_;
     std::vector<std::shared_ptr<void>> weights_;
 };
@@ -164,9 +178,6 @@ private:
 } // namespace
 
 void look_for_gpus(rank_report& report) {
-    // Before CUDA starts: a kernel that is loaded at its first use may wait for all that the device has been given, and
-    // that may be a receive.
-    setenv("CUDA_MODULE_LOADING", "EAGER", 0);
     report.nccl_built = NCCL_VERSION_CODE;
     ncclGetVersion(&report.nccl_loaded);
     int count = 0;

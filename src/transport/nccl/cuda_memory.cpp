@@ -10,20 +10,24 @@ namespace gaisnet {
 
 namespace {
 
-/// Where LibTorch computes unless it is told otherwise.
-constexpr cudaStream_t default_stream = nullptr;
 constexpr std::size_t smallest_block = 4096;
+
+std::size_t block_size(std::size_t bytes) { return std::bit_ceil(std::max(bytes, smallest_block)); }
 
 } // namespace
 
-cuda_memory::cuda_memory(int index)
+cuda_memory::cuda_memory(int index, cudaStream_t compute)
     : index_(index)
+    , compute_(compute)
     , pinned_(std::make_shared<block_pool>(cudaFreeHost))
     , exportable_(std::make_shared<block_pool>(cudaFree)) {
     cudaMemPool_t pool = nullptr;
     GAISNET_CUDA(cudaDeviceGetDefaultMemPool, &pool, index);
     auto keep = std::numeric_limits<std::uint64_t>::max();
     GAISNET_CUDA(cudaMemPoolSetAttribute, pool, cudaMemPoolAttrReleaseThreshold, &keep);
+    // Else a receive might be given memory that the compute stream still uses, and wait for it in silence.
+    int never = 0;
+    GAISNET_CUDA(cudaMemPoolSetAttribute, pool, cudaMemPoolReuseAllowInternalDependencies, &never);
 }
 
 tensor_view cuda_memory::device(std::vector<std::int64_t> shape, element_type type, cudaStream_t stream) const {
@@ -33,9 +37,9 @@ tensor_view cuda_memory::device(std::vector<std::int64_t> shape, element_type ty
     GAISNET_CUDA(cudaMallocAsync, &memory, std::max<std::size_t>(view.bytes(), 1), stream);
     view.data = static_cast<std::byte*>(memory);
     // Behind the work that reads it. The thread may be one of LibTorch's, with another current device.
-    view.owner = std::shared_ptr<void>(memory, [index = index_](void* let_go) {
+    view.owner = std::shared_ptr<void>(memory, [index = index_, compute = compute_](void* let_go) {
         cudaSetDevice(index);
-        cudaFreeAsync(let_go, default_stream);
+        cudaFreeAsync(let_go, compute);
     });
     return view;
 }
@@ -48,14 +52,14 @@ cuda_memory::block_pool::~block_pool() {
     }
 }
 
-std::optional<cuda_memory::block> cuda_memory::block_pool::take(std::size_t size) {
+std::optional<cuda_memory::block> cuda_memory::block_pool::take(std::size_t size, bool only_unused) {
     const std::lock_guard lock(guard);
     auto& blocks = free[size];
-    if (blocks.empty()) {
+    if (blocks.empty() || (only_unused && !blocks.front().last_use->reached())) {
         return std::nullopt;
     }
-    auto one = std::move(blocks.back());
-    blocks.pop_back();
+    auto one = std::move(blocks.front());
+    blocks.pop_front();
     return one;
 }
 
@@ -64,42 +68,44 @@ void cuda_memory::block_pool::give(std::size_t size, block one) {
     free[size].push_back(std::move(one));
 }
 
-tensor_view cuda_memory::exportable(std::vector<std::int64_t> shape, element_type type) const {
+tensor_view cuda_memory::from_pool(const std::shared_ptr<block_pool>& pool, block from, std::size_t size,
+                                   std::vector<std::int64_t> shape, element_type type) const {
     auto view = tensor_view::shape_only(std::move(shape), type);
-    view.memory = memory_space::device;
-    const auto size = std::bit_ceil(std::max(view.bytes(), smallest_block));
-    void* memory = nullptr;
-    if (auto used = exportable_->take(size)) {
-        GAISNET_CUDA(cudaEventSynchronize, used->last_use->get());
-        memory = used->memory;
-    } else {
-        GAISNET_CUDA(cudaMalloc, &memory, size);
-    }
-    view.data = static_cast<std::byte*>(memory);
+    view.data = static_cast<std::byte*>(from.memory);
     // The event is made here, because letting go must not fail.
+    auto end = from.last_use ? std::move(from.last_use) : std::make_shared<cuda_event>();
     view.owner = std::shared_ptr<void>(
-        memory, [pool = exportable_, size, index = index_, end = std::make_shared<cuda_event>()](void* let_go) {
+        from.memory, [pool, size, index = index_, compute = compute_, end = std::move(end)](void* let_go) {
             cudaSetDevice(index);
-            cudaEventRecord(end->get(), default_stream);
+            cudaEventRecord(end->get(), compute);
             pool->give(size, {let_go, end});
         });
     return view;
 }
 
-tensor_view cuda_memory::pinned(std::vector<std::int64_t> shape, element_type type) const {
-    auto view = tensor_view::shape_only(std::move(shape), type);
-    const auto size = std::bit_ceil(std::max(view.bytes(), smallest_block));
-    void* memory = nullptr;
-    if (auto used = pinned_->take(size)) {
-        memory = used->memory;
+tensor_view cuda_memory::exportable(std::vector<std::int64_t> shape, element_type type) const {
+    const auto size = block_size(tensor_view::shape_only(shape, type).bytes());
+    block mine;
+    if (auto used = exportable_->take(size, false)) {
+        GAISNET_CUDA(cudaEventSynchronize, used->last_use->get());
+        mine = std::move(*used);
     } else {
-        GAISNET_CUDA(cudaHostAlloc, &memory, size, cudaHostAllocDefault);
+        GAISNET_CUDA(cudaMalloc, &mine.memory, size);
     }
-    view.data = static_cast<std::byte*>(memory);
-    view.owner = std::shared_ptr<void>(memory, [pool = pinned_, size](void* let_go) {
-        pool->give(size, {let_go, nullptr});
-    });
+    auto view = from_pool(exportable_, std::move(mine), size, std::move(shape), type);
+    view.memory = memory_space::device;
     return view;
+}
+
+tensor_view cuda_memory::pinned(std::vector<std::int64_t> shape, element_type type) const {
+    const auto size = block_size(tensor_view::shape_only(shape, type).bytes());
+    block mine;
+    if (auto used = pinned_->take(size, true)) {
+        mine = std::move(*used);
+    } else {
+        GAISNET_CUDA(cudaHostAlloc, &mine.memory, size, cudaHostAllocDefault);
+    }
+    return from_pool(pinned_, std::move(mine), size, std::move(shape), type);
 }
 
 } // namespace gaisnet

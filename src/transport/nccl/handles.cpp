@@ -65,8 +65,21 @@ bool cuda_event::reached() const {
     return true;
 }
 
-nccl_communicator::nccl_communicator(int ranks, const ncclUniqueId& id, int rank) {
-    GAISNET_NCCL(ncclCommInitRank, &comm_, ranks, id, rank);
+nccl_communicator::nccl_communicator(int ranks, const ncclUniqueId& id, int rank, int most_blocks) {
+    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+    config.maxCTAs = most_blocks;
+    config.splitShare = 1;
+    GAISNET_NCCL(ncclCommInitRankConfig, &comm_, ranks, id, rank, &config);
+}
+
+nccl_communicator nccl_communicator::split(bool member) const {
+    ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
+    config.splitShare = 1;
+    int rank = 0;
+    check_nccl(ncclCommUserRank(comm_, &rank), "ncclCommUserRank", comm_);
+    ncclComm_t part = nullptr;
+    check_nccl(ncclCommSplit(comm_, member ? 0 : NCCL_SPLIT_NOCOLOR, rank, &part, &config), "ncclCommSplit", comm_);
+    return nccl_communicator(part);
 }
 
 nccl_communicator::~nccl_communicator() {

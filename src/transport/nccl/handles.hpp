@@ -61,8 +61,12 @@ private:
 class nccl_communicator {
 public:
     nccl_communicator() = default;
-    /// Blocks until all `ranks` have called it with the same id.
-    nccl_communicator(int ranks, const ncclUniqueId&, int rank);
+    /// Blocks until all `ranks` have called it with the same id. Its kernels take at most `most_blocks` of the device's
+    /// multiprocessors. Communicators that are split off it share its connections.
+    nccl_communicator(int ranks, const ncclUniqueId&, int rank, int most_blocks);
+    /// Of some of this one's ranks, in their order. All ranks of this one have to call it; those that are no members get
+    /// an empty one. Operations of both run one after another on the device.
+    nccl_communicator split(bool member) const;
     nccl_communicator(nccl_communicator&& other) noexcept: comm_(std::exchange(other.comm_, nullptr)) {}
     nccl_communicator& operator=(nccl_communicator&& other) noexcept {
         std::swap(comm_, other.comm_);
@@ -74,6 +78,7 @@ public:
     void check() const;
 
 private:
+    explicit nccl_communicator(ncclComm_t comm): comm_(comm) {}
     ncclComm_t comm_ = nullptr;
 };
 

@@ -4,10 +4,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace gaisnet {
 
 namespace {
+
+/// Of the device's multiprocessors for each communicator: enough for the links of a GPU, and few beside computing.
+constexpr int most_blocks = 4;
 
 int place_in(const std::vector<int>& group, int rank) {
     const auto found = std::lower_bound(group.begin(), group.end(), rank);
@@ -66,33 +70,34 @@ nccl_fabric::nccl_fabric(transport& base, std::vector<int> members, std::shared_
     , members_(std::move(members))
     , memory_(std::move(memory))
     , sum_elements_(sum_elements)
-    , messages_(join(members_)) {}
+    , messages_{join(), join()}
+    , sums_(join()) {}
 
-// Ending a communicator may wait for its other ranks: all end theirs in the same order.
+// Ending a communicator may wait for its other ranks: all end theirs in the same order, and what was split off first.
 nccl_fabric::~nccl_fabric() {
     while (!groups_.empty()) {
         groups_.erase(groups_.begin());
     }
 }
 
-nccl_communicator nccl_fabric::join(const std::vector<int>& group) {
+nccl_communicator nccl_fabric::join() {
     ncclUniqueId id{};
     std::vector<std::byte> bytes(sizeof id);
-    if (base_.rank() == group.front()) {
+    if (base_.rank() == members_.front()) {
         GAISNET_NCCL(ncclGetUniqueId, &id);
         std::memcpy(bytes.data(), &id, sizeof id);
     }
-    base_.broadcast(bytes, group.front());
+    base_.broadcast(bytes, members_.front());
     std::memcpy(&id, bytes.data(), sizeof id);
-    if (!std::binary_search(group.begin(), group.end(), base_.rank())) {
+    if (!std::binary_search(members_.begin(), members_.end(), base_.rank())) {
         return {};
     }
-    return {static_cast<int>(group.size()), id, place_in(group, base_.rank())};
+    return {static_cast<int>(members_.size()), id, place_in(members_, base_.rank()), most_blocks};
 }
 
 std::shared_ptr<void> nccl_fabric::mark() {
     auto event = std::make_shared<cuda_event>();
-    event->record(nullptr); // the default stream, where the tensor is computed
+    event->record(memory_->compute());
     return event;
 }
 
@@ -100,58 +105,67 @@ std::unique_ptr<pending_transfer> nccl_fabric::ends_here(cudaStream_t stream) co
     return std::make_unique<pending_event>(stream);
 }
 
-std::unique_ptr<pending_transfer> nccl_fabric::send(int rank, const tensor_view& tensor,
+std::unique_ptr<pending_transfer> nccl_fabric::send(int rank, lane which, const tensor_view& tensor,
                                                     const std::shared_ptr<void>& after) {
-    const auto stream = message_stream_.get();
+    const auto stream = message_streams_[static_cast<std::size_t>(which)].get();
+    const auto comm = messages_[static_cast<std::size_t>(which)].get();
     GAISNET_CUDA(cudaStreamWaitEvent, stream, static_cast<cuda_event*>(after.get())->get(), 0);
-    check_nccl(ncclSend(tensor.data, tensor.bytes(), ncclUint8, place_in(members_, rank), messages_.get(), stream),
-               "ncclSend", messages_.get());
+    check_nccl(ncclSend(tensor.data, tensor.bytes(), ncclUint8, place_in(members_, rank), comm, stream), "ncclSend",
+               comm);
     return ends_here(stream);
 }
 
-std::unique_ptr<pending_transfer> nccl_fabric::receive(int rank, tensor_view& arriving) {
-    const auto stream = message_stream_.get();
+std::unique_ptr<pending_transfer> nccl_fabric::receive(int rank, lane which, tensor_view& arriving) {
+    const auto stream = message_streams_[static_cast<std::size_t>(which)].get();
+    const auto comm = messages_[static_cast<std::size_t>(which)].get();
     arriving = memory_->device(std::move(arriving.shape), arriving.type, stream);
-    check_nccl(ncclRecv(arriving.data, arriving.bytes(), ncclUint8, place_in(members_, rank), messages_.get(), stream),
-               "ncclRecv", messages_.get());
+    check_nccl(ncclRecv(arriving.data, arriving.bytes(), ncclUint8, place_in(members_, rank), comm, stream), "ncclRecv",
+               comm);
     return ends_here(stream);
 }
 
 void nccl_fabric::connect(const std::vector<std::pair<int, int>>& from_to) {
-    const auto stream = message_stream_.get();
-    const auto bytes = memory_->device({1}, element_type::float32, stream);
-    GAISNET_CUDA(cudaMemsetAsync, bytes.data, 0, bytes.bytes(), stream);
-    GAISNET_NCCL(ncclGroupStart);
-    for (const auto& [from, to] : from_to) {
-        if (from == base_.rank()) {
-            check_nccl(ncclSend(bytes.data, 1, ncclUint8, place_in(members_, to), messages_.get(), stream), "ncclSend",
-                       messages_.get());
-        } else if (to == base_.rank()) {
-            check_nccl(ncclRecv(bytes.data, 1, ncclUint8, place_in(members_, from), messages_.get(), stream),
-                       "ncclRecv", messages_.get());
+    for (std::size_t which = 0; which < lanes; ++which) {
+        const auto stream = message_streams_[which].get();
+        const auto comm = messages_[which].get();
+        const auto bytes = memory_->device({1}, element_type::float32, stream);
+        GAISNET_CUDA(cudaMemsetAsync, bytes.data, 0, bytes.bytes(), stream);
+        GAISNET_NCCL(ncclGroupStart);
+        for (const auto& [from, to] : from_to) {
+            if (from == base_.rank()) {
+                check_nccl(ncclSend(bytes.data, 1, ncclUint8, place_in(members_, to), comm, stream), "ncclSend", comm);
+            } else if (to == base_.rank()) {
+                check_nccl(ncclRecv(bytes.data, 1, ncclUint8, place_in(members_, from), comm, stream), "ncclRecv", comm);
+            }
         }
+        GAISNET_NCCL(ncclGroupEnd);
+        GAISNET_CUDA(cudaStreamSynchronize, stream);
     }
-    GAISNET_NCCL(ncclGroupEnd);
-    GAISNET_CUDA(cudaStreamSynchronize, stream);
+}
+
+const nccl_communicator& nccl_fabric::of(const std::vector<int>& group) const {
+    return group == members_ ? sums_ : groups_.at(group);
 }
 
 void nccl_fabric::prepare(const std::vector<int>& group) {
-    if (groups_.contains(group)) {
+    if (group == members_ ? std::exchange(sums_ready_, true) : groups_.contains(group)) {
         return;
     }
-    const auto& comm = groups_.emplace(group, join(group)).first->second;
-    if (comm.get()) {
+    const bool member = std::binary_search(group.begin(), group.end(), base_.rank());
+    if (group != members_) {
+        groups_.emplace(group, sums_.get() ? sums_.split(member) : nccl_communicator());
+    }
+    if (const auto comm = of(group).get(); comm && member) {
         const auto stream = sum_stream_.get();
         const auto one = memory_->device({1}, element_type::int64, stream);
         GAISNET_CUDA(cudaMemsetAsync, one.data, 0, one.bytes(), stream);
-        check_nccl(ncclAllReduce(one.data, one.data, 1, ncclInt64, ncclSum, comm.get(), stream), "ncclAllReduce",
-                   comm.get());
+        check_nccl(ncclAllReduce(one.data, one.data, 1, ncclInt64, ncclSum, comm, stream), "ncclAllReduce", comm);
         GAISNET_CUDA(cudaStreamSynchronize, stream);
     }
 }
 
 std::unique_ptr<pending_sum> nccl_fabric::sum(sum_buffer buffer, const std::vector<int>& group) {
-    const auto comm = groups_.at(group).get();
+    const auto comm = of(group).get();
     const auto stream = sum_stream_.get();
     const std::vector<std::int64_t> shape{static_cast<std::int64_t>(buffer->size())};
     // From page-locked memory, because a copy from other memory makes the host wait for the stream.
@@ -170,13 +184,15 @@ std::unique_ptr<pending_sum> nccl_fabric::sum(sum_buffer buffer, const std::vect
 }
 
 void nccl_fabric::check() {
-    if (messages_.get()) {
-        messages_.check();
-    }
-    for (const auto& [group, comm] : groups_) {
+    const auto check_one = [](const nccl_communicator& comm) {
         if (comm.get()) {
             comm.check();
         }
+    };
+    std::for_each(messages_.begin(), messages_.end(), check_one);
+    check_one(sums_);
+    for (const auto& [group, comm] : groups_) {
+        check_one(comm);
     }
 }
 

@@ -5,18 +5,18 @@
 #include "transport/nccl/handles.hpp"
 #include "transport/transport.hpp"
 
-#include <list>
+#include <array>
 #include <map>
 #include <memory>
 #include <vector>
 
 namespace gaisnet {
 
-/// Tensors and integer sums over NCCL. Messages of all pairs share one communicator and one stream; sums have a stream
-/// of their own and a communicator for each group of ranks, so that they run beside messages. The order in which
-/// operations begin is the caller's business (see device_transport); it holds over both streams, so it does no harm when
-/// the device lets one stream wait for the other. Within a round the host never waits for a stream: it
-/// asks events, so a dead peer leaves it free to notice.
+/// Tensors and integer sums over NCCL. Each lane of messages has a communicator and a stream for all pairs; sums have a
+/// stream of their own, one communicator of all members, and for each smaller group of ranks one that is split off it
+/// and shares its connections. The order in which operations begin is the caller's business (see device_transport); it
+/// holds over all streams, so it does no harm when the device lets one stream wait for another. Within a round the host
+/// never waits for a stream: it asks events, so a dead peer leaves it free to notice.
 ///
 /// NCCL makes a connection when it is first used, and the host waits for its peer meanwhile. A rank that waits so could
 /// not move on what the peer needs first. So connect() and prepare() use each connection once.
@@ -30,24 +30,30 @@ public:
     const char* name() const override { return "nccl"; }
     const std::vector<int>& members() const override { return members_; }
     std::shared_ptr<void> mark() override;
-    std::unique_ptr<pending_transfer> send(int rank, const tensor_view&, const std::shared_ptr<void>& after) override;
-    std::unique_ptr<pending_transfer> receive(int rank, tensor_view& arriving) override;
+    std::unique_ptr<pending_transfer> send(int rank, lane, const tensor_view&,
+                                           const std::shared_ptr<void>& after) override;
+    std::unique_ptr<pending_transfer> receive(int rank, lane, tensor_view& arriving) override;
     void connect(const std::vector<std::pair<int, int>>& from_to) override;
     void prepare(const std::vector<int>& group) override;
     std::unique_ptr<pending_sum> sum(sum_buffer, const std::vector<int>& group) override;
     void check() override;
 
 private:
-    nccl_communicator join(const std::vector<int>& group);
+    /// Connects the members; another rank gets an empty communicator.
+    nccl_communicator join();
+    const nccl_communicator& of(const std::vector<int>& group) const;
     std::unique_ptr<pending_transfer> ends_here(cudaStream_t) const;
 
     transport& base_;
     std::vector<int> members_;
     std::shared_ptr<cuda_memory> memory_;
     std::size_t sum_elements_; ///< A chunk of a sum.
-    cuda_stream message_stream_, sum_stream_;
-    nccl_communicator messages_;
-    std::map<std::vector<int>, nccl_communicator> groups_;
+    std::array<cuda_stream, lanes> message_streams_;
+    cuda_stream sum_stream_;
+    std::array<nccl_communicator, lanes> messages_;
+    nccl_communicator sums_;
+    std::map<std::vector<int>, nccl_communicator> groups_; ///< Split off sums_
+    bool sums_ready_ = false;
     std::vector<tensor_view> abandoned_; ///< Of sums that were given up while the device may still write to them.
 };
 

@@ -11,5 +11,8 @@ namespace gaisnet {
 /// Times every shape of stage of a deployment on this rank, with random data of a micro-batch's size: CPU time with one
 /// thread, so that other processes do not count, else wall time; the fastest of several repetitions.
 std::vector<stage_speed> measure_stages(const deployment&, std::shared_ptr<const vit_backbone>);
+/// Runs every shape of stage once, with random data, so that a GPU's kernels are loaded and its libraries have chosen
+/// theirs before the first round. \throws runtime_failure when the GPU's memory is not enough.
+void warm_up(const deployment&, std::shared_ptr<const vit_backbone>);
 
 } // namespace gaisnet

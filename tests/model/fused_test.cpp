@@ -1,0 +1,79 @@
+// Fused kernels of LibTorch 2.x against the plain operations. They compute on GPUs in the program, and here on the CPU.
+
+#include "base/random.hpp"
+#include "model/optimizer.hpp"
+#include "model/torch_support.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace gaisnet {
+namespace {
+
+at::Tensor random_tensor(std::vector<std::int64_t> shape, std::uint32_t number) {
+    auto out = at::empty(shape);
+    random_stream draw(1, "test", "fused", 0, number);
+    for (std::int64_t i = 0; i < out.numel(); ++i) {
+        out.data_ptr<float>()[i] = static_cast<float>(draw.normal());
+    }
+    return out;
+}
+
+TEST(fused, attention_has_the_values_and_gradients_of_its_definition) {
+    std::vector<at::Tensor> inputs, same;
+    for (std::uint32_t i = 0; i < 3; ++i) {
+        // More keys than queries, as with a prefix.
+        inputs.push_back(random_tensor({2, 3, i == 0 ? 5 : 7, 8}, i).requires_grad_(true));
+        same.push_back(inputs.back().detach().clone().requires_grad_(true));
+    }
+    const auto fused = fused_attention(inputs[0], inputs[1], inputs[2]);
+    if (!fused.defined()) {
+        GTEST_SKIP() << "this LibTorch has no fused attention";
+    }
+    const auto products = at::matmul(same[0], same[1].transpose(-2, -1)) / std::sqrt(8.0);
+    const auto plain = at::matmul(at::softmax(products, -1), same[2]);
+    EXPECT_LT((fused - plain).abs().max().item<float>(), 1e-5F);
+    const auto gradient = random_tensor({2, 3, 5, 8}, 9);
+    run_backward(fused, gradient);
+    run_backward(plain, gradient);
+    for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_LT((inputs[i].grad() - same[i].grad()).abs().max().item<float>(), 1e-5F);
+    }
+}
+
+TEST(fused, optimiser_steps_are_those_of_the_plain_operations) {
+    for (const auto kind : {optimizer_kind::sgd, optimizer_kind::adamw}) {
+        const optimizer_settings settings{kind, 0.9, 0.05};
+        optimizer plain(settings);
+        std::vector<at::Tensor> parameters, same, first, second;
+        for (std::uint32_t i = 0; i < 3; ++i) {
+            parameters.push_back(random_tensor({4, i + 1}, i).requires_grad_(true));
+            same.push_back(parameters.back().detach().clone());
+            first.push_back(at::zeros_like(same.back()));
+            second.push_back(at::zeros_like(same.back()));
+        }
+        for (std::int64_t step = 1; step <= 5; ++step) {
+            std::vector<at::Tensor> gradients;
+            for (std::uint32_t i = 0; i < 3; ++i) {
+                gradients.push_back(random_tensor({4, i + 1}, 10 * static_cast<std::uint32_t>(step) + i));
+                parameters[i].mutable_grad() = gradients.back().clone();
+            }
+            plain.step(parameters, 0.02);
+            const fused_step all{same, gradients, first, second, 0.02, settings.weight_decay, settings.momentum, step};
+            if (!(kind == optimizer_kind::sgd ? fused_sgd(all) : fused_adamw(all))) {
+                GTEST_SKIP() << "this LibTorch has no fused optimisers";
+            }
+            for (std::size_t i = 0; i < 3; ++i) {
+                EXPECT_LT((parameters[i] - same[i]).abs().max().item<float>(), 1e-6F) << step;
+                EXPECT_LT((plain.first_moments()[i] - first[i]).abs().max().item<float>(), 1e-6F);
+                if (kind == optimizer_kind::adamw) {
+                    EXPECT_LT((plain.second_moments()[i] - second[i]).abs().max().item<float>(), 1e-6F);
+                }
+            }
+        }
+    }
+}
+
+} // namespace
+} // namespace gaisnet
