@@ -11,10 +11,12 @@ Builds the release preset and measures on this machine:
   split    wall time of a plain LibTorch loop in one process over the unsplit model (as many threads as cores), over
            the wall time of `gaisnet finetune` with one rank a core: same samples, same evaluation, ViT-Ti/16 at 224 px
   scale    seconds a round and peak memory with 10, 100 and 1,000 clients on one rank a core
+  decode   images a second of a rank's decoding, by threads: drawn value by value on one thread, as it once was; drawn;
+           with --images also photos; each decoded anew, and from memory (data.cache)
   ledger   events a second of the ledger pass alone (its share of a run stands with the other two)
 
-  --only NAME      one of the three
-  --images DIR     image folder for `split` (default: procedural images; speed does not depend on it)
+  --only NAME      one of the four
+  --images DIR     image folder for `split` and `decode` (default: procedural images; speed does not depend on it)
   --weights FILE   ViT-Ti/16 weights for `split` (default: random)
   --steps N        batches of 10 a cluster and round in `split` (default: 20)
   --repeat N       pairs of runs in `split` (default: 3)
@@ -42,7 +44,7 @@ while [[ $# -gt 0 ]]; do
         *) usage >&2; refuse "unknown option '$1'" ;;
     esac
 done
-[[ $only =~ ^(all|split|scale|ledger)$ ]] || refuse "--only $only: split, scale or ledger is accepted"
+[[ $only =~ ^(all|split|scale|decode|ledger)$ ]] || refuse "--only $only: split, scale, decode or ledger is accepted"
 [[ $steps =~ ^[1-9][0-9]*$ && $repeat =~ ^[1-9][0-9]*$ ]] || refuse "--steps and --repeat take whole numbers from 1"
 for path in ${images:+"$images"} $([[ $weights == random ]] || printf '%s' "$weights"); do
     [[ -e $path ]] || refuse "$path does not exist"
@@ -54,7 +56,7 @@ if [[ $install -eq 1 ]]; then
     setup_packages "${project_packages[@]}"
 fi
 find_python || die "the benchmark reads HDF5 files with h5py"
-build_preset release gaisnet monolithic
+build_preset release gaisnet monolithic bench_decode
 cd "$project_root"
 program=$project_root/build/release/gaisnet
 cores=$(nproc)
@@ -130,6 +132,11 @@ measure_scale() {
     done
 }
 
+measure_decode() {
+    say "decode: batches of 64 through the loader, transformed"
+    build/release/bench_decode ${images:+"$images"}
+}
+
 measure_ledger() {
     say "ledger: gaisnet plan, one thread"
     local name
@@ -146,6 +153,6 @@ measure_ledger() {
 
 say "$(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort -u | head -n 1), $("$program" --version | tr -s ' \n' ' ')"
 case $only in
-    all) measure_split; measure_scale; measure_ledger ;;
+    all) measure_split; measure_scale; measure_decode; measure_ledger ;;
     *) "measure_$only" ;;
 esac

@@ -121,31 +121,56 @@ std::array<drawer, sizeof...(patterns)> make_drawers(std::integer_sequence<int, 
                    shade_at<patterns, exact_math>}...};
 }
 
+const drawer& drawer_of(int pattern) {
+    static const auto drawers = make_drawers(std::make_integer_sequence<int, 10>());
+    return drawers.at(static_cast<std::size_t>(pattern));
+}
+
+/// A drawing of a number of pixels.
+struct canvas {
+    canvas(const drawing& what, std::size_t pixels): d(what), side(pixels), xs(pixels) {
+        for (std::size_t i = 0; i < side; ++i) {
+            xs[i] = place_of(i, side);
+            columns.push_back(d.light.column(xs[i]));
+        }
+    }
+    std::uint8_t exact(std::size_t row, std::size_t number, const normal_sequence& normals) const {
+        const auto column = number / 3;
+        const auto here = drawer_of(d.pattern).exact(d, xs[column], xs[row], columns[column], d.light.row(xs[row]));
+        const double value = value_at(d, here, number % 3) + d.noise * normals.exact(row * side * 3 + number);
+        return static_cast<std::uint8_t>(std::lround(255.0 * std::clamp(value, 0.0, 1.0)));
+    }
+    image blank() const {
+        return {static_cast<int>(side), static_cast<int>(side), std::vector<std::uint8_t>(side * side * 3)};
+    }
+
+    const drawing& d;
+    std::size_t side;
+    std::vector<double> xs;
+    std::vector<lighting::part> columns;
+};
+
 } // namespace
 
 image drawn(const drawing& d, std::size_t side, const normal_sequence& normals) {
-    image out;
-    out.width = out.height = static_cast<int>(side);
-    out.rgb.resize(side * side * 3);
-    static const auto drawers = make_drawers(std::make_integer_sequence<int, 10>());
-    const auto& drawer = drawers.at(static_cast<std::size_t>(d.pattern));
-    std::vector<double> xs(side), values(side * 3);
-    std::vector<lighting::part> columns;
-    for (std::size_t i = 0; i < side; ++i) {
-        xs[i] = place_of(i, side);
-        columns.push_back(d.light.column(xs[i]));
-    }
-    for (std::size_t i = 0; i < side; ++i) {
-        const auto row = d.light.row(xs[i]);
-        drawer.nearly(d, xs[i], xs.data(), columns.data(), row, values.data(), side);
-        const auto first = i * side * 3;
+    const canvas on(d, side);
+    auto out = on.blank();
+    std::vector<double> values(side * 3);
+    for (std::size_t row = 0; row < side; ++row) {
+        drawer_of(d.pattern)
+            .nearly(d, on.xs[row], on.xs.data(), on.columns.data(), d.light.row(on.xs[row]), values.data(), side);
+        const auto first = row * side * 3;
         add_noise({values, 255.0, d.noise}, normals, first, std::span(out.rgb).subspan(first, side * 3),
-                  [&](std::size_t number) {
-                      const auto column = number / 3;
-                      const auto here = drawer.exact(d, xs[column], xs[i], columns[column], row);
-                      const double value = value_at(d, here, number % 3) + d.noise * normals.exact(first + number);
-                      return static_cast<std::uint8_t>(std::lround(255.0 * std::clamp(value, 0.0, 1.0)));
-                  });
+                  [&](std::size_t number) { return on.exact(row, number, normals); });
+    }
+    return out;
+}
+
+image drawn_value_by_value(const drawing& d, std::size_t side, const normal_sequence& normals) {
+    const canvas on(d, side);
+    auto out = on.blank();
+    for (std::size_t i = 0; i < out.rgb.size(); ++i) {
+        out.rgb[i] = on.exact(i / (side * 3), i % (side * 3), normals);
     }
     return out;
 }

@@ -63,6 +63,11 @@ colour middle_colour(double hue, double saturation) {
     return out;
 }
 
+struct drawing_of_sample {
+    drawing what;
+    normal_sequence noise;
+};
+
 class procedural final : public dataset {
 public:
     explicit procedural(const procedural_spec& spec)
@@ -77,7 +82,11 @@ public:
     }
     const std::vector<std::string>& class_names() const override { return classes_; }
     std::string name(std::size_t sample) const override { return "domain" + domain_ + "/" + std::to_string(sample); }
-    image load(std::size_t sample) const override;
+    image load(std::size_t sample) const override {
+        const auto [what, noise] = plan(sample);
+        return drawn(what, static_cast<std::size_t>(spec_.size), noise);
+    }
+    drawing_of_sample plan(std::size_t sample) const;
 
 private:
     procedural_spec spec_;
@@ -86,7 +95,7 @@ private:
     std::vector<std::string> classes_;
 };
 
-image procedural::load(std::size_t sample) const {
+drawing_of_sample procedural::plan(std::size_t sample) const {
     random_stream draw(spec_.seed, "procedural", domain_, 0, static_cast<std::uint32_t>(sample));
     const auto& s = style_;
     const auto any_colour = [&] {
@@ -117,9 +126,9 @@ image procedural::load(std::size_t sample) const {
                          draw.uniform(0.7, 2.0),
                          draw.uniform(),
                          draw.uniform()};
-    return drawn({static_cast<int>(label(sample)), width, s.softness, lean, std::cos(turn), std::sin(turn), periods,
-                  shift_u, shift_v, light, ground, pattern, s.noise},
-                 static_cast<std::size_t>(spec_.size), normal_sequence(draw));
+    return {{static_cast<int>(label(sample)), width, s.softness, lean, std::cos(turn), std::sin(turn), periods, shift_u,
+             shift_v, light, ground, pattern, s.noise},
+            normal_sequence(draw)};
 }
 
 void check(bool good, const char* what, std::int64_t value, const std::string& accepted) {
@@ -139,6 +148,11 @@ std::unique_ptr<dataset> make_procedural(const procedural_spec& spec) {
     check(spec.samples >= 1 && spec.samples <= most_samples, "samples of a procedural domain", spec.samples,
           "1 to " + std::to_string(most_samples));
     return std::make_unique<procedural>(spec);
+}
+
+image draw_value_by_value(const procedural_spec& spec, std::size_t sample) {
+    const auto [what, noise] = procedural(spec).plan(sample);
+    return drawn_value_by_value(what, static_cast<std::size_t>(spec.size), noise);
 }
 
 } // namespace gaisnet

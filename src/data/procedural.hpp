@@ -33,4 +33,7 @@ struct procedural_spec {
 /// \throws usage_error when classes, domain, size or samples are out of range.
 std::unique_ptr<dataset> make_procedural(const procedural_spec&);
 
+/// What load(sample) gives, without its short cuts: for tests and benchmarks.
+image draw_value_by_value(const procedural_spec&, std::size_t sample);
+
 } // namespace gaisnet

@@ -5,6 +5,7 @@
 #include "model/weight_names.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cerrno>
 #include <chrono>
@@ -178,8 +179,19 @@ void weight_store::fingerprint_private() {
 std::shared_ptr<const weight_store> weight_store::random(const vit_config& config, std::uint64_t seed) {
     auto store = std::make_shared<weight_store>(passkey{}, config);
     store->allocate_private();
-    for (const auto& place : store->slots_) {
-        fill_random(place.spec, seed, store->private_values(place));
+    // Each tensor has random numbers of its own, so threads change nothing; a ViT-B takes a core some ten seconds.
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+        for (auto i = next++; i < store->slots_.size(); i = next++) {
+            fill_random(store->slots_[i].spec, seed, store->private_values(store->slots_[i]));
+        }
+    };
+    {
+        std::vector<std::jthread> helpers;
+        for (unsigned i = 1; i < std::max(1U, std::thread::hardware_concurrency()); ++i) {
+            helpers.emplace_back(work);
+        }
+        work();
     }
     store->fingerprint_private();
     return store;

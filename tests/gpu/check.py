@@ -1,191 +1,258 @@
-"""Checks and measures what needs a GPU; tests/gpu/run.sh calls it. Needs only the standard library.
+"""Checks and measures what needs a GPU; tests/gpu/run.sh calls it. Needs Python's standard library and h5py.
 
-Usage: check.py --build DIR --gpus N [--only suite|compare|measure] [--share-gpu]
+Each fact is a line of JSON in FACTS as soon as it is known, so that a visit that is cut short leaves what it has:
+    {"step", "what", "value", "unit", "how", "passed", "at_s"}
+The most valuable steps come first, and each command has a minute at most. tests/gpu/table.py draws the table.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import re
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from checks import check, finish
+import time
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 MPIRUN = PROJECT / "jobs" / "mpirun.sh"
-TEN_STEPS = ["--config", str(PROJECT / "configs" / "quickstart.cfg"), "--train.rounds", "1", "--train.steps", "10",
-             "--progress", "none", "--overwrite", "on"]
-PIPELINE = ["--config", str(PROJECT / "configs" / "gpu_pipeline.cfg"), "--progress", "none", "--overwrite", "on"]
+QUICK = ["--config", str(PROJECT / "configs" / "quickstart.cfg"), "--progress", "none", "--overwrite", "on",
+         "--checkpoint.every", "0"]
+PIPELINE = ["--config", str(PROJECT / "configs" / "gpu_pipeline.cfg"), "--progress", "none", "--overwrite", "on",
+            "--checkpoint.every", "0"]
+WHOLE_BATCHES = ["--train.micro_batches", "1", "--train.schedule", "serial"]
+TEN_STEPS = ["--train.rounds", "1", "--train.steps", "10"]
 TOLERANCE = 1e-3  # Relative, of losses after ten steps in float32.
+ROUNDS = 8
+STEP_S = 60
+START = time.monotonic()
 
 
-class Table:
-    """The lines of the closing table."""
+class Visit:
+    def __init__(self, given):
+        self.programs, self.device, self.gpus = given.programs, given.device, given.gpus
+        self.facts = open(given.facts, "a", buffering=1, encoding="utf-8")
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gaisnet-gpu-"))
+        self.step, self.failed, self.known = "", 0, {}
+        # A rehearsal on CPUs has small models in the place of those that it would take hours with.
+        self.models = {"ViT-B/16": ["--model.preset", "vit_base"],
+                       "ViT-Ti/16": ["--model.preset", "vit_tiny", "--data.samples", "2560"]}
+        self.precisions = ["bf16", "tf32", "fp32"]
+        if self.device == "cpu":
+            tiny = ["--model.preset", "custom", "--model.image", "32", "--model.patch", "8", "--model.dim", "48",
+                    "--model.depth", "12", "--model.heads", "3", "--data.samples", "320"]
+            self.models = {name: tiny for name in self.models}
+            self.precisions = ["bf16", "fp32"]
 
-    def __init__(self):
-        self.lines = []
+    def fact(self, what, value, unit="", how="", passed=True):
+        line = {"step": self.step, "what": what, "value": value, "unit": unit, "how": how, "passed": bool(passed),
+                "at_s": round(time.monotonic() - START, 1)}
+        self.facts.write(json.dumps(line) + "\n")
+        self.failed += not passed
+        print(f"{line['at_s']:7.1f} s  {'' if passed else 'FAILED '}{what}: {value} {unit}  {how}", flush=True)
 
-    def note(self, what, value, how=""):
-        self.lines.append((what, value, how))
-        print(f"        {what}: {value}  {how}", flush=True)
+    def run(self, command, **environment):
+        """A command's result; one that takes more than a minute counts as failed with 124."""
+        begin = time.monotonic()
+        try:
+            result = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=STEP_S,
+                                    env={**os.environ, **environment})
+        except subprocess.TimeoutExpired as late:
+            def text(part):
+                return part.decode(errors="replace") if isinstance(part, bytes) else part or ""
+            result = subprocess.CompletedProcess(command, 124, text(late.stdout), text(late.stderr) + "\ntook too long")
+        result.seconds = time.monotonic() - begin
+        return result
 
+    def finetune(self, ranks, *arguments, device=None, **environment):
+        launcher = [MPIRUN, "-n", ranks] if ranks > 1 else []
+        return self.run([*launcher, self.programs / "gaisnet", "finetune", *arguments, "--device", device or self.device,
+                         "--output", self.folder / "run.h5"], **environment)
 
-def run(command, limit=240, **environment):
-    """Runs a command; a time-out counts as exit code 124."""
-    try:
-        return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=limit,
-                              env={**os.environ, **environment})
-    except subprocess.TimeoutExpired as late:
-        def text(part):
-            return part.decode(errors="replace") if isinstance(part, bytes) else part or ""
-        return subprocess.CompletedProcess(command, 124, text(late.stdout), text(late.stderr) + "\nran too long")
-
-
-def suite(build, gpus, share):
-    """The tests that all transports share, over NCCL: with as many GPUs as ranks, else shared ones, in both ways."""
-    program = build / "transport_nccl_test"
-    for ranks in (1, 2, 4):
-        ways = [("one GPU a rank", {})] if ranks <= gpus else [
-            ("GPUs shared, over NCCL", {"GAISNET_NCCL_SHARE_GPU": "on"}), ("GPUs shared, over MPI", {})]
-        for way, environment in ways:
-            if share and "MPI" in way:
-                continue
-            result = run([MPIRUN, "-n", ranks, program], **environment)
-            check(f"conformance on {ranks} rank(s), {way}", result.returncode == 0,
-                         f"code {result.returncode}: {(result.stdout + result.stderr)[-1500:]}")
-            for line in re.findall(r"^.*ranks are connected by NCCL$", result.stdout, re.MULTILINE):
-                print("        " + line)
-
-
-def finetune(build, folder, ranks, *arguments, limit=240):
-    output = folder / "run.h5"
-    return run([MPIRUN, "-n", ranks, build / "gaisnet", "finetune", *arguments, "--output", output], limit)
-
-
-def losses(result):
-    """Validation loss of each round, from the table of results."""
-    return [float(loss) for loss in re.findall(r"^ +\d+ +[\d.]+ % +([\d.]+) ", result.stdout, re.MULTILINE)]
+    def sharing(self, ranks):
+        return ["--nccl_share_gpu", "on"] if self.device == "cuda" and ranks > self.gpus else []
 
 
-def moved_by(result, transport):
-    found = re.search(rf"really moved:.*?{transport} (\d+) messages with ([\d.]+ \w+)", result.stderr)
-    return (int(found[1]), found[2]) if found else (0, "nothing")
+def tail(result):
+    return f"code {result.returncode}: {(result.stdout + result.stderr)[-1200:]}"
 
 
-def wall_seconds(result):
-    found = re.search(r"wall time +([\d.]+) (ms|s)", result.stdout)
-    return float(found[1]) * (1e-3 if found[2] == "ms" else 1.0) if found else float("nan")
+def loss_of(result):
+    """Validation loss of the last round, from the table of results."""
+    found = re.findall(r"^ +\d+ +[\d.]+ % +([\d.]+) ", result.stdout, re.MULTILINE)
+    return float(found[-1]) if result.returncode == 0 and found else None
 
 
-def sharing(ranks, gpus):
-    return [] if ranks <= gpus else ["--nccl_share_gpu", "on"]
+def environment(visit):
+    query = "--query-gpu=name,driver_version,memory.total"
+    if shutil.which("nvidia-smi"):
+        for line in visit.run(["nvidia-smi", query, "--format=csv,noheader"]).stdout.strip().splitlines():
+            visit.fact("GPU", line)
+    visit.fact("processors", os.cpu_count(), "cores")
+    cold = visit.run([visit.programs / "gaisnet", "--version"])
+    visit.fact("versions", re.sub(r"\s*\n\s*", ", ", cold.stdout.strip()), passed=cold.returncode == 0,
+               how="" if cold.returncode == 0 else tail(cold))
+    visit.fact("start, first", round(cold.seconds, 2), "s", "gaisnet --version")
+    warm = visit.run([visit.programs / "gaisnet", "--version"])
+    visit.fact("start, second", round(warm.seconds, 2), "s", "gaisnet --version")
+    for name in ("first", "second"):
+        result = visit.finetune(1, *QUICK, *TEN_STEPS)
+        visit.fact(f"ten steps of the quickstart's model, {name} run", round(result.seconds, 2), "s",
+                   "whole process" if result.returncode == 0 else tail(result), result.returncode == 0)
 
 
-def compare(table, build, folder, gpus):
-    """Ten steps on the CPU and on GPUs: one rank, two that pack clusters, and two whose chains go from GPU to GPU."""
-    cpu = finetune(build, folder, 1, *TEN_STEPS, "--device", "cpu")
-    reference = losses(cpu)
-    check("ten steps on the CPU", cpu.returncode == 0 and len(reference) == 1, cpu.stderr[-800:])
-    if not reference:
-        return
-    for name, ranks, extra in (("one rank", 1, []), ("two ranks, whole clusters", 2, []),
-                               ("two ranks, placement = node", 2, ["--placement", "node"])):
-        result = finetune(build, folder, ranks, *TEN_STEPS, "--device", "cuda", *extra, *sharing(ranks, gpus))
-        got = losses(result)
-        check(f"ten steps on GPUs, {name}: the CPU's loss within {TOLERANCE:g}",
-                     result.returncode == 0 and len(got) == 1 and
-                     abs(got[0] - reference[0]) <= TOLERANCE * abs(reference[0]),
-                     f"{got} against {reference}, code {result.returncode}: {result.stderr[-800:]}")
-        if got:
-            table.note(f"loss after ten steps, {name}", f"{got[0]:.4f}", f"CPU {reference[0]:.4f}")
-        if "node" in " ".join(extra):
-            messages, volume = moved_by(result, "nccl")
-            check("... and NCCL carried the smashed data", messages > 0, result.stderr[-800:])
-            table.note("NCCL carried under placement = node", f"{messages} messages, {volume}")
+def compare(visit, name, ranks, *arguments, **environment):
+    """Ten steps in float32: the loss of the CPU on one rank."""
+    if "reference" not in visit.known:
+        reference = visit.finetune(1, *QUICK, *TEN_STEPS, device="cpu")
+        visit.known["reference"] = loss_of(reference)
+        visit.fact("loss after ten steps, CPU", visit.known["reference"], passed=visit.known["reference"] is not None,
+                   how="" if visit.known["reference"] else tail(reference))
+    result = visit.finetune(ranks, *QUICK, *TEN_STEPS, *arguments, **environment)
+    expected, got = visit.known["reference"], loss_of(result)
+    same = got is not None and expected is not None and abs(got - expected) <= TOLERANCE * abs(expected)
+    visit.fact(f"loss after ten steps, {name}", got, how=f"the CPU's within {TOLERANCE:g}" if same else tail(result),
+               passed=same)
+    return result
 
 
-def bandwidth(table, build, gpus):
-    for way, options in (("NCCL", [] if gpus >= 2 else ["--share-gpu"]), ("MPI", ["--mpi"])):
-        result = run([MPIRUN, "-n", 2, build / "nccl_bandwidth", *options])
-        check(f"bandwidth over {way}", result.returncode == 0, (result.stdout + result.stderr)[-800:])
-        for what, size, seconds, rate, formula in re.findall(
-                r"^(message|sum) +(\d+) B +([\d.]+) s +([\d.]+) GB/s +(.+)$", result.stdout, re.MULTILINE):
-            table.note(f"{what} of {int(size) / 1e6:g} MB, 2 ranks, {way}", f"{rate} GB/s", formula)
+def correctness(visit):
+    compare(visit, "one rank", 1)
 
 
-def images_a_second(build, folder, ranks, images_a_round, *arguments):
-    """Of the second and third round: the first one pays for the start. Evaluation counts, as in the yardstick."""
-    took = []
-    for rounds in (1, 3):
-        result = finetune(build, folder, ranks, *PIPELINE, "--train.rounds", rounds, *arguments, limit=300)
-        if result.returncode != 0:
-            return None, result.stderr[-800:]
-        took.append(wall_seconds(result))
-    return 2 * images_a_round / (took[1] - took[0]), ""
+def round_seconds(output):
+    import h5py
+    with h5py.File(output, "r") as file:
+        return [float(seconds) for seconds in file["rounds"]["wall_s"]]
 
 
-def yardstick(build, folder, precision):
-    """A plain LibTorch loop over the unsplit model on one GPU: images a second of its rounds but the first, and images
-    a round, evaluation included."""
-    result = run([build / "monolithic", *PIPELINE, "--train.rounds", 3, "--precision", precision, "--device", "cuda",
-                  "--output", folder / "unused.h5"])
+def rate_of(visit, images, ranks, *arguments):
+    """Images a second, trained on and evaluated, by the median of the rounds but the first of one run."""
+    result = visit.finetune(ranks, *PIPELINE, "--train.rounds", ROUNDS, *arguments, *visit.sharing(ranks))
+    if result.returncode != 0:
+        return None, tail(result)
+    return images / statistics.median(round_seconds(visit.folder / "run.h5")[1:]), ""
+
+
+def plain_loop(visit, *arguments):
+    """The same for a plain LibTorch loop over the unsplit model; and images a round."""
+    result = visit.run([visit.programs / "monolithic", *PIPELINE, "--train.rounds", ROUNDS, *arguments, "--device",
+                        visit.device, "--output", visit.folder / "unused.h5"])
     rows = [line.split() for line in result.stdout.splitlines() if re.match(r"^\d+ [\d.]+ \d+ ", line)]
-    if result.returncode != 0 or len(rows) != 3:
-        return None, 0, result.stderr[-800:]
-    return sum(int(row[2]) for row in rows[1:]) / sum(float(row[1]) for row in rows[1:]), int(rows[0][2]), ""
+    if result.returncode != 0 or len(rows) != ROUNDS:
+        return None, 0, tail(result)
+    images = int(rows[0][2])
+    return images / statistics.median(float(row[1]) for row in rows[1:]), images, ""
 
 
-def speed(table, build, folder, gpus):
-    """ViT-B/16 with deep prompts, four stages, batches of 64 in 8 micro-batches."""
-    for precision in ("fp32", "tf32", "bf16"):
-        loop, images, problem = yardstick(build, folder, precision)
-        check(f"a plain loop on one GPU, {precision}", loop is not None, problem)
-        ways = [("packed on one rank", 1, []), ("pipelined over 2 ranks", 2, ["--placement", "node"]),
-                ("pipelined over 4 ranks", 4, ["--placement", "node"])]
-        for name, ranks, extra in ways:
-            rate, problem = images_a_second(build, folder, ranks, images, "--device", "cuda", "--precision", precision, *extra,
-                                            *sharing(ranks, gpus))
-            check(f"ViT-B/16 {name}, {precision}", rate is not None, problem)
-            if rate and loop:
-                shared = "" if ranks <= gpus else f", {ranks} ranks on {gpus} GPU(s)"
-                table.note(f"ViT-B/16 {precision}, {name}{shared}", f"{rate:.1f} images/s",
-                            f"plain loop {loop:.1f}, ratio {rate / loop:.2f}")
+def one_rank(visit):
+    """A plain loop against the emulator on one rank: one cluster, a chain of four, whole batches of 64."""
+    for model, preset in visit.models.items():
+        for precision in visit.precisions:
+            options = [*preset, *WHOLE_BATCHES, "--placement", "cluster", "--precision", precision]
+            loop, images, problem = plain_loop(visit, *options)
+            visit.fact(f"{model} {precision}, plain loop", loop and round(loop, 1), "images/s",
+                       problem or f"median of rounds 2 to {ROUNDS}", loop is not None)
+            visit.known[model, precision] = loop
+            if not loop:
+                continue
+            rate, problem = rate_of(visit, images, 1, *options)
+            visit.fact(f"{model} {precision}, one rank", rate and round(rate, 1), "images/s",
+                       problem or f"{rate / loop:.2f} of the plain loop", rate is not None)
 
 
-def machine(table, build):
-    result = run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"])
-    for line in result.stdout.strip().splitlines():
-        table.note("GPU", line.strip())
-    result = run([build / "gaisnet", "--version"])
-    for line in result.stdout.splitlines():
-        print("        " + line)
+def shared_by_mpi(visit):
+    compare(visit, "two ranks that share a GPU, whole clusters", 2)
+    result = compare(visit, "two ranks that share a GPU, smashed data over MPI", 2, "--placement", "node")
+    moved = re.search(r"mpi (\d+) messages with ([\d.]+ \w+)", result.stderr)
+    visit.fact("carried by MPI", moved[2] if moved else None, how=f"{moved[1]} messages" if moved else tail(result),
+               passed=moved is not None)
+
+
+def pipelines(visit, ranks, precision="bf16"):
+    for model, preset in visit.models.items():
+        options = [*preset, "--placement", "node", "--precision", precision]
+        loop = visit.known.get((model, precision))
+        _, images, problem = plain_loop(visit, *options) if not loop else (loop, 0, "")
+        images = images or visit.known.setdefault(("images", model), plain_loop(visit, *options)[1])
+        rate, problem = rate_of(visit, images, ranks, *options)
+        how = f", {rate / loop:.2f} of the plain loop" if rate and loop else ""
+        visit.fact(f"{model} {precision}, pipeline over {ranks} ranks", rate and round(rate, 1), "images/s",
+                   problem or f"8 micro-batches, 1f1b; {visit.gpus} GPU(s){how}", rate is not None)
+
+
+def shared_by_nccl(visit):
+    if visit.device == "cpu":
+        visit.fact("NCCL", None, how="left out: a rehearsal on CPUs")
+        return
+    for ranks in (2, 1):
+        result = visit.run([MPIRUN, "-n", ranks, visit.programs / "transport_nccl_test"], GAISNET_NCCL_SHARE_GPU="on")
+        visit.fact(f"NCCL's transport conforms on {ranks} rank(s)", result.returncode == 0,
+                   how="" if result.returncode == 0 else tail(result), passed=result.returncode == 0)
+    result = visit.run([MPIRUN, "-n", 2, visit.programs / "nccl_bandwidth",
+                        *(["--share-gpu"] if visit.gpus < 2 else [])])
+    for what, size, _, rate, formula in re.findall(
+            r"^(message|sum) +(\d+) B +([\d.]+) s +([\d.]+) GB/s +(.+)$", result.stdout, re.MULTILINE):
+        visit.fact(f"NCCL, {what} of {int(size) / 1e6:g} MB", float(rate), "GB/s", formula)
+    visit.fact("NCCL's bandwidth was measured", result.returncode == 0, passed=result.returncode == 0,
+               how="" if result.returncode == 0 else tail(result))
+    result = compare(visit, "two ranks, smashed data over NCCL", 2, "--placement", "node", *visit.sharing(2))
+    moved = re.search(r"nccl (\d+) messages with ([\d.]+ \w+)", result.stderr)
+    visit.fact("carried by NCCL", moved[2] if moved else None, how=f"{moved[1]} messages" if moved else tail(result),
+               passed=moved is not None)
+    pipelines(visit, 2)
+
+
+def many_clusters(visit):
+    """A hundred clusters on one rank: one at a time, as the default is, and all at once."""
+    clusters = 10 if visit.device == "cpu" else 100
+    small = [*QUICK, "--data.samples", str(clusters * 25), "--train.rounds", "4"]
+    tiny = [*PIPELINE, *visit.models["ViT-Ti/16"], *WHOLE_BATCHES, "--placement", "cluster", "--train.batch", "10",
+            "--data.samples", str(clusters * 25), "--precision", visit.precisions[0], "--train.rounds", "4"]
+    for name, options in (("quickstart's model", small), ("ViT-Ti/16", tiny)):
+        for active in (1, clusters):
+            result = visit.finetune(1, *options, "--network.clusters", clusters, "--runtime.active_clusters", active)
+            rate = None
+            if result.returncode == 0:
+                rate = clusters * 25 / statistics.median(round_seconds(visit.folder / "run.h5")[1:])
+            visit.fact(f"{clusters} clusters of the {name}, {active} at a time", rate and round(rate, 1), "images/s",
+                       "trained on and evaluated; batches of 10" if rate else tail(result), rate is not None)
+
+
+def four_ranks(visit):
+    compare(visit, "four ranks, placement = node", 4, "--placement", "node", *visit.sharing(4))
+    pipelines(visit, 4)
+
+
+STEPS = {"environment": environment, "correctness": correctness, "one_rank": one_rank, "shared_mpi": shared_by_mpi,
+         "nccl": shared_by_nccl, "many_clusters": many_clusters, "four_ranks": four_ranks}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--gpus", type=int, required=True)
-    parser.add_argument("--only", default="all")
-    parser.add_argument("--share-gpu", action="store_true")
+    parser.add_argument("--programs", type=pathlib.Path, required=True, help="folder of gaisnet and the others")
+    parser.add_argument("--facts", type=pathlib.Path, required=True, help="file that facts are appended to")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--gpus", type=int, default=1)
+    parser.add_argument("--only", default=",".join(STEPS), help="steps, separated by commas")
     given = parser.parse_args()
-    table = Table()
-    machine(table, given.build)
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        if given.only in ("all", "suite"):
-            suite(given.build, given.gpus, given.share_gpu)
-        if given.only in ("all", "compare"):
-            compare(table, given.build, folder, given.gpus)
-        if given.only in ("all", "measure"):
-            bandwidth(table, given.build, given.gpus)
-            speed(table, given.build, folder, given.gpus)
-    print("\n| What | Measured | |\n|---|---|---|")
-    for what, value, how in table.lines:
-        print(f"| {what} | {value} | {how} |")
-    finish()
+    visit = Visit(given)
+    try:
+        for name in given.only.split(","):
+            visit.step = name
+            begin = time.monotonic()
+            try:
+                STEPS[name](visit)
+            except Exception as problem:  # the next step may still give facts
+                visit.fact(f"step {name}", None, how=f"ended by {problem!r}", passed=False)
+            visit.fact(f"step {name} took", round(time.monotonic() - begin, 1), "s")
+    finally:
+        shutil.rmtree(visit.folder, ignore_errors=True)
+    print(f"{visit.failed} failed")
+    sys.exit(1 if visit.failed else 0)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,16 @@ TEST(add_noise, drawn_images_are_the_same_as_value_by_value) {
     }
 }
 
+TEST(add_noise, short_cuts_change_no_value_of_a_drawing) {
+    for (int domain = 0; domain < 4; ++domain) {
+        const procedural_spec spec{domain, 10, 45, 1200, 9};
+        const auto data = make_procedural(spec);
+        for (std::size_t i = 0; i < 10; ++i) { // each class
+            EXPECT_EQ(data->load(i).rgb, draw_value_by_value(spec, i).rgb) << domain << ", " << i;
+        }
+    }
+}
+
 TEST(add_noise, sensed_images_are_the_same_as_value_by_value) {
     image picture;
     picture.width = 97;

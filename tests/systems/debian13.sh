@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Builds and tests the project on Debian 13 (trixie: GCC 14, its own LibTorch 2), in a chroot.
+set -euo pipefail
+
+usage() {
+    cat <<'TEXT'
+Usage: tests/systems/debian13.sh [OPTION]...
+
+Makes a Debian 13 with debootstrap, installs there what tests/run.sh installs, and runs tests/run.sh --fast in it on a copy
+of the committed tree. Needs root and debootstrap; says so and ends with 77 where one of them is missing.
+
+  --folder DIR     keeps the system there (default: a temporary folder, which is removed); one that is there is used again
+  --help           print this text
+
+DEBIAN_MIRROR names another mirror than debootstrap's default.
+TEXT
+}
+
+# shellcheck source=jobs/lib/setup.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../../jobs/lib/setup.sh"
+
+folder=''
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --folder)
+            [[ -n ${2:-} ]] || { usage >&2; refuse "--folder takes a directory"; }
+            folder=$2
+            shift 2
+            ;;
+        -h | --help) usage; exit 0 ;;
+        *) usage >&2; refuse "unknown option '$1'" ;;
+    esac
+done
+skip() {
+    printf 'skipped: %s\n' "$*"
+    exit 77
+}
+[[ $(id -u) -eq 0 ]] || skip "a chroot needs root"
+command -v debootstrap >/dev/null || skip "debootstrap is not installed (tests/run.sh --debian13 installs it)"
+
+temporary=''
+if [[ -z $folder ]]; then
+    folder=$(mktemp -d)
+    temporary=$folder
+fi
+mkdir -p "$folder"
+folder=$(realpath "$folder")
+mounted=()
+leave() {
+    local place
+    for place in "${mounted[@]}"; do
+        umount -l "$place" || true
+    done
+    [[ -z $temporary ]] || rm -rf --one-file-system "$temporary"
+}
+trap leave EXIT
+
+if [[ ! -e $folder/etc/debian_version ]]; then
+    say "debootstrap: Debian 13 in $folder"
+    debootstrap --variant=minbase --include=ca-certificates,git trixie "$folder" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >/dev/null
+fi
+# How this machine reaches its packages: proxies, certificates and mirrors are the user's.
+for file in /etc/resolv.conf /etc/hosts /etc/apt/apt.conf.d /etc/ssl/certs /usr/local/share/ca-certificates; do
+    [[ ! -e $file ]] || { mkdir -p "$folder$(dirname "$file")"; cp -rLn "$file" "$folder$(dirname "$file")/" 2>/dev/null || true; }
+done
+for place in proc dev sys; do
+    mount --rbind "/$place" "$folder/$place"
+    mounted=("$folder/$place" ${mounted[@]+"${mounted[@]}"})
+done
+rm -rf "$folder/work"
+git clone -q "$project_root" "$folder/work"
+say "tests/run.sh --fast on $(grep ^PRETTY_NAME "$folder/etc/os-release")"
+chroot "$folder" env DEBIAN_FRONTEND=noninteractive HOME=/root bash -c 'cd /work && tests/run.sh --fast'
