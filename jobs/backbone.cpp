@@ -4,6 +4,7 @@
 #include "model/weight_store.hpp"
 #include "setup.hpp"
 
+#include <ATen/ops/from_blob.h>
 #include <spdlog/spdlog.h>
 
 #include <functional>

@@ -63,7 +63,8 @@ labelled_batch cloud_images::load(std::span<const std::size_t> indices, std::uin
         }
         *label = data(index).label(at(index));
     };
-    return begin_batch({indices.begin(), indices.end()}, transform_, supply_->pool, decode_pool::haste::now, fill).get();
+    return begin_batch({indices.begin(), indices.end()}, transform_, supply_->pool, decode_pool::haste::now, fill)
+        .get();
 }
 
 } // namespace gaisnet

@@ -2,8 +2,8 @@
 
 #include "backbone.hpp"
 #include "base/bytes.hpp"
-#include "measure.hpp"
 #include "domain_matrix.hpp"
+#include "measure.hpp"
 #include "metrics/progress.hpp"
 #include "metrics/report.hpp"
 #include "model/torch_support.hpp"

@@ -1,5 +1,7 @@
 #include "gradient_sum.hpp"
 
+#include <ATen/ops/empty_like.h>
+
 #include <cmath>
 #include <thread>
 

@@ -2,7 +2,7 @@
 
 #include "transport/transport.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
 
 #include <cstddef>
 #include <memory>

@@ -3,14 +3,14 @@
 // loader, optimiser and evaluation. Prints one line a round: round, wall time (s), samples, accuracy, loss.
 
 #include "backbone.hpp"
-#include "measure.hpp"
 #include "base/error.hpp"
+#include "measure.hpp"
 #include "model/optimizer.hpp"
 #include "model/torch_support.hpp"
 #include "model/tuned_vit.hpp"
 #include "setup.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/cross_entropy_loss.h>
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -24,7 +24,8 @@ namespace {
 
 using namespace gaisnet;
 
-void train(const prepared_run& run, at::Device device, tuned_vit& model, optimizer& steps, sample_source& source, int cluster, int round) {
+void train(const prepared_run& run, at::Device device, tuned_vit& model, optimizer& steps, sample_source& source,
+           int cluster, int round) {
     const auto& deploy = *run.deploy;
     const auto& plan = deploy.plans[static_cast<std::size_t>(cluster)];
     for (std::int64_t i = 0; i < plan.batches_a_round; ++i) {

@@ -6,7 +6,7 @@
 #include "model/torch_support.hpp"
 #include "session.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/ones.h>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -90,11 +90,13 @@ void measure(session& here, const std::set<std::string>& options) {
         throw usage_error("two ranks or more are needed");
     }
     network.connect({{0, 1}});
-    for (const std::int64_t megabytes : {1, 4, 16, 64, 256}) {
+    // Ranks of one GPU talk over sockets.
+    const std::int64_t largest = options.contains("--share-gpu") ? 16 : 256;
+    for (std::int64_t megabytes = 1; megabytes <= largest; megabytes *= 4) {
         measure_messages(network, megabytes * 1'000'000 / 4);
     }
-    for (const std::size_t megabytes : {1, 16, 256}) {
-        measure_sums(network, megabytes * 1'000'000 / 8);
+    for (std::int64_t megabytes = 1; megabytes <= largest; megabytes *= 16) {
+        measure_sums(network, static_cast<std::size_t>(megabytes) * 1'000'000 / 8);
     }
     network.barrier();
 }

@@ -1,8 +1,8 @@
 #include "commands.hpp"
 
 #include "backbone.hpp"
-#include "measure.hpp"
 #include "config/network_file.hpp"
+#include "measure.hpp"
 #include "metrics/report.hpp"
 #include "planning/forecast.hpp"
 #include "roles/describe.hpp"

@@ -16,6 +16,8 @@
 #include "roles/checkpoint.hpp"
 #include "setup.hpp"
 
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/stack.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 

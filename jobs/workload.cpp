@@ -9,6 +9,7 @@
 #include "model/device_images.hpp"
 #include "model/torch_support.hpp"
 
+#include <ATen/ops/cross_entropy_loss.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -77,7 +78,7 @@ public:
         const auto first = all.begin() + micro.first;
         wanted_.samples.assign(first, first + micro.count);
         return to_view(settings_.augment ? images_->training_batch(wanted_, static_cast<std::uint32_t>(micro.epoch))
-                                : images_->validation_batch(wanted_));
+                                         : images_->validation_batch(wanted_));
     }
     tensor_view labels(const micro_batch& micro) override {
         const auto all = sensed_labels(*wanted_.data, schedule_.batch(micro.epoch, micro.batch), settings_);
@@ -254,9 +255,9 @@ workload::~workload() = default;
 void workload::use_gpu(const accelerator& gpu) {
     auto& p = *parts_;
     const auto& cache = p.scene->data.cache;
-    p.on_gpu = std::make_shared<device_images>(
-        at::kCUDA, cache ? static_cast<std::uint64_t>(*cache) : gpu.free_memory() / 4, *p.supply, p.transform,
-        p.scene->seed);
+    p.on_gpu =
+        std::make_shared<device_images>(at::kCUDA, cache ? static_cast<std::uint64_t>(*cache) : gpu.free_memory() / 4,
+                                        *p.supply, p.transform, p.scene->seed);
 }
 
 /// What models can be compared on.
@@ -454,8 +455,7 @@ std::shared_ptr<sample_source> workload::requests_of(int cluster, const std::str
                                                      std::int64_t requests) const {
     const auto& p = *parts_;
     const auto& set = p.to_classify ? *p.to_classify : *p.sets[p.set_of(cluster / p.scene->network.clusters)];
-    return std::make_shared<listed_source>(set, request_samples(cluster, name, requests), p.transform,
-                                           *p.supply);
+    return std::make_shared<listed_source>(set, request_samples(cluster, name, requests), p.transform, *p.supply);
 }
 
 std::pair<std::string, std::string> workload::describe_request(int cluster, std::size_t sample) const {
@@ -500,7 +500,9 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit
             now = p.kept.at({set, batch});
         } else if (p.on_gpu) {
             now.labels = to_torch(labels_of(*p.sets[set], samples_of(batch)));
-            with_clear_errors([&] { now.cls = model.cls(p.on_gpu->validation_batch({p.sets[set].get(), samples_of(batch)})); });
+            with_clear_errors([&] {
+                now.cls = model.cls(p.on_gpu->validation_batch({p.sets[set].get(), samples_of(batch)}));
+            });
         } else {
             const auto loaded = next->get();
             now.labels = to_torch(loaded.labels);

@@ -32,12 +32,12 @@ GAISNET_FAST float logarithm(float x) {
 /// cos(2 pi (0.5 + t)) for |t| <= 0.5: minus a sine of at most a quarter of a turn, by its Taylor series to y^11.
 GAISNET_FAST float cosine_of_turns(float t) {
     const float y = 2.0F * std::numbers::pi_v<float> * (0.25F - std::abs(t)), q = y * y;
-    return -y * (1.0F + q * (-1.0F / 6 + q * (1.0F / 120 + q * (-1.0F / 5040 +
-                                                              q * (1.0F / 362880 - q * (1.0F / 39916800))))));
+    return -y * (1.0F +
+                 q * (-1.0F / 6 + q * (1.0F / 120 + q * (-1.0F / 5040 + q * (1.0F / 362880 - q * (1.0F / 39916800))))));
 }
 
 GAISNET_FAST void fill(const random_stream::block_source& source, std::uint64_t first, float* values,
-                                        std::size_t count) {
+                       std::size_t count) {
     words c0, c1, c2, c3;
     for (std::size_t i = 0; i < width; ++i) {
         const auto number = first + i;

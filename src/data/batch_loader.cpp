@@ -145,9 +145,9 @@ coming_batch begin_batch(const dataset& data, const std::vector<std::size_t>& sa
                          image_supply& supply, decode_pool::haste when) {
     return begin_batch(samples, transform, supply.pool, when,
                        [&data, &supply, transform](std::size_t sample, float* image, std::int64_t* label) {
-                        transform_validation(*supply.sensed(data, sample, {}, 0), transform, image);
-                        *label = data.label(sample);
-                    });
+                           transform_validation(*supply.sensed(data, sample, {}, 0), transform, image);
+                           *label = data.label(sample);
+                       });
 }
 
 labelled_batch load_batch(const dataset& data, const std::vector<std::size_t>& samples, const transform_spec& transform,

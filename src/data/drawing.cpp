@@ -117,8 +117,8 @@ struct drawer {
 
 template <int... patterns>
 std::array<drawer, sizeof...(patterns)> make_drawers(std::integer_sequence<int, patterns...>) {
-    return {drawer{has_wide_registers ? fill_row_wide<patterns> : fill_row<patterns>,
-                   shade_at<patterns, exact_math>}...};
+    return {
+        drawer{has_wide_registers ? fill_row_wide<patterns> : fill_row<patterns>, shade_at<patterns, exact_math>}...};
 }
 
 const drawer& drawer_of(int pattern) {
@@ -157,8 +157,8 @@ image drawn(const drawing& d, std::size_t side, const normal_sequence& normals) 
     auto out = on.blank();
     std::vector<double> values(side * 3);
     for (std::size_t row = 0; row < side; ++row) {
-        drawer_of(d.pattern)
-            .nearly(d, on.xs[row], on.xs.data(), on.columns.data(), d.light.row(on.xs[row]), values.data(), side);
+        drawer_of(d.pattern).nearly(d, on.xs[row], on.xs.data(), on.columns.data(), d.light.row(on.xs[row]),
+                                    values.data(), side);
         const auto first = row * side * 3;
         add_noise({values, 255.0, d.noise}, normals, first, std::span(out.rgb).subspan(first, side * 3),
                   [&](std::size_t number) { return on.exact(row, number, normals); });

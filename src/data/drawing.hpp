@@ -24,16 +24,16 @@ struct lighting {
 
 /// A procedural image before its noise; a point (x, y) has -0.5 to 0.5.
 struct drawing {
-    int pattern;                           ///< Number of the class.
-    double width;                          ///< Of lines, relative to the middle width.
-    double softness;                       ///< Width of the pattern's borders, in periods.
-    double lean;                           ///< +1 or -1: slanted stripes rise or fall.
-    double cosine, sine;                   ///< Of the turn.
-    double periods;                        ///< Of the pattern across the image.
-    double shift_u, shift_v;               ///< Periods
-    lighting light;                        ///< Added to all colours.
-    std::array<double, 3> ground, figure;  ///< 0 to 1
-    double noise;                          ///< Standard deviation, of 1.
+    int pattern;                          ///< Number of the class.
+    double width;                         ///< Of lines, relative to the middle width.
+    double softness;                      ///< Width of the pattern's borders, in periods.
+    double lean;                          ///< +1 or -1: slanted stripes rise or fall.
+    double cosine, sine;                  ///< Of the turn.
+    double periods;                       ///< Of the pattern across the image.
+    double shift_u, shift_v;              ///< Periods
+    lighting light;                       ///< Added to all colours.
+    std::array<double, 3> ground, figure; ///< 0 to 1
+    double noise;                         ///< Standard deviation, of 1.
 };
 
 /// The image of `side` pixels squared; the normals are those of its values in order.

@@ -24,8 +24,8 @@ GAISNET_FAST void round_all(const double* clean, const float* normals, double sc
     }
 }
 
-GAISNET_WIDE void round_all_wide(const double* clean, const float* normals, double scale, double deviation, double slack,
-                                 std::uint8_t* bytes, std::uint8_t* doubtful, std::size_t count) {
+GAISNET_WIDE void round_all_wide(const double* clean, const float* normals, double scale, double deviation,
+                                 double slack, std::uint8_t* bytes, std::uint8_t* doubtful, std::size_t count) {
     round_all(clean, normals, scale, deviation, slack, bytes, doubtful, count);
 }
 

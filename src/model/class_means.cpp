@@ -1,5 +1,10 @@
 #include "model/class_means.hpp"
 
+#include <ATen/ops/cat.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+
 namespace gaisnet {
 
 namespace {

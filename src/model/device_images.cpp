@@ -2,6 +2,12 @@
 
 #include "model/torch_support.hpp"
 
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -74,10 +80,10 @@ void device_images::expect(const request& wanted) {
             continue;
         }
         const bool stays_here = used_ < room_;
-        coming_[which] = supply_.pool.submit<pixels>([this, data = wanted.data, quality = wanted.quality, sample,
-                                                      stays_here] {
-            return supply_.sensed(*data, sample, quality, seed_, !stays_here);
-        });
+        coming_[which] =
+            supply_.pool.submit<pixels>([this, data = wanted.data, quality = wanted.quality, sample, stays_here] {
+                return supply_.sensed(*data, sample, quality, seed_, !stays_here);
+            });
     }
 }
 

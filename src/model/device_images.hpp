@@ -3,7 +3,7 @@
 #include "data/image_supply.hpp"
 #include "data/transform.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
 
 #include <compare>
 #include <cstdint>

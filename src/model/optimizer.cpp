@@ -2,6 +2,7 @@
 
 #include "model/torch_support.hpp"
 
+#include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
 #include <cmath>
@@ -65,7 +66,7 @@ bool optimizer::step_fused(std::vector<at::Tensor>& parameters, double learning_
             }
         }
     }
-    const fused_step all{some,          gradients, first, second, learning_rate, settings_.weight_decay, settings_.momentum,
+    const fused_step all{some,  gradients, first, second, learning_rate, settings_.weight_decay, settings_.momentum,
                          steps_};
     if (some.empty() || !(adam ? fused_adamw(all) : fused_sgd(all))) {
         return some.empty();

@@ -2,7 +2,7 @@
 
 #include "model/optimizer_kind.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
 
 #include <string>
 #include <utility>

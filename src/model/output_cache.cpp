@@ -1,5 +1,7 @@
 #include "model/output_cache.hpp"
 
+#include <ATen/ops/stack.h>
+
 namespace gaisnet {
 
 at::Tensor output_cache::find(const micro_batch& micro) {

@@ -2,7 +2,7 @@
 
 #include "model/stage_executor.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
 
 #include <cstdint>
 #include <functional>

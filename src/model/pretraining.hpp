@@ -2,7 +2,7 @@
 
 #include "model/vit.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
 
 #include <cstdint>
 #include <memory>

@@ -3,6 +3,8 @@
 #include "base/error.hpp"
 #include "model/torch_support.hpp"
 
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
 namespace gaisnet {

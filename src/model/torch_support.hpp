@@ -6,7 +6,7 @@
 #include "base/tensor_view.hpp"
 #include "model/tuning_method.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
 
 #include <functional>
 #include <memory>

@@ -2,6 +2,9 @@
 
 #include "model/torch_support.hpp"
 
+#include <ATen/ops/cat.h>
+#include <ATen/ops/linear.h>
+
 namespace gaisnet {
 
 tuned_part::tuned_part(const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone)

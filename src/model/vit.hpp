@@ -3,7 +3,7 @@
 #include "model/tuning_settings.hpp"
 #include "model/vit_config.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
 
 #include <functional>
 #include <memory>

@@ -5,6 +5,10 @@
 #include "model/optimizer.hpp"
 #include "model/torch_support.hpp"
 
+#include <ATen/ops/empty.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -6,6 +6,7 @@
 #include "model/tuned_vit.hpp"
 #include "support/lab.hpp"
 
+#include <ATen/ops/cross_entropy_loss.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

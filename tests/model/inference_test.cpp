@@ -10,7 +10,6 @@
 #include "support/lab.hpp"
 #include "transport/loopback.hpp"
 
-#include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 

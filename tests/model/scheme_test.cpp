@@ -5,7 +5,7 @@
 #include "model/tuned_vit.hpp"
 #include "support/lab.hpp"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/cross_entropy_loss.h>
 #include <gtest/gtest.h>
 
 #include <numeric>

@@ -6,6 +6,7 @@
 #include "roles/stage_role.hpp"
 #include "support/lab.hpp"
 
+#include <ATen/ops/cross_entropy_loss.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -7,6 +7,7 @@
 #include "runtime/placement.hpp"
 #include "transport/loopback.hpp"
 
+#include <ATen/ops/from_blob.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,5 +1,10 @@
 #include "model/torch_support.hpp"
 
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+
 #include <vector>
 
 namespace gaisnet {
@@ -19,8 +24,8 @@ bool fused_adamw(const fused_step& all) {
     // Filled by a kernel, so that nothing is copied from the host.
     const auto steps = at::full({}, static_cast<double>(all.steps), all.parameters[0].options());
     const std::vector<at::Tensor> of_each(all.parameters.size(), steps);
-    at::_fused_adamw_(all.parameters, all.gradients, all.first_moments, all.second_moments, /*max_exp_avg_sqs=*/{}, of_each,
-                      all.learning_rate, /*beta1=*/0.9, /*beta2=*/0.999, all.weight_decay, /*eps=*/1e-8,
+    at::_fused_adamw_(all.parameters, all.gradients, all.first_moments, all.second_moments, /*max_exp_avg_sqs=*/{},
+                      of_each, all.learning_rate, /*beta1=*/0.9, /*beta2=*/0.999, all.weight_decay, /*eps=*/1e-8,
                       /*amsgrad=*/false, /*maximize=*/false);
     return true;
 }

@@ -3,6 +3,9 @@
 
 #include "base/error.hpp"
 
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/linear.h>
+
 #include <cmath>
 
 namespace gaisnet {

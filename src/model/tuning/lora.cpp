@@ -3,6 +3,8 @@
 
 #include "base/error.hpp"
 
+#include <ATen/ops/linear.h>
+
 #include <algorithm>
 #include <cmath>
 

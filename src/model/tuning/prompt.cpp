@@ -3,6 +3,8 @@
 
 #include "base/error.hpp"
 
+#include <ATen/ops/cat.h>
+
 #include <cmath>
 
 namespace gaisnet {

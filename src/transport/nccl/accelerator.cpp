@@ -74,9 +74,8 @@ public:
     std::uint64_t free_memory() const override {
         std::size_t free = 0, total = 0;
         GAISNET_CUDA(cudaMemGetInfo, &free, &total);
-        const auto sharers = std::count_if(plan_.ranks.begin(), plan_.ranks.end(), [this](const rank_device& one) {
-            return one.gpu_first == me().gpu_first;
-        });
+        const auto sharers = std::count_if(plan_.ranks.begin(), plan_.ranks.end(),
+                                           [this](const rank_device& one) { return one.gpu_first == me().gpu_first; });
         return free / static_cast<std::size_t>(sharers);
     }
 

@@ -135,7 +135,8 @@ void nccl_fabric::connect(const std::vector<std::pair<int, int>>& from_to) {
             if (from == base_.rank()) {
                 check_nccl(ncclSend(bytes.data, 1, ncclUint8, place_in(members_, to), comm, stream), "ncclSend", comm);
             } else if (to == base_.rank()) {
-                check_nccl(ncclRecv(bytes.data, 1, ncclUint8, place_in(members_, from), comm, stream), "ncclRecv", comm);
+                check_nccl(ncclRecv(bytes.data, 1, ncclUint8, place_in(members_, from), comm, stream), "ncclRecv",
+                           comm);
             }
         }
         GAISNET_NCCL(ncclGroupEnd);
