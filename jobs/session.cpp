@@ -201,6 +201,7 @@ session::~session() = default;
 
 void session::end_together() {
     if (gpu_) {
+        gpu_->synchronise();
         network().barrier();
     }
 }

@@ -63,18 +63,12 @@ public:
         , schedule_(std::move(samples), settings.batch, settings.seed, settings.owner, settings.stream) {}
 
     tensor_view images(const micro_batch& micro) override {
-        if (micro.first == 0) {
-            std::int64_t epoch = micro.epoch, batch = micro.batch;
-            for (int ahead = 0; ahead < 2; ++ahead) {
-                if (++batch == schedule_.batches()) {
-                    batch = 0;
-                    ++epoch;
-                }
-                wanted_.samples = schedule_.batch(epoch, batch);
-                images_->expect(wanted_);
-            }
-        }
         const auto all = schedule_.batch(micro.epoch, micro.batch);
+        if (micro.first == 0) {
+            wanted_.samples = all;
+            images_->expect(wanted_, decode_pool::haste::now);
+            look_ahead(micro.epoch, micro.batch);
+        }
         const auto first = all.begin() + micro.first;
         wanted_.samples.assign(first, first + micro.count);
         return to_view(settings_.augment ? images_->training_batch(wanted_, static_cast<std::uint32_t>(micro.epoch))
@@ -86,6 +80,17 @@ public:
     }
 
 private:
+    void look_ahead(std::int64_t epoch, std::int64_t batch) {
+        for (int ahead = 0; ahead < 2; ++ahead) {
+            if (++batch == schedule_.batches()) {
+                batch = 0;
+                ++epoch;
+            }
+            wanted_.samples = schedule_.batch(epoch, batch);
+            images_->expect(wanted_);
+        }
+    }
+
     std::shared_ptr<device_images> images_;
     device_images::request wanted_;
     loader_settings settings_;

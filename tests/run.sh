@@ -54,9 +54,12 @@ run_tests() {
     local preset=$1
     shift
     say "tests: ctest --preset $preset $*"
-    (cd "$project_root" && ctest --preset "$preset" --output-on-failure --no-tests=error --parallel "$(nproc)" "$@")
+    local code=0 # kept, because `set -e` does not hold in a function whose failure the caller takes up
+    (cd "$project_root" && ctest --preset "$preset" --output-on-failure --no-tests=error --parallel "$(nproc)" "$@") ||
+        code=$?
     # CTest itself keeps the reasons of what was skipped to itself.
     grep -h '^skipped: ' "$project_root/build/$preset/Testing/Temporary/LastTest.log" | sort -u || true
+    return "$code"
 }
 
 preset=release

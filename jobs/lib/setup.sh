@@ -182,7 +182,8 @@ setup_wheel() {
     local folder=${GAISNET_WHEEL:-${XDG_CACHE_HOME:-$HOME/.cache}/gaisnet/torch-$wheel_version} python site
     local -a wanted=("torch==$wheel_version") nvidia
     [[ $(cuda_major) == 13 ]] || wanted+=("cuda-toolkit[nvcc,crt,cccl,nvvm]")
-    if [[ "$(cat "$folder/complete" 2>/dev/null)" == "${wanted[*]}" ]]; then
+    # A toolkit that was installed for want of another does no harm when there is one later.
+    if [[ "$(cat "$folder/gaisnet-wheel" 2>/dev/null)" == "${wanted[*]}"* ]]; then
         say "LibTorch: PyTorch's wheel $wheel_version is in $folder"
     else
         # An interpreter of the system, where there is one: the environment outlives those of other tools.
@@ -192,11 +193,17 @@ setup_wheel() {
         "$python" -c 'import ensurepip, venv' 2>/dev/null ||
             die "a virtual environment needs Python's modules venv and ensurepip (Debian: python3-venv)"
         say "LibTorch: installing PyTorch's wheel $wheel_version into $folder (2.7 GB to download, once)"
-        rm -rf "$folder"
+        if [[ -e $folder/gaisnet-wheel ]]; then
+            rm -rf "$folder"
+        elif [[ -n $(ls -A "$folder" 2>/dev/null) ]]; then
+            refuse "GAISNET_WHEEL: $folder holds something else; an empty or a new folder is accepted"
+        fi
+        mkdir -p "$folder"
+        : >"$folder/gaisnet-wheel" # ours, and not complete
         "$python" -m venv "$folder" || die "no virtual environment could be made in $folder"
         "$folder/bin/python" -m pip --quiet --disable-pip-version-check install --no-cache-dir "${wanted[@]}" </dev/null ||
             die "pip could not install: ${wanted[*]}"
-        printf '%s\n' "${wanted[*]}" >"$folder/complete"
+        printf '%s\n' "${wanted[*]}" >"$folder/gaisnet-wheel"
     fi
     site=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
     mapfile -t nvidia < <(find "$site/nvidia" -mindepth 1 -maxdepth 1 -type d | sort)

@@ -1,8 +1,9 @@
 #include "data/image_supply.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
-#include <limits>
+#include <optional>
 #include <string>
 
 namespace gaisnet {
@@ -32,22 +33,58 @@ std::uint64_t image_supply::kept_bytes() const {
     return used_;
 }
 
-std::uint64_t available_memory() {
-    std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
-    std::ifstream machine("/proc/meminfo");
-    for (std::string name, unit; machine >> name;) {
-        std::uint64_t kilobytes = 0;
-        machine >> kilobytes;
-        std::getline(machine, unit);
-        if (name == "MemAvailable:") {
-            least = kilobytes * 1024;
+namespace {
+
+std::optional<std::uint64_t> number_in(const std::filesystem::path& file) {
+    std::uint64_t value = 0;
+    std::ifstream in(file);
+    return in >> value ? std::optional(value) : std::nullopt; // "max" is no number
+}
+
+/// What the control groups of this process leave it: a job of a batch system has one, and so have the groups above it.
+std::optional<std::uint64_t> left_in_groups() {
+    std::optional<std::uint64_t> least;
+    std::ifstream groups("/proc/self/cgroup");
+    for (std::string line; std::getline(groups, line);) { // "0::/system.slice/job", or "4:memory:/job"
+        const auto first = line.find(':'), second = line.find(':', first + 1);
+        if (second == std::string::npos) {
+            continue;
+        }
+        const auto controllers = line.substr(first + 1, second - first - 1);
+        const bool unified = controllers.empty();
+        if (!unified && controllers.find("memory") == std::string::npos) {
+            continue;
+        }
+        const std::filesystem::path root = unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+        std::filesystem::path group = line.substr(second + 1);
+        for (bool more = true; more; group = group.parent_path()) {
+            more = group.has_relative_path();
+            const auto folder = root / group.relative_path();
+            const auto limit = number_in(folder / (unified ? "memory.max" : "memory.limit_in_bytes"));
+            const auto used = number_in(folder / (unified ? "memory.current" : "memory.usage_in_bytes"));
+            if (limit && used) {
+                const auto left = *limit - std::min(*limit, *used);
+                least = std::min(least.value_or(left), left);
+            }
         }
     }
-    std::uint64_t limit = 0, used = 0;
-    if (std::ifstream("/sys/fs/cgroup/memory.max") >> limit && std::ifstream("/sys/fs/cgroup/memory.current") >> used) {
-        least = std::min(least, limit - std::min(limit, used));
+    return least;
+}
+
+} // namespace
+
+std::uint64_t available_memory() {
+    std::uint64_t free = 0;
+    std::ifstream machine("/proc/meminfo");
+    for (std::string name, rest; machine >> name;) {
+        std::uint64_t kilobytes = 0;
+        machine >> kilobytes;
+        std::getline(machine, rest);
+        if (name == "MemAvailable:") {
+            free = kilobytes * 1024;
+        }
     }
-    return least == std::numeric_limits<std::uint64_t>::max() ? 0 : least;
+    return std::min(free, left_in_groups().value_or(free));
 }
 
 } // namespace gaisnet

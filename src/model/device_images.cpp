@@ -73,17 +73,16 @@ device_images::~device_images() {
     }
 }
 
-void device_images::expect(const request& wanted) {
+void device_images::expect(const request& wanted, decode_pool::haste when) {
     for (const auto sample : wanted.samples) {
         const auto which = key_of(wanted, sample);
         if (kept_.contains(which) || coming_.contains(which)) {
             continue;
         }
-        const bool stays_here = used_ < room_;
         coming_[which] =
-            supply_.pool.submit<pixels>([this, data = wanted.data, quality = wanted.quality, sample, stays_here] {
-                return supply_.sensed(*data, sample, quality, seed_, !stays_here);
-            });
+            supply_.pool.submit<pixels>([this, data = wanted.data, quality = wanted.quality, sample,
+                                         keep = full_] { return supply_.sensed(*data, sample, quality, seed_, keep); },
+                                        when);
     }
 }
 
@@ -105,6 +104,8 @@ at::Tensor device_images::image_of(const request& wanted, std::size_t sample) {
     if (const auto bytes = picture->rgb.size(); bytes <= room_ - used_) {
         used_ += bytes;
         kept_.emplace(which, tensor);
+    } else {
+        full_ = true;
     }
     return tensor;
 }
@@ -113,7 +114,7 @@ at::Tensor device_images::image_of(const request& wanted, std::size_t sample) {
 template <typename View>
 at::Tensor device_images::batch(const request& wanted, const View& view_of) {
     const c10::NoGradGuard no_gradients;
-    expect(wanted);
+    expect(wanted, decode_pool::haste::now);
     const auto& samples = wanted.samples;
     std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::size_t>> by_size;
     std::vector<at::Tensor> images;

@@ -36,7 +36,7 @@ public:
     ~device_images();
 
     /// Begins to decode what is not here yet.
-    void expect(const request&);
+    void expect(const request&, decode_pool::haste = decode_pool::haste::later);
     /// The middle of each image, as transform_validation takes it, float32 [n, 3, size, size], normalised.
     /// \throws decode_error
     at::Tensor validation_batch(const request&);
@@ -65,6 +65,7 @@ private:
     image_supply& supply_;
     transform_spec transform_;
     std::uint64_t seed_, room_, used_ = 0;
+    bool full_ = false;              ///< An image has not found room: what comes is kept by the supply.
     std::map<key, at::Tensor> kept_; ///< uint8 [height, width, 3]
     std::map<key, std::future<pixels>> coming_;
 };

@@ -20,6 +20,8 @@ public:
     /// The stream in which tensors have to be computed, as CUDA's handle: sends wait for what it was given so far.
     virtual void* compute_stream() = 0;
 
+    /// Waits until the compute stream has done all that it was given.
+    virtual void synchronise() = 0;
     /// Bytes of the GPU's memory that this rank may still take: its share of what is free.
     virtual std::uint64_t free_memory() const = 0;
 

@@ -56,10 +56,9 @@ for folder in "/usr/lib/$triplet/openmpi/lib" "/usr/lib/$triplet/pmix2/lib" /usr
     mkdir -p "$root$folder"
     cp -a "$folder/." "$root$folder/"
 done
-find "$root/usr/lib" -name '*.a' -o -name '*.la' -o -name '*.mod' -o -name '*.jar' |
-    xargs -d '\n' -r rm -f
-find "$root/usr/lib/$triplet/openmpi/lib" -name 'mca_*' | grep -E 'ucx|ofi|psm|openib|usnic|portals|oshmem|rdma|cuda' |
-    xargs -d '\n' -r rm -f
+find "$root/usr/lib" \( -name '*.a' -o -name '*.la' -o -name '*.mod' -o -name '*.jar' \) -delete
+find "$root/usr/lib/$triplet/openmpi/lib" -name 'mca_*' -regextype posix-extended \
+    -regex '.*(ucx|ofi|psm|openib|usnic|portals|oshmem|rdma|cuda).*' -delete
 # Links that lead out of these folders.
 find "$root/usr" -xtype l -delete
 

@@ -45,6 +45,15 @@ TEST(fused, attention_has_the_values_and_gradients_of_its_definition) {
     }
 }
 
+TEST(fused, sgd_without_momentum_is_given_no_moments) {
+    std::vector<at::Tensor> parameters{random_tensor({3}, 0)}, gradients{random_tensor({3}, 1)},
+        moments{at::zeros({3})};
+    const auto expected = parameters[0] - 0.1 * gradients[0];
+    ASSERT_TRUE(fused_sgd({parameters, gradients, moments, {}, 0.1, 0.0, /*momentum=*/0.0, 1}));
+    EXPECT_LT((parameters[0] - expected).abs().max().item<float>(), 1e-6F);
+    EXPECT_EQ(moments[0].abs().max().item<float>(), 0.0F) << "the kernel for GPUs refuses them";
+}
+
 TEST(fused, optimiser_steps_are_those_of_the_plain_operations) {
     for (const auto kind : {optimizer_kind::sgd, optimizer_kind::adamw}) {
         const optimizer_settings settings{kind, 0.9, 0.05};

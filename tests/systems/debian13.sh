@@ -55,9 +55,10 @@ leave() {
 }
 trap leave EXIT
 
-if [[ ! -e $folder/etc/debian_version ]]; then
+if [[ ! -e $folder/.complete ]]; then
     say "debootstrap: Debian 13 in $folder"
     debootstrap --variant=minbase --include=ca-certificates,git trixie "$folder" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >/dev/null
+    touch "$folder/.complete"
 fi
 # How this machine reaches its packages: proxies, certificates and mirrors are the user's.
 for file in /etc/resolv.conf /etc/hosts /etc/apt/apt.conf.d /etc/ssl/certs /usr/local/share/ca-certificates; do
@@ -65,9 +66,12 @@ for file in /etc/resolv.conf /etc/hosts /etc/apt/apt.conf.d /etc/ssl/certs /usr/
 done
 for place in proc dev sys; do
     mount --rbind "/$place" "$folder/$place"
+    mount --make-rslave "$folder/$place" # taking it away must not take the machine's own away
     mounted=("$folder/$place" ${mounted[@]+"${mounted[@]}"})
 done
 rm -rf "$folder/work"
-git clone -q "$project_root" "$folder/work"
+git -c safe.directory='*' clone -q "$project_root" "$folder/work"
 say "tests/run.sh --fast on $(grep ^PRETTY_NAME "$folder/etc/os-release")"
-chroot "$folder" env DEBIAN_FRONTEND=noninteractive HOME=/root bash -c 'cd /work && tests/run.sh --fast'
+mapfile -t proxies < <(env | grep -iE '^(http|https|no)_proxy=' || true)
+chroot "$folder" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+    ${proxies[@]+"${proxies[@]}"} bash -c 'cd /work && tests/run.sh --fast'

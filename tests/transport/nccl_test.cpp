@@ -53,8 +53,9 @@ struct rank_of_gpus {
             return host;
         }
         auto copy = memory->device(host.shape, host.type, memory->compute());
-        GAISNET_CUDA(cudaStreamSynchronize, memory->compute()); // the copy is in another stream
-        GAISNET_CUDA(cudaMemcpy, copy.data, host.data, host.bytes(), cudaMemcpyHostToDevice);
+        // In the stream that sends wait for; a copy from pageable memory in another one may end after it.
+        GAISNET_CUDA(cudaMemcpyAsync, copy.data, host.data, host.bytes(), cudaMemcpyHostToDevice, memory->compute());
+        GAISNET_CUDA(cudaStreamSynchronize, memory->compute());
         return copy;
     }
     static tensor_view to_host(tensor_view device) {

@@ -257,6 +257,11 @@ TEST(image_supply, keeps_each_quality_of_a_sample_apart) {
     EXPECT_EQ(degrade(data.load(100), {0, 0, 0.5}, 1, "100").rgb, noisy->rgb);
 }
 
+TEST(image_supply, some_of_the_machines_memory_is_free) {
+    EXPECT_GT(available_memory(), std::uint64_t{1} << 20);
+    EXPECT_LT(available_memory(), std::uint64_t{1} << 50);
+}
+
 TEST(image_supply, a_damaged_image_is_not_kept) {
     numbered data(240);
     data.damaged = 7;

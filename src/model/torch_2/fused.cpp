@@ -13,9 +13,11 @@ at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, cons
     return at::scaled_dot_product_attention(query, keys, values);
 }
 
-// The moments are there from the first step on, all zero, which makes that step PyTorch's first one.
+// The moments are there from the first step on, all zero, which makes that step PyTorch's first one. Without momentum the
+// kernel for GPUs refuses them.
 bool fused_sgd(const fused_step& all) {
-    at::_fused_sgd_(all.parameters, all.gradients, all.first_moments, all.weight_decay, all.momentum, all.learning_rate,
+    at::_fused_sgd_(all.parameters, all.gradients, all.momentum > 0.0 ? all.first_moments : at::TensorList(),
+                    all.weight_decay, all.momentum, all.learning_rate,
                     /*dampening=*/0.0, /*nesterov=*/false, /*maximize=*/false, /*is_first_step=*/false);
     return true;
 }

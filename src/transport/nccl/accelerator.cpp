@@ -71,6 +71,8 @@ public:
 
     void* compute_stream() override { return compute_->get(); }
 
+    void synchronise() override { GAISNET_CUDA(cudaStreamSynchronize, compute_->get()); }
+
     std::uint64_t free_memory() const override {
         std::size_t free = 0, total = 0;
         GAISNET_CUDA(cudaMemGetInfo, &free, &total);

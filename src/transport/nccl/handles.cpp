@@ -65,7 +65,8 @@ bool cuda_event::reached() const {
     return true;
 }
 
-nccl_communicator::nccl_communicator(int ranks, const ncclUniqueId& id, int rank, int most_blocks) {
+nccl_communicator::nccl_communicator(int ranks, const ncclUniqueId& id, int rank, int most_blocks)
+    : most_blocks_(most_blocks) {
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     config.maxCTAs = most_blocks;
     config.splitShare = 1;
@@ -75,11 +76,12 @@ nccl_communicator::nccl_communicator(int ranks, const ncclUniqueId& id, int rank
 nccl_communicator nccl_communicator::split(bool member) const {
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     config.splitShare = 1;
+    config.maxCTAs = most_blocks_;
     int rank = 0;
     check_nccl(ncclCommUserRank(comm_, &rank), "ncclCommUserRank", comm_);
     ncclComm_t part = nullptr;
     check_nccl(ncclCommSplit(comm_, member ? 0 : NCCL_SPLIT_NOCOLOR, rank, &part, &config), "ncclCommSplit", comm_);
-    return nccl_communicator(part);
+    return {part, most_blocks_};
 }
 
 nccl_communicator::~nccl_communicator() {

@@ -67,9 +67,12 @@ public:
     /// Of some of this one's ranks, in their order. All ranks of this one have to call it; those that are no members get
     /// an empty one. Operations of both run one after another on the device.
     nccl_communicator split(bool member) const;
-    nccl_communicator(nccl_communicator&& other) noexcept: comm_(std::exchange(other.comm_, nullptr)) {}
+    nccl_communicator(nccl_communicator&& other) noexcept
+        : comm_(std::exchange(other.comm_, nullptr))
+        , most_blocks_(other.most_blocks_) {}
     nccl_communicator& operator=(nccl_communicator&& other) noexcept {
         std::swap(comm_, other.comm_);
+        std::swap(most_blocks_, other.most_blocks_);
         return *this;
     }
     ~nccl_communicator();
@@ -78,8 +81,9 @@ public:
     void check() const;
 
 private:
-    explicit nccl_communicator(ncclComm_t comm): comm_(comm) {}
+    nccl_communicator(ncclComm_t comm, int most_blocks): comm_(comm), most_blocks_(most_blocks) {}
     ncclComm_t comm_ = nullptr;
+    int most_blocks_ = 0;
 };
 
 } // namespace gaisnet

@@ -10,7 +10,8 @@ namespace gaisnet {
 
 namespace {
 
-/// Of the device's multiprocessors for each communicator: enough for the links of a GPU, and few beside computing.
+/// Of the device's multiprocessors for each communicator: few beside computing. NVLink could use more (one carries some
+/// 20 GB/s); not measured.
 constexpr int most_blocks = 4;
 
 int place_in(const std::vector<int>& group, int rank) {
