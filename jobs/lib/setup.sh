@@ -196,7 +196,7 @@ setup_wheel() {
         if [[ -e $folder/gaisnet-wheel ]]; then
             rm -rf "$folder"
         elif [[ -n $(ls -A "$folder" 2>/dev/null) ]]; then
-            refuse "GAISNET_WHEEL: $folder holds something else; an empty or a new folder is accepted"
+            refuse "$folder holds something else than a wheel of ours; GAISNET_WHEEL names an empty or a new folder"
         fi
         mkdir -p "$folder"
         : >"$folder/gaisnet-wheel" # ours, and not complete
