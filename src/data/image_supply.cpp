@@ -10,7 +10,7 @@ namespace gaisnet {
 
 std::shared_ptr<const image> image_supply::sensed(const dataset& data, std::size_t sample,
                                                   const sample_quality& quality, std::uint64_t seed, bool keep) {
-    const key which{&data, sample, quality.blur, quality.noise};
+    const sensed_image which{&data, sample, quality.blur, quality.noise};
     {
         const std::lock_guard lock(guard_);
         if (const auto found = kept_.find(which); found != kept_.end()) {

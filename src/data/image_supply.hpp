@@ -13,6 +13,14 @@
 
 namespace gaisnet {
 
+/// An image as a start point of some quality senses it.
+struct sensed_image {
+    const dataset* data;
+    std::size_t sample;
+    double blur, noise; ///< As in sample_quality
+    auto operator<=>(const sensed_image&) const = default;
+};
+
 /// Where a rank's images come from: threads that decode, and memory that keeps what they made, so that an image is
 /// decoded once and not in every epoch. Nothing that was kept is let go: what no longer fits is decoded each time, which
 /// for images that are asked for in turn is the best there is.
@@ -29,14 +37,8 @@ public:
     std::uint64_t kept_bytes() const;
 
 private:
-    struct key {
-        const dataset* data;
-        std::size_t sample;
-        double blur, noise;
-        auto operator<=>(const key&) const = default;
-    };
     mutable std::mutex guard_;
-    std::map<key, std::shared_ptr<const image>> kept_;
+    std::map<sensed_image, std::shared_ptr<const image>> kept_;
     std::uint64_t room_, used_ = 0;
 
 public:

@@ -5,7 +5,6 @@
 
 #include <ATen/TensorOperators.h>
 
-#include <compare>
 #include <cstdint>
 #include <future>
 #include <map>
@@ -46,14 +45,8 @@ public:
     std::uint64_t kept_bytes() const { return used_; }
 
 private:
-    struct key {
-        const dataset* data;
-        std::size_t sample;
-        double blur, noise;
-        auto operator<=>(const key&) const = default;
-    };
     using pixels = std::shared_ptr<const image>;
-    static key key_of(const request& wanted, std::size_t sample) {
+    static sensed_image key_of(const request& wanted, std::size_t sample) {
         return {wanted.data, sample, wanted.quality.blur, wanted.quality.noise};
     }
     at::Tensor image_of(const request&, std::size_t sample);
@@ -65,9 +58,9 @@ private:
     image_supply& supply_;
     transform_spec transform_;
     std::uint64_t seed_, room_, used_ = 0;
-    bool full_ = false;              ///< An image has not found room: what comes is kept by the supply.
-    std::map<key, at::Tensor> kept_; ///< uint8 [height, width, 3]
-    std::map<key, std::future<pixels>> coming_;
+    bool full_ = false;                       ///< An image has not found room: what comes is kept by the supply.
+    std::map<sensed_image, at::Tensor> kept_; ///< uint8 [height, width, 3]
+    std::map<sensed_image, std::future<pixels>> coming_;
 };
 
 /// Parts of images of one size, resampled, float32 [n, 3, size, size], 0 to 255: data/transform.hpp's resample() as

@@ -56,11 +56,11 @@ inline std::vector<std::int64_t> shape_of(std::int64_t bytes) {
     return bytes == 0 ? std::vector<std::int64_t>{} : std::vector<std::int64_t>{(bytes + 3) / 4};
 }
 
-/// The next `count` messages, or fewer when nothing comes for 20 s.
+/// The next `count` messages, or fewer when nothing comes for a minute.
 inline std::vector<message> receive(const subject& under_test, std::size_t count) {
     std::vector<message> arrived;
     auto last = std::chrono::steady_clock::now();
-    while (arrived.size() < count && std::chrono::steady_clock::now() - last < std::chrono::seconds(20)) {
+    while (arrived.size() < count && std::chrono::steady_clock::now() - last < std::chrono::seconds(60)) {
         if (auto next = under_test.network.poll()) {
             next->tensor = under_test.to_host(std::move(next->tensor));
             arrived.push_back(std::move(*next));
