@@ -290,15 +290,6 @@ void hdf5_file::abandon() noexcept {
 
 namespace {
 
-H5::StrType text_type(std::size_t size) {
-    H5::StrType type(H5::PredType::C_S1, size);
-    type.setCset(H5T_CSET_UTF8);
-    if (size != H5T_VARIABLE) {
-        type.setStrpad(H5T_STR_NULLPAD);
-    }
-    return type;
-}
-
 H5::EnumType flag_type() {
     H5::EnumType type(H5::PredType::NATIVE_INT8);
     std::int8_t value = 0;
@@ -314,6 +305,15 @@ void add_scalar(H5::H5Object& object, const std::string& name, const H5::DataTyp
 }
 
 } // namespace
+
+H5::StrType text_type(std::size_t size) {
+    H5::StrType type(H5::PredType::C_S1, size);
+    type.setCset(H5T_CSET_UTF8);
+    if (size != H5T_VARIABLE) {
+        type.setStrpad(H5T_STR_NULLPAD);
+    }
+    return type;
+}
 
 std::string_view fit_text(std::string_view text, std::size_t capacity) {
     if (text.size() <= capacity) {

@@ -110,6 +110,9 @@ void add_real(H5::H5Object& object, const std::string& name, double value);
 void add_flag(H5::H5Object& object, const std::string& name, bool value);
 void set_flag(H5::H5Object& object, const std::string& name, bool value);
 
+/// Type of UTF-8 text in `size` bytes, the rest zero; of any length with H5T_VARIABLE.
+H5::StrType text_type(std::size_t size);
+
 /// `text` cut to at most `capacity` bytes without splitting a UTF-8 character.
 std::string_view fit_text(std::string_view text, std::size_t capacity);
 

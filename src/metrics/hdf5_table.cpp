@@ -6,13 +6,6 @@ namespace gaisnet {
 
 namespace {
 
-H5::StrType text_type(std::size_t size) {
-    H5::StrType type(H5::PredType::C_S1, size);
-    type.setCset(H5T_CSET_UTF8);
-    type.setStrpad(H5T_STR_NULLPAD);
-    return type;
-}
-
 H5::DataType memory_type_of(const column_info& info) {
     switch (info.type) {
     case column_type::uint32: return H5::PredType::NATIVE_UINT32;

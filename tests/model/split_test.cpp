@@ -28,18 +28,18 @@ std::vector<float> flat(const std::vector<at::Tensor>& parameters) {
     return values;
 }
 
-struct outcome {
+struct training {
     std::vector<float> parameters; ///< Canonical order
     std::vector<double> losses;
     std::vector<float> first_gradients; ///< Of the first step, canonical order
 };
 
-outcome train_whole(const scenario& scene, std::shared_ptr<const vit_backbone> backbone) {
+training train_whole(const scenario& scene, std::shared_ptr<const vit_backbone> backbone) {
     const auto method = make_tuning_method(scene.tuning);
     tuned_vit model(backbone, method, lab::classes);
     model.load(initial_values(model.tunables(), 1, lab::weights_of(backbone)));
     optimizer step(sgd);
-    outcome out;
+    training out;
     for (int i = 0; i < steps; ++i) {
         lab::random_samples samples(scene.model.vit, 0, batch_size);
         const micro_batch batch{0, i, 0, batch_size, batch_size};
@@ -61,7 +61,7 @@ outcome train_whole(const scenario& scene, std::shared_ptr<const vit_backbone> b
 }
 
 /// Runs a chain of stages by hand, as its messages would.
-outcome train_split(const scenario& scene, std::shared_ptr<const vit_backbone> backbone,
+training train_split(const scenario& scene, std::shared_ptr<const vit_backbone> backbone,
                     const std::vector<stage_cut>& cuts, int micro_batches) {
     const auto method = make_tuning_method(scene.tuning);
     const auto specs = make_stages(scene.model.vit, method, lab::classes, cuts);
@@ -73,7 +73,7 @@ outcome train_split(const scenario& scene, std::shared_ptr<const vit_backbone> b
             stages.back()->load(initial_values(spec.tunables(), 1, lab::weights_of(backbone)));
         }
     }
-    outcome out;
+    training out;
     for (int i = 0; i < steps; ++i) {
         const auto micros = split_batch({0, i, 0, batch_size, batch_size}, micro_batches);
         for (const auto& micro : micros) {

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "metrics/hdf5_file.hpp"
 #include "metrics/schema.hpp"
+#include "support/text.hpp"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -175,8 +176,6 @@ std::string usage_message(const std::function<void()>& action) {
     ADD_FAILURE() << "no usage_error was thrown";
     return {};
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 /// Runs `action` in a child that ends through exit(), so that a library that crashes at exit is seen.
 int status_of_child(const std::function<int()>& action) {

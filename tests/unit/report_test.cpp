@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "metrics/progress.hpp"
+#include "support/text.hpp"
 
 #include <gtest/gtest.h>
 
@@ -21,8 +22,6 @@ namespace gaisnet {
 namespace {
 
 constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 /// The line of `text` that holds `part`; empty when there is none.
 std::string line_with(const std::string& text, const std::string& part) {
