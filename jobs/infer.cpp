@@ -24,6 +24,7 @@
 #include <fstream>
 #include <numeric>
 #include <optional>
+#include <set>
 
 namespace gaisnet {
 
@@ -142,7 +143,6 @@ private:
     }
 
     void play(const loaded_backbone& backbone, const served_models& models) {
-        const auto start = std::chrono::steady_clock::now();
         byte_writer out;
         if (here_.root()) {
             played_.decisions.write(out);
@@ -151,6 +151,16 @@ private:
         here_.network().broadcast(bytes, 0);
         byte_reader in(bytes);
         const auto decisions = inference_decisions::read(in);
+        if (here_.gpu()) {
+            std::set<std::int64_t> sizes;
+            for (const auto& of_cluster : decisions.batches) {
+                for (const auto& batch : of_cluster) {
+                    sizes.insert(batch.count);
+                }
+            }
+            warm_up(*run_.deploy, backbone.backbone, sizes);
+        }
+        const auto start = std::chrono::steady_clock::now();
         std::uint64_t work = 0, done = 0;
         for (std::size_t c = 0; c < decisions.batches.size(); ++c) {
             for (const auto& seat : run_.deploy->chains[c]) {

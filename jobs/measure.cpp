@@ -11,6 +11,7 @@
 #include <ctime>
 #include <limits>
 #include <map>
+#include <set>
 #include <string>
 
 namespace gaisnet {
@@ -55,6 +56,17 @@ double wall_seconds() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+torch_stage noisy_stage(const deployment& deploy, const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone,
+                        std::shared_ptr<noise> source) {
+    const auto& train = deploy.scene->train;
+    torch_stage stage(spec, std::move(backbone), {train.optimizer, train.momentum, train.weight_decay},
+                      std::move(source));
+    if (spec.trainable()) {
+        stage.load(noise::random_tensor({spec.tunable_elements()}));
+    }
+    return stage;
+}
+
 /// \param warm_up, repetitions steps that are not timed, and those that are.
 /// \param batch of the plan, whose first micro-batch is computed.
 stage_speed measure(const deployment& deploy, const stage_seat& seat, std::shared_ptr<const vit_backbone> backbone,
@@ -65,12 +77,8 @@ stage_speed measure(const deployment& deploy, const stage_seat& seat, std::share
     const auto micro =
         split_batch(deploy.plans[static_cast<std::size_t>(seat.cluster)].batch_at(batch), scene.train.micro_batches)
             .front();
-    auto source = std::make_shared<noise>(spec.vit(), spec.classes());
-    torch_stage stage(spec, std::move(backbone),
-                      {scene.train.optimizer, scene.train.momentum, scene.train.weight_decay}, source);
-    if (spec.trainable()) {
-        stage.load(noise::random_tensor({spec.tunable_elements()}));
-    }
+    const auto source = std::make_shared<noise>(spec.vit(), spec.classes());
+    auto stage = noisy_stage(deploy, spec, std::move(backbone), source);
     double forward = std::numeric_limits<double>::infinity(), backward = forward, step = forward;
     for (int i = 0; i < warm_up + repetitions; ++i) {
         const auto timed = [&](double& best, stage_request request) {
@@ -136,6 +144,23 @@ void warm_up(const deployment& deploy, std::shared_ptr<const vit_backbone> backb
             const auto last = deploy.plans[static_cast<std::size_t>(seat->cluster)].batches_a_round - 1;
             for (const auto batch : {std::int64_t{0}, last}) { // the last one may be smaller, with other kernels
                 measure(deploy, *seat, backbone, batch, 1, 0);
+            }
+        }
+    });
+}
+
+void warm_up(const deployment& deploy, std::shared_ptr<const vit_backbone> backbone,
+             const std::set<std::int64_t>& batches) {
+    with_clear_errors([&] {
+        for (const auto& [shape, seat] : shapes_of(deploy)) {
+            const auto& spec = seat->spec;
+            auto stage = noisy_stage(deploy, spec, backbone, std::make_shared<noise>(spec.vit(), spec.classes()));
+            for (const auto batch : batches) {
+                stage_request request{stage_operation::infer, {0, 0, 0, batch, batch}, {}, {}, 0.0};
+                if (!spec.cut().embedding) {
+                    request.input = noise::random_tensor(spec.input_shape(batch));
+                }
+                stage.run(request);
             }
         }
     });

@@ -3,7 +3,9 @@
 #include "model/vit.hpp"
 #include "roles/stage_speed.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <set>
 #include <vector>
 
 namespace gaisnet {
@@ -14,5 +16,7 @@ std::vector<stage_speed> measure_stages(const deployment&, std::shared_ptr<const
 /// Runs every shape of stage once, with random data, so that a GPU's kernels are loaded and its libraries have chosen
 /// theirs before the first round. \throws runtime_failure when the GPU's memory is not enough.
 void warm_up(const deployment&, std::shared_ptr<const vit_backbone>);
+/// The same for inference alone, with batches of these sizes.
+void warm_up(const deployment&, std::shared_ptr<const vit_backbone>, const std::set<std::int64_t>& batches);
 
 } // namespace gaisnet

@@ -62,13 +62,17 @@ run_tests() {
     return "$code"
 }
 
+if [[ $mode == debian13 ]]; then
+    [[ $install -eq 0 ]] || setup_packages debootstrap
+    exec "$project_root/tests/systems/fresh_debian.sh"
+fi
+
 preset=release
 needed=("${project_packages[@]}" "${test_packages[@]}")
 if [[ $libtorch == wheel ]]; then
     preset=cuda
     mapfile -t needed < <(printf '%s\n' "${needed[@]}" | grep -vx libtorch-dev)
 fi
-[[ $mode != debian13 ]] || needed+=(debootstrap)
 if [[ $install -eq 1 ]]; then
     setup_packages "${needed[@]}"
 fi
@@ -79,10 +83,6 @@ case $mode in
     asan)
         build_preset asan
         run_tests asan --label-regex '^unit$'
-        ;;
-    debian13)
-        build_preset "$preset"
-        run_tests "$preset" --label-regex '^system$'
         ;;
     fast)
         build_preset "$preset"

@@ -62,7 +62,7 @@ training train_whole(const scenario& scene, std::shared_ptr<const vit_backbone> 
 
 /// Runs a chain of stages by hand, as its messages would.
 training train_split(const scenario& scene, std::shared_ptr<const vit_backbone> backbone,
-                    const std::vector<stage_cut>& cuts, int micro_batches) {
+                     const std::vector<stage_cut>& cuts, int micro_batches) {
     const auto method = make_tuning_method(scene.tuning);
     const auto specs = make_stages(scene.model.vit, method, lab::classes, cuts);
     const auto samples = std::make_shared<lab::random_samples>(scene.model.vit, 0, batch_size);

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Builds and tests the project on Debian 13 (trixie: GCC 14, its own LibTorch 2), in a chroot.
+# Builds and tests the project on a Debian that has nothing installed, in a chroot.
 set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-Usage: tests/systems/debian13.sh [OPTION]...
+Usage: tests/systems/fresh_debian.sh [OPTION]... [COMMAND...]
 
-Makes a Debian 13 with debootstrap, installs there what tests/run.sh installs, and runs tests/run.sh --fast in it on a copy
-of the committed tree. Needs root and debootstrap; says so and ends with 77 where one of them is missing.
+Makes a minimal Debian with debootstrap and runs a command there in a copy of the committed tree (default:
+`tests/run.sh --fast`, which installs what it needs). Needs root and debootstrap; says so and ends with 77 where one of
+them is missing.
 
+  --suite NAME     trixie (Debian 13: GCC 14, its own LibTorch 2; the default), bookworm (Debian 12), or a later one
   --folder DIR     keeps the system there (default: a temporary folder, which is removed); one that is there is used again
   --help           print this text
 
@@ -20,6 +22,7 @@ TEXT
 source "$(dirname "${BASH_SOURCE[0]}")/../../jobs/lib/setup.sh"
 
 folder=''
+suite=trixie
 while [[ $# -gt 0 ]]; do
     case $1 in
         --folder)
@@ -27,10 +30,18 @@ while [[ $# -gt 0 ]]; do
             folder=$2
             shift 2
             ;;
+        --suite)
+            [[ ${2:-} =~ ^[a-z]+$ ]] || { usage >&2; refuse "--suite takes the name of a Debian release"; }
+            suite=$2
+            shift 2
+            ;;
         -h | --help) usage; exit 0 ;;
+        [!-]*) break ;;
         *) usage >&2; refuse "unknown option '$1'" ;;
     esac
 done
+command="tests/run.sh --fast"
+[[ $# -eq 0 ]] || command=$*
 skip() {
     printf 'skipped: %s\n' "$*"
     exit 77
@@ -56,8 +67,8 @@ leave() {
 trap leave EXIT
 
 if [[ ! -e $folder/.complete ]]; then
-    say "debootstrap: Debian 13 in $folder"
-    debootstrap --variant=minbase --include=ca-certificates,git trixie "$folder" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >/dev/null
+    say "debootstrap: $suite in $folder"
+    debootstrap --variant=minbase --include=ca-certificates,git "$suite" "$folder" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >/dev/null
     touch "$folder/.complete"
 fi
 # How this machine reaches its packages: proxies, certificates and mirrors are the user's.
@@ -71,7 +82,7 @@ for place in proc dev sys; do
 done
 rm -rf "$folder/work"
 git -c safe.directory='*' clone -q "$project_root" "$folder/work"
-say "tests/run.sh --fast on $(grep ^PRETTY_NAME "$folder/etc/os-release")"
+say "$command on $(grep ^PRETTY_NAME "$folder/etc/os-release")"
 mapfile -t proxies < <(env | grep -iE '^(http|https|no)_proxy=' || true)
 chroot "$folder" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-    ${proxies[@]+"${proxies[@]}"} bash -c 'cd /work && tests/run.sh --fast'
+    ${proxies[@]+"${proxies[@]}"} bash -c "cd /work && $command"
