@@ -25,9 +25,10 @@ std::unique_ptr<image_supply> make_supply(const scenario& scene, const session& 
 
 std::uint64_t check_images(image_folder& folder, const std::string& root, const scenario& scene, session& here) {
     here.note("checking images");
-    if (here.root() && folder.ignored() > 0) {
-        spdlog::warn("{} file(s) in the class folders of {} are no JPEG or PNG by name and are not used",
-                     folder.ignored(), root);
+    if (here.root()) {
+        for (const auto& note : folder.notes()) {
+            spdlog::warn("{}", note);
+        }
     }
     auto& network = here.network();
     byte_writer out;

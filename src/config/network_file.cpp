@@ -1,6 +1,7 @@
 #include "config/network_file.hpp"
 
 #include "base/error.hpp"
+#include "base/input_file.hpp"
 #include "base/text.hpp"
 #include "config/csv.hpp"
 #include "config/quantity.hpp"
@@ -10,7 +11,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <map>
 #include <set>
 
@@ -199,11 +199,7 @@ void for_each(const std::string& path, const json& root, const char* part, const
 }
 
 void read_json(const std::string& path, file_reader& out) {
-    check_is_file(path);
-    std::ifstream in(path);
-    if (!in) {
-        throw usage_error(path + " cannot be read");
-    }
+    auto in = open_input(path);
     json root;
     std::vector<std::set<std::string>> keys; // of the objects that are open
     std::string twice;

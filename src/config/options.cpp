@@ -1,6 +1,7 @@
 #include "config/options.hpp"
 
 #include "base/error.hpp"
+#include "base/input_file.hpp"
 #include "base/text.hpp"
 #include "config/keys.hpp"
 #include "config/scenario_reader.hpp"
@@ -8,7 +9,6 @@
 #include <boost/program_options.hpp>
 
 #include <algorithm>
-#include <fstream>
 #include <set>
 #include <sstream>
 
@@ -113,7 +113,7 @@ void take(settings& values, const std::string& key, const std::string& value, co
 
 /// Lines of the keys of an INI file, because the parser does not tell them.
 std::map<std::string, std::vector<int>> lines_of_keys(const std::string& path) {
-    std::ifstream in(path);
+    auto in = open_input(path, "--config ");
     std::map<std::string, std::vector<int>> lines;
     std::string line, section;
     for (int number = 1; std::getline(in, line); ++number) {
@@ -142,10 +142,7 @@ std::map<std::string, std::vector<int>> lines_of_keys(const std::string& path) {
 }
 
 void read_config_file(const std::string& path, settings& values) {
-    std::ifstream in(path);
-    if (!in || in.peek() == std::ifstream::traits_type::eof()) {
-        throw usage_error("--config " + path + (in.is_open() && in.eof() ? " is empty" : " cannot be read"));
-    }
+    auto in = open_input(path, "--config ");
     const auto lines = lines_of_keys(path);
     const auto where = [&](const std::string& key, std::size_t which = 0) {
         const auto found = lines.find(key);

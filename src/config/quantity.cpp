@@ -1,12 +1,12 @@
 #include "config/quantity.hpp"
 
 #include "base/error.hpp"
+#include "base/input_file.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <fstream>
 #include <iterator>
 #include <sstream>
 #include <utility>
@@ -86,7 +86,7 @@ double to_si(double value, std::string_view name, dimension what) {
     }
     for (const auto& one : units_of(what)) {
         if (name == one.name) {
-            const auto result = name == dbm ? 1e-3 * std::pow(10.0, value / 10.0) : value * one.factor;
+            const auto result = name == dbm ? watts(value) : value * one.factor;
             if (!std::isfinite(result) || (result == 0.0 && value != 0.0)) {
                 throw usage_error("the value is too " + std::string(result == 0.0 ? "small" : "large") +
                                   " to be computed with");
@@ -128,10 +128,7 @@ double parse_quantity(std::string_view text, dimension what) {
 
 /// The numbers of a file, by whitespace or lines, without what follows a #.
 std::vector<double> numbers_of(const std::string& path) {
-    std::ifstream in(path);
-    if (!in) {
-        throw usage_error(path + " cannot be read");
-    }
+    auto in = open_input(path);
     std::vector<double> numbers;
     for (std::string line; std::getline(in, line);) {
         std::istringstream words(line.substr(0, line.find('#')));
@@ -166,7 +163,7 @@ distribution parse_distribution(std::string_view text, dimension what) {
         return out;
     }
     const auto open = family->first.size();
-    const auto close = text.find(')');
+    const auto close = family->first == "file(" ? text.rfind(')') : text.find(')'); // a path may have some
     if (close == std::string_view::npos) {
         throw usage_error("\")\" is missing in \"" + std::string(text) + "\"");
     }
@@ -174,6 +171,8 @@ distribution parse_distribution(std::string_view text, dimension what) {
     auto list = text.substr(open, close - open);
     out.kind = family->second;
     out.parameters.clear();
+    // A distribution in a logarithmic unit is one of logarithms: normal(23, 6) dBm has a deviation of 6 dB.
+    out.in_dbm = what == dimension::power && name == dbm && family->first != "choice(" && family->first != "file(";
     if (family->first == "file(") {
         for (const double value : numbers_of(std::string(trimmed(list)))) {
             out.parameters.push_back(to_si(value, name, what));
@@ -187,7 +186,8 @@ distribution parse_distribution(std::string_view text, dimension what) {
             throw usage_error("\"" + std::string(extra) +
                               "\": the unit of a distribution stands behind its parenthesis");
         }
-        out.parameters.push_back(to_si(value, name, what));
+        const double in_si = to_si(value, name, what);
+        out.parameters.push_back(out.in_dbm ? value : in_si);
         if (comma == std::string_view::npos) {
             break;
         }

@@ -509,7 +509,7 @@ std::string hashes_of_files(const settings& values) {
         if (names_settings_file(key.name) && !value.empty()) {
             add(key.name, in.path(key.name));
         } else if (key.kind == value_kind::distribution && value.starts_with("file(")) {
-            add(key.name, value.substr(5, value.find(')') - 5));
+            add(key.name, value.substr(5, value.rfind(')') - 5));
         }
     }
     return text;

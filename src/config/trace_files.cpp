@@ -29,10 +29,6 @@ double value_of(const csv_line& line, std::size_t cell, dimension what) {
     }
 }
 
-bool starts_with_number(const std::string& text) {
-    return !text.empty() && std::string("0123456789.+-").find(text.front()) != std::string::npos;
-}
-
 /// Mahimahi's: the times of chances to send one packet.
 std::shared_ptr<const rate_trace> from_chances(const std::vector<csv_line>& lines) {
     constexpr double packet_bits = 1500 * 8, milli = 1e-3;
@@ -81,8 +77,8 @@ std::shared_ptr<const rate_trace> read_rate_trace(const std::string& path) {
     }
     auto trace = std::make_shared<rate_trace>();
     for (const auto& line : lines) {
-        if (&line == &lines.front() && !starts_with_number(line.cells[0])) {
-            continue; // a header
+        if (&line == &lines.front() && is_header(line, {"time", "time_s", "rate", "rate_bit_s"})) {
+            continue;
         }
         if (line.cells.size() != 2) {
             throw usage_error(line.where + ": \"time, rate\" is accepted, for example \"0, 20 Mbit/s\"");
@@ -110,8 +106,8 @@ std::shared_ptr<const recorded_paths> read_paths(const std::string& path) {
     auto paths = std::make_shared<recorded_paths>();
     const auto lines = read_csv(path);
     for (const auto& line : lines) {
-        if (&line == &lines.front() && line.cells.size() == 4 && !starts_with_number(line.cells[1])) {
-            continue; // a header
+        if (&line == &lines.front() && is_header(line, {"node", "time", "time_s", "x", "x_m", "y", "y_m"})) {
+            continue;
         }
         if (line.cells.size() != 4) {
             throw usage_error(line.where +
@@ -132,8 +128,8 @@ std::shared_ptr<const request_trace> read_request_trace(const std::string& path)
     const auto lines = read_csv(path);
     for (const auto& line : lines) {
         const auto cells = line.cells.size();
-        if (&line == &lines.front() && cells <= 2 && !starts_with_number(line.cells.back())) {
-            continue; // a header
+        if (&line == &lines.front() && is_header(line, {"client", "requester", "time", "time_s", "arrival_s"})) {
+            continue;
         }
         if (cells != 1 && cells != 2) {
             throw usage_error(line.where + ": \"time\" or \"client, time\" is accepted, for example \"c0.0, 2.5 s\"");

@@ -106,7 +106,7 @@ public:
             auto value = parse_distribution(text(key), find_key(key)->unit);
             if (value.kind == distribution::family::normal) {
                 value.positive = true;
-                if (value.parameters[0] <= 0.0) {
+                if (!value.in_dbm && value.parameters[0] <= 0.0) {
                     reject(key, "a mean above 0 is accepted");
                 }
             }

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <string_view>
 
 namespace gaisnet {
 
@@ -40,9 +41,12 @@ void jpeg_warned(j_common_ptr info, int level) {
     if (level >= 0) {
         return; // a trace message
     }
-    // Odd headers are harmless; any other warning means data that are lost or garbled, where libjpeg would go on in grey.
+    // Odd headers are harmless, and so is what stands between two segments; within a scan, which restart markers divide,
+    // it is garbled data, as is all that other warnings tell of: libjpeg would go on in grey.
     const int code = info->err->msg_code;
-    if (code != JWRN_JFIF_MAJOR && code != JWRN_ADOBE_XFORM && code != JWRN_BOGUS_PROGRESSION) {
+    const int marker = info->err->msg_parm.i[1];
+    const bool between_segments = code == JWRN_EXTRANEOUS_DATA && (marker < JPEG_RST0 || marker > JPEG_RST0 + 7);
+    if (code != JWRN_JFIF_MAJOR && code != JWRN_ADOBE_XFORM && code != JWRN_BOGUS_PROGRESSION && !between_segments) {
         jpeg_failed(info);
     }
 }
@@ -99,6 +103,31 @@ bool decode_jpeg_into(const std::uint8_t* data, std::size_t size, jpeg_errors& e
     return true;
 }
 
+/// Without the chunks that say how numbers become light: weights are trained on the numbers as they are, which is what
+/// PIL gives.
+std::vector<std::uint8_t> without_colour_chunks(const std::vector<std::uint8_t>& bytes) {
+    constexpr std::size_t mark = 8, frame = 12; // of a chunk: length, name and checksum
+    std::vector<std::uint8_t> out(bytes.begin(), bytes.begin() + mark);
+    for (std::size_t at = mark; at < bytes.size();) {
+        std::size_t length = bytes.size() - at; // of what is left, and what is cut off stays so
+        if (bytes.size() - at >= frame) {
+            const auto* head = bytes.data() + at;
+            const auto content =
+                (std::size_t{head[0]} << 24) | (std::size_t{head[1]} << 16) | (std::size_t{head[2]} << 8) | head[3];
+            length = std::min(length, content + frame);
+            const std::string_view name(reinterpret_cast<const char*>(head + 4), 4);
+            if (name == "gAMA" || name == "cHRM" || name == "sRGB" || name == "iCCP") {
+                at += length;
+                continue;
+            }
+        }
+        out.insert(out.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                   bytes.begin() + static_cast<std::ptrdiff_t>(at + length));
+        at += length;
+    }
+    return out;
+}
+
 image decode_png(const std::filesystem::path& path, const std::vector<std::uint8_t>& bytes) {
     png_image png{};
     png.version = PNG_IMAGE_VERSION;
@@ -137,7 +166,7 @@ image decode_image(const std::filesystem::path& path) {
     const std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(in), {}};
     constexpr std::array<std::uint8_t, 8> png_mark{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     if (bytes.size() >= png_mark.size() && std::equal(png_mark.begin(), png_mark.end(), bytes.begin())) {
-        return decode_png(path, bytes);
+        return decode_png(path, without_colour_chunks(bytes));
     }
     if (bytes.size() < 2 || bytes[0] != 0xff || bytes[1] != 0xd8) {
         throw decode_error(path.string() + ": is neither JPEG nor PNG");

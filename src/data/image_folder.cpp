@@ -14,6 +14,8 @@
 #include <exception>
 #include <fstream>
 #include <mutex>
+#include <numeric>
+#include <set>
 #include <string_view>
 #include <thread>
 #include <tuple>
@@ -38,13 +40,39 @@ void check_utf8(const std::string& key, const std::string& name) {
     }
 }
 
+bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+
+/// Whether something is an image by name and not a folder. A link to nowhere, a pipe or a device counts: better reported
+/// as damaged than left out in silence.
+bool is_image(const fs::directory_entry& item) {
+    std::error_code unknown; // a link in a circle, or to nowhere: no folder
+    return is_image_name(item.path()) && !item.is_directory(unknown);
+}
+
+/// Folders that systems and programs leave behind, and that are no classes.
+bool is_left_behind(const std::string& name) {
+    static const std::set<std::string> names{"__MACOSX", "@eaDir",       "lost+found",
+                                             "#recycle", "$RECYCLE.BIN", "System Volume Information"};
+    return names.contains(name);
+}
+
+std::size_t images_below(const fs::path& folder) {
+    std::error_code unknown;
+    std::size_t count = 0;
+    for (fs::recursive_directory_iterator item(folder, unknown), end; !unknown && item != end;
+         item.increment(unknown)) {
+        count += !is_hidden(item->path()) && is_image(*item) ? 1U : 0U;
+    }
+    return count;
+}
+
 } // namespace
 
 bool is_image_name(const fs::path& path) {
     auto suffix = path.extension().string();
     std::transform(suffix.begin(), suffix.end(), suffix.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return suffix == ".jpg" || suffix == ".jpeg" || suffix == ".png";
+    return suffix == ".jpg" || suffix == ".jpeg" || suffix == ".jpe" || suffix == ".jfif" || suffix == ".png";
 }
 
 image_folder::image_folder(const fs::path& root, const std::string& key): key_(key), root_(root) {
@@ -54,9 +82,12 @@ image_folder::image_folder(const fs::path& root, const std::string& key): key_(k
                           "; a folder with one folder a class is accepted");
     }
     try {
+        std::vector<std::string> left_behind;
         for (const auto& item : fs::directory_iterator(root)) {
-            if (item.is_directory() && !item.path().filename().string().starts_with('.')) {
-                classes_.push_back(item.path().filename().string());
+            std::error_code unknown;
+            if (item.is_directory(unknown) && !is_hidden(item.path())) {
+                auto name = item.path().filename().string();
+                (is_left_behind(name) ? left_behind : classes_).push_back(std::move(name));
             }
         }
         std::sort(classes_.begin(), classes_.end());
@@ -66,6 +97,7 @@ image_folder::image_folder(const fs::path& root, const std::string& key): key_(k
         for (std::size_t label = 0; label < classes_.size(); ++label) {
             read_class(static_cast<std::int64_t>(label));
         }
+        note_unused(left_behind);
     } catch (const fs::filesystem_error& problem) {
         throw usage_error(key + " = " + root.string() + " cannot be read: " + reason_of(problem));
     }
@@ -90,8 +122,7 @@ image_folder image_folder::without_labels(const fs::path& root, const std::strin
             // As it is called in the folder, wherever a link leads.
             const auto name = item.path().lexically_relative(root).generic_string();
             const bool hidden = name.starts_with('.') || name.find("/.") != std::string::npos;
-            std::error_code unknown; // a link in a circle: no image
-            if (!hidden && is_image_name(item.path()) && (item.is_regular_file(unknown) || item.is_symlink(unknown))) {
+            if (!hidden && is_image(item)) {
                 out.samples_.push_back({name, -1});
             }
         }
@@ -106,17 +137,38 @@ image_folder image_folder::without_labels(const fs::path& root, const std::strin
 void image_folder::read_class(std::int64_t label) {
     const auto& name = classes_[static_cast<std::size_t>(label)];
     std::vector<std::string> files;
+    deeper_.push_back(0);
     for (const auto& item : fs::directory_iterator(root_ / name)) {
-        // A link to nowhere counts as an image: better reported than silently left out.
-        if (is_image_name(item.path()) && (item.is_regular_file() || item.is_symlink())) {
+        std::error_code unknown;
+        if (is_hidden(item.path())) {
+            continue;
+        }
+        if (item.is_directory(unknown)) {
+            deeper_.back() += is_left_behind(item.path().filename().string()) ? 0 : images_below(item.path());
+        } else if (is_image(item)) {
             files.push_back(item.path().filename().string());
-        } else if (!item.is_directory()) {
+        } else {
             ++ignored_;
         }
     }
     std::sort(files.begin(), files.end());
     for (const auto& file : files) {
         samples_.push_back({name + "/" + file, label});
+    }
+}
+
+void image_folder::note_unused(const std::vector<std::string>& left_behind) {
+    const auto deeper = std::accumulate(deeper_.begin(), deeper_.end(), std::size_t{0});
+    for (const auto& name : left_behind) {
+        notes_.push_back("the folder " + name + " in " + root_.string() + " is taken for no class");
+    }
+    if (deeper > 0) {
+        notes_.push_back(std::to_string(deeper) + " image(s) in folders below the class folders of " + root_.string() +
+                         " are not used");
+    }
+    if (ignored_ > 0) {
+        notes_.push_back(std::to_string(ignored_) + " file(s) in the class folders of " + root_.string() +
+                         " are no JPEG or PNG by name and are not used");
     }
 }
 
@@ -132,6 +184,14 @@ void image_folder::check_classes(const char* kind) const {
         ++counts[static_cast<std::size_t>(sample.label)];
     }
     for (std::size_t label = 0; label < classes_.size(); ++label) {
+        if (counts[label] == 0 && deeper_[label] > 0) {
+            const auto usual = std::find_if(classes_.begin(), classes_.end(),
+                                            [](const auto& name) { return name.starts_with("train"); });
+            const auto& inner = usual == classes_.end() ? classes_[label] : *usual;
+            throw usage_error(key_ + ": class folder " + (root_ / classes_[label]).string() + " holds no " + kind +
+                              " image itself, but folders that hold some; one folder a class is accepted, so perhaps " +
+                              key_ + " = " + (root_ / inner).string());
+        }
         if (counts[label] < 2) {
             throw usage_error(key_ + ": class folder " + (root_ / classes_[label]).string() + " holds " +
                               std::to_string(counts[label]) + " " + kind +
@@ -144,10 +204,13 @@ image image_folder::load(std::size_t sample) const { return decode_image(root_ /
 
 std::pair<std::string, std::uint64_t> image_folder::check_sample(std::size_t sample) const {
     const auto path = root_ / samples_[sample].name;
+    std::error_code code;
+    if (const auto status = fs::status(path, code); fs::exists(status) && !fs::is_regular_file(status)) {
+        return {path.string() + ": is no regular file", 0}; // reading a pipe would never end
+    }
     errno = 0;
     if (!std::ifstream(path, std::ios::binary)) {
-        throw usage_error(key_ + ": " + path.string() + " cannot be read (" + std::strerror(errno) +
-                          "); readable files are accepted");
+        return {path.string() + ": cannot be read (" + std::strerror(errno) + ")", 0};
     }
     try {
         const auto picture = load(sample);

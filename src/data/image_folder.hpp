@@ -7,11 +7,12 @@
 
 namespace gaisnet {
 
-/// Whether a file is an image by its name: .jpg, .jpeg or .png in any case.
+/// Whether a file is an image by its name: .jpg, .jpeg, .jpe, .jfif or .png in any case.
 bool is_image_name(const std::filesystem::path&);
 
-/// A folder with one folder a class, in the order of their names, holding files named .jpg, .jpeg or .png in any case,
-/// in the order of their names. Other files, and folders whose name begins with a dot, are ignored.
+/// A folder with one folder a class, in the order of their names, holding images by name (is_image_name), in the order of
+/// their names. What begins with a dot is ignored, in silence; notes() tells of all else that is not used: other files,
+/// images in folders below a class, and folders that systems leave behind (__MACOSX, lost+found and the like).
 class image_folder final : public dataset {
 public:
     /// \throws usage_error naming a folder that is missing, cannot be read, holds fewer than two classes, or a class
@@ -28,8 +29,8 @@ public:
     std::string name(std::size_t sample) const override { return samples_[sample].name; } ///< CLASS/FILE
     image load(std::size_t sample) const override;                                        ///< \throws decode_error
 
-    /// Files in class folders that are no JPEG or PNG by their name.
-    std::size_t ignored() const { return ignored_; }
+    /// What in the folder is not used, a sentence each.
+    const std::vector<std::string>& notes() const { return notes_; }
 
     struct check_result {
         std::vector<std::string> damaged; ///< "NAME\tREASON" in the order of samples.
@@ -37,7 +38,7 @@ public:
         std::uint64_t content = 0;
     };
     /// Decodes every sample i with i modulo `parts` == `part`, so that ranks can share the work out, with up to
-    /// `threads` threads; the result does not depend on them. \throws usage_error naming a file that cannot be opened.
+    /// `threads` threads; the result does not depend on them. What cannot be opened or is no regular file is damaged.
     check_result check(std::size_t part, std::size_t parts, std::size_t threads = 2) const;
     /// Leaves samples out. \throws usage_error when a class keeps fewer than two. \param names as name() gives them.
     void remove(const std::set<std::string>& names);
@@ -45,6 +46,7 @@ public:
 private:
     image_folder() = default;
     void read_class(std::int64_t label);
+    void note_unused(const std::vector<std::string>& left_behind);
     /// Throws usage_error where too few images are left; kind: of which, for the message.
     void check_classes(const char* kind) const;
     /// Why the sample cannot be used, or nothing, and then the hash of its name and pixels.
@@ -58,7 +60,9 @@ private:
     std::filesystem::path root_;
     std::vector<std::string> classes_;
     std::vector<entry> samples_;
-    std::size_t ignored_ = 0;
+    std::size_t ignored_ = 0;         ///< Files in class folders that are no images by name.
+    std::vector<std::size_t> deeper_; ///< By class: images in folders below it.
+    std::vector<std::string> notes_;
 };
 
 } // namespace gaisnet

@@ -7,6 +7,9 @@
 
 namespace gaisnet {
 
+/// W of a power in dBm.
+double watts(double dbm);
+
 /// A value in SI units (bit/s, s, Hz, FLOP/s, W, J, B), or a distribution that is drawn once per node, link or message.
 /// Written as `50 Mbit/s`, `uniform(0.2, 2) TFLOP/s`, `choice(1, 2, 4) GFLOP/s`, `normal(0, 2) ms` or `file(PATH) ms`.
 struct distribution {
@@ -20,6 +23,8 @@ struct distribution {
     std::vector<double> parameters{0.0};
     std::string text;      ///< As the user wrote it.
     bool positive = false; ///< normal: drawn again until it is above 0.
+    bool in_dbm =
+        false; ///< uniform and normal: the parameters are in dBm, and so is what is drawn before it becomes W.
 
     static distribution of(double value) { return {family::constant, {value}, {}, false}; }
     double draw(random_stream& stream) const;

@@ -4,24 +4,24 @@
 
 namespace gaisnet {
 
-void half_duplex_radios::acquire(std::uint32_t sender, std::vector<std::uint32_t> receivers, std::function<void()> go) {
+void half_duplex_radios::acquire(std::uint32_t sender, std::vector<std::uint32_t> receivers, action go) {
     const auto number = next_++;
     radios_[sender].waiting.push_back(number);
     for (const auto receiver : receivers) {
         radios_[receiver].waiting.push_back(number);
     }
     requests_[number] = {sender, std::move(receivers), std::move(go)};
-    serve({sender});
+    serve({sender}, {});
 }
 
-void half_duplex_radios::release(std::uint32_t sender, const std::vector<std::uint32_t>& receivers) {
+void half_duplex_radios::release(std::uint32_t sender, const std::vector<std::uint32_t>& receivers, transfer ended) {
     --radios_.at(sender).sending;
     for (const auto receiver : receivers) {
         --radios_.at(receiver).receiving;
     }
     auto nodes = receivers;
     nodes.push_back(sender);
-    serve(std::move(nodes));
+    serve(std::move(nodes), ended);
 }
 
 void half_duplex_radios::forget_waiting() {
@@ -42,7 +42,7 @@ bool half_duplex_radios::can_go(std::uint64_t number) const {
 }
 
 /// Lets go whatever can go at these nodes, and at those that are concerned by it.
-void half_duplex_radios::serve(std::vector<std::uint32_t> nodes) {
+void half_duplex_radios::serve(std::vector<std::uint32_t> nodes, std::optional<transfer> released_by) {
     while (!nodes.empty()) {
         const auto& queue = radios_[nodes.back()].waiting;
         if (queue.empty() || !can_go(queue.front())) {
@@ -60,7 +60,7 @@ void half_duplex_radios::serve(std::vector<std::uint32_t> nodes) {
             ++to.receiving;
             nodes.push_back(receiver);
         }
-        granted.go();
+        granted.go(released_by);
     }
 }
 

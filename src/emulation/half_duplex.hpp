@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -13,9 +14,14 @@ namespace gaisnet {
 /// so the oldest one waits for nothing but transfers that are under way, and no circle of waiting can form.
 class half_duplex_radios {
 public:
+    /// Number of a transfer.
+    using transfer = std::uint64_t;
+    /// Told which transfer's release let it go; nothing when it had not to wait.
+    using action = std::function<void(std::optional<transfer> released_by)>;
+
     /// `go` is called when the sender's radio may send and those of all receivers may receive: at once, or by a release.
-    void acquire(std::uint32_t sender, std::vector<std::uint32_t> receivers, std::function<void()> go);
-    void release(std::uint32_t sender, const std::vector<std::uint32_t>& receivers);
+    void acquire(std::uint32_t sender, std::vector<std::uint32_t> receivers, action go);
+    void release(std::uint32_t sender, const std::vector<std::uint32_t>& receivers, transfer);
     /// Forgets all requests that wait; what goes on must still be released.
     void forget_waiting();
 
@@ -23,14 +29,14 @@ private:
     struct request {
         std::uint32_t sender;
         std::vector<std::uint32_t> receivers;
-        std::function<void()> go;
+        action go;
     };
     struct radio {
         int sending = 0, receiving = 0;
         std::deque<std::uint64_t> waiting; ///< Requests, the oldest first.
     };
     bool can_go(std::uint64_t number) const;
-    void serve(std::vector<std::uint32_t> nodes);
+    void serve(std::vector<std::uint32_t> nodes, std::optional<transfer> released_by);
 
     std::unordered_map<std::uint32_t, radio> radios_; ///< By node
     std::unordered_map<std::uint64_t, request> requests_;

@@ -30,7 +30,6 @@ std::uint32_t ledger::add_link(link_parameters parameters, std::unique_ptr<rate_
     link_of_pair_[pair_key(parameters.from, parameters.to)] = index;
     links_.push_back(std::make_unique<link>(queue_, static_cast<link_observer&>(*this), seed_, index, shared, radios,
                                             std::move(parameters), std::move(rate)));
-    last_on_link_.push_back(-1);
     return index;
 }
 
@@ -49,7 +48,6 @@ void ledger::begin_round(std::uint32_t round, double start_s) {
     for (auto& one : links_) {
         one->begin_round(round);
     }
-    last_on_link_.assign(links_.size(), -1);
 }
 
 std::int64_t ledger::occupy(std::uint32_t node, event_kind kind, double seconds, double flops, double joules,
@@ -117,7 +115,6 @@ std::uint32_t ledger::link_to(std::uint32_t from, std::span<const std::uint32_t>
             parts.push_back(links_[unicast(receiver)].get());
         }
         links_.push_back(std::make_unique<link>(known->second, parts));
-        last_on_link_.push_back(-1);
     }
     return known->second;
 }
@@ -145,16 +142,14 @@ std::int64_t ledger::transfer(std::uint32_t from, std::span<const std::uint32_t>
     return index;
 }
 
-void ledger::transfer_started(std::uint64_t transfer, double start) {
+void ledger::transfer_started(std::uint64_t transfer, double start, std::optional<std::uint64_t> after) {
     const auto& state = transfers_[transfer];
     auto& event = events_[static_cast<std::size_t>(state.event)];
-    auto& last = last_on_link_[state.link];
     event.start_s = start;
     event.began = true;
-    if (last >= 0 && start > state.ready) {
-        event.cause = last;
+    if (after && start > state.ready) {
+        event.cause = transfers_[*after].event;
     }
-    last = state.event;
 }
 
 void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, const std::vector<double>& arrivals,

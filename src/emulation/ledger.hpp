@@ -117,7 +117,7 @@ private:
     std::int64_t occupy(std::uint32_t node, event_kind, double seconds, double flops, double joules, std::int64_t cause,
                         event_queue::action done);
     std::uint32_t link_to(std::uint32_t from, std::span<const std::uint32_t> to);
-    void transfer_started(std::uint64_t transfer, double start) override;
+    void transfer_started(std::uint64_t transfer, double start, std::optional<std::uint64_t> after) override;
     void transfer_ended(std::uint64_t transfer, const airtime_report&, const std::vector<double>& arrivals,
                         std::uint64_t resent) override;
 
@@ -128,7 +128,6 @@ private:
     std::vector<std::unique_ptr<half_duplex_radios>> radios_;
     std::vector<node_state> nodes_;
     std::vector<std::unique_ptr<link>> links_;
-    std::vector<std::int64_t> last_on_link_; ///< By link: its last event, -1: none in this round.
     std::unordered_map<std::uint64_t, std::uint32_t> link_of_pair_;
     std::map<std::vector<std::uint32_t>, std::uint32_t> multicasts_; ///< By sender and receivers.
     std::vector<ledger_event> events_;

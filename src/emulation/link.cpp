@@ -53,6 +53,7 @@ void link::begin_round(std::uint32_t round) {
     round_ = round;
     messages_ = 0;
     last_arrival_ = 0;
+    last_sent_.reset();
     if (!parts_.empty()) {
         rate_ = slowest_of(parts_); // their rates may be others
     }
@@ -68,13 +69,14 @@ void link::submit(std::uint64_t transfer, std::uint64_t bytes) {
 void link::start_next() {
     busy_ = true;
     if (radios_) {
-        radios_->acquire(parameters_.from, receivers_, [this] { begin_sending(); });
+        radios_->acquire(parameters_.from, receivers_,
+                         [this](std::optional<std::uint64_t> released_by) { begin_sending(released_by); });
     } else {
-        begin_sending();
+        begin_sending({});
     }
 }
 
-void link::begin_sending() {
+void link::begin_sending(std::optional<std::uint64_t> released_by) {
     const auto next = waiting_.front();
     ++messages_;
     double bits = static_cast<double>(next.bytes) * bits_a_byte;
@@ -85,7 +87,7 @@ void link::begin_sending() {
         resent_ = draw_resent_packets(stream, packets, parameters_.loss, receivers_.size());
         bits *= 1.0 + static_cast<double>(resent_) / static_cast<double>(packets);
     }
-    observer_.transfer_started(next.transfer, queue_.now());
+    observer_.transfer_started(next.transfer, queue_.now(), released_by ? released_by : last_sent_);
     sending_ = true;
     bits_ = bits;
     medium_.start(*this, bits);
@@ -95,6 +97,7 @@ void link::sent(const airtime_report& used) {
     const auto ended = waiting_.front();
     waiting_.pop_front();
     busy_ = sending_ = false;
+    last_sent_ = ended.transfer;
     std::vector<double> arrivals;
     if (parts_.empty()) {
         arrivals.push_back(arrival(queue_.now()));
@@ -104,7 +107,7 @@ void link::sent(const airtime_report& used) {
         arrivals.push_back(part->arrival(queue_.now()));
     }
     if (radios_) {
-        radios_->release(parameters_.from, receivers_);
+        radios_->release(parameters_.from, receivers_, ended.transfer);
     }
     observer_.transfer_ended(ended.transfer, used, arrivals, resent_);
     if (!waiting_.empty() && !busy_) {
@@ -117,7 +120,7 @@ std::optional<link::interrupted> link::interrupt() {
     if (sending_) {
         out = {waiting_.front().transfer, medium_.stop(*this), bits_};
         if (radios_) {
-            radios_->release(parameters_.from, receivers_);
+            radios_->release(parameters_.from, receivers_, out->transfer);
         }
     }
     waiting_.clear();

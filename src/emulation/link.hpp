@@ -30,7 +30,9 @@ struct link_parameters {
 class link_observer {
 public:
     virtual ~link_observer() = default;
-    virtual void transfer_started(std::uint64_t transfer, double start) = 0;
+    /// \param after the transfer that had to end before, on the same link or with the same radio, when it was not ready
+    /// only now.
+    virtual void transfer_started(std::uint64_t transfer, double start, std::optional<std::uint64_t> after) = 0;
     /// Occupation of the link ended. \param arrivals s, at each receiver. \param resent packets that were sent again.
     virtual void transfer_ended(std::uint64_t transfer, const airtime_report&, const std::vector<double>& arrivals,
                                 std::uint64_t resent) = 0;
@@ -79,7 +81,7 @@ private:
     };
 
     void start_next();
-    void begin_sending();
+    void begin_sending(std::optional<std::uint64_t> released_by);
     void sent(const airtime_report&) override;
     double arrival(double end);
 
@@ -94,6 +96,7 @@ private:
     std::vector<link*> parts_; ///< Of a multicast; else empty.
     std::deque<pending> waiting_;
     bool busy_ = false, sending_ = false;    ///< A link is busy while it waits for a radio.
+    std::optional<std::uint64_t> last_sent_; ///< Transfer of the round.
     double bits_ = 0;                        ///< Of the message that is being sent.
     std::uint32_t round_ = 0, messages_ = 0; ///< Of the round, started.
     std::uint64_t resent_ = 0;               ///< Packets of the message that is being sent.

@@ -218,6 +218,35 @@ void check_events(const scenario& scene, const deployment& deploy, const round_f
     }
 }
 
+/// The critical path, back from the end of an edge's round: every part is an event that ends, or whose message arrives,
+/// when the next part starts. Turns of `sl` and the cloud, which have paths of their own, are left out.
+void check_critical_path(const scenario& scene, const deployment& deploy, const round_forecast& round) {
+    if (scene.scheme == scheme_kind::sl || scene.cloud.period > 0) {
+        return;
+    }
+    for (const auto& row : round.rounds) {
+        double until = row.end_s;
+        for (const auto& part : round.critical) {
+            if (static_cast<std::uint32_t>(deploy.net.nodes[part.node].edge) != row.edge) {
+                continue;
+            }
+            const double start = until - part.seconds;
+            const bool found = std::any_of(round.events.begin(), round.events.end(), [&](const event_row& event) {
+                const auto near = [](double a, double b) { return std::abs(a - b) <= 1e-9 * std::max(1.0, b); };
+                return event.node == part.node && event.peer == part.peer && event.kind == part.kind &&
+                       near(event.start_s, start) &&
+                       (near(event.end_s, until) || near(event.arrival_s, until) ||
+                        // A multicast has one row, whose arrival is the last one's.
+                        (event.receivers > 1 && event.end_s <= until && until <= event.arrival_s));
+            });
+            ASSERT_TRUE(found) << deploy.net.nodes[part.node].name << ": no " << name_of(part.kind) << " from " << start
+                               << " to " << until << " s";
+            until = start;
+        }
+        EXPECT_NEAR(until, row.end_s - row.latency_s, 1e-9 * std::max(1.0, row.end_s));
+    }
+}
+
 TEST(properties, hold_for_random_scenarios) {
     std::map<std::string, int> seen;
     for (std::uint32_t number = 0; number < 600; ++number) {
@@ -229,6 +258,7 @@ TEST(properties, hold_for_random_scenarios) {
             const auto starts = ledger.clocks();
             const auto played = ledger.play(round);
             lab::expect_sums_agree(played, name);
+            ASSERT_NO_FATAL_FAILURE(check_critical_path(scene, deploy, played)) << name;
             for (int edge = 0; edge < scene.network.edges; ++edge) {
                 round_forecast part; // of one edge, since edges keep clocks of their own
                 for (const auto& event : played.events) {

@@ -56,12 +56,8 @@ if [[ -z $folder ]]; then
 fi
 mkdir -p "$folder"
 folder=$(realpath "$folder")
-mounted=()
 leave() {
-    local place
-    for place in "${mounted[@]}"; do
-        umount -l "$place" || true
-    done
+    ! mountpoint -q "$folder" || umount -R -l "$folder"
     [[ -z $temporary ]] || rm -rf --one-file-system "$temporary"
 }
 trap leave EXIT
@@ -75,10 +71,11 @@ fi
 for file in /etc/resolv.conf /etc/hosts /etc/apt/apt.conf.d /etc/ssl/certs /usr/local/share/ca-certificates; do
     [[ ! -e $file ]] || { mkdir -p "$folder$(dirname "$file")"; cp -rLn "$file" "$folder$(dirname "$file")/" 2>/dev/null || true; }
 done
+mount --bind "$folder" "$folder" # so that the root there is a mount point, as tests that change theirs need it
+mount --make-private "$folder"
 for place in proc dev sys; do
     mount --rbind "/$place" "$folder/$place"
     mount --make-rslave "$folder/$place" # taking it away must not take the machine's own away
-    mounted=("$folder/$place" ${mounted[@]+"${mounted[@]}"})
 done
 rm -rf "$folder/work"
 git -c safe.directory='*' clone -q "$project_root" "$folder/work"

@@ -256,6 +256,29 @@ TEST_F(codec, cut_off_files_are_damaged) {
     failure(file("no_end.jpg", bytes(jpeg.begin(), jpeg.end() - 2)));
 }
 
+// As PIL and torchvision decode them: bytes that belong to nothing, between two segments or before the end.
+TEST_F(codec, junk_between_jpeg_segments_is_harmless) {
+    const auto whole = make_jpeg(64, 64, ramp(64, 64, 3), JCS_RGB, JCS_YCbCr, false);
+    const auto expected = decode_image(file("whole.jpg", whole)).rgb;
+    const bytes junk(12, 0x5a);
+    auto at_end = whole;
+    at_end.insert(at_end.end() - 2, junk.begin(), junk.end());
+    EXPECT_EQ(decode_image(file("at_end.jpg", at_end)).rgb, expected);
+    auto in_header = whole;
+    in_header.insert(in_header.begin() + 20, junk.begin(), junk.end()); // behind the JFIF segment
+    EXPECT_EQ(decode_image(file("in_header.jpg", in_header)).rgb, expected);
+}
+
+// Numbers are what weights are trained on: gAMA, cHRM, sRGB and iCCP change none of them, as in PIL.
+TEST_F(codec, png_colour_chunks_change_no_pixel) {
+    const auto plain = make_png(8, 8, 8, PNG_COLOR_TYPE_RGB, ramp(8, 8, 3));
+    // gAMA of 1.0 behind the header (8 + 25 bytes): length, name, 100000, checksum.
+    const bytes gamma{0, 0, 0, 4, 'g', 'A', 'M', 'A', 0, 1, 0x86, 0xa0, 0x31, 0xe8, 0x96, 0x5f};
+    auto with = plain;
+    with.insert(with.begin() + 33, gamma.begin(), gamma.end());
+    EXPECT_EQ(decode_image(file("gamma.png", with)).rgb, ramp(8, 8, 3));
+}
+
 TEST_F(codec, garbled_files_are_damaged) {
     auto jpeg = make_jpeg(64, 64, ramp(64, 64, 3), JCS_RGB, JCS_YCbCr, false);
     jpeg[jpeg.size() - 300] = 0xff; // an end of image, far too early

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -65,7 +66,7 @@ TEST_F(folder, classes_and_files_come_in_the_order_of_their_names) {
     EXPECT_EQ(data.name(3), "tulip/b.PNG");
     EXPECT_EQ(data.label(1), 0);
     EXPECT_EQ(data.label(2), 1);
-    EXPECT_EQ(data.ignored(), 2U);
+    EXPECT_THAT(data.notes(), ElementsAre(HasSubstr("2 file(s) in the class folders")));
     EXPECT_EQ(data.load(3).width, 4);
 }
 
@@ -141,14 +142,52 @@ TEST_F(folder, a_class_must_not_become_empty) {
     EXPECT_THAT(refusal([&] { data.remove({"b/0.png", "b/1.png"}); }), HasSubstr((root_ / "b").string()));
 }
 
-TEST_F(folder, a_file_that_cannot_be_opened_is_named) {
-    for (const auto* name : {"a/0.png", "a/1.png", "b/0.png", "b/1.png"}) {
+// Only regular files are read, also behind links; what cannot be one is damaged, and what is no image by name is ignored.
+TEST_F(folder, links_pipes_and_devices_are_told_apart) {
+    for (const auto* name : {"a/0.png", "a/1.png", "b/0.png", "b/1.png", "elsewhere.png"}) {
         picture(name);
     }
-    fs::create_symlink(root_ / "gone.png", root_ / "b" / "link.png");
+    fs::create_symlink(root_ / "elsewhere.png", root_ / "a" / "good.png");
+    fs::create_symlink("circle.png", root_ / "b" / "circle.png");
+    fs::create_symlink("/dev/zero", root_ / "b" / "device.png");
+    fs::create_symlink(root_ / "gone.png", root_ / "b" / "gone.png");
+    ASSERT_EQ(::mkfifo((root_ / "b" / "pipe.png").c_str(), 0600), 0);
+    fs::create_symlink("pipe.png", root_ / "b" / "to_pipe.png");
+    fs::create_symlink("circle.md", root_ / "b" / "circle.md");
+    fs::create_directory_symlink(root_ / "a", root_ / "b" / "to_folder.png");
     const image_folder data(root_);
-    EXPECT_THAT(refusal([&] { data.check(0, 1); }),
-                testing::AllOf(HasSubstr((root_ / "b" / "link.png").string()), HasSubstr("cannot be read")));
+    EXPECT_THAT(data.check(0, 1).damaged,
+                ElementsAre(testing::AllOf(HasSubstr("b/circle.png\t"), HasSubstr("cannot be read")),
+                            testing::AllOf(HasSubstr("b/device.png\t"), HasSubstr("no regular file")),
+                            testing::AllOf(HasSubstr("b/gone.png\t"), HasSubstr("cannot be read")),
+                            testing::AllOf(HasSubstr("b/pipe.png\t"), HasSubstr("no regular file")),
+                            testing::AllOf(HasSubstr("b/to_pipe.png\t"), HasSubstr("no regular file"))));
+    EXPECT_EQ(image_folder::without_labels(root_, "images").check(0, 1).damaged.size(), 5U);
+}
+
+TEST_F(folder, what_systems_leave_behind_is_no_class_and_no_image) {
+    for (const auto* name : {"a/0.png", "a/1.jfif", "a/2.JPE", "a/._1.jpg", "a/.hidden.png", "b/0.png", "b/1.png",
+                             "b/more/2.png", "b/more/3/3.png", "b/@eaDir/0.png", "__MACOSX/a/0.png", "@eaDir/0.png",
+                             "lost+found/0.png", "#recycle/0.png"}) {
+        picture(name);
+    }
+    const image_folder data(root_);
+    EXPECT_THAT(data.class_names(), ElementsAre("a", "b"));
+    EXPECT_EQ(data.size(), 5U);
+    EXPECT_THAT(data.notes(),
+                testing::UnorderedElementsAre(HasSubstr("#recycle"), HasSubstr("@eaDir"), HasSubstr("__MACOSX"),
+                                              HasSubstr("lost+found"), HasSubstr("2 image(s) in folders below")));
+}
+
+TEST_F(folder, a_root_one_level_too_high_proposes_the_one_below) {
+    for (const auto* split : {"test", "train", "validation"}) {
+        for (const auto* name : {"a/0.png", "a/1.png", "b/0.png", "b/1.png"}) {
+            picture(std::string(split) + "/" + name);
+        }
+    }
+    EXPECT_THAT(refusal([&] { image_folder{root_}; }),
+                testing::AllOf(HasSubstr("holds no JPEG or PNG image itself"),
+                               HasSubstr("data.root = " + (root_ / "train").string())));
 }
 
 } // namespace

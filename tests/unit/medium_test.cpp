@@ -430,6 +430,45 @@ TEST(links, half_duplex_radios_do_not_send_while_they_receive) {
     EXPECT_THAT(play(true), testing::ElementsAre(0.0, 1.0, 2.0));
 }
 
+// 0 -> 1 sends from 0 to 1 s. From 5 s on 1 -> 2 sends, so that a message of 0 -> 1 that is ready at 5.5 s waits for the
+// radio of 1 until 6 s, and the next for the link until 7 s.
+TEST(links, half_duplex_waits_are_blamed_on_what_held_the_radio) {
+    event_queue queue;
+    ledger accounts(queue);
+    auto& radios = accounts.add_half_duplex_radios();
+    for (int node = 0; node < 3; ++node) {
+        accounts.add_node({});
+    }
+    for (std::uint32_t from = 0; from < 2; ++from) {
+        link_parameters one;
+        one.from = from;
+        one.to = from + 1;
+        accounts.add_link(one, std::make_unique<constant_rate>(8e6), accounts.exclusive(), &radios);
+    }
+    accounts.begin_round(1, 0.0);
+    for (const auto& [time, from] : {std::pair{0.0, 0U}, {5.0, 1U}, {5.5, 0U}, {5.6, 0U}}) {
+        queue.schedule(time, from,
+                       {[](void* self, std::uint64_t sender) {
+                            const auto receiver = static_cast<std::uint32_t>(sender) + 1;
+                            static_cast<ledger*>(self)->transfer(receiver - 1, std::span(&receiver, 1),
+                                                                 event_kind::send_forward, 1'000'000, -1, {},
+                                                                 {{[](void*, std::uint64_t) {}, nullptr, 0}});
+                        },
+                        &accounts, from});
+    }
+    while (!queue.empty()) {
+        queue.fire_next();
+    }
+    std::vector<double> starts;
+    std::vector<std::int64_t> causes;
+    for (const auto& event : accounts.events()) {
+        starts.push_back(event.start_s);
+        causes.push_back(event.cause);
+    }
+    EXPECT_THAT(starts, testing::ElementsAre(0.0, 5.0, 6.0, 7.0));
+    EXPECT_THAT(causes, testing::ElementsAre(-1, -1, 1, 2));
+}
+
 TEST(links, lost_packets_are_sent_again_and_cost_time_energy_and_spectrum) {
     bench here(1);
     auto one = here.between(0, 0.1);

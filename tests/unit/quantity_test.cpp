@@ -198,10 +198,33 @@ TEST(parse_distribution, normal_has_its_mean_and_deviation) {
     EXPECT_GT(value.lowest(), 0.0);
 }
 
-TEST(parse_distribution, dbm_is_converted_value_by_value) {
-    const auto value = parse_distribution("uniform(20, 30) dBm", dimension::power);
-    EXPECT_NEAR(value.parameters[0], 0.1, 1e-12);
-    EXPECT_NEAR(value.parameters[1], 1.0, 1e-12);
+// normal(23, 6) dBm is log-normal in W: the mean of its decibels is 23, their deviation 6, its median 200 mW.
+TEST(parse_distribution, dbm_is_drawn_in_decibels) {
+    const auto mean_and_deviation = [](const char* text) {
+        const auto value = parse_distribution(text, dimension::power);
+        constexpr int draws = 4000;
+        double sum = 0, squares = 0;
+        random_stream stream(1, "test", "dbm");
+        for (int i = 0; i < draws; ++i) {
+            const double dbm = 10.0 * std::log10(value.draw(stream) / 1e-3);
+            sum += dbm;
+            squares += dbm * dbm;
+        }
+        const double mean = sum / draws;
+        return std::pair{mean, std::sqrt(squares / draws - mean * mean)};
+    };
+    const auto [normal_mean, normal_deviation] = mean_and_deviation("normal(23, 6) dBm");
+    EXPECT_NEAR(normal_mean, 23.0, 5 * 6.0 / std::sqrt(4000.0));
+    EXPECT_NEAR(normal_deviation, 6.0, 0.4);
+    const auto [uniform_mean, uniform_deviation] = mean_and_deviation("uniform(-10, 30) dBm");
+    EXPECT_NEAR(uniform_mean, 10.0, 5 * 40.0 / std::sqrt(12.0 * 4000.0));
+    EXPECT_NEAR(uniform_deviation, 40.0 / std::sqrt(12.0), 0.4);
+    const auto bounds = parse_distribution("uniform(20, 30) dBm", dimension::power);
+    EXPECT_NEAR(bounds.lowest(), 0.1, 1e-12);
+    EXPECT_NEAR(bounds.highest(), 1.0, 1e-12);
+    const auto choice = parse_distribution("choice(20, 30) dBm", dimension::power);
+    EXPECT_NEAR(choice.parameters[0], 0.1, 1e-12);
+    EXPECT_NEAR(choice.parameters[1], 1.0, 1e-12);
 }
 
 TEST(parse_distribution, malformed_ones_say_what_is_wrong) {
