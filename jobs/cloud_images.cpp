@@ -29,7 +29,7 @@ void cloud_images::open_folder(const scenario& scene, session& here, bool check)
     auto folder = scene.pretrain.objective == pretraining_kind::masked ? image_folder::without_labels(root, key)
                                                                        : image_folder(root, key);
     if (check) {
-        content_ = check_images(folder, root, scene, here);
+        content_ = check_images(folder, scene, here);
     }
     origin_ = root;
     augment_ = scene.data.augment;

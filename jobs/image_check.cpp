@@ -23,7 +23,7 @@ std::unique_ptr<image_supply> make_supply(const scenario& scene, const session& 
     return std::make_unique<image_supply>(decode_threads(scene, here), memory);
 }
 
-std::uint64_t check_images(image_folder& folder, const std::string& root, const scenario& scene, session& here) {
+std::uint64_t check_images(image_folder& folder, const scenario& scene, session& here) {
     here.note("checking images");
     if (here.root()) {
         for (const auto& note : folder.notes()) {

@@ -18,8 +18,8 @@ std::size_t decode_threads(const scenario&, const session&);
 std::unique_ptr<image_supply> make_supply(const scenario&, const session&);
 
 /// Every rank has to call it: each decodes its share, and all leave out the same damaged samples.
-/// \param root as the user gave it, for messages. \returns what distinguishes the images from others.
+/// \returns what distinguishes the images from others.
 /// \throws usage_error when there are damaged ones and data.damaged = fatal.
-std::uint64_t check_images(image_folder&, const std::string& root, const scenario&, session&);
+std::uint64_t check_images(image_folder&, const scenario&, session&);
 
 } // namespace gaisnet

@@ -207,7 +207,7 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
         for (const auto& root : scene.data.roots) {
             auto folder = std::make_unique<image_folder>(root);
             if (check_images) {
-                p.content += gaisnet::check_images(*folder, root, scene, here);
+                p.content += gaisnet::check_images(*folder, scene, here);
             }
             domains.push_back(std::move(folder));
         }
@@ -249,7 +249,7 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
     if (scene.service == service_kind::inference && !scene.infer.images.empty()) {
         auto folder = std::make_unique<image_folder>(image_folder::without_labels(scene.infer.images, "infer.images"));
         if (check_images) {
-            gaisnet::check_images(*folder, scene.infer.images, scene, here);
+            gaisnet::check_images(*folder, scene, here);
         }
         p.to_classify = std::move(folder);
     }
