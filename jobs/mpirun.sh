@@ -45,10 +45,10 @@ fi
 
 options=(-n "$ranks")
 # --quiet leaves the program's own message alone: without it mpirun adds a dozen lines to every exit code but 0. But
-# over several hosts mpirun alone may know which rank was killed.
+# over several hosts mpirun alone may know which rank was killed. Open MPI 5 has no such option.
 if [[ -z ${GAISNET_MPIRUN_OPTIONS:-} && ${SLURM_JOB_NUM_NODES:-1} -eq 1 ]]; then
-    options+=(--quiet)
-else
+    [[ ! $version =~ "Open MPI) "[1-4]\. ]] || options+=(--quiet)
+elif [[ $version =~ "Open MPI) "[1-4]\. ]]; then
     # Without this mpirun waits for a lost host for a quarter of an hour after the ranks have ended (runtime.silence).
     options+=(--mca oob_tcp_keepalive_time 5 --mca oob_tcp_keepalive_intvl 2 --mca oob_tcp_keepalive_probes 3)
 fi
