@@ -13,6 +13,7 @@
 #include "roles/checkpoint.hpp"
 #include "roles/describe.hpp"
 #include "roles/ledger_run.hpp"
+#include "roles/slow_links.hpp"
 #include "roles/stop_watch.hpp"
 #include "roles/tensor_run.hpp"
 #include "setup.hpp"
@@ -341,6 +342,9 @@ private:
     void record_round(round_record& record, const std::vector<transport_counters>& carried,
                       const std::vector<fidelity_row>& late) {
         fill(record);
+        for (const auto& warning : slow_links_.find(record.forecast.events)) {
+            spdlog::warn("{}", warning);
+        }
         std::vector<transport_row> transports;
         for (const auto& now : carried) {
             auto& before = carried_before_[now.transport];
@@ -521,7 +525,8 @@ private:
     loaded_backbone backbone_;
     std::string identity_;
     std::optional<checkpoint> resume_from_;
-    std::unique_ptr<ledger_run> ledger_;          ///< Rank 0
+    std::unique_ptr<ledger_run> ledger_; ///< Rank 0
+    slow_links slow_links_{*run_.deploy};
     std::optional<round_forecast> next_forecast_; ///< Rank 0, of a round that has not begun.
     std::unique_ptr<real_clock> clock_;           ///< `clock = real`; else null.
     std::vector<stage_speed> speeds_;             ///< Rank 0: measured.

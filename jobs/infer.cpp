@@ -11,6 +11,7 @@
 #include "roles/describe.hpp"
 #include "roles/inference_ledger.hpp"
 #include "roles/inference_run.hpp"
+#include "roles/slow_links.hpp"
 #include "served_models.hpp"
 #include "setup.hpp"
 
@@ -63,6 +64,9 @@ public:
             played_ = inference_ledger(*run_.deploy, rank_of).play(plan_);
             check_memory(*run_.deploy, played_.nodes);
             warn_of_batteries();
+            for (const auto& warning : slow_links(*run_.deploy).find(played_.events)) {
+                spdlog::warn("{}", warning);
+            }
         }
         if (given_.dry_run) {
             here_.network().barrier();

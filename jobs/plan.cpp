@@ -7,6 +7,7 @@
 #include "planning/forecast.hpp"
 #include "roles/describe.hpp"
 #include "roles/ledger_run.hpp"
+#include "roles/slow_links.hpp"
 #include "setup.hpp"
 
 #include <fmt/format.h>
@@ -80,6 +81,7 @@ exit_code plan(const command_line& given, session& here) {
     const auto start = std::chrono::steady_clock::now();
     ledger_run ledger(*run.deploy);
     forecaster sums(*run.deploy);
+    slow_links slow(*run.deploy);
     auto file = results_file(given, run, here);
     const auto rounds = run.scene->train.rounds;
     std::string reason;
@@ -88,6 +90,9 @@ exit_code plan(const command_line& given, session& here) {
         auto played = ledger.play(round);
         if (round == 1) {
             check_memory(*run.deploy, played.nodes);
+        }
+        for (const auto& warning : slow.find(played.events)) {
+            spdlog::warn("{}", warning);
         }
         for (auto& row : played.rounds) { // nothing is trained
             row.accuracy = row.loss = row.train_accuracy = row.train_loss = std::numeric_limits<double>::quiet_NaN();
@@ -114,9 +119,9 @@ exit_code plan(const command_line& given, session& here) {
     }
     fmt::print("{}", report(summary));
     if (given.command == "plan") {
-        double energy = 0.0;
+        energy_parts energy;
         for (const auto& row : found.rounds) {
-            energy += row.energy_j;
+            energy += row.energy;
         }
         fmt::print(
             "\n{}\nBottleneck\n  {}\n\n{}", resource_tables(*run.deploy, found), bottleneck(*run.deploy, found),

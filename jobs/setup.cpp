@@ -154,7 +154,11 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
     out.scene = std::move(made);
     const auto& scene = *out.scene;
     check_outputs(given, scene);
-    const auto net = make_topology(scene); // before the data: ranks and cuts cost nothing to check
+    const auto method = make_tuning_method(scene.tuning);
+    const auto net = make_network(scene, method); // before the data: ranks and cuts cost nothing to check
+    for (const auto& warning : here.root() ? net.warnings : std::vector<std::string>()) {
+        spdlog::warn("{}", warning);
+    }
     out.ranks = given.dry_run && scene.job.ranks > 0 ? scene.job.ranks : here.ranks();
     out.rank_of = place_nodes(net, scene.placement, out.ranks);
     std::string mine;
@@ -175,9 +179,7 @@ prepared_run prepare(const command_line& given, session& here, bool check_images
             sizes[edge].classes = static_cast<std::int64_t>(classes[edge].size());
         }
     }
-    const auto deploy = [&](const scenario& some) {
-        return make_deployment(some, make_tuning_method(some.tuning), sizes, out.data->samples());
-    };
+    const auto deploy = [&](const scenario& some) { return make_deployment(some, method, sizes, out.data->samples()); };
     if (scene.cluster.edge_when_needed) {
         here.note("choosing the edge's stages");
         const auto choice = choose_edge_shares(scene, deploy);

@@ -36,17 +36,17 @@ public:
     void drawn(const std::string& name, dimension unit, const char* initial, const char* what, bool assumed) {
         keys.push_back({name, value_kind::distribution, unit, initial, what, assumed, accepted_units(unit)});
     }
-    void link(const std::string& kind, const char* rate, const char* latency, const char* band, const char* what,
-              bool band_assumed) {
-        drawn("link." + kind + ".rate", dimension::rate, rate, what, true);
-        drawn("link." + kind + ".latency", dimension::time, latency, "time from the end of sending to arrival", true);
-        drawn("link." + kind + ".bandwidth", dimension::frequency, band,
-              kind == "d2d" ? "band of an edge, divided over its clusters and their directed hops"
-                            : "band of each link",
-              band_assumed);
+    void link(const std::string& kind, const char* rate, const char* latency, const char* band, const char* what) {
+        const std::string prefix = "link." + kind + ".";
+        drawn(prefix + "rate", dimension::rate, rate, what, true);
+        drawn(prefix + "latency", dimension::time, latency, "time from the end of sending to arrival", true);
+        drawn(prefix + "bandwidth", dimension::frequency, "", band, false);
+        real((prefix + "spectral_efficiency").c_str(), "5",
+             "bit/s/Hz: a link with a rate (or the peak of its trace) takes the band that this needs, unless bandwidth "
+             "is set");
     }
     /// What a class of radio links has beside rate, latency and bandwidth.
-    void radio(const std::string& kind, const char* shares, const char* noise_figure) {
+    void radio(const std::string& kind, const char* shares, const char* noise_figure, const char* wired = "") {
         const std::string prefix = "link." + kind + ".";
         std::string models = "none";
         for (const auto& model : path_loss_models()) {
@@ -64,12 +64,19 @@ public:
                  "carrier, for path loss models with one");
         text((prefix + "shadowing").c_str(), "model", "standard deviation of log-normal shadowing, drawn for each pair",
              "model (its own), or dB");
-        drawn(prefix + "tx_power", dimension::power, "", "radiated power; not set: the sender's device.*.tx_power",
-              false);
+        drawn(
+            prefix + "tx_power", dimension::power, "",
+            "radiated power, which a node divides over what it sends at once; not set: the sender's device.*.tx_power",
+            false);
+        quantity((prefix + "energy_per_bit").c_str(), dimension::energy_per_bit, wired,
+                 kind == "backhaul" ? "energy of a cable, charged to its sender; without effect with path_loss"
+                                    : "energy of a cable, charged to its sender; not set: radios",
+                 *wired != 0);
         quantity((prefix + "tx_gain").c_str(), dimension::decibel, "0 dBi", "antenna gain of the sender");
         quantity((prefix + "rx_gain").c_str(), dimension::decibel, "0 dBi", "antenna gain of the receiver");
         quantity((prefix + "noise_figure").c_str(), dimension::decibel, noise_figure, "of the receiver", false);
-        text((prefix + "max_efficiency").c_str(), "none", "cap of the spectral efficiency", "none, or bit/s/Hz");
+        text((prefix + "max_efficiency").c_str(), "10",
+             "spectral efficiency: a cap with path_loss, a warning with a rate", "none, or bit/s/Hz");
         quantity((prefix + "min_rate").c_str(), dimension::rate, "100 kbit/s",
                  "a radio link that carries less does not exist");
         text((prefix + "fading").c_str(), "none", "block fading, drawn for every round",
@@ -80,24 +87,35 @@ public:
         real((prefix + "loss").c_str(), "0", "probability of a packet to be lost; it is sent again until it arrives");
         quantity((prefix + "packet").c_str(), dimension::size, "1500 B", "packet, for loss");
     }
-    void device(const std::string& kind, const char* rate, const char* power, const char* tx, const char* rx,
-                const char* idle, const char* memory, bool tx_assumed) {
+    struct radio_figures {
+        const char *tx, *efficiency, *circuit, *rx, *idle;
+        bool assumed;
+    };
+    void device(const std::string& kind, const char* rate, const char* power, const radio_figures& radio,
+                const char* base, const char* memory) {
         const std::string prefix = "device." + kind + ".";
         drawn(prefix + "rate", dimension::compute_rate, rate, "speed of computing", true);
         drawn(prefix + "efficiency", dimension::number, "1", "part of the rate that is reached, at most 1", true);
         drawn(prefix + "factor", dimension::number, "1", "times this computer's speed (compute = measured)", true);
-        drawn(prefix + "power", dimension::power, power, "power while computing", true);
+        drawn(prefix + "power", dimension::power, power, "power for computing, beside base_power", true);
         keys.push_back({prefix + "kappa", value_kind::real, dimension::number, "",
                         "W s^3; with frequency and flops_per_cycle: E = kappa f^2 x cycles in place of power", false,
                         "a number"});
         drawn(prefix + "frequency", dimension::frequency, "", "clock, with kappa", false);
         keys.push_back({prefix + "flops_per_cycle", value_kind::real, dimension::number, "",
                         "FLOPs a cycle, with frequency", false, "a number"});
-        drawn(prefix + "tx_power", dimension::power, tx, "power while sending", tx_assumed);
-        drawn(prefix + "rx_power", dimension::power, rx, "power while receiving", true);
-        drawn(prefix + "idle_power", dimension::power, idle, "power all the time, but for sleep", true);
+        drawn(prefix + "tx_power", dimension::power, radio.tx, "radiated power, unless link.*.tx_power is set",
+              radio.assumed);
+        drawn(prefix + "amplifier_efficiency", dimension::number, radio.efficiency,
+              "radiated power / what the amplifier draws", radio.assumed);
+        drawn(prefix + "circuit_power", dimension::power, radio.circuit,
+              "of the radio while sending, beside the amplifier", radio.assumed);
+        drawn(prefix + "rx_power", dimension::power, radio.rx, "of the radio while it receives and does not send",
+              radio.assumed);
+        drawn(prefix + "idle_power", dimension::power, radio.idle, "of the radio while it does neither", radio.assumed);
+        drawn(prefix + "base_power", dimension::power, base, "of the whole device all the time, but for sleep", true);
         drawn(prefix + "sleep_power", dimension::power, "",
-              "power from its last work of a round on; not set: it does not sleep", false);
+              "of the whole device from its last work of a round on; not set: it does not sleep", false);
         drawn(prefix + "memory", dimension::size, memory, "memory", true);
     }
     std::vector<key_info> keys;
@@ -210,31 +228,44 @@ std::vector<key_info> make_keys() {
     t.integer("data.domain", "0", "domain of the first edge; edge e has domain + e (procedural)");
     t.integer("data.samples", "1200", "images of a domain, before the split (procedural)");
 
-    t.quantity("sense.time", dimension::time, "1 ms", "sensing time a sample, of those that a round trains on");
-    t.quantity("sense.energy", dimension::energy, "1 mJ", "sensing energy a sample, of those that a round trains on");
-    t.choice("sense.mode", "dataset", "dataset, stream",
-             "all samples from the start, or new ones before each round into a buffer");
+    t.quantity("sense.time", dimension::time, "1 ms", "sensing time a sample");
+    t.quantity("sense.energy", dimension::energy, "1 mJ", "sensing energy a sample");
+    t.choice("sense.mode", "dataset", "dataset, each_round, stream",
+             "a start point senses each sample once, in the first round that trains on it; or anew in every round; or "
+             "goes on sensing new ones into a buffer. It begins when the round does, whatever the scheme");
     t.integer("sense.rate", "50", "new samples a round (stream)");
     t.integer("sense.buffer", "200", "samples that a start point keeps, and trains on (stream)");
 
-    t.link("cs_up", "100 Mbit/s", "5 ms", "20 MHz", "client to edge", false);
+    const char* const band =
+        "of each link, or of the medium that links share; not set: 20 MHz with path_loss, else rate "
+        "/ spectral_efficiency";
+    t.link("cs_up", "100 Mbit/s", "5 ms", band, "client to edge");
     t.radio("cs_up", "private|equal|maxmin|airtime", "5 dB");
-    t.link("cs_down", "100 Mbit/s", "5 ms", "20 MHz", "edge to client", false);
+    t.link("cs_down", "100 Mbit/s", "5 ms", band, "edge to client");
     t.radio("cs_down", "private|equal|maxmin|airtime", "9 dB");
-    t.link("d2d", "50 Mbit/s", "2 ms", "5 MHz", "client to client", true);
+    t.link(
+        "d2d", "50 Mbit/s", "2 ms",
+        "with path_loss of an edge, divided over its clusters and the directed hops that carry something (not set: 5 "
+        "MHz); with a rate of each link (not set: rate / spectral_efficiency)",
+        "client to client");
     t.radio("d2d", "private|equal|maxmin|airtime|reuse", "9 dB");
-    t.link("backhaul", "1 Gbit/s", "10 ms", "100 MHz", "edge to cloud and back", true);
-    t.radio("backhaul", "private|equal|maxmin|airtime", "5 dB");
+    t.link("backhaul", "1 Gbit/s", "10 ms", "with path_loss; not set: 100 MHz", "edge to cloud and back");
+    t.radio("backhaul", "private|equal|maxmin|airtime", "5 dB", "26.3 nJ/bit");
     t.choice("cs.access", "cellular", "cellular|cell_free",
              "each edge has a cell; or its access points, spread over the area, serve a client together");
     t.integer("cs.access_points", "4", "access points of an edge (cell_free)");
+    t.quantity("cs_up.request_size", dimension::size, "256 B",
+               "of a client's request to its edge: to be served (infer), or for a repair of its chain");
     t.onoff("cs_down.multicast", "off", "what several clients get from the edge is sent once");
     t.choice("half_duplex", "off", "off|d2d|cs|on",
              "a node's D2D radio, its radio to the edge, or each of the two, cannot send while it receives");
     t.onoff("charge.gradients", "on", "gradients of smashed data cost time, energy and bytes");
-    t.device("cloud", "100 TFLOP/s", "1 kW", "1 W", "1 W", "100 W", "512 GiB", true);
-    t.device("edge", "10 TFLOP/s", "300 W", "46 dBm", "1 W", "50 W", "64 GiB", false);
-    t.device("client", "472 GFLOP/s", "10 W", "23 dBm", "0.94 W", "0.82 W", "4 GiB", false);
+    // Base station: macro cell of Auer et al., "How much energy is needed to run a wireless network?", IEEE Wireless
+    // Communications 18(5), 2011. Client: 1.14, 0.94 and 0.82 W, the states of ns-3's and SimGrid's Wi-Fi. Cable: an edge
+    // router of 4.21 kW and 160 Gbit/s, Baliga et al., Proceedings of the IEEE 99(1), 2011.
+    t.device("cloud", "100 TFLOP/s", "1 kW", {"46 dBm", "0.311", "6.8 W", "6.1 W", "0", true}, "100 W", "512 GiB");
+    t.device("edge", "10 TFLOP/s", "300 W", {"46 dBm", "0.311", "6.8 W", "6.1 W", "6.1 W", false}, "50 W", "64 GiB");
+    t.device("client", "236 GFLOP/s", "10 W", {"23 dBm", "0.35", "0.57 W", "0.94 W", "0.82 W", false}, "0", "4 GiB");
 
     t.drawn("device.client.battery", dimension::energy, "", "battery of a client at the start; not set: mains", false);
 

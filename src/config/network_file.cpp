@@ -31,8 +31,11 @@ constexpr field<node_override> node_fields[] = {
     {"rate", dimension::compute_rate, &node_override::rate},
     {"power", dimension::power, &node_override::power},
     {"tx_power", dimension::power, &node_override::tx_power},
+    {"amplifier_efficiency", dimension::number, &node_override::amplifier_efficiency},
+    {"circuit_power", dimension::power, &node_override::circuit_power},
     {"rx_power", dimension::power, &node_override::rx_power},
     {"idle_power", dimension::power, &node_override::idle_power},
+    {"base_power", dimension::power, &node_override::base_power},
     {"sleep_power", dimension::power, &node_override::sleep_power},
     {"memory", dimension::size, &node_override::memory},
     {"battery", dimension::energy, &node_override::battery},
@@ -69,12 +72,15 @@ bool set_field(const field<Owner> (&fields)[count], Owner& owner, const place& w
             if (one.what == dimension::size && value > largest_size) {
                 throw usage_error(where + ": " + key + " = " + text + ": at most 1e18 B are accepted");
             }
-            const bool may_be_zero = key != "rate" && key != "bandwidth" && key != "memory" && key != "battery";
-            if (value < 0.0 || (value == 0.0 && !may_be_zero) || (key == "loss" && value >= 1.0)) {
+            const bool may_be_zero = key != "rate" && key != "bandwidth" && key != "memory" && key != "battery" &&
+                                     key != "amplifier_efficiency";
+            if (value < 0.0 || (value == 0.0 && !may_be_zero) || (key == "loss" && value >= 1.0) ||
+                (key == "amplifier_efficiency" && value > 1.0)) {
                 throw usage_error(where + ": " + key + " = " + text + ": " +
-                                  (key == "loss" ? "0 to below 1 is accepted"
-                                   : may_be_zero ? "a value of at least 0 is accepted"
-                                                 : "a value above 0 is accepted"));
+                                  (key == "loss"                   ? "0 to below 1 is accepted"
+                                   : key == "amplifier_efficiency" ? "a part above 0 and at most 1 is accepted"
+                                   : may_be_zero                   ? "a value of at least 0 is accepted"
+                                                                   : "a value above 0 is accepted"));
             }
             owner.*one.member = value;
             return true;
@@ -132,8 +138,9 @@ public:
                 throw usage_error(where + ": the node stands here again");
             }
         }
-        out_.nodes.push_back({name, {}, {}, {}, {}, {}, {}, {}, {}, {}});
-        return out_.nodes.back();
+        auto& made = out_.nodes.emplace_back();
+        made.name = name;
+        return made;
     }
     link_override& add_link(const place& where, const std::string& from, const std::string& to) {
         for (const auto& other : out_.links) {
@@ -348,8 +355,11 @@ std::string network_file_text(const topology& net) {
                    {"rate", exactly(device.rate_flop_s, "FLOP/s")},
                    {"power", exactly(device.power_w, "W")},
                    {"tx_power", exactly(device.tx_power_w, "W")},
-                   {"rx_power", exactly(device.rx_power_w, "W")},
-                   {"idle_power", exactly(device.idle_power_w, "W")},
+                   {"amplifier_efficiency", exactly(device.radio.amplifier_efficiency, "")},
+                   {"circuit_power", exactly(device.radio.circuit_w, "W")},
+                   {"rx_power", exactly(device.radio.receive_w, "W")},
+                   {"idle_power", exactly(device.radio.idle_w, "W")},
+                   {"base_power", exactly(device.base_power_w, "W")},
                    {"memory", exactly(static_cast<double>(device.memory_bytes), "B")}};
         if (device.sleep_power_w) {
             entry["sleep_power"] = exactly(*device.sleep_power_w, "W");
@@ -366,7 +376,9 @@ std::string network_file_text(const topology& net) {
             entry["rate"] = exactly(link.rate_bit_s, "bit/s");
         }
         entry["latency"] = exactly(one.latency_s, "s");
-        entry["bandwidth"] = exactly(one.bandwidth_hz, "Hz");
+        if (!one.wired_j_bit) {
+            entry["bandwidth"] = exactly(one.bandwidth_hz, "Hz");
+        }
         entry["loss"] = exactly(one.loss, "");
         add(links, entry);
     }

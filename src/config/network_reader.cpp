@@ -1,9 +1,11 @@
 #include "config/network_reader.hpp"
 
+#include "base/text.hpp"
 #include "config/network_file.hpp"
 #include "config/trace_files.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace gaisnet {
 
@@ -89,8 +91,9 @@ void read_scheme(const value_reader& in, scenario& out) {
                                               "= centralised");
             }
         }
-        if (in.text("sense.mode") == "stream") {
-            in.reject("sense.mode", "a stream is not built yet for scheme = centralised: dataset is accepted");
+        if (in.text("sense.mode") != "dataset") {
+            in.reject("sense.mode",
+                      "start points send their samples once in scheme = centralised: dataset is accepted");
         }
     }
     if (out.scheme == sl && in.text("clock") == "real") {
@@ -162,8 +165,8 @@ std::optional<path_loss_model> read_path_loss(const value_reader& in, const std:
 std::optional<radio_settings> read_radio(const value_reader& in, const std::string& link) {
     const auto loss = read_path_loss(in, link + ".path_loss");
     if (!loss) {
-        for (const auto* part : {".frequency", ".shadowing", ".tx_power", ".tx_gain", ".rx_gain", ".noise_figure",
-                                 ".max_efficiency", ".min_rate", ".fading"}) {
+        for (const auto* part :
+             {".frequency", ".shadowing", ".tx_gain", ".rx_gain", ".noise_figure", ".min_rate", ".fading"}) {
             if (in.is_changed(link + part)) {
                 in.reject(link + part, "it belongs to a radio link, and " + link + ".path_loss is none");
             }
@@ -176,6 +179,13 @@ std::optional<radio_settings> read_radio(const value_reader& in, const std::stri
     radio_settings out;
     out.loss = *loss;
     out.frequency_hz = in.quantity(link + ".frequency", true);
+    if (loss->of_one_frequency() && in.is_changed(link + ".frequency")) {
+        in.reject(link + ".frequency",
+                  loss->name +
+                      (loss->lowest_hz > 0.0 ? " holds for " + quantity(loss->lowest_hz, "Hz") + " only"
+                                             : " knows no frequency") +
+                      ": leave it out, or take free_space, umi_los, umi_nlos or inf_los");
+    }
     out.shadowing_db = loss->shadowing_db;
     if (in.text(link + ".shadowing") != "model") {
         try {
@@ -187,17 +197,9 @@ std::optional<radio_settings> read_radio(const value_reader& in, const std::stri
             in.reject(link + ".shadowing", "model, or a value in dB of at least 0, is accepted");
         }
     }
-    out.tx_power = in.drawn_if_set(link + ".tx_power", true);
     out.tx_gain_db = in.quantity_freely(link + ".tx_gain");
     out.rx_gain_db = in.quantity_freely(link + ".rx_gain");
     out.noise_figure_db = in.quantity(link + ".noise_figure", false);
-    if (in.text(link + ".max_efficiency") != "none") {
-        auto word = in.text(link + ".max_efficiency");
-        if (const std::string unit = " bit/s/Hz"; word.ends_with(unit)) {
-            word.resize(word.size() - unit.size());
-        }
-        out.max_efficiency = in.number(link + ".max_efficiency", word, 0.0, 1e300, true);
-    }
     out.min_rate = in.quantity(link + ".min_rate", false);
     const auto& fading = in.text(link + ".fading");
     if (fading == "rayleigh") {
@@ -211,12 +213,56 @@ std::optional<radio_settings> read_radio(const value_reader& in, const std::stri
     return out;
 }
 
+/// bit/s/Hz; infinite: none.
+double read_max_efficiency(const value_reader& in, const std::string& key) {
+    auto word = in.text(key);
+    if (word == "none") {
+        return std::numeric_limits<double>::infinity();
+    }
+    if (const std::string unit = " bit/s/Hz"; word.ends_with(unit)) {
+        word.resize(word.size() - unit.size());
+    }
+    return in.number(key, word, 0.0, 1e300, true);
+}
+
+/// What a cable has no use for.
+void read_wire(const value_reader& in, const std::string& link, link_settings& out) {
+    if (in.text(link + ".energy_per_bit").empty() || (out.radio && in.is_default(link + ".energy_per_bit"))) {
+        return;
+    }
+    if (out.radio) {
+        in.reject(link + ".energy_per_bit", "with " + link + ".path_loss the link is a radio link: give one of them");
+    }
+    out.wired_j_bit = in.quantity(link + ".energy_per_bit", false);
+    for (const auto* part : {".bandwidth", ".spectral_efficiency", ".max_efficiency", ".tx_power"}) {
+        if (in.is_changed(link + part)) {
+            in.reject(link + part, "it belongs to radio, and " + link + ".energy_per_bit = " +
+                                       in.text(link + ".energy_per_bit") + " makes the link a cable");
+        }
+    }
+}
+
 link_settings read_link(const value_reader& in, const std::string& kind) {
     const auto key = "link." + kind;
     link_settings out;
     out.latency = in.drawn(key + ".latency", false);
-    out.bandwidth = in.drawn(key + ".bandwidth", true);
     out.radio = read_radio(in, key);
+    out.bandwidth = in.drawn_if_set(key + ".bandwidth", true);
+    out.spectral_efficiency = in.real(key + ".spectral_efficiency", 0.0, 1e300, true);
+    if (in.is_changed(key + ".spectral_efficiency") && (out.radio || out.bandwidth)) {
+        in.reject(key + ".spectral_efficiency",
+                  std::string("it belongs to a rate without a bandwidth: with ") +
+                      (out.radio ? ".path_loss the rate follows from the band" : ".bandwidth the band is given"));
+    }
+    out.max_efficiency = read_max_efficiency(in, key + ".max_efficiency");
+    out.tx_power = in.drawn_if_set(key + ".tx_power", true);
+    if (out.radio) {
+        out.radio->max_efficiency = out.max_efficiency;
+        constexpr double d2d_hz = 5e6, cs_hz = 20e6, backhaul_hz = 100e6;
+        const double usual = kind == "d2d" ? d2d_hz : kind == "backhaul" ? backhaul_hz : cs_hz;
+        out.bandwidth = out.bandwidth.value_or(distribution::of(usual));
+    }
+    read_wire(in, key, out);
     if (const auto path = in.path(key + ".trace"); path.empty()) {
         if (!out.radio) {
             out.rate = in.drawn(key + ".rate", true);
@@ -266,6 +312,7 @@ void read_links(const value_reader& in, scenario& out) {
     if (link.access == access_kind::cell_free && !(link.cs_up.radio && link.cs_down.radio)) {
         in.reject("cs.access", "access points are radios: it needs link.cs_up.path_loss and link.cs_down.path_loss");
     }
+    link.request_bytes = static_cast<std::uint64_t>(in.quantity_within("cs_up.request_size", 0.0, 1e9, "0 to 1 GB"));
     link.multicast = in.onoff("cs_down.multicast");
     link.half_duplex = in.choice<half_duplex_kind>("half_duplex", {{"off", half_duplex_kind::none},
                                                                    {"d2d", half_duplex_kind::d2d},
@@ -359,14 +406,21 @@ void read_places(const value_reader& in, scenario& out) {
 device_settings read_device(const value_reader& in, const std::string& kind) {
     const auto key = "device." + kind;
     device_settings out;
+    const auto part = [&](const std::string& name, const char* accepted) {
+        auto value = in.drawn(name, true);
+        if (value.kind != distribution::family::normal && value.highest() > 1.0) {
+            in.reject(name, accepted);
+        }
+        return value;
+    };
     out.tx_power = in.drawn(key + ".tx_power", false);
+    out.amplifier_efficiency = part(key + ".amplifier_efficiency", "a part above 0 and at most 1 is accepted");
+    out.circuit_power = in.drawn(key + ".circuit_power", false);
     out.rx_power = in.drawn(key + ".rx_power", false);
     out.idle_power = in.drawn(key + ".idle_power", false);
+    out.base_power = in.drawn(key + ".base_power", false);
     out.memory = in.drawn_at_most(key + ".memory", 1e18, "up to 1e18 B");
-    out.efficiency = in.drawn(key + ".efficiency", true);
-    if (out.efficiency.kind != distribution::family::normal && out.efficiency.highest() > 1.0) {
-        in.reject(key + ".efficiency", "a part of the peak, above 0 and at most 1, is accepted");
-    }
+    out.efficiency = part(key + ".efficiency", "a part of the peak, above 0 and at most 1, is accepted");
     out.sleep_power = in.drawn_if_set(key + ".sleep_power", false);
     out.factor = in.drawn(key + ".factor", true);
     if (find_key(key + ".battery")) {

@@ -46,6 +46,8 @@ const std::vector<unit>& units_of(dimension what) {
     static const std::vector<unit> length{{"mm", 1e-3}, {"cm", 1e-2}, {"m", 1}, {"km", 1e3}};
     static const std::vector<unit> speed{{"m/s", 1}, {"km/h", 1.0 / 3.6}};
     static const std::vector<unit> decibel{{"dB", 1}, {"dBi", 1}};
+    static const std::vector<unit> energy_per_bit{
+        {"pJ/bit", 1e-12}, {"nJ/bit", 1e-9}, {"uJ/bit", 1e-6}, {"mJ/bit", 1e-3}, {"J/bit", 1}};
     switch (what) {
     case dimension::number: return none;
     case dimension::rate: return rate;
@@ -58,6 +60,7 @@ const std::vector<unit>& units_of(dimension what) {
     case dimension::length: return length;
     case dimension::speed: return speed;
     case dimension::decibel: return decibel;
+    case dimension::energy_per_bit: return energy_per_bit;
     }
     return none;
 }

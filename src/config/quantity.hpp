@@ -9,17 +9,18 @@ namespace gaisnet {
 
 /// What a value measures; it fixes the accepted units and the SI unit that parsing returns.
 enum class dimension {
-    number,       ///< none
-    rate,         ///< bit/s
-    time,         ///< s
-    frequency,    ///< Hz
-    compute_rate, ///< FLOP/s
-    power,        ///< W; dBm is accepted
-    energy,       ///< J
-    size,         ///< B
-    length,       ///< m
-    speed,        ///< m/s
-    decibel,      ///< dB; stays in dB
+    number,         ///< none
+    rate,           ///< bit/s
+    time,           ///< s
+    frequency,      ///< Hz
+    compute_rate,   ///< FLOP/s
+    power,          ///< W; dBm is accepted
+    energy,         ///< J
+    size,           ///< B
+    length,         ///< m
+    speed,          ///< m/s
+    decibel,        ///< dB; stays in dB
+    energy_per_bit, ///< J/bit
 };
 
 /// The accepted units of a dimension, for messages: "bit/s, kbit/s, ...".

@@ -327,8 +327,13 @@ void read_data(const value_reader& in, scenario& out) {
     data.domain = in.count("data.domain", 0);
     data.samples = in.integer("data.samples", 1);
     out.sense.time = in.quantity("sense.time", false);
-    out.sense.energy = in.quantity("sense.energy", false);
-    out.sense.stream = in.choice<bool>("sense.mode", {{"dataset", false}, {"stream", true}});
+    out.sense.energy = in.quantity_within("sense.energy", 0.0, 1e9, "0 to 1e9 J");
+    enum class sensing { dataset, each_round, stream };
+    const auto mode = in.choice<sensing>(
+        "sense.mode",
+        {{"dataset", sensing::dataset}, {"each_round", sensing::each_round}, {"stream", sensing::stream}});
+    out.sense.each_round = mode == sensing::each_round;
+    out.sense.stream = mode == sensing::stream;
     out.sense.rate = in.integer("sense.rate", 1);
     out.sense.buffer = in.integer("sense.buffer", 1);
     if (out.sense.stream && out.sense.rate > out.sense.buffer) {

@@ -17,6 +17,7 @@ const char* name_of(event_kind kind) {
     case event_kind::send_label: return "send_label";
     case event_kind::send_result: return "send_result";
     case event_kind::send_samples: return "send_samples";
+    case event_kind::send_request: return "send_request";
     case event_kind::wait: return "wait";
     }
     return "unknown";

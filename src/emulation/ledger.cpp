@@ -41,6 +41,7 @@ void ledger::begin_round(std::uint32_t round, double start_s) {
     queue_.reset_clock(start_s);
     for (auto& node : nodes_) {
         node.account = {};
+        node.radio.clear();
         node.computer.last_event = node.sensor.last_event = -1;
         node.active_until = start_s;
         node.off_at = never;
@@ -86,11 +87,12 @@ std::int64_t ledger::compute(std::uint32_t node, event_kind kind, double flops, 
     return occupy(node, kind, seconds, flops, seconds * device.power_w, cause, done);
 }
 
-std::int64_t ledger::sense(std::uint32_t node, std::int64_t samples, std::int64_t cause, event_queue::action done) {
+std::int64_t ledger::sense(std::uint32_t node, std::int64_t samples, double begun_s, std::int64_t cause,
+                           event_queue::action done) {
     const auto& device = nodes_[node].device;
     const auto count = static_cast<double>(samples);
-    return occupy(node, event_kind::sense, count * device.sense_time_s, 0.0, count * device.sense_energy_j, cause,
-                  done);
+    return occupy(node, event_kind::sense, std::max(0.0, count * device.sense_time_s - begun_s), 0.0,
+                  count * device.sense_energy_j, cause, done);
 }
 
 /// The link to one node, or the multicast to several, which is made when it is first used.
@@ -129,7 +131,6 @@ std::int64_t ledger::transfer(std::uint32_t from, std::span<const std::uint32_t>
     event.receivers = static_cast<std::uint32_t>(to.size());
     event.kind = kind;
     event.link = links_[which]->parameters().kind;
-    event.on_link = which;
     event.loss = links_[which]->parameters().loss;
     event.round = round_;
     event.cause = cause;
@@ -159,7 +160,7 @@ void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, 
     auto& event = events_[static_cast<std::size_t>(state.event)];
     event.arrival_s = *std::max_element(arrivals.begin(), arrivals.end());
     event.resent = resent;
-    charge_transfer(event, on, used, event.bytes);
+    charge_transfer(state.event, on, used, event.bytes);
     for (std::size_t i = 0; i < arrivals.size(); ++i) {
         auto& receiver = nodes_[on.receivers()[i]];
         receiver.active_until = std::max(receiver.active_until, arrivals[i]);
@@ -170,28 +171,38 @@ void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, 
     }
 }
 
-/// A transfer whose occupation ends now, after `bytes` of its bytes.
-void ledger::charge_transfer(ledger_event& event, const link& on, const airtime_report& used, std::uint64_t bytes) {
+/// A transfer whose occupation ends now, after `bytes` of its bytes. What its radios draw is known when the round is
+/// closed.
+void ledger::charge_transfer(std::int64_t index, const link& on, const airtime_report& used, std::uint64_t bytes) {
+    auto& event = events_[static_cast<std::size_t>(index)];
+    const auto& parameters = on.parameters();
     event.bytes = bytes;
     event.end_s = queue_.now();
-    event.airtime_hz_s = used.spectrum_s * on.parameters().bandwidth_hz;
+    event.airtime_hz_s = used.spectrum_s * parameters.bandwidth_hz;
+    constexpr double bits_a_byte = 8.0;
     if (const double occupied = event.end_s - event.start_s; occupied > 0.0) {
-        constexpr double bits_a_byte = 8.0;
         event.rate_bit_s = static_cast<double>(bytes) * bits_a_byte / occupied;
         event.share = used.spectrum_s / occupied;
     }
     event.on_air_s = used.on_air_s;
     auto& sender = nodes_[event.node];
-    event.energy_j = used.on_air_s * sender.device.tx_power_w;
-    sender.account.transmit_j += event.energy_j;
     sender.account.bytes_sent += bytes;
     sender.active_until = std::max(sender.active_until, event.end_s);
     for (const auto receiver : on.receivers()) {
-        auto& at = nodes_[receiver];
-        const double receiving_j = used.on_air_s * at.device.rx_power_w;
-        event.energy_j += receiving_j;
-        at.account.receive_j += receiving_j;
-        at.account.bytes_received += bytes;
+        nodes_[receiver].account.bytes_received += bytes;
+    }
+    if (parameters.wired_j_bit) {
+        event.wired = true;
+        event.energy_j = static_cast<double>(bytes) * bits_a_byte * *parameters.wired_j_bit;
+        sender.account.transmit_j += event.energy_j;
+        return;
+    }
+    radio_use use{index,           event.start_s, event.end_s,           used.on_air_s,
+                  parameters.kind, true,          parameters.radiated_w, on.sent_in_turns()};
+    sender.radio.push_back(use);
+    use.sends = false;
+    for (const auto receiver : on.receivers()) {
+        nodes_[receiver].radio.push_back(use);
     }
 }
 
@@ -204,19 +215,6 @@ std::string ledger::sending_links(std::size_t most) const {
         }
     }
     return count > most ? text + " and " + std::to_string(count - most) + " more" : text;
-}
-
-double ledger::drawn_by(const ledger_event& event, std::uint32_t node) const {
-    if (event.receivers == 0) {
-        return event.node == node ? event.energy_j : 0.0;
-    }
-    const auto& device = nodes_[node].device;
-    if (event.node == node) {
-        return event.on_air_s * device.tx_power_w;
-    }
-    const auto& receivers = links_[event.on_link]->receivers();
-    return std::find(receivers.begin(), receivers.end(), node) == receivers.end() ? 0.0
-                                                                                  : event.on_air_s * device.rx_power_w;
 }
 
 std::int64_t ledger::wait(std::uint32_t node, double start_s, std::int64_t cause) {
@@ -242,7 +240,7 @@ void ledger::cut() {
             const double part = stopped->bits > 0.0 ? 1.0 - stopped->used.bits_left / stopped->bits : 1.0;
             event.cut = true;
             event.arrival_s = now;
-            charge_transfer(event, *one, stopped->used,
+            charge_transfer(transfers_[stopped->transfer].event, *one, stopped->used,
                             static_cast<std::uint64_t>(std::floor(part * static_cast<double>(event.bytes))));
         }
     }
@@ -273,15 +271,69 @@ void ledger::cut() {
     queue_.clear();
 }
 
+ledger::waking ledger::waking_of(const node_state& node, double start_s, double end_s) const {
+    const double off = std::clamp(node.off_at, start_s, end_s);
+    return {node.device.sleep_power_w ? std::min(std::max(node.active_until, start_s), off) : off, off};
+}
+
 void ledger::close_round(std::span<const std::uint32_t> members, double start_s, double end_s) {
     for (const auto member : members) {
         auto& node = nodes_[member];
-        const double off = std::clamp(node.off_at, start_s, end_s);
-        const double awake_until =
-            node.device.sleep_power_w ? std::min(std::max(node.active_until, start_s), off) : off;
-        node.account.idle_j = (awake_until - start_s) * node.device.idle_power_w;
+        const auto [awake_until, off] = waking_of(node, start_s, end_s);
+        radio_timeline radio(node.device.radio);
+        radio.run(node.radio, start_s, awake_until, [this](const radio_use& use, double joules) {
+            events_[static_cast<std::size_t>(use.event)].energy_j += joules;
+        });
+        node.account.transmit_j += radio.transmit_j();
+        node.account.receive_j += radio.receive_j();
+        node.account.idle_j = radio.idle_j();
+        node.account.base_j = (awake_until - start_s) * node.device.base_power_w;
         node.account.sleep_j = (off - awake_until) * node.device.sleep_power_w.value_or(0.0);
     }
+}
+
+double ledger::empty_at(std::uint32_t node, double joules, double start_s, double end_s) const {
+    const auto& state = nodes_[node];
+    const auto [awake_until, off] = waking_of(state, start_s, end_s);
+    struct change {
+        double time, watts, joules;
+    };
+    std::vector<change> changes;
+    const auto draw = [&](double from, double to, double watts) {
+        changes.push_back({from, watts, 0.0});
+        changes.push_back({to, -watts, 0.0});
+    };
+    radio_timeline(state.device.radio)
+        .run(
+            state.radio, start_s, awake_until, [](const radio_use&, double) {},
+            [&](const radio_timeline::interval& one) { draw(one.start_s, one.end_s, one.watts); });
+    draw(start_s, awake_until, state.device.base_power_w);
+    draw(awake_until, off, state.device.sleep_power_w.value_or(0.0));
+    for (const auto& event : events_) {
+        if (event.node != node || event.dropped || (event.receivers > 0 && !event.wired)) {
+            continue;
+        }
+        if (event.end_s > event.start_s) {
+            draw(event.start_s, event.end_s, event.energy_j / (event.end_s - event.start_s));
+        } else {
+            changes.push_back({event.end_s, 0.0, event.energy_j});
+        }
+    }
+    std::sort(changes.begin(), changes.end(), [](const change& a, const change& b) { return a.time < b.time; });
+    double drawn = 0, watts = 0, now = start_s;
+    for (const auto& one : changes) {
+        const double until = drawn + watts * (one.time - now);
+        if (until > joules) {
+            return now + (joules - drawn) / watts;
+        }
+        drawn = until + one.joules;
+        if (drawn > joules) {
+            return one.time;
+        }
+        watts += one.watts;
+        now = one.time;
+    }
+    return never;
 }
 
 std::vector<critical_part> critical_parts(const std::vector<ledger_event>& events, std::int64_t last) {
@@ -313,6 +365,7 @@ critical_path trace_back(const std::vector<ledger_event>& events, std::int64_t l
         case event_kind::send_forward:
         case event_kind::send_gradient:
         case event_kind::send_label:
+        case event_kind::send_request:
         case event_kind::send_result: (event.link == link_class::d2d ? path.d2d_s : path.cs_smashed_s) += part; break;
         }
     }

@@ -1,11 +1,13 @@
 #pragma once
 
 #include "emulation/device.hpp"
+#include "emulation/energy.hpp"
 #include "emulation/event.hpp"
 #include "emulation/event_queue.hpp"
 #include "emulation/half_duplex.hpp"
 #include "emulation/link.hpp"
 #include "emulation/medium.hpp"
+#include "emulation/radio_timeline.hpp"
 
 #include <cstdint>
 #include <map>
@@ -19,17 +21,13 @@ namespace gaisnet {
 /// An event and what it waited for: the event whose end let it start, -1 at the start of a round.
 struct ledger_event : event_row {
     std::int64_t cause = -1;
-    double on_air_s = 0; ///< Of a transfer.
-    std::uint32_t on_link = 0;
     bool began = false;   ///< Of a transfer: its link was free.
     bool dropped = false; ///< It never began, because its round was closed before.
 };
 
 /// What one node did and what it cost, since the last close.
-struct node_account {
+struct node_account : energy_parts {
     double busy_s = 0, flops = 0;
-    double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0, idle_j = 0, sleep_j = 0;
-    double total_j() const { return sense_j + compute_j + transmit_j + receive_j + idle_j + sleep_j; }
     std::uint64_t bytes_sent = 0, bytes_received = 0;
 };
 
@@ -65,8 +63,10 @@ public:
     /// \param rate_flop_s 0: the device's.
     std::int64_t compute(std::uint32_t node, event_kind, double flops, double rate_flop_s, std::int64_t cause,
                          event_queue::action done);
-    /// Sensing of samples: time and energy by the device's figures a sample.
-    std::int64_t sense(std::uint32_t node, std::int64_t samples, std::int64_t cause, event_queue::action done);
+    /// Sensing of samples: time and energy by the device's figures a sample. \param begun_s it has been at it for so
+    /// long already.
+    std::int64_t sense(std::uint32_t node, std::int64_t samples, double begun_s, std::int64_t cause,
+                       event_queue::action done);
     /// Sends bytes to one or, as a multicast, to several nodes; `sent` runs when the link has been occupied long
     /// enough, `arrived[i]` when the bytes are at receiver i. \throws std::logic_error when there is no link.
     std::int64_t transfer(std::uint32_t from, std::span<const std::uint32_t> to, event_kind, std::uint64_t bytes,
@@ -80,11 +80,13 @@ public:
     void cut();
     /// The node takes no power from a time on, until the next round.
     void switch_off(std::uint32_t node, double time) { nodes_[node].off_at = time; }
-    /// J that an event took from a node: its device or its radio.
-    double drawn_by(const ledger_event&, std::uint32_t node) const;
 
-    /// Closes the round for `members`: idle energy from `start_s` to `end_s`, less sleep.
+    /// Closes the round for `members`, each once: what their radios, base power and sleep took from `start_s` to
+    /// `end_s`. Only then events and accounts have the energy of transfers.
     void close_round(std::span<const std::uint32_t> members, double start_s, double end_s);
+    /// When a node has drawn `joules` since `start_s`; `never` when that is not before `end_s`. It may be asked after
+    /// close_round().
+    double empty_at(std::uint32_t node, double joules, double start_s, double end_s) const;
 
     /// Names of links that are sending, for messages: at most `most`, and how many more.
     std::string sending_links(std::size_t most = 3) const;
@@ -100,8 +102,9 @@ private:
     };
     struct node_state {
         device_model device;
-        server computer, sensor; ///< A device senses while it computes.
-        double active_until = 0; ///< End of what its device and radio have to do.
+        server computer, sensor;      ///< A device senses while it computes.
+        std::vector<radio_use> radio; ///< Of the round.
+        double active_until = 0;      ///< End of what its device and radio have to do.
         double off_at = never;
         node_account account;
     };
@@ -113,7 +116,11 @@ private:
         std::vector<event_queue::action> arrived;
     };
 
-    void charge_transfer(ledger_event&, const link&, const airtime_report&, std::uint64_t bytes);
+    void charge_transfer(std::int64_t event, const link&, const airtime_report&, std::uint64_t bytes);
+    struct waking {
+        double awake_until, off_at;
+    };
+    waking waking_of(const node_state&, double start_s, double end_s) const;
     std::int64_t occupy(std::uint32_t node, event_kind, double seconds, double flops, double joules, std::int64_t cause,
                         event_queue::action done);
     std::uint32_t link_to(std::uint32_t from, std::span<const std::uint32_t> to);

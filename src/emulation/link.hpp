@@ -24,6 +24,9 @@ struct link_parameters {
     distribution jitter;               ///< s, added to the latency of every message; drawn below 0 it shortens it.
     double loss = 0;                   ///< Probability of a packet to be lost and sent again, below 1.
     std::uint64_t packet_bytes = 1500; ///< B
+    double radiated_w = 0;             ///< By the sender, when it sends nothing else over links of this class.
+    std::optional<double>
+        wired_j_bit; ///< J/bit of a wired link, charged to the sender; absent: radios send and receive.
 };
 
 /// Receives what happens on links.
@@ -70,6 +73,8 @@ public:
     };
     std::optional<interrupted> interrupt();
     bool sending() const { return sending_; }
+    /// One link sends at a time on its medium.
+    bool sent_in_turns() const { return medium_.in_turns(); }
 
     /// Queues a transfer that is ready now.
     void submit(std::uint64_t transfer, std::uint64_t bytes);

@@ -34,7 +34,7 @@ void exclusive_medium::start(sender& who, double bits) {
 void exclusive_medium::ended(std::uint32_t index) {
     const auto done = flows_.at(index);
     flows_.erase(index);
-    const double seconds = done.end - done.begin;
+    const double seconds = done.who->rate().time_on(done.begin, done.end);
     done.who->sent({seconds, seconds, 0.0});
 }
 
@@ -42,7 +42,7 @@ airtime_report exclusive_medium::stop(sender& who) {
     const auto stopped = flows_.at(who.index());
     flows_.erase(who.index());
     queue_.cancel(stopped.due);
-    const double seconds = queue_.now() - stopped.begin;
+    const double seconds = who.rate().time_on(stopped.begin, queue_.now());
     return {seconds, seconds, who.rate().bits_between(queue_.now(), stopped.end)};
 }
 
@@ -67,12 +67,18 @@ void shared_medium::put_in(flow& one, bool capped) {
     }
 }
 
+/// Of a max-min fair medium a link takes the part of the band that its rate is of the capacity.
+double shared_medium::spectrum_s(double bits, double rate) const {
+    return bits / (share_ == share_kind::maxmin && capacity_ < never ? capacity_ : rate);
+}
+
 void shared_medium::take_out(flow& one) {
     const std::pair<double, std::uint32_t> place{one.finish, one.who->index()}, cap{one.rate, one.who->index()};
     const double left = one.capped ? (one.finish - queue_.now()) * one.rate : (one.finish - work_) * weight(one);
     const double before = one.left;
     one.left = std::clamp(left, 0.0, before);
     one.on_air_s += (before - one.left) / one.rate;
+    one.spectrum_s += spectrum_s(before - one.left, one.rate);
     (one.capped ? ending_capped_ : ending_).erase(place);
     if (share_ == share_kind::maxmin) {
         (one.capped ? caps_reached_ : caps_).erase(cap);
@@ -114,7 +120,7 @@ airtime_report shared_medium::remove(flow& one) {
         take_out(one);
         inverse_sum_ -= 1.0 / one.rate;
     }
-    const airtime_report used{one.on_air_s, one.on_air_s, one.left};
+    const airtime_report used{one.on_air_s, one.spectrum_s, one.left};
     flows_.erase(one.who->index());
     if (flows_.empty()) {
         inverse_sum_ = 0.0;
@@ -205,71 +211,86 @@ void shared_medium::end_flow(std::uint32_t index) {
     const double rate = one.rate;
     auto used = remove(one);
     used.on_air_s += used.bits_left / rate; // what rounding has left
-    used.spectrum_s = used.on_air_s;
+    used.spectrum_s += spectrum_s(used.bits_left, rate);
     used.bits_left = 0.0;
     balance();
     who->sent(used);
 }
 
-// ---- reuse
+// ---- radio
 
-void reused_medium::advance() {
+void radio_medium::advance() {
     const double passed = queue_.now() - updated_at_;
     updated_at_ = queue_.now();
     for (auto& [index, one] : flows_) {
-        one.left = std::max(0.0, one.left - one.rate * passed);
-        one.used.on_air_s += passed;
-        one.used.spectrum_s += passed / static_cast<double>(flows_.size());
+        if (one.rate > 0.0) {
+            one.left = std::max(0.0, one.left - one.rate * passed);
+            one.used.on_air_s += passed;
+            one.used.spectrum_s += one_band_ ? passed / static_cast<double>(flows_.size()) : passed;
+        }
     }
 }
 
-void reused_medium::add(sender& who, double bits) {
+void radio_medium::add(sender& who, double bits) {
+    const double now = queue_.now();
+    if (flows_.empty()) {
+        changes_at_ = never;
+    }
+    changes_at_ = std::min(changes_at_, model_.next_change(who, now));
+    const bool first = sending_[who.node()]++ == 0;
     flow fresh;
     fresh.who = &who;
     fresh.left = bits;
+    for (const auto& [node, count] : sending_) {
+        if (node != who.node()) {
+            fresh.interference.add(model_.interference_w(who, node, now));
+        }
+    }
     for (auto& [index, other] : flows_) {
-        other.interference.add(model_.interference_w(*other.who, who, queue_.now()));
-        fresh.interference.add(model_.interference_w(who, *other.who, queue_.now()));
+        if (first && other.who->node() != who.node()) {
+            other.interference.add(model_.interference_w(*other.who, who.node(), now));
+        }
     }
     flows_[who.index()] = fresh;
 }
 
-reused_medium::flow reused_medium::remove(std::uint32_t index) {
+radio_medium::flow radio_medium::remove(std::uint32_t index) {
     const auto gone = flows_.at(index);
+    const auto node = gone.who->node();
     flows_.erase(index);
+    if (--sending_.at(node) > 0) {
+        return gone;
+    }
+    sending_.erase(node);
     for (auto& [number, other] : flows_) {
-        other.interference.remove(model_.interference_w(*other.who, *gone.who, queue_.now()));
+        other.interference.remove(model_.interference_w(*other.who, node, queue_.now()));
     }
     return gone;
 }
 
 /// Finds all rates anew and what happens next.
-void reused_medium::find_rates() {
+void radio_medium::find_rates() {
     queue_.cancel(next_);
     next_ = event_queue::no_ticket;
     const double now = queue_.now();
     double due = flows_.empty() ? never : changes_at_;
     for (auto& [index, one] : flows_) {
-        one.rate = model_.rate(*one.who, one.interference.watts(), now);
+        one.rate = model_.rate(*one.who, 1.0 / sending_.at(one.who->node()), one.interference.watts(), now);
         due = std::min(due, one.rate > 0.0 ? now + one.left / one.rate : never);
     }
     if (due < never) {
-        next_ =
-            queue_.schedule(due, flows_.begin()->second.who->node(),
-                            {[](void* self, std::uint64_t) { static_cast<reused_medium*>(self)->step(); }, this, 0});
+        next_ = queue_.schedule(due, flows_.begin()->second.who->node(),
+                                {[](void* self, std::uint64_t) { static_cast<radio_medium*>(self)->step(); }, this, 0});
     }
 }
 
-void reused_medium::start(sender& who, double bits) {
+void radio_medium::start(sender& who, double bits) {
     advance();
-    if (flows_.empty()) {
-        changes_at_ = model_.next_change(queue_.now());
-    }
     add(who, bits);
     find_rates();
 }
 
-airtime_report reused_medium::stop(sender& who) {
+airtime_report radio_medium::stop(sender& who) {
     advance();
     auto gone = remove(who.index());
     gone.used.bits_left = gone.left;
@@ -278,17 +299,18 @@ airtime_report reused_medium::stop(sender& who) {
 }
 
 /// Ends who has nothing left to send, or takes up new positions; the others go on at new rates.
-void reused_medium::step() {
+void radio_medium::step() {
     next_ = event_queue::no_ticket;
     advance();
     const double now = queue_.now();
     if (now >= changes_at_) {
-        changes_at_ = model_.next_change(now);
+        changes_at_ = never;
         for (auto& [index, one] : flows_) {
+            changes_at_ = std::min(changes_at_, model_.next_change(*one.who, now));
             one.interference = {};
-            for (const auto& [number, other] : flows_) {
-                if (number != index) {
-                    one.interference.add(model_.interference_w(*one.who, *other.who, now));
+            for (const auto& [node, count] : sending_) {
+                if (node != one.who->node()) {
+                    one.interference.add(model_.interference_w(*one.who, node, now));
                 }
             }
         }

@@ -23,7 +23,8 @@ const char* name_of(share_kind);
 
 /// What sending took.
 struct airtime_report {
-    double on_air_s = 0;   ///< Time during which the sender's radio sent.
+    double on_air_s =
+        0; ///< Time during which the sender's radio sent: not in outages, nor while others had their turn.
     double spectrum_s = 0; ///< Integral of the part of the medium's band that it occupied.
     double bits_left = 0;  ///< Not sent, because the transfer was stopped.
 };
@@ -53,6 +54,8 @@ public:
     virtual void start(sender&, double bits) = 0;
     /// Ends a transfer that is not wanted any more, now.
     virtual airtime_report stop(sender&) = 0;
+    /// One sender is on the air at a time.
+    virtual bool in_turns() const { return false; }
 };
 
 /// No sharing: every link sends as if it were alone.
@@ -87,6 +90,7 @@ public:
         , capacity_(capacity_bit_s) {}
     void start(sender&, double bits) override;
     airtime_report stop(sender&) override;
+    bool in_turns() const override { return share_ != share_kind::maxmin; }
 
 private:
     struct flow {
@@ -95,7 +99,7 @@ private:
         double left = 0;   ///< Bits, when it was last put into a set.
         double finish = 0; ///< Integral of the level, or at its cap the time, at which it ends.
         bool capped = false;
-        double on_air_s = 0;
+        double on_air_s = 0, spectrum_s = 0;
         event_queue::ticket change = event_queue::no_ticket; ///< Of its rate.
     };
     using order = std::set<std::pair<double, std::uint32_t>>;
@@ -106,6 +110,8 @@ private:
     airtime_report remove(flow&);
     void put_in(flow&, bool capped);
     void take_out(flow&);
+    /// Part of the band x time that bits take.
+    double spectrum_s(double bits, double rate) const;
     void fill();
     void balance();
     void end_flow(std::uint32_t index);
@@ -137,22 +143,27 @@ private:
     wide quanta_ = 0;
 };
 
-/// One band for all (`reuse`): everybody who sends is interference to the receivers of the others.
-class reused_medium final : public medium {
+/// Radio links whose rates depend on who else sends: because they disturb each other, or because their sender divides
+/// its power over what it sends at once. At every start, end and change all rates are found anew: O(n).
+class radio_medium final : public medium {
 public:
-    /// How the links of the band hear each other.
+    /// How the links hear each other.
     class channel_model {
     public:
         virtual ~channel_model() = default;
-        /// W that the receiver of `who` gets from `other`; 0 when that does not disturb it. \param time s
-        virtual double interference_w(const sender& who, const sender& other, double time) = 0;
-        /// bit/s of `who` with that interference in all.
-        virtual double rate(const sender& who, double interference_w, double time) = 0;
-        /// The first time after `time` at which the above may change; `never` when nothing moves.
-        virtual double next_change(double time) = 0;
+        /// W that the receiver of `who` gets from node `other` while that sends; 0 when that does not disturb it.
+        /// \param time s
+        virtual double interference_w(const sender& who, std::uint32_t other, double time) = 0;
+        /// bit/s of `who` with a part of its sender's power, and that interference in all.
+        virtual double rate(const sender& who, double power_part, double interference_w, double time) = 0;
+        /// The first time after `time` at which the above may change for `who`; `never` when nothing moves.
+        virtual double next_change(const sender& who, double time) = 0;
     };
-    /// \param model outlives it.
-    reused_medium(event_queue& queue, channel_model& model): queue_(queue), model_(model) {}
+    /// \param model outlives it. \param one_band the links divide one band; otherwise each has its own.
+    radio_medium(event_queue& queue, channel_model& model, bool one_band)
+        : queue_(queue)
+        , model_(model)
+        , one_band_(one_band) {}
     void start(sender&, double bits) override;
     airtime_report stop(sender&) override;
 
@@ -171,10 +182,22 @@ private:
 
     event_queue& queue_;
     channel_model& model_;
-    std::map<std::uint32_t, flow> flows_; ///< By index of the sender.
+    bool one_band_;
+    std::map<std::uint32_t, flow> flows_;  ///< By index of the sender.
+    std::map<std::uint32_t, int> sending_; ///< By node, what it sends at once.
     double updated_at_ = 0;
-    double changes_at_ = 0; ///< Powers are those until then.
+    double changes_at_ = never; ///< Powers are those until then.
     event_queue::ticket next_ = event_queue::no_ticket;
+};
+
+/// Links with a band each that divide the power of their sender.
+class own_bands final : public radio_medium::channel_model {
+public:
+    double interference_w(const sender&, std::uint32_t, double) override { return 0.0; }
+    double rate(const sender& who, double power_part, double, double time) override {
+        return who.rate().rate_with(power_part, time);
+    }
+    double next_change(const sender& who, double time) override { return who.rate().next_change(time); }
 };
 
 } // namespace gaisnet

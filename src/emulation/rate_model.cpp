@@ -30,6 +30,16 @@ double rate_model::bits_between(double start, double end) const {
     return bits;
 }
 
+double rate_model::time_on(double start, double end) const {
+    double seconds = 0.0;
+    for (double time = start; time < end;) {
+        const double until = std::min(end, next_change(time));
+        seconds += rate_at(time) > 0.0 ? until - time : 0.0;
+        time = until;
+    }
+    return seconds;
+}
+
 traced_rate::place traced_rate::find(double time) const {
     double lap = 0.0;
     if (trace_->period_s > 0.0) {
@@ -57,10 +67,10 @@ double traced_rate::next_change(double time) const {
     return trace_->period_s > 0.0 ? lap + trace_->period_s : never;
 }
 
-double slowest_rate::rate_at(double time) const {
+double slowest_rate::rate_with(double power_part, double time) const {
     double rate = never;
     for (const auto* part : parts_) {
-        rate = std::min(rate, part->rate_at(time));
+        rate = std::min(rate, part->rate_with(power_part, time));
     }
     return rate;
 }

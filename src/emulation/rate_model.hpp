@@ -15,6 +15,11 @@ public:
     virtual ~rate_model() = default;
     /// bit/s from `time` (s) on.
     virtual double rate_at(double time) const = 0;
+    /// bit/s with a part of the sender's power: less of a radio link, and the same of any other.
+    virtual double rate_with(double power_part, double time) const {
+        static_cast<void>(power_part);
+        return rate_at(time);
+    }
     /// The first time after `time` at which the rate may be another one; `never` when there is none.
     virtual double next_change(double time) const = 0;
     /// The time at which `bits` have been sent when sending starts at `start` (s): the integral of the rate from
@@ -22,6 +27,8 @@ public:
     virtual double finish_time(double start, double bits) const;
     /// The integral of the rate from `start` to `end`.
     virtual double bits_between(double start, double end) const;
+    /// Time from `start` to `end` during which the rate is above 0.
+    virtual double time_on(double start, double end) const;
 };
 
 /// The same rate at all times.
@@ -32,6 +39,7 @@ public:
     double next_change(double) const override { return never; }
     double finish_time(double start, double bits) const override { return start + bits / bits_per_second_; }
     double bits_between(double start, double end) const override { return (end - start) * bits_per_second_; }
+    double time_on(double start, double end) const override { return end - start; }
 
 private:
     double bits_per_second_;
@@ -65,6 +73,9 @@ class scaled_rate final : public rate_model {
 public:
     scaled_rate(std::unique_ptr<rate_model> whole, double factor): whole_(std::move(whole)), factor_(factor) {}
     double rate_at(double time) const override { return factor_ * whole_->rate_at(time); }
+    double rate_with(double power_part, double time) const override {
+        return factor_ * whole_->rate_with(power_part, time);
+    }
     double next_change(double time) const override { return whole_->next_change(time); }
 
 private:
@@ -77,7 +88,8 @@ class slowest_rate final : public rate_model {
 public:
     /// \param parts outlive this object; at least one.
     explicit slowest_rate(std::vector<const rate_model*> parts): parts_(std::move(parts)) {}
-    double rate_at(double time) const override;
+    double rate_at(double time) const override { return rate_with(1.0, time); }
+    double rate_with(double power_part, double time) const override;
     double next_change(double time) const override;
 
 private:

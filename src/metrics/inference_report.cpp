@@ -87,17 +87,15 @@ std::string report(const inference_summary& summary) {
     }
     result_section(out, summary);
     latency_section(out, summary.requests);
-    double joules = 0.0;
+    const auto energy = summary.resources.energy_of_all();
     std::uint64_t bytes = 0;
-    for (const auto& role : summary.resources.energy) {
-        joules += role.total_j();
-    }
     for (const auto some : summary.resources.bytes) {
         bytes += some;
     }
     const auto count = static_cast<double>(summary.requests.size());
     fmt::format_to(out, "A request costs\n");
-    line(out, "energy", quantity(joules / count, "J"), "of all nodes, idle power included");
+    line(out, "energy", quantity(energy.total_j() / count, "J"), "of all nodes, idling included");
+    line(out, "  without idling", quantity(energy.active_j() / count, "J"));
     line(out, "communication", quantity(static_cast<double>(bytes) / count, "B"), "delivery included");
     text += resource_sections(summary.resources);
     fmt::format_to(out, "Run\n");

@@ -14,7 +14,7 @@ namespace gaisnet {
 /// What the file says about the run as a whole: its root attributes.
 struct run_header {
     std::string schema = "gaisnet";
-    std::uint64_t schema_version = 5;
+    std::uint64_t schema_version = 6;
     std::string software_version;
     std::string git_version;
     std::map<std::string, std::string> libraries; ///< Name to version.

@@ -41,7 +41,7 @@ std::vector<round_line> lines_of(std::span<const round_row> rounds) {
         line.accuracy += row.accuracy;
         line.loss += row.loss;
         line.latency_s = std::max(line.latency_s, row.latency_s);
-        line.energy_j += row.energy_j;
+        line.energy += row.energy;
         ++edges;
     }
     std::vector<round_line> lines;
@@ -63,18 +63,13 @@ void count_nodes(resource_summary& summary, std::span<const node_row> node_rows,
             continue;
         }
         const auto& node = nodes[row.node];
-        auto& energy = summary.energy[static_cast<std::size_t>(node.role)];
-        energy.sense_j += row.sense_j;
-        energy.compute_j += row.compute_j;
-        energy.transmit_j += row.transmit_j;
-        energy.receive_j += row.receive_j;
-        energy.idle_j += row.idle_j;
-        energy.sleep_j += row.sleep_j;
+        summary.energy[static_cast<std::size_t>(node.role)] += row;
         auto& memory = summary.memory[static_cast<std::size_t>(node.role)];
         if (row.temporary_bytes > memory.temporary_bytes) {
             memory.temporary_bytes = row.temporary_bytes;
             memory.temporary_node = node.name;
         }
+        memory.with_backbone_bytes = std::max(memory.with_backbone_bytes, row.total_bytes + row.backbone_bytes);
         if (row.total_bytes > memory.total_bytes) {
             memory.total_bytes = row.total_bytes;
             memory.total_node = node.name;
@@ -105,12 +100,11 @@ void latency_section(output out, const run_summary& summary) {
 }
 
 void energy_section(output out, const resource_summary& summary) {
-    double total = 0;
-    for (const auto& role : summary.energy) {
-        total += role.total_j();
-    }
+    const auto all = summary.energy_of_all();
     fmt::format_to(out, "Energy\n");
-    line(out, "total", quantity(total, "J"));
+    line(out, "total", quantity(all.total_j(), "J"));
+    line(out, "without idling", quantity(all.active_j(), "J"), share(all.active_j(), all.total_j()));
+    line(out, "sense + compute + send", quantity(all.sensing_computing_sending_j(), "J"), "as papers add it up");
     for (int role = 0; role < node_roles; ++role) {
         const auto& parts = summary.energy[static_cast<std::size_t>(role)];
         if (summary.memory[static_cast<std::size_t>(role)].nodes == 0) {
@@ -118,7 +112,8 @@ void energy_section(output out, const resource_summary& summary) {
         }
         const std::pair<const char*, double> causes[] = {{"sensing", parts.sense_j},     {"compute", parts.compute_j},
                                                          {"transmit", parts.transmit_j}, {"receive", parts.receive_j},
-                                                         {"idle", parts.idle_j},         {"sleep", parts.sleep_j}};
+                                                         {"idle radio", parts.idle_j},   {"base", parts.base_j},
+                                                         {"sleep", parts.sleep_j}};
         std::string note;
         for (const auto& [cause, joules] : causes) {
             if (joules != 0) {
@@ -159,6 +154,8 @@ void memory_section(output out, const resource_summary& summary) {
         line(out, name + ", temporary", quantity(static_cast<double>(peak.temporary_bytes), "B"),
              at(peak.temporary_node));
         line(out, name + ", total", quantity(static_cast<double>(peak.total_bytes), "B"), at(peak.total_node));
+        line(out, "  with the whole model", quantity(static_cast<double>(peak.with_backbone_bytes), "B"),
+             "if each device holds all frozen weights");
     }
 }
 
@@ -275,14 +272,15 @@ std::string rounds_table(std::span<const round_line> lines, std::size_t most) {
     std::string text;
     const auto out = std::back_inserter(text);
     const auto row = [&](const std::string& round, const std::string& accuracy, const std::string& loss,
-                         const std::string& latency, const std::string& energy) {
+                         const std::string& latency, const std::string& energy, const std::string& active) {
         if (evaluated) {
-            fmt::format_to(out, "{:>7}{:>11}{:>10}{:>12}{:>12}\n", round, accuracy, loss, latency, energy);
+            fmt::format_to(out, "{:>7}{:>11}{:>10}{:>12}{:>12}{:>12}\n", round, accuracy, loss, latency, energy,
+                           active);
         } else {
-            fmt::format_to(out, "{:>7}{:>12}{:>12}\n", round, latency, energy);
+            fmt::format_to(out, "{:>7}{:>12}{:>12}{:>12}\n", round, latency, energy, active);
         }
     };
-    row("round", "accuracy", "loss", "latency", "energy");
+    row("round", "accuracy", "loss", "latency", "energy", "less idling");
     const bool shortened = lines.size() > most;
     const auto first = shortened ? most / 3 : lines.size();
     const auto resumed = shortened ? lines.size() - (most - first) : lines.size();
@@ -294,7 +292,7 @@ std::string rounds_table(std::span<const round_line> lines, std::size_t most) {
         if (i < lines.size()) {
             const auto& entry = lines[i];
             row(std::to_string(entry.round), percent(entry.accuracy), plain(entry.loss), quantity(entry.latency_s, "s"),
-                quantity(entry.energy_j, "J"));
+                quantity(entry.energy.total_j(), "J"), quantity(entry.energy.active_j(), "J"));
         }
     }
     return text;

@@ -15,12 +15,6 @@ namespace gaisnet {
 
 constexpr int node_roles = 3; ///< Size of arrays with one entry a node_role.
 
-/// Energy by cause, J.
-struct energy_parts {
-    double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0, idle_j = 0, sleep_j = 0;
-    double total_j() const { return sense_j + compute_j + transmit_j + receive_j + idle_j + sleep_j; }
-};
-
 /// Latency and its parts along the critical path, s.
 struct latency_parts {
     double total_s = 0;
@@ -33,6 +27,7 @@ struct latency_parts {
 struct memory_peak {
     int nodes = 0; ///< Nodes of the role.
     std::uint64_t temporary_bytes = 0, total_bytes = 0;
+    std::uint64_t with_backbone_bytes = 0; ///< total_bytes if it also held all frozen weights.
     std::string temporary_node, total_node;
 };
 
@@ -41,7 +36,7 @@ struct round_line {
     std::uint32_t round = 0;
     double accuracy = 0, loss = 0; ///< Means over the edges; NaN when there was no evaluation.
     double latency_s = 0;          ///< The largest of the edges.
-    double energy_j = 0;           ///< Sum over the edges.
+    energy_parts energy;           ///< Sum over the edges.
 };
 
 /// What was used, whatever for.
@@ -51,6 +46,14 @@ struct resource_summary {
     std::array<std::uint64_t, link_classes> bytes{}; ///< By link_class.
     std::array<double, link_classes> airtime_hz_s{};
     std::array<memory_peak, node_roles> memory{};
+
+    energy_parts energy_of_all() const {
+        energy_parts sum;
+        for (const auto& one : energy) {
+            sum += one;
+        }
+        return sum;
+    }
 };
 
 /// What the end table shows. summarise() fills everything that follows from rows; the rest is the caller's.
@@ -90,7 +93,7 @@ std::string resource_sections(const resource_summary&);
 /// Accuracies of the last comparison of models on domains: a line a model, a column a domain; "" without any.
 std::string domain_table(std::span<const probe_row>);
 
-/// Round by round: round, accuracy, loss, latency, energy; without accuracy and loss when none is known. Of more than
+/// Round by round: round, accuracy, loss, latency, energy with and without idling; without accuracy and loss when none is known. Of more than
 /// `most` rounds the middle is left out, and the table says so.
 std::string rounds_table(std::span<const round_line> lines, std::size_t most = 24);
 

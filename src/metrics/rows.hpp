@@ -1,5 +1,6 @@
 #pragma once
 
+#include "emulation/energy.hpp"
 #include "emulation/event.hpp"
 
 #include <array>
@@ -35,7 +36,7 @@ struct round_row {
     double end_s = 0;                    ///< Virtual time at which the round ended.
     std::uint64_t samples = 0;           ///< Trained on in this round, epochs counted.
     double client_flops = 0, edge_flops = 0;
-    double energy_j = 0;
+    energy_parts energy;                             ///< Of all nodes of this edge.
     std::array<std::uint64_t, link_classes> bytes{}; ///< By link class, index = link_class.
     std::array<double, link_classes> airtime_hz_s{};
     double wall_s = 0; ///< Wall time that the emulation took.
@@ -103,18 +104,17 @@ struct probe_row {
 };
 
 /// One node's round (tables /clients and /energy and /memory are made of these).
-struct node_row {
+struct node_row : energy_parts {
     std::uint32_t node = 0;
     std::uint32_t round = 0;
     double busy_s = 0; ///< Compute and sensing.
     double flops = 0;
-    double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0, idle_j = 0, sleep_j = 0;
-    double total_j() const { return sense_j + compute_j + transmit_j + receive_j + idle_j + sleep_j; }
     double battery_j = 0; ///< Left after the round; infinite: mains.
     cluster_outcome outcome = cluster_outcome::none;
     std::uint64_t bytes_sent = 0, bytes_received = 0;
     std::uint64_t temporary_bytes = 0; ///< Peak: intermediate results and smashed data.
     std::uint64_t total_bytes = 0;     ///< Peak: temporary, weights, tunables, gradients, optimiser state.
+    std::uint64_t backbone_bytes = 0;  ///< Frozen weights that it holds no stage of: not in total_bytes.
     std::uint64_t samples = 0;         ///< Trained on from this start point in the round, epochs counted; else 0.
 };
 
@@ -126,8 +126,10 @@ struct node_description {
     std::int32_t rank = 0;
     std::int32_t first_block = -1, blocks = 0;
     std::uint64_t samples = 0;
-    double rate_flop_s = 0, power_w = 0, tx_power_w = 0, rx_power_w = 0, idle_power_w = 0;
-    double sleep_power_w = 0; ///< idle_power_w for a node that does not sleep.
+    double rate_flop_s = 0, power_w = 0;
+    double radiated_w = 0, tx_power_w = 0, rx_power_w = 0, idle_power_w = 0; ///< Of its radio; tx: drawn.
+    double base_power_w = 0;
+    double sleep_power_w = 0; ///< NaN for a node that does not sleep.
     std::uint64_t memory_bytes = 0;
     double battery_j = 0;    ///< Infinite: mains.
     double x_m = 0, y_m = 0; ///< At the start.
@@ -138,6 +140,8 @@ struct link_description {
     std::uint32_t from = 0, to = 0;
     link_class kind{};
     double rate_bit_s = 0, latency_s = 0, bandwidth_hz = 0;
+    double radiated_w = 0;   ///< 0: a cable.
+    double wired_j_bit = 0;  ///< NaN: radio.
     double loss = 0;         ///< Of a packet.
     double distance_m = 0;   ///< NaN where no radio model is used.
     double path_loss_db = 0; ///< With shadowing, less antenna gains; NaN likewise.

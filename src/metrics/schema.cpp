@@ -130,11 +130,15 @@ std::vector<column<node_entry>> topology_node_columns(std::size_t name_bytes) {
         number("blocks", "1", "Transformer blocks of its stage", &node::blocks),
         number("samples", "1", "Training samples that it owns", &node::samples),
         number("rate_flop_s", "FLOP/s", "Compute rate", &node::rate_flop_s),
-        number("power_w", "W", "Power while computing", &node::power_w),
-        number("tx_power_w", "W", "Power while sending", &node::tx_power_w),
-        number("rx_power_w", "W", "Power while receiving", &node::rx_power_w),
-        number("idle_power_w", "W", "Power at all times", &node::idle_power_w),
-        number("sleep_power_w", "W", "Power from its last work of a round on", &node::sleep_power_w),
+        number("power_w", "W", "Power for computing, beside base_power_w", &node::power_w),
+        number("radiated_w", "W", "Power that its radio radiates, where its links say nothing else", &node::radiated_w),
+        number("tx_power_w", "W", "Power that its radio draws while it radiates radiated_w", &node::tx_power_w),
+        number("rx_power_w", "W", "Power that its radio draws while it receives and does not send", &node::rx_power_w),
+        number("idle_power_w", "W", "Power that its radio draws while it does neither", &node::idle_power_w),
+        number("base_power_w", "W", "Power of the whole device at all times, but for sleep", &node::base_power_w),
+        number("sleep_power_w", "W",
+               "Power of the whole device from its last work of a round on; NaN: it does not sleep",
+               &node::sleep_power_w),
         number("memory_bytes", "B", "Memory of the device", &node::memory_bytes),
         number("battery_j", "J", "Battery at the start; inf: mains", &node::battery_j),
         number("x_m", "m", "Position at the start, first coordinate (an edge without cells: its first access point)",
@@ -158,6 +162,10 @@ std::vector<column<link_entry>> topology_link_columns(std::size_t name_bytes) {
                            [](const row& r) { return r.link->latency_s; }),
         number_column<row>("bandwidth_hz", "Hz", "Its band, or that of the medium that it shares",
                            [](const row& r) { return r.link->bandwidth_hz; }),
+        number_column<row>("radiated_w", "W", "Power that its sender radiates when it sends nothing else; 0: a cable",
+                           [](const row& r) { return r.link->radiated_w; }),
+        number_column<row>("energy_per_bit_j", "J/bit", "Of a cable, charged to its sender; NaN: radio",
+                           [](const row& r) { return r.link->wired_j_bit; }),
         number_column<row>("loss", "1", "Probability of a packet to be lost and sent again",
                            [](const row& r) { return r.link->loss; }),
         number_column<row>("distance_m", "m", "Distance of its ends at the start; NaN: its rate is not by radio",
@@ -255,7 +263,15 @@ std::vector<column<round_row>> round_columns() {
         number("samples", "1", "Samples trained on in the round, epochs counted", &row::samples),
         number("client_flops", "FLOP", "Computed by clients", &row::client_flops),
         number("edge_flops", "FLOP", "Computed by the edge", &row::edge_flops),
-        number("energy_j", "J", "Energy of all nodes of this edge in the round", &row::energy_j),
+        number_column<row>("energy_j", "J", "Energy of all nodes of this edge in the round",
+                           [](const row& r) { return r.energy.total_j(); }),
+        number_column<row>("active_j", "J",
+                           "Of energy_j: sensing, computing, sending, receiving; without idle radios, "
+                           "base power and sleep",
+                           [](const row& r) { return r.energy.active_j(); }),
+        number_column<row>("sense_compute_send_j", "J",
+                           "Of energy_j: sensing, computing and sending, the sum that papers usually give",
+                           [](const row& r) { return r.energy.sensing_computing_sending_j(); }),
     };
     for (const auto link : real_classes) {
         columns.push_back(number_column<row>(by_class("bytes_", link), "B",
@@ -407,11 +423,13 @@ std::vector<column<node_record>> energy_columns(std::size_t name_bytes) {
         {
             of_node("sense_j", "J", "Sensing samples", &node_row::sense_j),
             of_node("compute_j", "J", "Computing", &node_row::compute_j),
-            of_node("transmit_j", "J", "Sending", &node_row::transmit_j),
-            of_node("receive_j", "J", "Receiving", &node_row::receive_j),
-            of_node("idle_j", "J", "Idle power over the round", &node_row::idle_j),
+            of_node("transmit_j", "J", "Sending: amplifier and circuits of the radio, or a cable",
+                    &node_row::transmit_j),
+            of_node("receive_j", "J", "Receiving, while it did not send", &node_row::receive_j),
+            of_node("idle_j", "J", "Its radio while it neither sent nor received", &node_row::idle_j),
+            of_node("base_j", "J", "Base power of the device", &node_row::base_j),
             of_node("sleep_j", "J", "Sleep, from its last work of the round on", &node_row::sleep_j),
-            number_column<node_record>("total_j", "J", "Sum of the six",
+            number_column<node_record>("total_j", "J", "Sum of the seven",
                                        [](const node_record& r) { return r.row->total_j(); }),
             of_node("battery_j", "J", "Left in its battery after the round; inf: mains", &node_row::battery_j),
         });
@@ -425,6 +443,10 @@ std::vector<column<node_record>> memory_columns(std::size_t name_bytes) {
                                              "Peak of temporary_bytes, weights, tunable modules, gradients and "
                                              "optimiser state together",
                                              &node_row::total_bytes),
+                                     of_node("other_backbone_bytes", "B",
+                                             "Frozen weights of the foundation model outside its stages; not in "
+                                             "total_bytes, but on every device if all of them hold the whole model",
+                                             &node_row::backbone_bytes),
                                  });
 }
 
@@ -447,7 +469,7 @@ std::vector<column<communication_row>> communication_columns() {
                          [](const row& r) { return std::string_view(name_of(r.link)); }),
         text_column<row>("cause", word_bytes,
                          "What was sent: send_modules_down, send_modules_up (tunable modules), send_forward "
-                         "(activations), send_gradient, send_label, send_result, send_samples",
+                         "(activations), send_gradient, send_label, send_result, send_samples, send_request",
                          [](const row& r) { return std::string_view(name_of(r.cause)); }),
         number("messages", "1", "Messages", &row::messages),
         number("bytes", "B", "Bytes", &row::bytes),
@@ -484,7 +506,7 @@ std::vector<column<event_row>> event_columns() {
                          "On a device: sense, forward, backward, step (optimiser), aggregate (FedAvg), evaluate, wait "
                          "(an edge for its deadline); on a "
                          "link: send_modules_down, send_modules_up, send_forward (activations), send_gradient, "
-                         "send_label, send_result, send_samples",
+                         "send_label, send_result, send_samples, send_request (of a client to its edge)",
                          [](const row& r) { return std::string_view(name_of(r.kind)); }),
         text_column<row>("link", 8, "Class of the link: cs_up, cs_down, d2d, backhaul; none for a computation",
                          [](const row& r) { return std::string_view(name_of(r.link)); }),
@@ -494,11 +516,17 @@ std::vector<column<event_row>> event_columns() {
         number("arrival_s", "s", "end_s plus the latency of the link", &row::arrival_s),
         number("flops", "FLOP", "Computed; 0 for a transfer", &row::flops),
         number("bytes", "B", "Sent; 0 for a computation", &row::bytes),
-        number("energy_j", "J", "Energy, for a transfer at both ends, without idle power", &row::energy_j),
+        number("energy_j", "J",
+               "Energy, for a transfer at both ends: its part of what a radio draws that does several at once",
+               &row::energy_j),
         number("airtime_hz_s", "Hz s", "Spectrum use of a transfer: bandwidth times share of it times time",
                &row::airtime_hz_s),
         number("rate_bit_s", "bit/s", "Of a transfer: its bytes over the time of its occupation", &row::rate_bit_s),
         number("share", "1", "Of a transfer: part of its medium that it had, mean over the occupation", &row::share),
+        number("on_air_s", "s",
+               "Of a transfer: time during which its sender's radio sent; not while other links had their turn, nor "
+               "in outages",
+               &row::on_air_s),
         number("loss", "1", "Of a transfer: probability of a packet to be lost", &row::loss),
         number("resent", "1", "Packets of a transfer that were lost and sent again", &row::resent),
         number("distance_m", "m", "Of a transfer: distance of its ends when it started; 0: its rate is not by radio",

@@ -18,6 +18,7 @@ struct stage_cut {
     bool embedding = false;
     std::int64_t first_block = 0, blocks = 0;
     bool head = false;
+    bool operator==(const stage_cut&) const = default;
 };
 
 /// One stage of a split model: what it holds, and what it costs by its shapes alone. n is the number of samples of a

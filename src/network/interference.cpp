@@ -20,7 +20,7 @@ double interference::step_of(double time) const {
     return number;
 }
 
-double interference::next_change(double time) {
+double interference::next_change(const sender&, double time) {
     return scene_.mobility.kind == mobility_kind::none ? never : (step_of(time) + 1.0) * net_.radio->step_s();
 }
 
@@ -39,20 +39,20 @@ double interference::received_w(link_class kind, const radio_settings& radio, st
     return known->second;
 }
 
-double interference::interference_w(const sender& who, const sender& other, double time) {
+double interference::interference_w(const sender& who, std::uint32_t other, double time) {
     const auto& mine = net_.links[who.index()].parameters;
-    if (other.node() == mine.from || other.node() == mine.to) {
+    if (other == mine.from || other == mine.to) {
         return 0.0;
     }
-    return received_w(mine.kind, *settings_of(scene_, mine.kind).radio, other.node(), mine.to, time);
+    return received_w(mine.kind, *settings_of(scene_, mine.kind).radio, other, mine.to, time);
 }
 
-double interference::rate(const sender& who, double interference_w, double time) {
+double interference::rate(const sender& who, double power_part, double interference_w, double time) {
     const auto& link = net_.links[who.index()];
     const auto& mine = link.parameters;
     const auto& radio = *settings_of(scene_, mine.kind).radio;
     const double noise = noise_power_w(mine.bandwidth_hz, radio.noise_figure_db) + interference_w;
-    const double signal = received_w(mine.kind, radio, mine.from, mine.to, time);
+    const double signal = power_part * received_w(mine.kind, radio, mine.from, mine.to, time);
     return link.rate_factor * shannon_rate(mine.bandwidth_hz, signal / noise, radio.max_efficiency);
 }
 

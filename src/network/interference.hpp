@@ -10,15 +10,15 @@ namespace gaisnet {
 
 /// Links that use one band at the same time: every other sender adds to a receiver's noise. What a node sends does not
 /// disturb its own receiver.
-class interference final : public reused_medium::channel_model {
+class interference final : public radio_medium::channel_model {
 public:
     /// Both outlive it. The ledger numbers links as the topology does.
     interference(const scenario& scene, const topology& net): scene_(scene), net_(net) {}
     void begin_round(std::uint32_t round);
 
-    double interference_w(const sender& who, const sender& other, double time) override;
-    double rate(const sender& who, double interference_w, double time) override;
-    double next_change(double time) override;
+    double interference_w(const sender& who, std::uint32_t other, double time) override;
+    double rate(const sender& who, double power_part, double interference_w, double time) override;
+    double next_change(const sender& who, double time) override;
 
 private:
     double received_w(link_class, const radio_settings&, std::uint32_t from, std::uint32_t to, double time);

@@ -22,18 +22,27 @@ public:
         , moves_(map_->moves(from) || map_->moves(to)) {}
 
     double rate_at(double time) const override {
-        const double step = moves_ ? step_of(time) : 0.0;
-        if (step != known_step_) {
-            known_step_ = step;
-            const double power = map_->received_w(kind_, radio_, from_, to_, round_, step * map_->step_s());
-            known_rate_ = shannon_rate(bandwidth_hz_, power / noise_power_w(bandwidth_hz_, radio_.noise_figure_db),
-                                       radio_.max_efficiency);
-        }
+        find_channel(time);
         return known_rate_;
+    }
+    double rate_with(double power_part, double time) const override {
+        find_channel(time);
+        return power_part == 1.0 ? known_rate_
+                                 : shannon_rate(bandwidth_hz_, power_part * known_snr_, radio_.max_efficiency);
     }
     double next_change(double time) const override { return moves_ ? (step_of(time) + 1.0) * map_->step_s() : never; }
 
 private:
+    void find_channel(double time) const {
+        const double step = moves_ ? step_of(time) : 0.0;
+        if (step != known_step_) {
+            known_step_ = step;
+            known_snr_ = map_->received_w(kind_, radio_, from_, to_, round_, step * map_->step_s()) /
+                         noise_power_w(bandwidth_hz_, radio_.noise_figure_db);
+            known_rate_ = shannon_rate(bandwidth_hz_, known_snr_, radio_.max_efficiency);
+        }
+    }
+
     /// Number of the step that holds a time; (step + 1) x step_s is later than it, in spite of rounding.
     double step_of(double time) const {
         double step = std::floor(time / map_->step_s());
@@ -50,7 +59,7 @@ private:
     double bandwidth_hz_;
     std::uint32_t round_;
     bool moves_;
-    mutable double known_step_ = -1.0, known_rate_ = 0.0;
+    mutable double known_step_ = -1.0, known_snr_ = 0.0, known_rate_ = 0.0;
 };
 
 } // namespace
@@ -90,14 +99,9 @@ double radio_map::gain(link_class kind, const radio_settings& radio, std::uint32
     return from_db(radio.tx_gain_db + radio.rx_gain_db - loss);
 }
 
-double radio_map::radiated_w(const radio_settings& radio, std::uint32_t from) const {
+double radio_map::radiated_w(link_class kind, std::uint32_t from) const {
     const auto& site = sites_[from];
-    double power = site.tx_power_w;
-    if (radio.tx_power) {
-        random_stream stream(seed_, "link.tx_power", site.name);
-        power = radio.tx_power->draw(stream);
-    }
-    return power / static_cast<double>(site.antennas.size());
+    return site.radiated_w[static_cast<std::size_t>(kind)] / static_cast<double>(site.antennas.size());
 }
 
 double radio_map::received_w(link_class kind, const radio_settings& radio, std::uint32_t from, std::uint32_t to,
@@ -114,7 +118,7 @@ double radio_map::received_w(link_class kind, const radio_settings& radio, std::
             sum += gain(kind, radio, from, a, to, b, distance) * fading;
         }
     }
-    return sum * radiated_w(radio, from);
+    return sum * radiated_w(kind, from);
 }
 
 radio_state radio_map::state(link_class kind, const radio_settings& radio, std::uint32_t from, std::uint32_t to,

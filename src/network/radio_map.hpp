@@ -5,6 +5,7 @@
 #include "network/scenario.hpp"
 #include "network/trajectory.hpp"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -15,8 +16,8 @@ namespace gaisnet {
 /// A node as radio sees it.
 struct radio_site {
     std::string name;
-    std::vector<trajectory> antennas; ///< One, or the access points of an edge without cells.
-    double tx_power_w = 0;            ///< Radiated unless link.*.tx_power says otherwise; divided over the antennas.
+    std::vector<trajectory> antennas;              ///< One, or the access points of an edge without cells.
+    std::array<double, link_classes> radiated_w{}; ///< By class of links; divided over the antennas.
 };
 
 /// What one radio link is at a time.
@@ -58,7 +59,7 @@ private:
     double gain(link_class, const radio_settings&, std::uint32_t from, std::size_t a, std::uint32_t to, std::size_t b,
                 double distance) const;
     std::string pair_name(link_class, std::uint32_t from, std::size_t a, std::uint32_t to, std::size_t b) const;
-    double radiated_w(const radio_settings&, std::uint32_t from) const;
+    double radiated_w(link_class, std::uint32_t from) const;
 
     std::uint64_t seed_;
     double step_s_;

@@ -25,8 +25,7 @@ namespace gaisnet {
 struct radio_settings {
     path_loss_model loss;
     double frequency_hz = 0;
-    double shadowing_db = 0;              ///< Standard deviation; drawn once for each pair of nodes.
-    std::optional<distribution> tx_power; ///< W radiated; absent: the device's tx_power.
+    double shadowing_db = 0; ///< Standard deviation; drawn once for each pair of nodes.
     double tx_gain_db = 0, rx_gain_db = 0;
     double noise_figure_db = 0;
     double max_efficiency = std::numeric_limits<double>::infinity(); ///< bit/s/Hz
@@ -37,9 +36,15 @@ struct radio_settings {
 
 /// One class of links: every link of the class draws its values from these.
 struct link_settings {
-    distribution rate;      ///< bit/s, unless radio or trace.
-    distribution latency;   ///< s
-    distribution bandwidth; ///< Hz; for private D2D links the band of an edge, divided over clusters and directed hops.
+    distribution rate;    ///< bit/s, unless radio or trace.
+    distribution latency; ///< s
+    /// Hz of each link or medium; by radio, private D2D: the band of an edge, divided over clusters and directed hops.
+    /// Absent: that of a rate / spectral_efficiency.
+    std::optional<distribution> bandwidth;
+    double spectral_efficiency = 5; ///< bit/s/Hz of a rate or a trace's peak, unless bandwidth.
+    double max_efficiency = std::numeric_limits<double>::infinity(); ///< bit/s/Hz: by radio a cap, else a warning.
+    std::optional<distribution> tx_power{};                          ///< W radiated; absent: the device's tx_power.
+    std::optional<double> wired_j_bit{}; ///< J/bit of a wired link, without radios and spectrum.
     std::optional<radio_settings> radio{};
     std::shared_ptr<const rate_trace> trace{};
     share_kind share = share_kind::exclusive;
@@ -58,12 +63,15 @@ struct device_settings {
     std::optional<double> kappa;           ///< W s^3: E = kappa f^2 x cycles; with frequency and flops_per_cycle.
     std::optional<distribution> frequency; ///< Hz
     double flops_per_cycle = 0.0;
-    distribution tx_power;                     ///< W while sending
-    distribution rx_power;                     ///< W while receiving
-    distribution idle_power;                   ///< W all the time, but for sleep
-    std::optional<distribution> sleep_power{}; ///< W; absent: it does not sleep.
-    distribution memory;                       ///< B
-    std::optional<distribution> battery{};     ///< J; absent: mains.
+    distribution tx_power;                                     ///< W radiated
+    distribution amplifier_efficiency = distribution::of(1.0); ///< Radiated / drawn by the amplifier.
+    distribution circuit_power;                                ///< W while sending, beside the amplifier
+    distribution rx_power;                                     ///< W of the radio while receiving
+    distribution idle_power;                                   ///< W of the radio while it does neither
+    distribution base_power;                                   ///< W all the time, but for sleep
+    std::optional<distribution> sleep_power{};                 ///< W; absent: it does not sleep.
+    distribution memory;                                       ///< B
+    std::optional<distribution> battery{};                     ///< J; absent: mains.
 };
 
 /// m, in a plane.
@@ -84,8 +92,9 @@ enum class half_duplex_kind { none, d2d, cs, all };
 /// What network.file says about single nodes and links; it overrides what is drawn. SI units; absent: as drawn.
 struct node_override {
     std::string name;
-    std::optional<position> place;
-    std::optional<double> rate, power, tx_power, rx_power, idle_power, sleep_power, memory, battery;
+    std::optional<position> place{};
+    std::optional<double> rate{}, power{}, tx_power{}, amplifier_efficiency{}, circuit_power{}, rx_power{},
+        idle_power{}, base_power{}, sleep_power{}, memory{}, battery{};
 };
 struct link_override {
     std::string from, to;
@@ -286,6 +295,7 @@ struct scenario {
     struct {
         double time = 0.0;                    ///< s a sample
         double energy = 0.0;                  ///< J a sample
+        bool each_round = false;              ///< The same samples are sensed anew in every round.
         bool stream = false;                  ///< Start points go on sensing; see sample_stream.
         std::int64_t rate = 50, buffer = 200; ///< Samples a round, and samples kept.
     } sense;
@@ -296,6 +306,7 @@ struct scenario {
         bool multicast = false; ///< cs_down: what several clients get is sent once.
         half_duplex_kind half_duplex = half_duplex_kind::none;
         bool charge_gradients = true;
+        std::uint64_t request_bytes = 256; ///< Of a client's request to its edge.
     } link;
     struct {
         device_settings cloud, edge, client;

@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <set>
@@ -36,8 +37,10 @@ device_model draw_device(const device_settings& settings, const scenario& scene,
         device.battery_j = draw(*settings.battery, "device.battery");
     }
     device.tx_power_w = draw(settings.tx_power, "device.tx_power");
-    device.rx_power_w = draw(settings.rx_power, "device.rx_power");
-    device.idle_power_w = draw(settings.idle_power, "device.idle_power");
+    device.radio = {draw(settings.amplifier_efficiency, "device.amplifier_efficiency"),
+                    draw(settings.circuit_power, "device.circuit_power"), draw(settings.rx_power, "device.rx_power"),
+                    draw(settings.idle_power, "device.idle_power")};
+    device.base_power_w = draw(settings.base_power, "device.base_power");
     device.memory_bytes = static_cast<std::uint64_t>(draw(settings.memory, "device.memory"));
     device.sense_time_s = scene.sense.time;
     device.sense_energy_j = scene.sense.energy;
@@ -49,8 +52,11 @@ void apply(const node_override& given, device_model& device) {
     device.rate_flop_s = given.rate.value_or(device.rate_flop_s);
     device.power_w = given.power.value_or(device.power_w);
     device.tx_power_w = given.tx_power.value_or(device.tx_power_w);
-    device.rx_power_w = given.rx_power.value_or(device.rx_power_w);
-    device.idle_power_w = given.idle_power.value_or(device.idle_power_w);
+    device.radio.amplifier_efficiency = given.amplifier_efficiency.value_or(device.radio.amplifier_efficiency);
+    device.radio.circuit_w = given.circuit_power.value_or(device.radio.circuit_w);
+    device.radio.receive_w = given.rx_power.value_or(device.radio.receive_w);
+    device.radio.idle_w = given.idle_power.value_or(device.radio.idle_w);
+    device.base_power_w = given.base_power.value_or(device.base_power_w);
     device.battery_j = given.battery.value_or(device.battery_j);
     if (given.sleep_power) {
         device.sleep_power_w = given.sleep_power;
@@ -62,7 +68,7 @@ void apply(const node_override& given, device_model& device) {
 
 class builder {
 public:
-    explicit builder(const scenario& scene): scene_(scene) {
+    builder(const scenario& scene, const backward_hops& backward): scene_(scene), backward_(backward) {
         for (const auto& one : scene.network.overrides.nodes) {
             nodes_given_[one.name] = &one;
         }
@@ -90,11 +96,12 @@ public:
             add_links(group);
         }
         for (std::uint32_t edge = 0; out_.cloud && edge < static_cast<std::uint32_t>(out_.edges); ++edge) {
-            const double band = draw_bandwidth(scene_.link.backhaul, out_.nodes[edge].name);
-            add_link(edge, *out_.cloud, link_class::backhaul, -1, band);
-            add_link(*out_.cloud, edge, link_class::backhaul, -1, band);
+            add_link(edge, *out_.cloud, link_class::backhaul, -1);
+            add_link(*out_.cloud, edge, link_class::backhaul, -1);
         }
         fill_media();
+        check_efficiency();
+        check_ranges();
         check_given_names();
         check_reach();
         return std::move(out_);
@@ -225,7 +232,10 @@ private:
     void place_nodes() {
         std::vector<radio_site> sites;
         for (const auto& member : out_.nodes) {
-            sites.push_back({member.name, antennas_of(member), member.device.tx_power_w});
+            auto& site = sites.emplace_back(radio_site{member.name, antennas_of(member), {}});
+            for (const auto kind : {link_class::cs_up, link_class::cs_down, link_class::d2d, link_class::backhaul}) {
+                site.radiated_w[static_cast<std::size_t>(kind)] = radiated_w(scene_, member, kind);
+            }
         }
         out_.radio = std::make_shared<radio_map>(scene_.seed, scene_.mobility.step, std::move(sites));
     }
@@ -291,9 +301,34 @@ private:
         return blocks;
     }
 
+    /// Hz; 0: not given.
     double draw_bandwidth(const link_settings& settings, const std::string& owner) const {
         random_stream stream(scene_.seed, "link.bandwidth", owner);
-        return settings.bandwidth.draw(stream);
+        return settings.bandwidth ? settings.bandwidth->draw(stream) : 0.0;
+    }
+
+    /// The band of a private link. Fixed rates and traces have what carries them; radio has what it is given.
+    double own_band(const network_link& link, const link_settings& settings, std::optional<double> divided) const {
+        const auto& one = link.parameters;
+        if (settings.wired_j_bit) {
+            return 0.0;
+        }
+        if (divided) {
+            return *divided;
+        }
+        if (!settings.bandwidth) {
+            return fastest_rate(link) / settings.spectral_efficiency;
+        }
+        // The band of a client's links, or of an edge's to the cloud.
+        const auto& from = out_.nodes[one.from];
+        const bool is_client =
+            from.role == node_role::client || (one.kind == link_class::backhaul && from.role == node_role::edge);
+        return draw_bandwidth(settings, out_.nodes[is_client ? one.from : one.to].name);
+    }
+
+    static double fastest_rate(const network_link& link) {
+        return link.trace ? *std::max_element(link.trace->bits_per_second.begin(), link.trace->bits_per_second.end())
+                          : link.rate_bit_s;
     }
 
     std::string owner_of(int edge) const {
@@ -313,8 +348,8 @@ private:
         return known->second;
     }
 
-    /// \param own_band of a link that shares no medium.
-    void add_link(std::uint32_t from, std::uint32_t to, link_class kind, int edge, double own_band) {
+    /// \param divided its part of a band, for a link that shares no medium; absent: it has a band of its own.
+    void add_link(std::uint32_t from, std::uint32_t to, link_class kind, int edge, std::optional<double> divided = {}) {
         const auto& settings = settings_of(scene_, kind);
         network_link made;
         auto& parameters = made.parameters;
@@ -326,33 +361,40 @@ private:
         random_stream latency(scene_.seed, "link.latency", parameters.name);
         made.medium = medium_of(kind, edge);
         parameters.latency_s = settings.latency.draw(latency);
-        parameters.bandwidth_hz = made.medium ? out_.media[*made.medium].bandwidth_hz : own_band;
+        parameters.wired_j_bit = settings.wired_j_bit;
+        parameters.radiated_w = settings.wired_j_bit ? 0.0 : radiated_w(scene_, out_.nodes[from], kind);
         parameters.jitter = settings.jitter;
         parameters.loss = settings.loss;
         parameters.packet_bytes = settings.packet;
-        const auto given = links_given_.find({out_.nodes[from].name, out_.nodes[to].name});
-        if (given != links_given_.end()) {
-            parameters.latency_s = given->second->latency.value_or(parameters.latency_s);
-            parameters.bandwidth_hz = given->second->bandwidth.value_or(parameters.bandwidth_hz);
-            parameters.loss = given->second->loss.value_or(parameters.loss);
+        const auto found = links_given_.find({out_.nodes[from].name, out_.nodes[to].name});
+        const auto given = found == links_given_.end() ? link_override() : *found->second;
+        parameters.latency_s = given.latency.value_or(parameters.latency_s);
+        parameters.loss = given.loss.value_or(parameters.loss);
+        if (given.rate && settings.share == share_kind::reuse) {
+            throw usage_error("network.file: " + parameters.name + ": with link." + name_of(kind) +
+                              ".share = reuse rates follow from signal and interference; no rate is accepted");
         }
-        if (given != links_given_.end() && given->second->rate) {
-            if (settings.share == share_kind::reuse) {
-                throw usage_error("network.file: " + parameters.name + ": with link." + name_of(kind) +
-                                  ".share = reuse rates follow from signal and interference; no rate is accepted");
-            }
-            made.rate_bit_s = *given->second->rate;
-        } else if (settings.radio) {
+        if (given.rate) {
+            made.rate_bit_s = *given.rate;
+        } else if (!settings.radio && settings.trace) {
+            made.trace = settings.trace;
+            made.rate_bit_s = settings.trace->bits_per_second.front();
+        } else if (!settings.radio) {
+            made.rate_bit_s = settings.rate.draw(rate);
+        }
+        if (given.bandwidth && settings.wired_j_bit) {
+            throw usage_error("network.file: " + parameters.name + ": link." + name_of(kind) +
+                              ".energy_per_bit makes it a cable; no bandwidth is accepted");
+        }
+        parameters.bandwidth_hz =
+            given.bandwidth.value_or(made.medium ? out_.media[*made.medium].bandwidth_hz
+                                                 : own_band(made, settings, settings.radio ? divided : std::nullopt));
+        if (settings.radio && !given.rate) {
             const auto state = out_.radio->state(kind, *settings.radio, from, to, parameters.bandwidth_hz, 0.0);
             made.by_radio = true;
             made.rate_bit_s = state.rate_bit_s;
             made.distance_m = state.distance_m;
             made.path_loss_db = state.path_loss_db;
-        } else if (settings.trace) {
-            made.trace = settings.trace;
-            made.rate_bit_s = settings.trace->bits_per_second.front();
-        } else {
-            made.rate_bit_s = settings.rate.draw(rate);
         }
         link_names_.insert(parameters.name);
         out_.links.push_back(std::move(made));
@@ -362,17 +404,20 @@ private:
     /// the start point), and edge to client and back. Which of them carry something is the roles' business.
     void add_links(const cluster& group) {
         const auto edge = static_cast<std::uint32_t>(group.edge);
-        // A private D2D band of an edge is divided over its clusters, then over the directed hops of a chain.
-        std::set<std::pair<std::uint32_t, std::uint32_t>> hops;
+        // A private D2D band of an edge is divided over its clusters, then over the directed hops of a chain that carry
+        // something.
+        std::set<std::pair<std::uint32_t, std::uint32_t>> hops, idle;
+        const auto backward = backward_ ? backward_(group) : std::vector<bool>(group.chain.size(), true);
         for (std::size_t i = 0; i + 1 < group.chain.size(); ++i) {
             const auto from = group.chain[i].node, to = group.chain[i + 1].node;
             if (from != to && from != edge && to != edge) {
                 hops.emplace(from, to);
                 if (scene_.service == service_kind::fine_tuning) {
-                    hops.emplace(to, from);
+                    (backward[i + 1] && scene_.link.charge_gradients ? hops : idle).emplace(to, from);
                 }
             }
         }
+        std::erase_if(idle, [&](const auto& hop) { return hops.contains(hop); });
         const auto start_point = group.chain.front().node, end_point = group.chain.back().node;
         if (scene_.service == service_kind::inference && end_point != start_point && end_point != edge) {
             hops.emplace(end_point, start_point);
@@ -383,14 +428,18 @@ private:
             for (const auto& [from, to] : hops) {
                 add_link(from, to, link_class::d2d, group.edge, share);
             }
+            for (const auto& [from, to] : idle) {
+                add_link(from, to, link_class::d2d, group.edge, share);
+                out_.links.back().spare = true;
+            }
+            hops.merge(idle);
             if (scene_.dropout.policy == dropout_policy::repair && scene_.service == service_kind::fine_tuning) {
                 add_spare_links(group, hops, share);
             }
         }
         for (const auto client : group.clients) {
-            const auto& name = out_.nodes[client].name;
-            add_link(client, edge, link_class::cs_up, group.edge, draw_bandwidth(scene_.link.cs_up, name));
-            add_link(edge, client, link_class::cs_down, group.edge, draw_bandwidth(scene_.link.cs_down, name));
+            add_link(client, edge, link_class::cs_up, group.edge);
+            add_link(edge, client, link_class::cs_down, group.edge);
         }
     }
 
@@ -410,23 +459,121 @@ private:
         }
     }
 
-    /// Capacities that are not given: that of the fastest link.
+    /// Capacities and bands that are not given: those of the fastest link.
     void fill_media() {
         for (std::size_t i = 0; i < out_.media.size(); ++i) {
             auto& shared = out_.media[i];
             const auto& settings = settings_of(scene_, shared.kind);
+            for (const auto& one : out_.links) {
+                if (one.medium == i) {
+                    shared.capacity_bit_s = std::max(shared.capacity_bit_s, fastest_rate(one));
+                }
+            }
             if (settings.capacity) {
                 random_stream stream(scene_.seed, "link.capacity", owner_of(shared.edge));
                 shared.capacity_bit_s = settings.capacity->draw(stream);
+            }
+            if (settings.bandwidth || settings.wired_j_bit) {
                 continue;
             }
-            for (const auto& one : out_.links) {
-                if (one.medium == i) {
-                    const double fastest = one.trace ? *std::max_element(one.trace->bits_per_second.begin(),
-                                                                         one.trace->bits_per_second.end())
-                                                     : one.rate_bit_s;
-                    shared.capacity_bit_s = std::max(shared.capacity_bit_s, fastest);
+            shared.bandwidth_hz = shared.capacity_bit_s / settings.spectral_efficiency;
+            for (auto& one : out_.links) {
+                if (one.medium == i && one.parameters.bandwidth_hz == 0.0) { // else network.file gives one
+                    one.parameters.bandwidth_hz = shared.bandwidth_hz;
                 }
+            }
+        }
+    }
+
+    /// A rate that no radio reaches in the band that is given.
+    void check_efficiency() {
+        struct excess {
+            const network_link* worst = nullptr;
+            double efficiency = 0;
+            std::size_t links = 0;
+        };
+        std::map<link_class, excess> by_class;
+        for (const auto& one : out_.links) {
+            const auto kind = one.parameters.kind;
+            const auto& settings = settings_of(scene_, kind);
+            if (settings.wired_j_bit || one.by_radio) {
+                continue;
+            }
+            const double most = settings.share == share_kind::maxmin ? out_.media[*one.medium].capacity_bit_s : 0.0;
+            const double efficiency = std::max(most, fastest_rate(one)) / one.parameters.bandwidth_hz;
+            constexpr double rounding = 1e-9;
+            if (efficiency > settings.max_efficiency * (1.0 + rounding)) {
+                auto& found = by_class[kind];
+                ++found.links;
+                if (efficiency > found.efficiency) {
+                    found.worst = &one;
+                    found.efficiency = efficiency;
+                }
+            }
+        }
+        for (const auto& [kind, found] : by_class) {
+            const auto key = std::string("link.") + name_of(kind);
+            const auto& one = found.worst->parameters;
+            out_.warnings.push_back(
+                key + ": " + quantity(std::max(found.efficiency * one.bandwidth_hz, 0.0), "bit/s") + " in " +
+                quantity(one.bandwidth_hz, "Hz") + " from " + out_.nodes[one.from].name + " to " +
+                out_.nodes[one.to].name + " are " + quantity(found.efficiency, "bit/s/Hz") + ", more than " + key +
+                ".max_efficiency" +
+                (found.links > 1 ? ", and so on " + std::to_string(found.links - 1) + " more links" : "") +
+                ": what is said of spectrum is too little; a larger bandwidth is accepted, or none");
+        }
+    }
+
+    /// Links that their path loss model is not made for.
+    void check_ranges() {
+        struct outside {
+            const network_link* shortest = nullptr;
+            const network_link* longest = nullptr;
+            std::size_t links = 0;
+        };
+        std::map<link_class, outside> by_class;
+        for (const auto& one : out_.links) {
+            if (!one.by_radio) {
+                continue;
+            }
+            const auto& model = settings_of(scene_, one.parameters.kind).radio->loss;
+            if (one.distance_m >= model.shortest_m && one.distance_m <= model.longest_m) {
+                continue;
+            }
+            auto& found = by_class[one.parameters.kind];
+            ++found.links;
+            if (one.distance_m < model.shortest_m) {
+                found.shortest = found.shortest && found.shortest->distance_m <= one.distance_m ? found.shortest : &one;
+            } else {
+                found.longest = found.longest && found.longest->distance_m >= one.distance_m ? found.longest : &one;
+            }
+        }
+        for (const auto& [kind, found] : by_class) {
+            const auto& radio = *settings_of(scene_, kind).radio;
+            const auto at = [&](const network_link* one) {
+                return out_.nodes[one->parameters.from].name + " -> " + out_.nodes[one->parameters.to].name + " at " +
+                       quantity(one->distance_m, "m");
+            };
+            std::string text =
+                std::string("link.") + name_of(kind) + ".path_loss = " + radio.loss.name + " is for " +
+                quantity(radio.loss.shortest_m, "m") + " and more" +
+                (std::isfinite(radio.loss.longest_m) ? ", up to " + quantity(radio.loss.longest_m, "m") : "");
+            if (found.shortest) {
+                text += "; " + at(found.shortest) + " is computed as at " + quantity(radio.loss.shortest_m, "m");
+            }
+            if (found.longest) {
+                text += "; " + at(found.longest) + " is an extrapolation";
+            }
+            out_.warnings.push_back(text + " (" + std::to_string(found.links) + " such links in all)");
+        }
+        for (const auto kind : {link_class::cs_up, link_class::cs_down, link_class::d2d, link_class::backhaul}) {
+            const auto& radio = settings_of(scene_, kind).radio;
+            if (radio && !radio->loss.of_one_frequency() &&
+                (radio->frequency_hz < radio->loss.lowest_hz || radio->frequency_hz > radio->loss.highest_hz)) {
+                out_.warnings.push_back(std::string("link.") + name_of(kind) + ".path_loss = " + radio->loss.name +
+                                        " is for " + quantity(radio->loss.lowest_hz, "Hz") + " to " +
+                                        quantity(radio->loss.highest_hz, "Hz") + "; " +
+                                        quantity(radio->frequency_hz, "Hz") + " is an extrapolation");
             }
         }
     }
@@ -495,6 +642,7 @@ private:
     }
 
     const scenario& scene_;
+    const backward_hops& backward_;
     std::map<std::string, const node_override*> nodes_given_;
     std::map<std::pair<std::string, std::string>, const link_override*> links_given_;
     std::map<std::string, std::uint32_t> index_of_;
@@ -534,6 +682,17 @@ const network_link* topology::link_between(std::uint32_t from, std::uint32_t to)
     return found == links.end() ? nullptr : &*found;
 }
 
-topology make_topology(const scenario& scene) { return builder(scene).build(); }
+topology make_topology(const scenario& scene, const backward_hops& backward) {
+    return builder(scene, backward).build();
+}
+
+double radiated_w(const scenario& scene, const node& who, link_class kind) {
+    const auto& settings = settings_of(scene, kind);
+    if (!settings.tx_power) {
+        return who.device.tx_power_w;
+    }
+    random_stream stream(scene.seed, "link.tx_power", who.name);
+    return settings.tx_power->draw(stream);
+}
 
 } // namespace gaisnet

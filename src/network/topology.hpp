@@ -7,6 +7,7 @@
 #include "network/scenario.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -76,14 +77,22 @@ struct topology {
     std::shared_ptr<const radio_map> radio; ///< Also the positions.
     int edges = 1;
     std::optional<std::uint32_t> cloud; ///< Its node, if there is one.
+    std::vector<std::string> warnings;  ///< Figures that do not go together, in words.
 
     /// The link between two nodes; null when there is none.
     const network_link* link_between(std::uint32_t from, std::uint32_t to) const;
 };
 
+/// By stage of a chain, whether a gradient goes from it to the stage before.
+using backward_hops = std::function<std::vector<bool>(const cluster&)>;
+
 /// \throws usage_error for a cut that does not fit the model, or a cluster that cannot be formed: a link that its
 /// workflow needs carries less than link.*.min_rate.
-topology make_topology(const scenario&);
+/// \param backward which hops of a chain have a gradient to carry; not given: all.
+topology make_topology(const scenario&, const backward_hops& backward = {});
+
+/// W that a node radiates over links of a class.
+double radiated_w(const scenario&, const node&, link_class);
 
 /// The settings of a class of links.
 const link_settings& settings_of(const scenario&, link_class);

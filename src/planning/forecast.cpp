@@ -16,12 +16,12 @@ namespace {
 constexpr double bits_a_byte = 8.0;
 
 /// Latency of the slowest edge and energy of all.
-std::pair<double, double> totals(std::span<const round_row> rounds) {
+std::pair<double, energy_parts> totals(std::span<const round_row> rounds) {
     std::map<std::uint32_t, double> by_edge;
-    double energy = 0.0;
+    energy_parts energy;
     for (const auto& row : rounds) {
         by_edge[row.edge] += row.latency_s;
-        energy += row.energy_j;
+        energy += row.energy;
     }
     double latency = 0.0;
     for (const auto& [edge, seconds] : by_edge) {
@@ -230,12 +230,7 @@ std::string resource_tables(const deployment& deploy, const forecast& found, std
     std::map<std::uint32_t, node_row> sums; // energy and bytes over the rounds, the largest memory
     for (const auto& row : found.nodes) {
         auto& sum = sums[row.node];
-        sum.sense_j += row.sense_j;
-        sum.compute_j += row.compute_j;
-        sum.transmit_j += row.transmit_j;
-        sum.receive_j += row.receive_j;
-        sum.idle_j += row.idle_j;
-        sum.sleep_j += row.sleep_j;
+        static_cast<energy_parts&>(sum) += row;
         sum.bytes_sent += row.bytes_sent;
         sum.bytes_received += row.bytes_received;
         sum.busy_s += row.busy_s;
@@ -281,17 +276,20 @@ std::string resource_tables(const deployment& deploy, const forecast& found, std
     return text;
 }
 
-std::string sensitivity_table(double latency_s, double energy_j, std::span<const sensitivity> all) {
+std::string sensitivity_table(double latency_s, const energy_parts& energy, std::span<const sensitivity> all) {
     std::string text;
     const auto out = std::back_inserter(text);
     const auto change = [](double now, double before) {
         const double percent = before > 0.0 ? 100.0 * (now / before - 1.0) : 0.0;
         return std::abs(percent) < 0.05 ? std::string("0") : fmt::format("{:+.1f} %", percent);
     };
-    fmt::format_to(out, "{:<24}{:>12}{:>10}{:>12}{:>10}\n", "If halved", "latency", "", "energy", "");
+    fmt::format_to(out, "{:<24}{:>12}{:>10}{:>12}{:>10}{:>14}{:>10}\n", "If halved", "latency", "", "energy", "",
+                   "less idling", "");
     for (const auto& one : all) {
-        fmt::format_to(out, "  {:<22}{:>12}{:>10}{:>12}{:>10}\n", one.name, quantity(one.latency_s, "s"),
-                       change(one.latency_s, latency_s), quantity(one.energy_j, "J"), change(one.energy_j, energy_j));
+        fmt::format_to(out, "  {:<22}{:>12}{:>10}{:>12}{:>10}{:>14}{:>10}\n", one.name, quantity(one.latency_s, "s"),
+                       change(one.latency_s, latency_s), quantity(one.energy.total_j(), "J"),
+                       change(one.energy.total_j(), energy.total_j()), quantity(one.energy.active_j(), "J"),
+                       change(one.energy.active_j(), energy.active_j()));
     }
     return text;
 }

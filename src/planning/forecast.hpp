@@ -51,7 +51,8 @@ std::string bottleneck(const deployment&, const forecast&);
 /// One figure of the network or its devices, halved, and what that does.
 struct sensitivity {
     std::string name; ///< "link.d2d.rate"
-    double latency_s = 0, energy_j = 0;
+    double latency_s = 0;
+    energy_parts energy;
 };
 
 /// Plays `rounds` rounds again and again, each time with one figure halved: the rate and the latency of each class of
@@ -60,6 +61,6 @@ std::vector<sensitivity> halve_each(const deployment&, int rounds);
 
 /// Tables by device and by link, the `most` with the largest part in the rounds' latencies, then by energy.
 std::string resource_tables(const deployment&, const forecast&, std::size_t most = 16);
-std::string sensitivity_table(double latency_s, double energy_j, std::span<const sensitivity>);
+std::string sensitivity_table(double latency_s, const energy_parts&, std::span<const sensitivity>);
 
 } // namespace gaisnet

@@ -29,15 +29,15 @@ void client_role::load(const tensor_view& modules) {
 }
 
 task<> client_role::play_round(pass& in, const round_plan& plan) {
+    std::vector<task<>> work;
     if (trainable()) {
-        const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
-        const auto modules = co_await in.recv(me, edge, message_kind::modules);
-        load(modules);
+        work.push_back(take_modules(in));
     }
     if (senses()) {
-        co_await in.sense(me, stages.front().plan().sensed_for(plan.round));
+        work.push_back(sense_samples(in, plan));
     }
-    std::vector<task<>> work;
+    co_await when_all(std::move(work));
+    work.clear();
     for (auto& stage : stages) {
         stage.me.cause = me.cause;
         work.push_back(stage.train_round(in, plan));
@@ -47,6 +47,22 @@ task<> client_role::play_round(pass& in, const round_plan& plan) {
         work.push_back(stage.take_over(in, plan));
     }
     co_await when_all(std::move(work));
+}
+
+/// Work goes on because of what ends last: the modules have come, or the samples are there.
+task<> client_role::take_modules(pass& in) {
+    actor receiver{me.node, me.cluster};
+    const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
+    load(co_await in.recv(receiver, edge, message_kind::modules));
+    me.cause = receiver.cause;
+}
+
+task<> client_role::sense_samples(pass& in, const round_plan& plan) {
+    actor sensor{me.node, me.cluster};
+    if (const auto samples = plan.sensed_by(me.cluster); samples > 0) {
+        co_await in.sense(sensor, samples);
+        me.cause = sensor.cause;
+    }
 }
 
 task<> client_role::send_samples(pass& in) {
@@ -74,7 +90,8 @@ task<> client_role::sense_requests(pass& in, const inference_plan& session) cons
     for (std::int64_t request = 0; request < requests; ++request) {
         co_await in.arrival(who);
         if (request == 0) { // founds the cluster
-            in.send(who, static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge), message_kind::control, {});
+            in.send(who, static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge), message_kind::request,
+                    deploy->request());
         }
         co_await in.sense(who, 1);
         in.offer(who);

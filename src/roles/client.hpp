@@ -18,6 +18,8 @@ struct client_role {
     /// One round: receive tunable modules, sense, train, upload. Ends at once for a client that holds nothing.
     task<> play_round(pass& in, const round_plan&);
     /// scheme = centralised: senses its samples and sends them to the edge.
+    task<> take_modules(pass&);
+    task<> sense_samples(pass&, const round_plan&);
     task<> send_samples(pass& in);
     /// A session of inference: receive what it lacks of the model, work on requests; a start point senses them and
     /// collects the results.

@@ -5,11 +5,11 @@ namespace gaisnet {
 task<> cloud_role::federate(pass& in) {
     const auto average = co_await in.average(me, me.node);
     // One multiplication and one addition for every value of every edge.
-    const auto merged = deploy->domains.front().shared_elements * deploy->net.edges;
+    const auto merged = deploy->domains.front().shared_elements * average.parties;
     compute_cost merge{event_kind::aggregate, 2.0 * static_cast<double>(merged), 0, 0};
     co_await in.charge(me, merge);
     for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(deploy->net.edges); ++edge) {
-        in.send(me, edge, message_kind::modules, average);
+        in.send(me, edge, message_kind::modules, average.model);
     }
 }
 

@@ -24,8 +24,11 @@ std::int64_t cluster_plan::samples_in_round(int round) const {
     return sum;
 }
 
-std::int64_t cluster_plan::sensed_for(int round) const {
-    return fresh > 0 ? (round == 1 ? samples : fresh) : std::min(samples, samples_in_round(round));
+std::int64_t cluster_plan::sensed_for(int round, std::int64_t sensed) const {
+    if (fresh > 0) {
+        return round == 1 ? samples : fresh;
+    }
+    return std::min(samples - sensed, samples_in_round(round));
 }
 
 std::int64_t deployment::clusters_of(std::uint32_t edge) const {
@@ -50,6 +53,10 @@ bool deployment::trains(int cluster) const {
 std::uint64_t deployment::sample_bytes() const {
     const auto side = static_cast<std::uint64_t>(scene->model.vit.image);
     return scene->sample_bytes > 0 ? scene->sample_bytes : 3 * side * side;
+}
+
+tensor_view deployment::request() const {
+    return tensor_view::shape_only({static_cast<std::int64_t>((scene->link.request_bytes + 3) / 4)});
 }
 
 double deployment::learning_rate(int cluster, std::int64_t index) const {
@@ -83,13 +90,37 @@ domain_model make_domain(const scenario& scene, std::shared_ptr<const tuning_met
     return out;
 }
 
+std::vector<stage_cut> cuts_of(const cluster& group) {
+    std::vector<stage_cut> cuts;
+    for (const auto& stage : group.chain) {
+        cuts.push_back({stage.embedding, stage.first_block, stage.blocks, stage.head});
+    }
+    return cuts;
+}
+
 } // namespace
+
+topology make_network(const scenario& scene, const std::shared_ptr<const tuning_method>& method) {
+    std::vector<stage_cut> known; // most clusters are cut alike
+    std::vector<bool> sent;
+    return make_topology(scene, [&](const cluster& group) {
+        if (auto cuts = cuts_of(group); cuts != known) {
+            known = std::move(cuts);
+            sent.clear();
+            constexpr std::int64_t any = 2; // classes: what is trainable does not depend on them
+            for (const auto& stage : make_stages(scene.model.vit, method, any, known)) {
+                sent.push_back(stage.input_gradient);
+            }
+        }
+        return sent;
+    });
+}
 
 deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_method> method,
                            const std::vector<domain_size>& sizes, const std::vector<std::int64_t>& samples) {
     deployment out;
     out.scene = &scene;
-    out.net = make_topology(scene);
+    out.net = make_network(scene, method);
     out.method = std::move(method);
     out.contributors.resize(static_cast<std::size_t>(out.net.edges));
     std::vector<tensor_places> places(static_cast<std::size_t>(out.net.edges));
@@ -100,12 +131,8 @@ deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_m
     std::uint32_t stages = 0;
     for (std::size_t c = 0; c < out.net.clusters.size(); ++c) {
         const auto& group = out.net.clusters[c];
-        std::vector<stage_cut> cuts;
-        for (const auto& stage : group.chain) {
-            cuts.push_back({stage.embedding, stage.first_block, stage.blocks, stage.head});
-        }
         const auto edge = static_cast<std::size_t>(group.edge);
-        auto specs = make_stages(scene.model.vit, out.method, sizes[edge].classes, cuts);
+        auto specs = make_stages(scene.model.vit, out.method, sizes[edge].classes, cuts_of(group));
         auto& contributors = out.contributors[edge];
         std::vector<stage_seat> chain;
         for (std::size_t position = 0; position < specs.size(); ++position) {

@@ -36,8 +36,9 @@ struct cluster_plan {
     /// Number `index` (from 0, over all rounds) as epoch and batch, with its size in `of`.
     micro_batch batch_at(std::int64_t index) const;
     std::int64_t samples_in_round(int round) const; ///< Epochs counted; `round` from 1.
-    /// Samples that are sensed before a round: what it trains on, or with a stream what is new in the buffer.
-    std::int64_t sensed_for(int round) const;
+    /// Samples that are sensed in a round: what it trains on and has not been sensed before, or with a stream what is
+    /// new in the buffer. \param sensed before.
+    std::int64_t sensed_for(int round, std::int64_t sensed) const;
 
     std::int64_t own =
         0; ///< Samples of this cluster's start point; `samples` are those of the edge if it trains alone.
@@ -78,9 +79,15 @@ struct deployment {
     bool trains(int cluster) const;
     /// The bytes of a raw sample (scheme = centralised).
     std::uint64_t sample_bytes() const;
+    /// What a client asks its edge with.
+    tensor_view request() const;
     /// Learning rate of batch `index` (from 0, over all rounds) of a cluster: cosine decay over all rounds.
     double learning_rate(int cluster, std::int64_t index) const;
 };
+
+/// The topology, whose links follow from what stages that are tuned by a method send to each other.
+/// \throws usage_error as make_topology()
+topology make_network(const scenario&, const std::shared_ptr<const tuning_method>&);
 
 /// \param sizes of each edge's data. \param samples training samples of each cluster's start point.
 /// \throws usage_error when a cut does not fit or a cluster has no samples.

@@ -1,5 +1,7 @@
 #include "roles/describe.hpp"
 
+#include <limits>
+
 namespace gaisnet {
 
 std::vector<node_description> describe_nodes(const deployment& deploy, const std::vector<int>& rank_of) {
@@ -33,10 +35,12 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
         }
         row.rate_flop_s = node.device.rate_flop_s;
         row.power_w = node.device.power_w;
-        row.tx_power_w = node.device.tx_power_w;
-        row.rx_power_w = node.device.rx_power_w;
-        row.idle_power_w = node.device.idle_power_w;
-        row.sleep_power_w = node.device.sleep_power_w.value_or(node.device.idle_power_w);
+        row.radiated_w = node.device.tx_power_w;
+        row.tx_power_w = node.device.radio.send_w(node.device.tx_power_w);
+        row.rx_power_w = node.device.radio.receive_w;
+        row.idle_power_w = node.device.radio.idle_w;
+        row.base_power_w = node.device.base_power_w;
+        row.sleep_power_w = node.device.sleep_power_w.value_or(std::numeric_limits<double>::quiet_NaN());
         row.battery_j = node.device.battery_j;
         const auto place = deploy.net.radio->place(static_cast<std::uint32_t>(i), 0.0);
         row.x_m = place.x;
@@ -52,8 +56,9 @@ std::vector<link_description> describe_links(const deployment& deploy) {
     for (const auto& link : deploy.net.links) {
         const auto& one = link.parameters;
         const auto share = link.medium ? deploy.net.media[*link.medium].share : share_kind::exclusive;
-        out.push_back({one.from, one.to, one.kind, link.rate_bit_s, one.latency_s, one.bandwidth_hz, one.loss,
-                       link.distance_m, link.path_loss_db, name_of(share)});
+        out.push_back({one.from, one.to, one.kind, link.rate_bit_s, one.latency_s, one.bandwidth_hz, one.radiated_w,
+                       one.wired_j_bit.value_or(std::numeric_limits<double>::quiet_NaN()), one.loss, link.distance_m,
+                       link.path_loss_db, name_of(share)});
     }
     return out;
 }

@@ -81,7 +81,7 @@ task<> edge_role::train(pass& in, stage_role& stage, const round_plan& plan) {
 
 task<> edge_role::found(pass& in, int cluster, const inference_plan& session) const {
     actor who{me.node, cluster};
-    co_await in.recv(who, deploy->chains[static_cast<std::size_t>(cluster)].front().node, message_kind::control);
+    co_await in.recv(who, deploy->chains[static_cast<std::size_t>(cluster)].front().node, message_kind::request);
     for (const auto& wanted : wanted_in(*deploy, session, cluster)) {
         in.send(who, wanted.node, message_kind::modules, modules_for(wanted.seats, session.whole_stages));
     }
@@ -99,7 +99,7 @@ task<> edge_role::repair(pass& in, int cluster, const round_plan& plan) const {
     const auto& chain = deploy->chains[static_cast<std::size_t>(cluster)];
     for (const auto& one : plan.fate_of(cluster).takeovers) {
         if (one.before_batch != client_loss::absent) {
-            co_await in.recv(who, chain.front().node, message_kind::control);
+            co_await in.recv(who, chain.front().node, message_kind::request);
         }
         if (const auto& seat = chain[one.stage]; seat.spec.trainable()) {
             in.send(who, one.heir, message_kind::modules, modules_for({&seat}), seat.number);
@@ -139,14 +139,10 @@ task<> edge_role::play_round(pass& in, const round_plan& plan) {
     deliver(in, plan);
     const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
     auto average = co_await in.average(me, edge);
-    if (!average.shape.empty()) { // else nobody has ended in time, and the model stays as it is
-        model = std::move(average);
-        // One multiplication and one addition for every value of every cluster.
-        std::int64_t clusters = 0;
-        for (std::size_t c = 0; c < plan.fates.size(); ++c) {
-            clusters += deploy->net.clusters[c].edge == static_cast<int>(edge) && !plan.fates[c].sits_out ? 1 : 0;
-        }
-        const auto merged = deploy->domain_of(edge).elements * clusters;
+    if (!average.model.shape.empty()) { // else nobody has ended in time, and the model stays as it is
+        model = std::move(average.model);
+        // One multiplication and one addition for every value of every cluster that is in it.
+        const auto merged = deploy->domain_of(edge).elements * average.parties;
         compute_cost merge{event_kind::aggregate, 2.0 * static_cast<double>(merged), 0, 0};
         co_await in.charge(me, merge);
     }

@@ -1,5 +1,8 @@
 #include "roles/emulated_network.hpp"
 
+#include <map>
+#include <utility>
+
 namespace gaisnet {
 
 emulated_network::emulated_network(const scenario& scene, const topology& net)
@@ -19,7 +22,7 @@ void emulated_network::add_links() {
     std::vector<medium*> media;
     for (const auto& one : net_.media) {
         if (one.share == share_kind::reuse) {
-            media.push_back(&ledger_.add_medium(std::make_unique<reused_medium>(queue_, interference_)));
+            media.push_back(&ledger_.add_medium(std::make_unique<radio_medium>(queue_, interference_, true)));
         } else {
             media.push_back(
                 &ledger_.add_medium(std::make_unique<shared_medium>(queue_, one.share, one.capacity_bit_s)));
@@ -30,8 +33,26 @@ void emulated_network::add_links() {
         which == half_duplex_kind::d2d || which == half_duplex_kind::all ? &ledger_.add_half_duplex_radios() : nullptr;
     auto* cs_radios =
         which == half_duplex_kind::cs || which == half_duplex_kind::all ? &ledger_.add_half_duplex_radios() : nullptr;
+    // A node divides its power over what it sends at once by radio in bands of their own.
+    std::map<std::pair<std::uint32_t, link_class>, int> of_sender;
     for (const auto& link : net_.links) {
-        ledger_.add_link(link.parameters, rate_of(link, 0), link.medium ? *media[*link.medium] : ledger_.exclusive(),
+        of_sender[{link.parameters.from, link.parameters.kind}] += link.by_radio && !link.medium ? 1 : 0;
+    }
+    std::map<std::pair<std::uint32_t, link_class>, medium*> divided;
+    const auto medium_of = [&](const network_link& link) -> medium& {
+        if (link.medium) {
+            return *media[*link.medium];
+        }
+        const std::pair key{link.parameters.from, link.parameters.kind};
+        if (!link.by_radio || of_sender[key] == 1) {
+            return ledger_.exclusive();
+        }
+        auto& own = divided[key];
+        own = own ? own : &ledger_.add_medium(std::make_unique<radio_medium>(queue_, own_bands_, false));
+        return *own;
+    };
+    for (const auto& link : net_.links) {
+        ledger_.add_link(link.parameters, rate_of(link, 0), medium_of(link),
                          link.parameters.kind == link_class::d2d ? d2d_radios : cs_radios);
     }
 }

@@ -38,6 +38,7 @@ private:
     event_queue queue_;
     ledger ledger_;
     interference interference_;
+    own_bands own_bands_;
 };
 
 } // namespace gaisnet

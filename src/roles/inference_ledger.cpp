@@ -11,7 +11,7 @@ namespace gaisnet {
 namespace {
 
 /// Weights and tunables.
-std::vector<std::uint64_t> resident_bytes(const deployment& deploy) {
+std::vector<std::uint64_t> resident_while_serving(const deployment& deploy) {
     auto bytes = frozen_bytes(deploy);
     for (const auto& chain : deploy.chains) {
         for (const auto& seat : chain) {
@@ -65,7 +65,7 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
         }
         add_requests(pass, static_cast<int>(c), round, out);
     }
-    const auto resident = resident_bytes(deploy_);
+    const auto resident = resident_while_serving(deploy_), backbone = other_backbone_bytes(deploy_);
     for (std::uint32_t node = 0; node < deploy_.net.nodes.size(); ++node) {
         const auto& member = deploy_.net.nodes[node];
         if (member.role == node_role::cloud) {
@@ -79,6 +79,7 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
         row.battery_j = std::max(0.0, member.device.battery_j - row.total_j());
         row.outcome = member.cluster >= 0 ? cluster_outcome::done : cluster_outcome::none;
         row.temporary_bytes = pass.memory(node).peak;
+        row.backbone_bytes = backbone[node];
         row.total_bytes = resident[node] + row.temporary_bytes;
         if (member.cluster >= 0 && member.member == 0) {
             row.samples = static_cast<std::uint64_t>(session.requests_of(member.cluster));
@@ -153,7 +154,7 @@ void inference_ledger::order_exchanges(const std::vector<sent_message>& sent, in
     };
     std::vector<placed> all;
     for (const auto& one : sent) {
-        const bool founds = one.route.kind == message_kind::control || one.route.kind == message_kind::modules;
+        const bool founds = one.route.kind == message_kind::request || one.route.kind == message_kind::modules;
         const double start =
             one.event < 0 ? one.sent_at : emulated_.accounts().events()[static_cast<std::size_t>(one.event)].start_s;
         all.push_back(

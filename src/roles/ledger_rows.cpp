@@ -38,18 +38,28 @@ std::vector<std::uint64_t> frozen_bytes(const deployment& deploy) {
     return bytes;
 }
 
+std::vector<std::uint64_t> other_backbone_bytes(const deployment& deploy) {
+    std::uint64_t all = 0;
+    std::set<std::string> known;
+    for (const auto& seat : deploy.chains.front()) {
+        for (const auto& tensor : seat.spec.frozen()) {
+            all += known.insert(tensor.name).second ? static_cast<std::uint64_t>(tensor.elements()) * sizeof(float) : 0;
+        }
+    }
+    auto bytes = frozen_bytes(deploy);
+    for (auto& held : bytes) {
+        held = all - std::min(held, all);
+    }
+    return bytes;
+}
+
 namespace {
 
 template <typename Work>
 void add_work(node_row& row, const Work& more) {
+    static_cast<energy_parts&>(row) += more;
     row.busy_s += more.busy_s;
     row.flops += more.flops;
-    row.sense_j += more.sense_j;
-    row.compute_j += more.compute_j;
-    row.transmit_j += more.transmit_j;
-    row.receive_j += more.receive_j;
-    row.idle_j += more.idle_j;
-    row.sleep_j += more.sleep_j;
     row.bytes_sent += more.bytes_sent;
     row.bytes_received += more.bytes_received;
 }

@@ -15,6 +15,8 @@ void append_events(const deployment&, std::span<const ledger_event>, std::vector
 
 /// By node: the frozen weights of its stages, which share what they have in common.
 std::vector<std::uint64_t> frozen_bytes(const deployment&);
+/// By node: frozen weights of the foundation model that it does not hold.
+std::vector<std::uint64_t> other_backbone_bytes(const deployment&);
 
 /// Adds what a node did to its row.
 void add(node_row&, const node_account&);

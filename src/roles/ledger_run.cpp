@@ -19,7 +19,7 @@ std::uint64_t tuning_bytes(const deployment& deploy, const stage_spec& spec) {
     return spec.tunable_bytes() * (deploy.scene->train.optimizer == optimizer_kind::sgd ? 3 : 4);
 }
 
-std::vector<std::uint64_t> resident_bytes(const deployment& deploy) {
+std::vector<std::uint64_t> resident_while_training(const deployment& deploy) {
     auto bytes = frozen_bytes(deploy);
     for (const auto& chain : deploy.chains) {
         for (const auto& seat : chain) {
@@ -53,7 +53,9 @@ ledger_run::ledger_run(const deployment& deploy, std::vector<int> rank_of)
           deploy, [](const stage_seat& seat) { return std::make_unique<shape_stage>(seat.spec); },
           [](std::uint32_t) { return true; })
     , clocks_(static_cast<std::size_t>(deploy.net.edges), 0.0)
-    , resident_bytes_(resident_bytes(deploy)) {
+    , sensed_(deploy.plans.size(), 0)
+    , backbone_bytes_(other_backbone_bytes(deploy))
+    , resident_bytes_(resident_while_training(deploy)) {
     for (const auto& node : deploy.net.nodes) {
         battery_j_.push_back(node.device.battery_j);
     }
@@ -64,10 +66,11 @@ int ledger_run::wave_of(int cluster) const { return cluster / deploy_.scene->run
 round_forecast ledger_run::play(int round) {
     std::vector<std::uint32_t> all(static_cast<std::size_t>(deploy_.net.edges));
     std::iota(all.begin(), all.end(), 0U);
-    auto out = play_edges(round, all);
+    const auto since = clocks_;
+    auto out = play_edges(round, all, since);
     const int turns = deploy_.scene->scheme == scheme_kind::sl ? deploy_.scene->network.clusters : 1;
     for (int turn = 1; turn < turns; ++turn) {
-        append_turn(out, play_edges(round, all, turn));
+        append_turn(out, play_edges(round, all, since, turn));
     }
     if (deploy_.net.cloud && round % deploy_.scene->cloud.period == 0) {
         federate(out, turns > 1 ? out.decisions.turns.back() : out.decisions);
@@ -83,10 +86,12 @@ bool ledger_run::sits_out(int cluster, int turn) const {
 
 round_forecast ledger_run::play_one(int round, std::uint32_t edge) {
     ensure(deploy_.scene->scheme != scheme_kind::sl, "split learning has turns");
-    return play_edges(round, std::span(&edge, 1));
+    return play_edges(round, std::span(&edge, 1), clocks_);
 }
 
-round_forecast ledger_run::play_edges(int round, std::span<const std::uint32_t> edges, int turn) {
+round_forecast ledger_run::play_edges(int round, std::span<const std::uint32_t> edges,
+                                      const std::vector<double>& since_s, int turn) {
+    const auto since = since_s; // it may be the clocks, which go on
     round_forecast out;
     emulated_.draw_channels(static_cast<std::uint32_t>(round));
     std::vector<std::int64_t> batches;
@@ -94,14 +99,17 @@ round_forecast ledger_run::play_edges(int round, std::span<const std::uint32_t> 
         batches.push_back(plan.batches_a_round);
     }
     auto losses = draw_dropouts(*deploy_.scene, deploy_.net, batches, round);
-    round_plan plan{round, std::vector<cluster_fate>(losses.size())};
+    round_plan plan;
+    plan.round = round;
+    plan.fates.resize(losses.size());
+    plan.sensed.resize(losses.size());
     for (std::size_t c = 0; c < plan.fates.size(); ++c) {
         plan.fates[c].sits_out = sits_out(static_cast<int>(c), turn);
         plan.fates[c].plays = !plan.fates[c].sits_out;
     }
     std::vector<placed_exchange> exchanges;
     for (const auto edge : edges) {
-        play_edge(edge, losses, plan, out, exchanges);
+        play_edge(edge, since[edge], losses, plan, out, exchanges);
     }
     for (std::size_t c = 0; c < plan.fates.size(); ++c) {
         const auto edge = static_cast<std::uint32_t>(deploy_.net.clusters[c].edge);
@@ -145,13 +153,14 @@ average_expectation ledger_run::expectation_of(std::uint32_t edge, const round_p
     return expected;
 }
 
-ledger_run::edge_round ledger_run::play_once(std::uint32_t edge, const round_plan& plan) {
+ledger_run::edge_round ledger_run::play_once(std::uint32_t edge, double since_s, const round_plan& plan) {
     edge_round out;
     out.edge = edge;
     out.start_s = clocks_[edge];
     cast_.begin_round(plan);
     ledger_.begin_round(static_cast<std::uint32_t>(plan.round), out.start_s);
     ledger_pass pass(ledger_, emulated_.names(), {{edge, expectation_of(edge, plan)}});
+    pass.sense_since(since_s);
     if (!deploy_.scene->link.charge_gradients) {
         pass.leave_gradients_uncharged();
     }
@@ -211,8 +220,7 @@ bool ledger_run::anyone_left() const {
     return false;
 }
 
-/// The client whose battery is empty first, if there is one: it is lost at the next batch boundary. What a device draws
-/// is taken to be drawn at the end of each event; idle power runs all the time.
+/// The client whose battery is empty first, if there is one: it is lost at the next batch boundary.
 std::optional<std::pair<int, client_loss>> ledger_run::find_empty_battery(const edge_round& played,
                                                                           const round_plan& plan) const {
     double first = never;
@@ -223,33 +231,17 @@ std::optional<std::pair<int, client_loss>> ledger_run::find_empty_battery(const 
         if (cluster < 0 || plan.fate_of(cluster).sits_out || left <= 0.0 || ledger_.account(member).total_j() <= left) {
             continue;
         }
-        std::vector<std::pair<double, double>> draws; // when, J
-        for (const auto& event : ledger_.events()) {
-            if (!event.dropped) {
-                if (const double joules = ledger_.drawn_by(event, member); joules > 0.0) {
-                    draws.emplace_back(event.end_s, joules);
-                }
-            }
-        }
-        std::sort(draws.begin(), draws.end());
-        double drawn = 0.0;
-        for (const auto& [when, joules] : draws) {
-            drawn += joules;
-            if (drawn + (when - played.start_s) * ledger_.device(member).idle_power_w > left) {
-                const auto& starts = played.batch_starts.at(cluster);
-                const auto begun = std::upper_bound(starts.begin(), starts.end(), when) - starts.begin();
-                const auto& fate = plan.fate_of(cluster);
-                const bool lost_anyway =
-                    (fate.stops_before && *fate.stops_before <= begun) ||
-                    std::any_of(fate.losses.begin(), fate.losses.end(), [&](const client_loss& one) {
-                        return one.node == member && one.before_batch <= begun;
-                    });
-                if (!lost_anyway && when < first) {
-                    first = when;
-                    found = {cluster, {member, begun}};
-                }
-                break;
-            }
+        const double when = ledger_.empty_at(member, left, played.start_s, played.end_s);
+        const auto& starts = played.batch_starts.at(cluster);
+        const auto begun = std::upper_bound(starts.begin(), starts.end(), when) - starts.begin();
+        const auto& fate = plan.fate_of(cluster);
+        const bool lost_anyway = (fate.stops_before && *fate.stops_before <= begun) ||
+                                 std::any_of(fate.losses.begin(), fate.losses.end(), [&](const client_loss& one) {
+                                     return one.node == member && one.before_batch <= begun;
+                                 });
+        if (!lost_anyway && when < first) {
+            first = when;
+            found = {cluster, {member, begun}};
         }
     }
     return found;
@@ -292,15 +284,36 @@ std::optional<std::pair<int, takeover>> ledger_run::find_full_memory(const edge_
     return std::nullopt;
 }
 
+/// Samples that were sensed need not be sensed again, whatever became of their cluster's round.
+void ledger_run::note_sensing(std::uint32_t edge, const round_plan& plan) {
+    for (const auto& event : ledger_.events()) {
+        const int cluster = deploy_.net.nodes[event.node].cluster;
+        if (event.kind != event_kind::sense || event.dropped || cluster < 0 ||
+            deploy_.net.clusters[static_cast<std::size_t>(cluster)].edge != static_cast<int>(edge)) {
+            continue;
+        }
+        const double all = static_cast<double>(plan.sensed_by(cluster));
+        const double energy = all * ledger_.device(event.node).sense_energy_j;
+        const double time = all * ledger_.device(event.node).sense_time_s;
+        const double part = !event.cut     ? 1.0
+                            : energy > 0.0 ? event.energy_j / energy
+                            : time > 0.0   ? (event.end_s - event.start_s) / time
+                                           : 1.0;
+        sensed_[static_cast<std::size_t>(cluster)] += static_cast<std::int64_t>(std::floor(part * all));
+    }
+}
+
 /// A battery that runs empty and a takeover that does not fit show only when the round is played: it is played again
 /// then, with the loss, or without that takeover. What happened before that does not change.
-void ledger_run::play_edge(std::uint32_t edge, std::vector<std::vector<client_loss>>& losses, round_plan& plan,
-                           round_forecast& out, std::vector<placed_exchange>& exchanges) {
+void ledger_run::play_edge(std::uint32_t edge, double since_s, std::vector<std::vector<client_loss>>& losses,
+                           round_plan& plan, round_forecast& out, std::vector<placed_exchange>& exchanges) {
     std::map<int, refused_takeovers> refused;
     const auto decide = [&](int cluster) {
         const auto index = static_cast<std::size_t>(cluster);
         if (!plan.fates[index].sits_out) {
             plan.fates[index] = fate_after(deploy_, cluster, losses[index], refused[cluster]);
+            const bool again = deploy_.scene->sense.each_round;
+            plan.sensed[index] = deploy_.plans[index].sensed_for(plan.round, again ? 0 : sensed_[index]);
         }
     };
     const auto lost = without_batteries();
@@ -310,7 +323,7 @@ void ledger_run::play_edge(std::uint32_t edge, std::vector<std::vector<client_lo
             decide(static_cast<int>(c));
         }
     }
-    auto played = play_once(edge, plan);
+    auto played = play_once(edge, since_s, plan);
     for (bool settled = false; !settled;) {
         if (const auto empty = find_empty_battery(played, plan)) {
             losses[static_cast<std::size_t>(empty->first)].push_back(empty->second);
@@ -322,8 +335,9 @@ void ledger_run::play_edge(std::uint32_t edge, std::vector<std::vector<client_lo
             settled = true;
             continue;
         }
-        played = play_once(edge, plan);
+        played = play_once(edge, since_s, plan);
     }
+    note_sensing(edge, plan);
     clocks_[edge] = played.end_s;
     for (const auto member : played.members) {
         battery_j_[member] = std::max(0.0, battery_j_[member] - ledger_.account(member).total_j());

@@ -86,16 +86,19 @@ private:
         std::map<channel, std::vector<double>> arrivals; ///< `clock = real`
         std::map<int, std::vector<double>> batch_starts; ///< By cluster.
     };
-    round_forecast play_edges(int round, std::span<const std::uint32_t> edges, int turn = 0);
+    /// \param since_s by edge, when the round began whose turn this is.
+    round_forecast play_edges(int round, std::span<const std::uint32_t> edges, const std::vector<double>& since_s,
+                              int turn = 0);
     bool sits_out(int cluster, int turn) const;
     /// Adds a later turn of the same round.
     static void append_turn(round_forecast& round, round_forecast turn);
-    void play_edge(std::uint32_t edge, std::vector<std::vector<client_loss>>& losses, round_plan& plan,
+    void play_edge(std::uint32_t edge, double since_s, std::vector<std::vector<client_loss>>& losses, round_plan& plan,
                    round_forecast& out, std::vector<placed_exchange>& exchanges);
-    edge_round play_once(std::uint32_t edge, const round_plan&);
+    edge_round play_once(std::uint32_t edge, double since_s, const round_plan&);
     std::vector<std::vector<client_loss>> without_batteries() const;
     std::optional<std::pair<int, client_loss>> find_empty_battery(const edge_round&, const round_plan&) const;
     std::optional<std::pair<int, takeover>> find_full_memory(const edge_round&, const round_plan&) const;
+    void note_sensing(std::uint32_t edge, const round_plan&);
     std::uint64_t taken_bytes(std::uint32_t node, const round_plan&) const;
     void federate(round_forecast& out, round_decisions& decided);
     void report(const edge_round&, const round_plan&, round_forecast& out, std::vector<placed_exchange>& exchanges);
@@ -110,6 +113,8 @@ private:
     std::vector<double> clocks_;
     double cloud_clock_ = 0;                    ///< Up to which the cloud's idle power is charged.
     std::vector<double> battery_j_;             ///< By node: what is left.
+    std::vector<std::int64_t> sensed_;          ///< By cluster: samples that its start point has sensed.
+    std::vector<std::uint64_t> backbone_bytes_; ///< By node: frozen weights that it does not hold.
     std::vector<std::uint64_t> resident_bytes_; ///< By node: weights, tunables, gradients, optimiser state.
 };
 

@@ -78,7 +78,7 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
         node.temporary_bytes = std::max(node.temporary_bytes, memory);
         node.total_bytes = std::max(node.total_bytes, resident_bytes_[node.node] + memory);
         (node.node == edge ? out.rounds[edge].edge_flops : out.rounds[edge].client_flops) += account.flops;
-        out.rounds[edge].energy_j += account.total_j();
+        out.rounds[edge].energy += account;
         battery_j_[node.node] = std::max(0.0, battery_j_[node.node] - account.total_j());
         node.battery_j = battery_j_[node.node];
     }
@@ -90,6 +90,7 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
     of_cloud.battery_j = never;
     add(of_cloud, ledger_.account(cloud));
     of_cloud.temporary_bytes = pass.memory(cloud).peak;
+    of_cloud.backbone_bytes = backbone_bytes_[cloud];
     of_cloud.total_bytes = resident_bytes_[cloud] + of_cloud.temporary_bytes;
     row.flops = of_cloud.flops;
     row.energy_j = of_cloud.total_j();

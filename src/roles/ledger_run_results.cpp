@@ -83,6 +83,7 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
         node.battery_j = battery_j_[member];
         node.temporary_bytes = played.memory[i].peak;
         node.total_bytes = resident_bytes_[member] + taken_bytes(member, plan) + node.temporary_bytes;
+        node.backbone_bytes = backbone_bytes_[member];
         if (who.cluster >= 0) {
             const auto& fate = plan.fate_of(who.cluster);
             const bool lost = (!fate.plays && !fate.sits_out) || played.closing.lost.contains(who.cluster);
@@ -97,7 +98,7 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
             }
         }
         (member == edge ? row.edge_flops : row.client_flops) += account.flops;
-        row.energy_j += node.total_j();
+        row.energy += node;
         out.nodes.push_back(node);
     }
     out.rounds.push_back(row);
@@ -129,7 +130,7 @@ void ledger_run::append_turn(round_forecast& round, round_forecast turn) {
         sum.samples += more.samples;
         sum.client_flops += more.client_flops;
         sum.edge_flops += more.edge_flops;
-        sum.energy_j += more.energy_j;
+        sum.energy += more.energy;
         for (std::size_t link = 0; link < sum.bytes.size(); ++link) {
             sum.bytes[link] += more.bytes[link];
             sum.airtime_hz_s[link] += more.airtime_hz_s[link];

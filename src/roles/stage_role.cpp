@@ -52,8 +52,8 @@ void stage_role::send_downstream(pass& in, message_kind kind, tensor_view tensor
     in.send(me, downstream(), kind, std::move(tensor), seat->number + 1);
 }
 
-/// The start point tells the edge before a batch which clients are lost, one signal for each stage that needs a new
-/// holder. These signals cost nothing.
+/// The start point tells the edge before a batch which clients are lost, one request for each stage that needs a new
+/// holder.
 void stage_role::announce_losses(pass& in) {
     for (const auto& one : fate_->losses) {
         if (one.before_batch == batch_) {
@@ -62,7 +62,7 @@ void stage_role::announce_losses(pass& in) {
     }
     for (const auto& one : fate_->takeovers) {
         if (one.before_batch == batch_) {
-            in.send(me, edge(), message_kind::control, {});
+            in.send(me, edge(), message_kind::request, deploy->request());
         }
     }
 }

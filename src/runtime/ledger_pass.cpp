@@ -15,6 +15,7 @@ event_kind event_of(message_kind kind) {
     case message_kind::gradient: return event_kind::send_gradient;
     case message_kind::label: return event_kind::send_label;
     case message_kind::samples: return event_kind::send_samples;
+    case message_kind::request: return event_kind::send_request;
     case message_kind::result:
     case message_kind::control: break;
     }
@@ -32,6 +33,7 @@ const char* name_of(message_kind kind) {
     case message_kind::result: return "result";
     case message_kind::control: return "control";
     case message_kind::samples: return "samples";
+    case message_kind::request: return "request";
     }
     return "?";
 }
@@ -142,7 +144,8 @@ bool ledger_pass::begin(operation& op) {
     }
     if (const auto* sense = std::get_if<sense_request>(&op.request)) {
         auto& who = op.who();
-        who.cause = ledger_.sense(who.node, sense->samples, who.cause,
+        const double begun = std::max(0.0, queue_.now() - sensing_since_s_);
+        who.cause = ledger_.sense(who.node, sense->samples, begun, who.cause,
                                   {[](void* self, std::uint64_t address) {
                                        static_cast<ledger_pass*>(self)->resume(*reinterpret_cast<operation*>(address));
                                    },
@@ -163,12 +166,14 @@ bool ledger_pass::begin(operation& op) {
 }
 
 /// A received message is held until the reader has computed with it. Modules go at once into the tunables, which count
-/// as resident; results leave the emulation, and samples lie on a disk.
+/// as resident; results leave the emulation, samples lie on a disk, and requests are gone when they are read.
 void ledger_pass::hold(actor& reader, message_kind kind, std::uint64_t bytes) {
-    if (kind == message_kind::modules || kind == message_kind::result || kind == message_kind::samples) {
-        shrink(reader.node, bytes);
-    } else {
+    const bool smashed = kind == message_kind::forward || kind == message_kind::gradient ||
+                         kind == message_kind::label || kind == message_kind::control;
+    if (smashed) {
         reader.held_bytes += bytes;
+    } else {
+        shrink(reader.node, bytes);
     }
 }
 
@@ -366,6 +371,7 @@ void ledger_pass::close(std::uint32_t edge) {
     }
     ensure(state.waiting, "who averages waits for its average from the start of the round");
     auto& edge_waits = *std::exchange(state.waiting, nullptr);
+    std::get<average_request>(edge_waits.request).parties = static_cast<int>(state.closing.done.size());
     if (!state.closing.done.empty()) {
         edge_waits.result = tensor_view::shape_only({state.expected.elements});
     }

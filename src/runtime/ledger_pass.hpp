@@ -58,6 +58,8 @@ public:
     void record_arrivals(std::map<channel, std::vector<double>>& times) { arrivals_ = &times; }
     /// Gradients of smashed data cost no time, bytes and energy: they are taken to be small.
     void leave_gradients_uncharged() { charge_gradients_ = false; }
+    /// Start points sense since a time before the pass begins.
+    void sense_since(double time) { sensing_since_s_ = time; }
     /// Start points serve requests: by cluster.
     void serve(std::map<int, request_line> lines);
     /// What became of the requests of a cluster.
@@ -160,6 +162,7 @@ private:
     std::vector<std::pair<std::uint32_t, task<>>> roles_;
     trampoline trampoline_;
     bool charge_gradients_ = true;
+    double sensing_since_s_ = never;
     bool cut_ = false; ///< A round was closed before all had ended.
     std::map<int, std::vector<double>> batch_starts_;
     std::map<std::uint32_t, double> lost_clients_;

@@ -65,6 +65,7 @@ struct sense_request {
 };
 struct average_request {
     std::uint32_t edge = 0;
+    int parties = 0; ///< Ledger pass: how many are in it.
 };
 struct enter_request {};
 struct arrival_request {};
@@ -106,6 +107,18 @@ public:
     micro_batch await_resume() { return std::get<batch_request>(request).taken; }
 };
 
+/// An average.
+struct averaged {
+    tensor_view model; ///< float32 [elements]; empty when nobody has ended in time.
+    int parties = 0;   ///< Ledger pass: clusters or edges that are in it.
+};
+
+class average_operation : public operation {
+public:
+    using operation::operation;
+    averaged await_resume() { return {std::move(result), std::get<average_request>(request).parties}; }
+};
+
 /// What a role may do. The same role code runs in the ledger pass, which decides about time with shapes, and in the
 /// tensor pass, which computes. Receives name their source (a Kahn process network), so values depend on no order.
 class pass {
@@ -144,9 +157,8 @@ public:
     /// Charges work that the emulation does elsewhere or not at all.
     operation charge(actor& me, compute_cost cost) { return {*this, me, compute_request{cost, nullptr, {}}}; }
     operation sense(actor& me, std::int64_t samples) { return {*this, me, sense_request{samples}}; }
-    /// Waits until the edge (or the cloud) closes its round; the average of what has come, float32 [elements], or an
-    /// empty tensor when nobody has ended in time.
-    operation average(actor& me, std::uint32_t edge) { return {*this, me, average_request{edge}}; }
+    /// Waits until the edge (or the cloud) closes its round; the average of what has come.
+    average_operation average(actor& me, std::uint32_t edge) { return {*this, me, average_request{edge}}; }
     /// Waits until the actor's cluster may have batches in flight on this rank.
     operation enter(actor& me) { return {*this, me, enter_request{}}; }
 

@@ -14,7 +14,16 @@ namespace gaisnet {
 
 /// What a message is. `modules` are tunable modules, `forward` and `gradient` are smashed data, `control` carries
 /// nothing that costs airtime. `samples` are raw ones, which only scheme = centralised sends.
-enum class message_kind : std::uint8_t { modules, forward, gradient, label, result, control, samples };
+enum class message_kind : std::uint8_t {
+    modules,
+    forward,
+    gradient,
+    label,
+    result,
+    control, ///< Order of work within the emulation; costs nothing.
+    samples,
+    request, ///< Of a client to its edge.
+};
 
 /// A channel is a FIFO from one node to another for one kind of message. A node may hold several stages of a chain or
 /// of several chains, so smashed data names the stage that it is for.

@@ -13,7 +13,9 @@ deployment deploy(const scenario& scene) { return lab::deploy(scene); }
 /// Two clusters of three; the second one's middle client, which holds all four blocks, is given in full.
 scenario with_second_cluster(double memory_bytes) {
     auto scene = lab::small_scenario();
-    node_override middle{"c1.1", {}, {}, {}, {}, {}, {}, {}, memory_bytes, {}};
+    node_override middle;
+    middle.name = "c1.1";
+    middle.memory = memory_bytes;
     scene.network.overrides.nodes.push_back(middle);
     return scene;
 }
@@ -52,7 +54,9 @@ TEST(edge_share, the_edge_takes_as_few_blocks_as_memory_needs) {
 
 TEST(edge_share, what_nothing_helps_is_told) {
     auto scene = lab::small_scenario(); // the start point keeps the embedding whatever the edge does
-    node_override start_point{"c1.0", {}, {}, {}, {}, {}, {}, {}, 100.0, {}};
+    node_override start_point;
+    start_point.name = "c1.0";
+    start_point.memory = 100.0;
     scene.network.overrides.nodes.push_back(start_point);
     const auto choice = choose_edge_shares(scene, deploy);
     EXPECT_EQ(choice.blocks, (std::vector<int>{0, 4}));

@@ -75,14 +75,31 @@ TEST(inference, one_request_takes_the_sum_of_its_parts) {
     EXPECT_NEAR(row.compute_s, compute, 1e-12);
     EXPECT_NEAR(row.d2d_s, transfer(tokens) + transfer(cls), 1e-12);
     EXPECT_NEAR(row.result_s, transfer(logits), 1e-12);
-    // Prompts of four blocks for the second client; it computes when it has both them and the tokens.
-    const double modules = transfer(4 * 3 * 24 * 4);
+    // Prompts of four blocks for the second client, which the edge sends when it is asked to; that computes when it has
+    // both them and the tokens.
+    const double modules = transfer(static_cast<double>(scene.link.request_bytes)) + transfer(4 * 3 * 24 * 4);
     const double tokens_there = 1e-3 + chain[0].spec.forward_flops(1) / 1e9 + transfer(tokens);
     const double waits_second = std::max(0.0, modules - tokens_there);
     EXPECT_NEAR(row.delivery_s, waits_second, 1e-12);
     EXPECT_NEAR(row.queue_s + row.busy_s, 0.0, 1e-12);
     EXPECT_NEAR(row.latency_s, parts_of(row), 1e-12);
     EXPECT_NEAR(played.end_s.front(), row.latency_s, 1e-12);
+}
+
+// A request to the edge is a message like others: it takes the uplink's time, and delivery waits for it.
+TEST(inference, asking_the_edge_takes_the_uplink) {
+    auto scene = serving_scenario();
+    scene.network.clusters = 1;
+    scene.infer.requests = 1;
+    const auto near = serving(scene).forecast();
+    scene.link.cs_up.latency = distribution::of(10.0);
+    const auto far = serving(scene).forecast();
+    EXPECT_GT(far.requests.front().latency_s, near.requests.front().latency_s + 9.9);
+    EXPECT_GT(far.requests.front().delivery_s, 9.9);
+    const auto asked = std::count_if(near.events.begin(), near.events.end(), [](const event_row& event) {
+        return event.kind == event_kind::send_request && event.link == link_class::cs_up && event.bytes == 256;
+    });
+    EXPECT_EQ(asked, 1);
 }
 
 // One batch at a time in the chain is a queue with one server: Lindley's recursion.

@@ -49,7 +49,41 @@ TEST(ledger_run, serial_round_is_the_sum_of_its_parts) {
     EXPECT_NEAR(round.rounds[0].latency_s, expected, relative * expected);
     EXPECT_NEAR(round.rounds[0].sensing_s, 12 * scene.sense.time, relative);
     EXPECT_NEAR(round.rounds[0].upload_s, f.hop(static_cast<double>(last.tunable_bytes())), relative);
-    EXPECT_NEAR(ledger.play(2).rounds[0].latency_s, expected, relative * expected) << "every round is alike";
+    const double sensing = 12 * scene.sense.time;
+    EXPECT_NEAR(ledger.play(2).rounds[0].latency_s, expected - sensing, relative * expected) << "samples are there";
+    scene.sense.each_round = true;
+    const auto again = lab::deploy(scene, {12});
+    ledger_run anew(again);
+    anew.play(1);
+    EXPECT_NEAR(anew.play(2).rounds[0].latency_s, expected, relative * expected) << "every round is alike";
+}
+
+TEST(ledger_run, samples_are_sensed_once_whoever_missed_a_round) {
+    auto scene = lab::small_scenario();
+    scene.train.steps = 2;                    // of 4 samples
+    scene.dropout.schedule = {{"c1.1", 1.0}}; // before the first batch, but its start point senses
+    const auto deploy = lab::deploy(scene, {20, 20});
+    ledger_run ledger(deploy);
+    std::vector<std::map<std::uint32_t, double>> sensed;
+    for (int round = 1; round <= 4; ++round) {
+        sensed.emplace_back();
+        for (const auto& node : ledger.play(round).nodes) {
+            if (node.sense_j > 0.0) {
+                sensed.back()[node.node] = std::round(node.sense_j / scene.sense.energy);
+            }
+        }
+    }
+    const auto a = deploy.net.clusters[0].clients.front(), b = deploy.net.clusters[1].clients.front();
+    using counts = std::map<std::uint32_t, double>;
+    EXPECT_EQ(sensed[0].at(a), 8.0);
+    EXPECT_EQ(sensed[1].at(a), 8.0);
+    EXPECT_EQ(sensed[2].at(a), 4.0) << "20 in all";
+    EXPECT_EQ(sensed[3], counts{});
+    double of_b = 0;
+    for (const auto& round : sensed) {
+        of_b += round.contains(b) ? round.at(b) : 0.0;
+    }
+    EXPECT_EQ(of_b, 20.0);
 }
 
 /// End of a batch under GPipe by the recurrences of a flow shop: each stage, and each hop in each direction, serves the
@@ -155,14 +189,14 @@ TEST(ledger_run, energy_bytes_and_airtime_add_up) {
             flops_events += event.flops;
         }
         for (const auto& node : round.nodes) {
-            by_node += node.sense_j + node.compute_j + node.transmit_j + node.receive_j + node.idle_j;
-            idle += node.idle_j;
+            by_node += node.total_j();
+            idle += node.idle_j + node.base_j;
             bytes_sent += node.bytes_sent;
             bytes_received += node.bytes_received;
             flops_nodes += node.flops;
         }
         for (const auto& row : round.rounds) {
-            by_round += row.energy_j;
+            by_round += row.energy.total_j();
             airtime_rounds += std::accumulate(row.airtime_hz_s.begin(), row.airtime_hz_s.end(), 0.0);
             bytes_rounds += std::accumulate(row.bytes.begin(), row.bytes.end(), std::uint64_t{0});
             flops_rounds += row.client_flops + row.edge_flops;

@@ -172,7 +172,7 @@ void check_events(const scenario& scene, const deployment& deploy, const round_f
         ASSERT_GE(event.arrival_s, event.end_s) << name << ": no message arrives before it has left";
         ASSERT_TRUE(std::isfinite(event.energy_j) && event.energy_j >= 0.0) << name;
         const double seconds = event.end_s - event.start_s;
-        if (seconds == 0.0) {
+        if (seconds == 0.0 && event.kind != event_kind::sense) { // which may have gone on before
             ASSERT_EQ(event.energy_j, 0.0) << name << ": no energy without time";
         }
         if (event.kind == event_kind::wait) {
@@ -329,7 +329,7 @@ TEST(properties, sessions_of_inference_add_up) {
             }
             for (const auto& node : played.nodes) {
                 nodes_j += node.total_j();
-                rest_j += node.idle_j + node.sleep_j;
+                rest_j += node.total_j() - node.active_j();
                 flops_nodes += node.flops;
                 bytes_nodes += node.bytes_sent;
             }
@@ -404,7 +404,7 @@ outcome result_of(arguments given) {
         const auto played = ledger.play(round);
         for (const auto& row : played.rounds) {
             sum.latency_s += row.latency_s;
-            sum.energy_j += row.energy_j;
+            sum.energy_j += row.energy.total_j();
             sum.airtime_hz_s += std::accumulate(row.airtime_hz_s.begin(), row.airtime_hz_s.end(), 0.0);
         }
         for (const auto& event : played.events) {
@@ -440,7 +440,8 @@ TEST(sensitivity, every_key_of_links_and_devices_moves_the_result_in_the_right_d
         // With sensing at no time, delivery too is on the critical path.
         const arguments fixed{"--sense.time", "0", "--sense.energy", "0"};
         auto radio = fixed;
-        radio.insert(radio.end(), {"--" + link + ".path_loss", "pedestrian", "--" + link + ".shadowing", "0"});
+        radio.insert(radio.end(), {"--" + link + ".path_loss", "pedestrian", "--" + link + ".shadowing", "0",
+                                   "--" + link + ".max_efficiency", "none"});
         auto shared = fixed;
         shared.insert(shared.end(), {"--" + link + ".share", "maxmin"});
         auto lossy = fixed;
@@ -448,9 +449,12 @@ TEST(sensitivity, every_key_of_links_and_devices_moves_the_result_in_the_right_d
         auto small_packets = fixed;
         small_packets.insert(small_packets.end(), {"--" + link + ".packet", "100 B"});
         auto by_frequency = fixed;
-        by_frequency.insert(by_frequency.end(), {"--" + link + ".path_loss", "umi_los"});
+        by_frequency.insert(by_frequency.end(),
+                            {"--" + link + ".path_loss", "umi_los", "--" + link + ".max_efficiency", "none"});
         const std::vector<change> of_link{
-            {link + ".rate", "10 Mbit/s", more, more, more, fixed},
+            {link + ".rate", "10 Mbit/s", more, more, same, fixed}, // it takes a smaller band for longer
+            {link + ".spectral_efficiency", "10", same, same, less, fixed},
+            {link + ".energy_per_bit", "1 uJ/bit", same, other, less, fixed},
             {link + ".latency", "20 ms", more, more, same, fixed},
             {link + ".bandwidth", "40 MHz", same, same, more, fixed},
             {link + ".bandwidth", "40 MHz", less, less, any, radio},
@@ -465,7 +469,7 @@ TEST(sensitivity, every_key_of_links_and_devices_moves_the_result_in_the_right_d
             {link + ".noise_figure", "20 dB", more, more, more, radio},
             {link + ".max_efficiency", "0.5", more, more, more, radio},
             {link + ".fading", "rayleigh", other, other, other, radio},
-            {link + ".trace", path, more, more, more, fixed},
+            {link + ".trace", path, more, more, same, fixed},
             {link + ".jitter", "uniform(1, 20) ms", more, more, same, fixed},
             {link + ".loss", "0.2", more, more, more, small_packets},
             {link + ".packet", "100 B", other, other, other, lossy},
@@ -479,8 +483,11 @@ TEST(sensitivity, every_key_of_links_and_devices_moves_the_result_in_the_right_d
             {device + ".efficiency", "0.001", more, more, same},
             {device + ".power", "1 kW", same, more, same},
             {device + ".tx_power", "100 W", same, more, same},
+            {device + ".amplifier_efficiency", "0.01", same, more, same},
+            {device + ".circuit_power", "100 W", same, more, same},
             {device + ".rx_power", "100 W", same, more, same},
             {device + ".idle_power", "100 W", same, more, same},
+            {device + ".base_power", "100 W", same, more, same},
             {device + ".sleep_power", "1 mW", same, role == "edge" ? same : less, same}, // an edge has the last word
         };
         changes.insert(changes.end(), of_device.begin(), of_device.end());
@@ -540,7 +547,11 @@ TEST(sensitivity, sharing_half_duplex_multicast_and_free_gradients_go_the_right_
     EXPECT_GT(with(pipeline).latency_s, full.latency_s);
     const auto multicast = with({"--cs_down.multicast", "on"});
     EXPECT_LT(multicast.airtime_hz_s, plain.airtime_hz_s);
-    EXPECT_LT(multicast.energy_j, plain.energy_j);
+    EXPECT_NEAR(multicast.energy_j, plain.energy_j, 1e-9 * plain.energy_j) << "at once, in bands of their own";
+    const arguments in_turns{"--link.cs_down.share", "equal", "--device.edge.base_power", "0"};
+    auto once = in_turns;
+    once.insert(once.end(), {"--cs_down.multicast", "on"});
+    EXPECT_LT(with(once).energy_j, with(in_turns).energy_j);
     const auto free = with({"--charge.gradients", "off"});
     EXPECT_LT(free.latency_s, plain.latency_s);
     EXPECT_LT(free.airtime_hz_s, plain.airtime_hz_s);
@@ -564,7 +575,7 @@ TEST(forecast, bottleneck_and_halved_figures_agree_with_the_ledger) {
     for (int round = 1; round <= 2; ++round) {
         const auto played = ledger.play(round);
         latency += played.rounds[0].latency_s;
-        energy += played.rounds[0].energy_j;
+        energy += played.rounds[0].energy.total_j();
         sums.add(played);
     }
     const auto found = sums.take();
@@ -576,7 +587,7 @@ TEST(forecast, bottleneck_and_halved_figures_agree_with_the_ledger) {
         }
     }
     for (const auto& node : found.nodes) {
-        of_nodes += node.total_j() - node.idle_j;
+        of_nodes += node.active_j();
     }
     EXPECT_NEAR(critical, latency, 1e-9 * latency) << "the parts of devices and links make the latency";
     EXPECT_NEAR(of_resources, of_nodes, 1e-9 * of_nodes);

@@ -116,9 +116,15 @@ TEST(scheme, rounds_add_up_and_turns_follow_each_other) {
     // Three clusters one after another take three times as long as one (the average counts one cluster each time).
     auto scene = with(sl);
     scene.network.clusters = 1;
-    const double one = ledger_run(lab::deploy(scene)).play(1).rounds.front().latency_s;
-    scene.network.clusters = 3;
-    EXPECT_NEAR(ledger_run(lab::deploy(scene)).play(1).rounds.front().latency_s, 3 * one, 1e-9 * one);
+    const auto latency = [&](int clusters, double sensing_s) {
+        scene.network.clusters = clusters;
+        scene.sense.time = sensing_s;
+        return ledger_run(lab::deploy(scene)).play(1).rounds.front().latency_s;
+    };
+    const double one = latency(1, 0.0);
+    EXPECT_NEAR(latency(3, 0.0), 3 * one, 1e-9 * one);
+    // All start points sense from the start of the round on, so that only the first turn waits for it.
+    EXPECT_NEAR(latency(3, 1e-3), 2 * one + latency(1, 1e-3), 1e-9 * one);
 }
 
 TEST(scheme, an_edge_alone_gets_the_samples_once_over_the_uplinks) {

@@ -150,16 +150,16 @@ TEST(dropouts, a_lost_client_ends_its_cluster_s_round_at_the_next_batch) {
         expect_sums_agree(round);
     }
     // It draws no power once it is lost.
-    const auto idle = [&](const round_forecast& round, const std::string& name) {
+    const auto base = [&](const round_forecast& round, const std::string& name) {
         for (const auto& node : round.nodes) {
             if (deploy.net.nodes[node.node].name == name) {
-                return node.idle_j;
+                return node.base_j;
             }
         }
         return -1.0;
     };
-    EXPECT_LT(idle(run.rounds[0], "c1.1"), 0.9 * idle(run.rounds[0], "c1.0"));
-    EXPECT_DOUBLE_EQ(idle(run.rounds[0], "c1.0"), 0.8 * run.rounds[0].rounds[0].latency_s);
+    EXPECT_LT(base(run.rounds[0], "c1.1"), 0.9 * base(run.rounds[0], "c1.0"));
+    EXPECT_DOUBLE_EQ(base(run.rounds[0], "c1.0"), 0.25 * run.rounds[0].rounds[0].latency_s);
 }
 
 TEST(dropouts, happen_as_often_as_their_probability_says) {

@@ -40,6 +40,7 @@ scenario small_scenario() {
         device->tx_power = distribution::of(0.2);
         device->rx_power = distribution::of(0.9);
         device->idle_power = distribution::of(0.8);
+        device->base_power = distribution::of(0.25);
         device->memory = distribution::of(4e9);
     }
     scene.sense.time = 1e-3;
@@ -338,12 +339,12 @@ void expect_sums_agree(const round_forecast& round, const std::string& name) {
     }
     for (const auto& node : round.nodes) {
         nodes_j += node.total_j();
-        idle_j += node.idle_j + node.sleep_j;
+        idle_j += node.total_j() - node.active_j();
         flops_nodes += node.flops;
         bytes_nodes += node.bytes_sent;
     }
     for (const auto& row : round.rounds) {
-        rounds_j += row.energy_j;
+        rounds_j += row.energy.total_j();
         bytes_rounds += std::accumulate(row.bytes.begin(), row.bytes.end(), std::uint64_t{0});
         airtime_rounds += std::accumulate(row.airtime_hz_s.begin(), row.airtime_hz_s.end(), 0.0);
         const double parts = row.delivery_s + row.sensing_s + row.compute_s + row.d2d_s + row.cs_smashed_s +

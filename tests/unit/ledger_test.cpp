@@ -22,9 +22,8 @@ protected:
             device_model device;
             device.rate_flop_s = flop_s;
             device.power_w = 10.0;
-            device.tx_power_w = 2.0;
-            device.rx_power_w = 0.5;
-            device.idle_power_w = 0.25;
+            device.base_power_w = 0.125;
+            device.radio = {0.5, 1.0, 0.5, 0.25}; // sends with 2 W: 0.5 W radiated, and 1 W of circuits
             device.sense_time_s = 1e-3;
             device.sense_energy_j = 0.1;
             accounts.add_node(device);
@@ -43,7 +42,14 @@ protected:
         link.kind = link_class::d2d;
         link.latency_s = latency;
         link.bandwidth_hz = band;
+        link.radiated_w = 0.5;
         accounts.add_link(link, rate);
+    }
+
+    /// What radios draw is known at the end.
+    void close() {
+        const std::uint32_t members[] = {0, 1, 2, 3};
+        accounts.close_round(members, 0.0, queue.now());
     }
 
     ledger_pass make_pass() { return ledger_pass(accounts, {"a", "b", "c", "d"}, {}); }
@@ -88,6 +94,7 @@ TEST_F(ledger_test, one_message_takes_its_bits_over_the_rate_and_arrives_a_laten
     in.spawn(0, send_at_once(in, {0}, 1, 4000, 1));
     in.spawn(1, receive(in, {1}, 0, 1));
     in.run();
+    close();
     ASSERT_EQ(accounts.events().size(), 1U);
     const auto& event = accounts.events()[0];
     EXPECT_DOUBLE_EQ(event.end_s, 4000 * 8 / rate);
@@ -168,8 +175,46 @@ TEST_F(ledger_test, idle_energy_covers_the_round) {
     const std::uint32_t members[] = {0, 1};
     accounts.close_round(members, 0.0, queue.now());
     EXPECT_DOUBLE_EQ(accounts.account(0).idle_j, 1.0);
+    EXPECT_DOUBLE_EQ(accounts.account(0).base_j, 0.5);
     EXPECT_DOUBLE_EQ(accounts.account(1).idle_j, 1.0);
     EXPECT_DOUBLE_EQ(accounts.account(2).idle_j, 0.0);
+}
+
+TEST_F(ledger_test, a_radio_is_in_one_state_at_a_time) {
+    auto in = make_pass();
+    in.spawn(0, send_at_once(in, {0}, 1, 1'000'000, 1)); // 1 s on the air
+    in.spawn(1, receive(in, {1}, 0, 1));
+    in.run();
+    const std::uint32_t members[] = {0, 1};
+    accounts.close_round(members, 0.0, 4.0);
+    EXPECT_DOUBLE_EQ(accounts.account(0).transmit_j, 2.0);
+    EXPECT_DOUBLE_EQ(accounts.account(0).idle_j, 3 * 0.25) << "not while it sends";
+    EXPECT_DOUBLE_EQ(accounts.account(1).receive_j, 0.5);
+    EXPECT_DOUBLE_EQ(accounts.account(1).idle_j, 3 * 0.25) << "not while it receives";
+    EXPECT_DOUBLE_EQ(accounts.account(1).total_j(), 0.5 + 3 * 0.25 + 4 * 0.125);
+    // 2.125 W for a second, then 0.375 W.
+    EXPECT_DOUBLE_EQ(accounts.empty_at(0, 1.0625, 0.0, 4.0), 0.5);
+    EXPECT_DOUBLE_EQ(accounts.empty_at(0, 2.125 + 0.75, 0.0, 4.0), 3.0);
+    EXPECT_EQ(accounts.empty_at(0, 4.0, 0.0, 4.0), never);
+}
+
+TEST_F(ledger_test, a_cable_costs_by_the_bit_and_no_radio) {
+    link_parameters cable;
+    cable.from = 0;
+    cable.to = 3;
+    cable.kind = link_class::backhaul;
+    cable.wired_j_bit = 1e-6;
+    accounts.add_link(cable, rate);
+    auto in = make_pass();
+    in.spawn(0, send_at_once(in, {0}, 3, 1'000'000, 1));
+    in.spawn(3, receive(in, {3}, 0, 1));
+    in.run();
+    close();
+    EXPECT_DOUBLE_EQ(accounts.account(0).transmit_j, 8.0);
+    EXPECT_DOUBLE_EQ(accounts.account(3).receive_j, 0.0);
+    EXPECT_DOUBLE_EQ(accounts.account(3).idle_j, queue.now() * 0.25);
+    EXPECT_DOUBLE_EQ(accounts.events().front().energy_j, 8.0);
+    EXPECT_EQ(accounts.events().front().airtime_hz_s, 0.0);
 }
 
 } // namespace

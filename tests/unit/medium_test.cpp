@@ -35,8 +35,7 @@ public:
         for (std::size_t i = 0; i < 2 * links; ++i) {
             device_model device;
             device.rate_flop_s = 1e9;
-            device.tx_power_w = 2.0;
-            device.rx_power_w = 0.5;
+            device.radio.receive_w = 0.5;
             accounts.add_node(device);
         }
     }
@@ -48,6 +47,7 @@ public:
         one.name = "link" + std::to_string(number);
         one.latency_s = latency;
         one.bandwidth_hz = 1e6;
+        one.radiated_w = 2.0;
         return one;
     }
     void add(double rate, medium& shared, double latency = 0.0) {
@@ -71,6 +71,9 @@ public:
             queue.fire_next();
         }
         jobs_.clear();
+        for (std::uint32_t node = 0; node < 2 * links_; ++node) {
+            accounts.close_round(std::span(&node, 1), 0.0, queue.now());
+        }
     }
     const ledger_event& event(const wanted& one) const {
         return accounts.events()[static_cast<std::size_t>(one.event)];
@@ -294,6 +297,95 @@ TEST(shared_medium, rates_that_change_are_followed) {
     }
 }
 
+TEST(exclusive_medium, outages_are_not_on_the_air) {
+    auto trace = std::make_shared<rate_trace>();
+    trace->times = {0.0, 1.0, 3.0};
+    trace->bits_per_second = {8e6, 0.0, 16e6};
+    bench here(1);
+    here.accounts.add_link(here.between(0), std::make_unique<traced_rate>(trace), here.accounts.exclusive());
+    std::vector<wanted> all{{0, 0.0, 2'000'000, -1}};
+    here.play(all);
+    const auto& event = here.event(all[0]);
+    EXPECT_NEAR(event.end_s, 3.5, 1e-9);
+    EXPECT_NEAR(event.on_air_s, 1.5, 1e-9);
+    EXPECT_NEAR(event.energy_j, 1.5 * 2.5, 1e-9);
+    EXPECT_NEAR(event.airtime_hz_s, 1.5e6, 1e-3);
+}
+
+TEST(shared_medium, max_min_fair_links_never_take_more_than_the_band) {
+    // Five links of 8 Mbit/s on a medium of 40 Mbit/s send 1 MB each in 1 s: together its band, once.
+    bench five(5);
+    auto& shared = five.accounts.add_medium(medium_of(five, share_kind::maxmin, 40e6));
+    std::vector<wanted> all;
+    for (std::uint32_t link = 0; link < 5; ++link) {
+        five.add(8e6, shared);
+        all.push_back({link, 0.0, 1'000'000, -1});
+    }
+    five.play(all);
+    double spectrum = 0;
+    for (const auto& one : all) {
+        EXPECT_NEAR(five.event(one).end_s, 1.0, 1e-9);
+        EXPECT_NEAR(five.event(one).energy_j, 2.5, 1e-9) << "on the air all the time";
+        spectrum += five.event(one).airtime_hz_s;
+    }
+    EXPECT_NEAR(spectrum, 1e6, 1e-3);
+}
+
+/// bit/s in proportion to the power.
+class by_power final : public rate_model {
+public:
+    double rate_at(double) const override { return 8e6; }
+    double rate_with(double power_part, double) const override { return 8e6 * power_part; }
+    double next_change(double) const override { return never; }
+};
+
+TEST(radio_medium, a_node_divides_its_power_over_what_it_sends_at_once) {
+    // From node 0: 1 MB to node 1 from 0 s on, 1 MB to node 2 from 0.5 s on. Half of the first is left then, which takes
+    // 1 s with half of the power; the second has half left, alone, in 0.5 s.
+    event_queue queue;
+    ledger accounts(queue);
+    own_bands bands;
+    auto& own = accounts.add_medium(std::make_unique<radio_medium>(queue, bands, false));
+    for (int node = 0; node < 3; ++node) {
+        device_model device;
+        device.radio = {0.5, 1.0, 0.5, 0.0}; // 4 W radiated take 8 W, and 1 W of circuits
+        accounts.add_node(device);
+    }
+    for (std::uint32_t to = 1; to < 3; ++to) {
+        link_parameters one;
+        one.from = 0;
+        one.to = to;
+        one.kind = link_class::cs_down;
+        one.bandwidth_hz = 1e6;
+        one.radiated_w = 4.0;
+        accounts.add_link(one, std::make_unique<by_power>(), own);
+    }
+    accounts.begin_round(1, 0.0);
+    for (std::uint32_t to = 1; to < 3; ++to) {
+        queue.schedule(to == 1 ? 0.0 : 0.5, to,
+                       {[](void* self, std::uint64_t receiver) {
+                            const auto node = static_cast<std::uint32_t>(receiver);
+                            static_cast<ledger*>(self)->transfer(0, std::span(&node, 1), event_kind::send_modules_down,
+                                                                 1'000'000, -1, {},
+                                                                 {{[](void*, std::uint64_t) {}, nullptr, 0}});
+                        },
+                        &accounts, to});
+    }
+    while (!queue.empty()) {
+        queue.fire_next();
+    }
+    const std::uint32_t members[] = {0, 1, 2};
+    accounts.close_round(members, 0.0, 3.0);
+    const auto& first = accounts.events()[0];
+    const auto& second = accounts.events()[1];
+    EXPECT_NEAR(first.end_s, 1.5, 1e-9);
+    EXPECT_NEAR(second.end_s, 2.0, 1e-9);
+    EXPECT_NEAR(accounts.account(0).transmit_j, 2.0 * (8.0 + 1.0), 1e-9) << "2 s in all, never with twice the power";
+    EXPECT_NEAR(first.energy_j, 0.5 * 9.0 + 1.0 * 4.5 + 1.5 * 0.5, 1e-9) << "half of it while there are two";
+    EXPECT_NEAR(second.energy_j, 1.0 * 4.5 + 0.5 * 9.0 + 1.5 * 0.5, 1e-9);
+    EXPECT_NEAR(first.airtime_hz_s, 1.5e6, 1e-3) << "each in a band of its own";
+}
+
 TEST(rate_models, a_trace_repeats_and_is_integrated_exactly) {
     auto trace = std::make_shared<rate_trace>();
     trace->times = {0.0, 0.2};
@@ -313,19 +405,19 @@ TEST(rate_models, a_trace_repeats_and_is_integrated_exactly) {
 }
 
 /// Everybody disturbs everybody with 1 W; the rate depends on how many do.
-struct equal_disturbance final : reused_medium::channel_model {
+struct equal_disturbance final : radio_medium::channel_model {
     explicit equal_disturbance(std::function<double(double)> rates): rate_of(std::move(rates)) {}
-    double interference_w(const sender&, const sender&, double) override { return 1.0; }
-    double rate(const sender&, double watts, double) override { return rate_of(watts); }
-    double next_change(double) override { return never; }
+    double interference_w(const sender&, std::uint32_t, double) override { return 1.0; }
+    double rate(const sender&, double, double watts, double) override { return rate_of(watts); }
+    double next_change(const sender&, double) override { return never; }
     std::function<double(double)> rate_of;
 };
 
-TEST(reused_medium, the_rate_of_a_link_depends_on_who_else_sends) {
+TEST(radio_medium, the_rate_of_a_link_depends_on_who_else_sends) {
     // Two links of 8 Mbit/s alone and 2 Mbit/s together, the second one from 1 s on.
     bench here(2);
     equal_disturbance model([](double watts) { return watts == 0.0 ? 8e6 : 2e6; });
-    auto& shared = here.accounts.add_medium(std::make_unique<reused_medium>(here.queue, model));
+    auto& shared = here.accounts.add_medium(std::make_unique<radio_medium>(here.queue, model, true));
     here.add(8e6, shared);
     here.add(8e6, shared);
     std::vector<wanted> all{{0, 0.0, 2'000'000, -1}, {1, 1.0, 2'000'000, -1}};
@@ -337,7 +429,7 @@ TEST(reused_medium, the_rate_of_a_link_depends_on_who_else_sends) {
     EXPECT_NEAR(here.event(all[0]).airtime_hz_s, (1.0 + 4.0 / 2) * 1e6, 1e-3) << "but shares the band";
 }
 
-TEST(reused_medium, powers_that_come_and_go_leave_no_trace) {
+TEST(radio_medium, powers_that_come_and_go_leave_no_trace) {
     exact_power sum;
     sum.add(3e-16);
     for (int i = 0; i < 1000; ++i) {
@@ -351,7 +443,7 @@ TEST(reused_medium, powers_that_come_and_go_leave_no_trace) {
 
 TEST(medium, a_transfer_that_is_stopped_reports_what_is_left) {
     struct probe final : sender {
-        explicit probe(std::uint32_t number): sender(number, 0) {}
+        explicit probe(std::uint32_t number): sender(number, number) {}
         const rate_model& rate() const override { return full; }
         void sent(const airtime_report&) override { ended = true; }
         constant_rate full{100.0};
@@ -390,7 +482,7 @@ TEST(medium, a_transfer_that_is_stopped_reports_what_is_left) {
         EXPECT_NEAR(try_medium(shared, 900.0, 1.0), 11.0, 1e-9) << name_of(share) << ": the other one is alone then";
     }
     equal_disturbance model([](double watts) { return 100.0 / (1.0 + watts); });
-    reused_medium reused(queue, model);
+    radio_medium reused(queue, model, true);
     EXPECT_NEAR(try_medium(reused, 900.0, 2.0), 11.0, 1e-9);
 }
 
@@ -533,8 +625,7 @@ TEST(links, a_multicast_is_sent_once_at_the_pace_of_the_slowest) {
     ledger accounts(queue);
     for (int node = 0; node < 4; ++node) {
         device_model device;
-        device.tx_power_w = 2.0;
-        device.rx_power_w = 0.5;
+        device.radio.receive_w = 0.5;
         accounts.add_node(device);
     }
     for (std::uint32_t to = 1; to < 4; ++to) {
@@ -543,6 +634,7 @@ TEST(links, a_multicast_is_sent_once_at_the_pace_of_the_slowest) {
         one.to = to;
         one.latency_s = 0.1 * to;
         one.bandwidth_hz = 1e6;
+        one.radiated_w = 2.0;
         accounts.add_link(one, 8e6 * to);
     }
     accounts.begin_round(1, 0.0);
@@ -569,6 +661,8 @@ TEST(links, a_multicast_is_sent_once_at_the_pace_of_the_slowest) {
         queue.fire_next();
     }
     EXPECT_THAT(arrivals, testing::Pointwise(testing::DoubleNear(1e-12), {1.1, 1.2, 1.3}));
+    const std::uint32_t members[] = {0, 1, 2, 3};
+    accounts.close_round(members, 0.0, queue.now());
     const auto& event = accounts.events().front();
     EXPECT_EQ(event.receivers, 3U);
     EXPECT_NEAR(event.airtime_hz_s, 1e6, 1e-6) << "once";

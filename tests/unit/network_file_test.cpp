@@ -63,7 +63,7 @@ TEST_F(network_file_test, json_and_csv_say_the_same) {
         EXPECT_EQ(net.nodes[2].name, "arm");
         EXPECT_EQ(net.nodes[2].device.rate_flop_s, 2e12);
         EXPECT_EQ(net.nodes[2].device.sleep_power_w, 0.01);
-        EXPECT_EQ(net.nodes[1].device.rate_flop_s, 472e9) << "the others are drawn";
+        EXPECT_EQ(net.nodes[1].device.rate_flop_s, 236e9) << "the others are drawn";
         EXPECT_EQ(net.radio->place(2, 0.0).y, -5.0);
         for (const auto& link : net.links) {
             const bool given = link.parameters.name == "robot->arm";

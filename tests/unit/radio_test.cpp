@@ -30,18 +30,44 @@ const path_loss_model& model(const std::string& name) {
 }
 
 TEST(radio, path_loss_is_that_of_the_formulas_in_kilometres) {
-    for (const double metres : {20.0, 100.0, 750.0}) {
+    for (const double metres : {30.0, 100.0, 750.0}) {
         const double km = std::log10(metres / 1000.0);
         EXPECT_NEAR(model("macro").loss_db(metres, 2e9), 128.1 + 37.6 * km, 1e-9);
         EXPECT_NEAR(model("pico").loss_db(metres, 2e9), 140.7 + 36.7 * km, 1e-9);
         EXPECT_NEAR(model("pedestrian").loss_db(metres, 2e9), 148.0 + 40.0 * km, 1e-9);
-        EXPECT_NEAR(model("umi_los").loss_db(metres, 3.5e9), 32.4 + 21 * std::log10(metres) + 20 * std::log10(3.5),
-                    1e-9);
+        if (metres < 210.0) { // the breakpoint
+            EXPECT_NEAR(model("umi_los").loss_db(metres, 3.5e9), 32.4 + 21 * std::log10(metres) + 20 * std::log10(3.5),
+                        1e-9);
+        }
         const double wavelength = 299792458.0 / 5.8e9;
         EXPECT_NEAR(model("free_space").loss_db(metres, 5.8e9), 20 * std::log10(4 * M_PI * metres / wavelength), 1e-9);
     }
     EXPECT_NEAR(model("inf_los").loss_db(10.0, 60e9), 87.1, 0.05);
     EXPECT_EQ(model("umi_los").loss_db(2.0, 3.5e9), model("umi_los").loss_db(10.0, 3.5e9)) << "not closer than 10 m";
+}
+
+TEST(radio, the_street_canyon_has_a_breakpoint) {
+    // TR 38.901, table 7.4.1-1: 120 m at 2 GHz; worked out by hand for 700 m.
+    EXPECT_NEAR(model("umi_los").loss_db(700.0, 2e9), 112.7, 0.05);
+    EXPECT_NEAR(model("umi_los").loss_db(119.9, 2e9), 32.4 + 21 * std::log10(119.9) + 20 * std::log10(2.0), 1e-9);
+    EXPECT_NEAR(model("umi_los").loss_db(120.1, 2e9), model("umi_los").loss_db(119.9, 2e9), 0.1) << "no step at it";
+    for (const double metres : {10.0, 100.0, 1000.0, 5000.0}) {
+        EXPECT_GE(model("umi_nlos").loss_db(metres, 28e9), model("umi_los").loss_db(metres, 28e9))
+            << "without line of sight it is never better";
+    }
+}
+
+TEST(radio, no_formula_is_better_than_free_space) {
+    for (const auto& one : path_loss_models()) {
+        const double frequency = one.of_one_frequency() ? 2e9 : 3.5e9;
+        for (double metres = 1.0; metres < 3000.0; metres *= 1.1) {
+            const double distance = std::max(metres, one.shortest_m);
+            const double friis = 20 * std::log10(4 * M_PI * distance * frequency / 299792458.0);
+            // 3GPP's own formulas lie a little below it, that of the factory by up to 1.2 dB at 1 m.
+            EXPECT_GE(one.loss_db(metres, frequency), friis - 1.2) << one.name << " at " << metres << " m";
+        }
+    }
+    EXPECT_NEAR(model("pedestrian").loss_db(2.0, 2e9), 20 * std::log10(4 * M_PI * 2.0 * 2e9 / 299792458.0), 1e-9);
 }
 
 /// Rate of a transmitter of 23 dBm over a model.
@@ -245,17 +271,20 @@ TEST(radio_topology, interference_is_added_to_the_noise) {
     fake a(index_of("c0.0->c0.1"), find(net, "c0.0->c0.1").parameters.from);
     fake b(index_of("c1.1->c1.2"), find(net, "c1.1->c1.2").parameters.from);
     fake back(index_of("c0.1->c0.0"), find(net, "c0.1->c0.0").parameters.from);
-    const double alone = field.rate(a, 0.0, 0.0);
+    const double alone = field.rate(a, 1.0, 0.0, 0.0);
     EXPECT_NEAR(alone, find(net, "c0.0->c0.1").rate_bit_s, 1e-6 * alone);
-    EXPECT_EQ(field.interference_w(a, back, 0.0), 0.0) << "what the receiver sends does not disturb it";
+    EXPECT_EQ(field.interference_w(a, back.node(), 0.0), 0.0) << "what the receiver sends does not disturb it";
     const auto receiver = net.radio->place(find(net, "c0.0->c0.1").parameters.to, 0.0);
     const auto power = [&](std::uint32_t from) {
         const double distance = distance_m(net.radio->place(from, 0.0), receiver);
         return scene.device.client.tx_power.parameters[0] * from_db(-model("pedestrian").loss_db(distance, 2e9));
     };
     const double expected = shannon_rate(20e6, power(a.node()) / (noise_power_w(20e6, 9.0) + power(b.node())), never);
-    EXPECT_NEAR(field.interference_w(a, b, 0.0), power(b.node()), 1e-9 * power(b.node()));
-    EXPECT_NEAR(field.rate(a, field.interference_w(a, b, 0.0), 0.0), expected, 1e-9 * expected);
+    const double disturbance = field.interference_w(a, b.node(), 0.0);
+    EXPECT_NEAR(disturbance, power(b.node()), 1e-9 * power(b.node()));
+    EXPECT_NEAR(field.rate(a, 1.0, disturbance, 0.0), expected, 1e-9 * expected);
+    const double half = shannon_rate(20e6, 0.5 * power(a.node()) / (noise_power_w(20e6, 9.0) + power(b.node())), never);
+    EXPECT_NEAR(field.rate(a, 0.5, disturbance, 0.0), half, 1e-9 * half) << "while it sends something else as well";
 }
 
 TEST(trajectory, waypoints_stay_in_their_disc_and_keep_their_speed) {

@@ -64,7 +64,7 @@ round_row round_of(std::uint32_t edge, std::uint32_t round, double scale) {
     row.samples = 10;
     row.client_flops = 1e12 * scale;
     row.edge_flops = 1e11 * scale;
-    row.energy_j = 100 * scale;
+    row.energy.compute_j = 100 * scale;
     row.bytes = {0, 1, 10, 100, 1000};
     row.airtime_hz_s = {0, 0.5, 5, 50, 500};
     row.wall_s = 3 * scale;
@@ -134,7 +134,7 @@ TEST(summary, EdgesWorkAtTheSameTime) {
     EXPECT_EQ(summary.wall_s, 3 * 3.0 + 3 * 10.0);
     ASSERT_EQ(summary.lines.size(), 2U);
     EXPECT_EQ(summary.lines[0].latency_s, 3 * 127.0);
-    EXPECT_EQ(summary.lines[0].energy_j, 400.0);
+    EXPECT_EQ(summary.lines[0].energy.total_j(), 400.0);
 }
 
 TEST(summary, EnergyAndMemoryByRole) {

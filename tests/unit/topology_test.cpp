@@ -218,9 +218,19 @@ TEST(topology, every_client_has_a_link_to_its_edge_and_back) {
     EXPECT_EQ(down.at("edge0>c1.3").parameters.bandwidth_hz, 30e6);
 }
 
+/// D2D by radio, far from every limit.
+scenario with_radio() {
+    auto scene = twelve_blocks();
+    radio_settings radio;
+    radio.loss = path_loss_models().front();
+    radio.frequency_hz = 2e9;
+    scene.link.d2d.radio = radio;
+    return scene;
+}
+
 // 12 MHz over 2 clusters is 6 MHz each; a chain of 4 has 3 hops, 6 directed ones: 1 MHz. A chain of 3 has 4: 1.5 MHz.
 TEST(topology, d2d_band_is_divided_over_clusters_and_directed_hops) {
-    auto scene = twelve_blocks();
+    auto scene = with_radio();
     scene.network.clients = {4, 3};
     const auto d2d = links_of(make_topology(scene), link_class::d2d);
     EXPECT_THAT(keys_of(d2d), ElementsAre("c0.0>c0.1", "c0.1>c0.0", "c0.1>c0.2", "c0.2>c0.1", "c0.2>c0.3", "c0.3>c0.2",
@@ -228,15 +238,85 @@ TEST(topology, d2d_band_is_divided_over_clusters_and_directed_hops) {
     double sum = 0;
     for (const auto& [name, link] : d2d) {
         EXPECT_DOUBLE_EQ(link.parameters.bandwidth_hz, name.starts_with("c0") ? 1e6 : 1.5e6) << name;
-        EXPECT_DOUBLE_EQ(link.rate_bit_s, 50e6);
         sum += link.parameters.bandwidth_hz;
     }
     EXPECT_DOUBLE_EQ(sum, 12e6);
 }
 
+TEST(topology, hops_that_carry_nothing_have_no_part_of_the_band) {
+    auto scene = with_radio();
+    scene.network.clusters = 1;
+    const auto band_of = [&](const std::vector<bool>& backward) {
+        const auto net = make_topology(scene, [&](const cluster&) { return backward; });
+        EXPECT_EQ(links_of(net, link_class::d2d).size(), 6U) << "they exist all the same";
+        return links_of(net, link_class::d2d).at("c0.0>c0.1").parameters.bandwidth_hz;
+    };
+    EXPECT_DOUBLE_EQ(band_of({false, true, true, true}), 12e6 / 6);
+    EXPECT_DOUBLE_EQ(band_of({false, false, true, true}), 12e6 / 5);
+    EXPECT_DOUBLE_EQ(band_of({false, false, false, false}), 12e6 / 3);
+    scene.link.charge_gradients = false;
+    EXPECT_DOUBLE_EQ(band_of({false, true, true, true}), 12e6 / 3) << "gradients that are not charged need no band";
+}
+
+// Whoever gives a rate says what a link carries, so it has what carries it, however many others there are.
+TEST(topology, a_rate_has_the_band_that_it_needs) {
+    auto scene = twelve_blocks();
+    scene.network.clusters = 40;
+    scene.link.d2d.bandwidth.reset();
+    auto net = make_topology(scene);
+    EXPECT_TRUE(net.warnings.empty());
+    for (const auto& [name, link] : links_of(net, link_class::d2d)) {
+        EXPECT_DOUBLE_EQ(link.parameters.bandwidth_hz, 50e6 / 5) << name;
+    }
+    scene.link.d2d.share = share_kind::equal; // one medium for all
+    scene.link.d2d.spectral_efficiency = 2.5;
+    net = make_topology(scene);
+    EXPECT_DOUBLE_EQ(links_of(net, link_class::d2d).at("c0.0>c0.1").parameters.bandwidth_hz, 50e6 / 2.5);
+    EXPECT_DOUBLE_EQ(net.media.front().bandwidth_hz, 50e6 / 2.5);
+}
+
+TEST(topology, a_rate_that_its_band_cannot_carry_is_a_warning) {
+    auto scene = twelve_blocks();
+    scene.link.d2d.bandwidth = distribution::of(1e6);
+    scene.link.d2d.max_efficiency = 10;
+    const auto net = make_topology(scene);
+    ASSERT_EQ(net.warnings.size(), 1U);
+    EXPECT_THAT(net.warnings.front(), AllOf(HasSubstr("50.00 bit/s/Hz"), HasSubstr("c0.0 to c0.1"),
+                                            HasSubstr("11 more links"), HasSubstr("link.d2d.max_efficiency")));
+    scene.link.d2d.max_efficiency = 50;
+    EXPECT_TRUE(make_topology(scene).warnings.empty());
+}
+
+TEST(topology, a_cable_has_no_band_and_radiates_nothing) {
+    auto scene = twelve_blocks();
+    scene.cloud.period = 1;
+    scene.link.backhaul.bandwidth.reset();
+    scene.link.backhaul.wired_j_bit = 2e-8;
+    const auto cable = links_of(make_topology(scene), link_class::backhaul).at("edge0>cloud").parameters;
+    EXPECT_EQ(cable.bandwidth_hz, 0.0);
+    EXPECT_EQ(cable.radiated_w, 0.0);
+    EXPECT_EQ(cable.wired_j_bit, 2e-8);
+}
+
+TEST(topology, links_outside_the_range_of_their_model_are_a_warning) {
+    auto scene = with_radio();
+    scene.link.d2d.radio->loss.shortest_m = 1e4;
+    auto net = make_topology(scene);
+    ASSERT_EQ(net.warnings.size(), 1U);
+    EXPECT_THAT(net.warnings.front(), AllOf(HasSubstr("link.d2d.path_loss = free_space is for 10.00 km and more"),
+                                            HasSubstr("is computed as at 10.00 km"), HasSubstr("12 such links")));
+    scene.link.d2d.radio->loss.shortest_m = 1e-3;
+    scene.link.d2d.radio->loss.longest_m = 1e-2;
+    scene.link.d2d.radio->loss.lowest_hz = 6e9;
+    net = make_topology(scene);
+    ASSERT_EQ(net.warnings.size(), 2U);
+    EXPECT_THAT(net.warnings[0], HasSubstr("is an extrapolation"));
+    EXPECT_THAT(net.warnings[1], HasSubstr("2.000 GHz is an extrapolation"));
+}
+
 // Hops go past a client that holds nothing.
 TEST(topology, d2d_joins_neighbours_of_the_chain) {
-    auto scene = twelve_blocks();
+    auto scene = with_radio();
     scene.network.clusters = 1;
     scene.split.blocks = {{6, 0, 0, 6}};
     const auto d2d = links_of(make_topology(scene), link_class::d2d);
