@@ -6,7 +6,7 @@ also what it cost until the mean accuracy of the edges was first A. --picture PN
 
 import pathlib
 
-from analysis.results import LINK_CLASSES, numpy, open_gaisnet, parser_of, print_table, pyplot, quantity, run_tool
+from analysis.results import ACTIVE_PARTS, LINK_CLASSES, numpy, open_gaisnet, parser_of, print_table, pyplot, quantity, run_tool
 
 
 def totals_of(file):
@@ -18,7 +18,9 @@ def totals_of(file):
     per = [rounds[rounds["round"] == number] for number in found["round"]]
     found["accuracy"] = numpy.array([rows["accuracy"].mean() for rows in per])
     found["time_s"] = numpy.array([rows["end_s"].max() for rows in per])
-    found["energy_j"] = numpy.cumsum([energy["total_j"][energy["round"] == n].sum() for n in found["round"]])
+    per_round = [energy[energy["round"] == number] for number in found["round"]]
+    found["energy_j"] = numpy.cumsum([rows["total_j"].sum() for rows in per_round])
+    found["active_j"] = numpy.cumsum([sum(rows[part].sum() for part in ACTIVE_PARTS) for rows in per_round])
     found["bytes"] = numpy.cumsum([sum(rows[f"bytes_{link}"].sum() for link in LINK_CLASSES) for rows in per])
     found["spectrum_hz_s"] = numpy.cumsum([sum(rows[f"airtime_{link}_hz_s"].sum() for link in LINK_CLASSES)
                                            for rows in per])
@@ -31,7 +33,7 @@ def percent(value):
 
 def cost(totals, index):
     return [quantity(totals[what][index], unit)
-            for what, unit in (("time_s", "s"), ("energy_j", "J"), ("bytes", "B"), ("spectrum_hz_s", "Hz s"))]
+            for what, unit in (("time_s", "s"), ("energy_j", "J"), ("active_j", "J"), ("bytes", "B"), ("spectrum_hz_s", "Hz s"))]
 
 
 def rows_until(all_totals, accuracy):
@@ -40,7 +42,7 @@ def rows_until(all_totals, accuracy):
     for name, totals in all_totals.items():
         reached = numpy.flatnonzero(totals["accuracy"] >= accuracy)
         rows.append([name, *([int(totals["round"][reached[0]]), *cost(totals, reached[0])] if len(reached)
-                             else ["never", "-", "-", "-", "-"])])
+                             else ["never", "-", "-", "-", "-", "-"])])
     return rows
 
 
@@ -75,7 +77,7 @@ def main():
         del found[name]
     if not found:
         return
-    head = ("time", "energy", "bytes", "spectrum")
+    head = ("time", "energy", "less idling", "bytes", "spectrum")
     print("Runs, all rounds")
     print_table(("run", "rounds", "accuracy", *head),
                 [[name, len(totals["round"]), percent(totals["accuracy"][-1]), *cost(totals, -1)]

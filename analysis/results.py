@@ -21,7 +21,8 @@ LATENCY_PARTS = ("delivery_s", "sensing_s", "compute_s", "d2d_s", "cs_smashed_s"
                  "cloud_s")
 REQUEST_PARTS = ("sensing_s", "queue_s", "delivery_s", "compute_s", "edge_s", "d2d_s", "cs_smashed_s", "result_s",
                  "busy_s")
-ENERGY_PARTS = ("sense_j", "compute_j", "transmit_j", "receive_j", "idle_j", "sleep_j", "total_j")
+ACTIVE_PARTS = ("sense_j", "compute_j", "transmit_j", "receive_j")  # without idle radios, base power and sleep
+ENERGY_PARTS = (*ACTIVE_PARTS, "idle_j", "base_j", "sleep_j", "total_j")
 
 
 class UnreadableFile(Exception):

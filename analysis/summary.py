@@ -34,7 +34,7 @@ def print_rounds(table):
     rows = table[:]
     several = len(set(rows["edge"])) > 1
     head = (["edge"] if several else []) + ["round", "accuracy", "loss", "latency", *[p[:-2] for p in LATENCY_PARTS],
-                                            "energy"]
+                                            "energy", "less idling"]
     lines = []
     for row in rows:
         accuracy = row["accuracy"]
@@ -42,7 +42,7 @@ def print_rounds(table):
         line += [row["round"], "-" if numpy.isnan(accuracy) else f"{100 * accuracy:.2f} %",
                  "-" if numpy.isnan(row["loss"]) else f"{row['loss']:.4f}", quantity(row["latency_s"], "s")]
         line += [quantity(row[part], unit_of(table, part)) for part in LATENCY_PARTS]
-        lines.append(line + [quantity(row["energy_j"], unit_of(table, "energy_j"))])
+        lines.append(line + [quantity(row[which], unit_of(table, which)) for which in ("energy_j", "active_j")])
     print(f"\nRounds ({len(rows)}); the columns after latency are its parts")
     print_table(head, lines)
     cut, lost = rows["clusters_cut"].sum(), rows["clusters_lost"].sum()

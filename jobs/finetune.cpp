@@ -73,6 +73,9 @@ public:
         }
         identity_ += hashes_of_files(given_.values);
         identity_ += fmt::format("device.kind = {}\n", here_.devices().cuda ? "cuda" : "cpu");
+        if (has_ended()) {
+            return exit_code::ok;
+        }
         resume_from_ = find_checkpoint(*run_.scene, identity_, here_, "round");
         if (here_.root()) {
             ledger_ = std::make_unique<ledger_run>(*run_.deploy,
@@ -85,12 +88,13 @@ public:
         clock_ = real_clock::start(*run_.scene, here_);
         measure();
         make_players();
+        make_output();
         replay();
-        forecast_next(); // finds a stuck role network before anything is written or trained
+        forecast_next(); // finds a stuck role network before anything is trained, or seen
         if (clock_ && ledger_ && next_forecast_ && !speeds_.empty()) {
             clock_->check_scale(*run_.deploy, run_.rank_of, *next_forecast_, speeds_);
         }
-        open_output();
+        publish_output();
         if (judges() && !resume_from_) {
             judge({{"untuned", {}, 0, false}}, 0);
         }
@@ -218,7 +222,7 @@ private:
             if (ledger_) {
                 record.forecast = ledger_->play(static_cast<int>(rounds_.size()) + 1);
                 fill(record);
-                record.forecast.events.clear();
+                write_round(record);
             }
             tell_stop_watch(record.results, static_cast<int>(rounds_.size()) + 1);
             rounds_.push_back(std::move(record));
@@ -233,38 +237,81 @@ private:
         }
     }
 
-    void open_output() {
+    /// Whether there is nothing to go on with: resume = auto of a run that came to its end.
+    bool has_ended() {
+        byte_writer out;
+        if (here_.root()) {
+            const auto& scene = *run_.scene;
+            found_ = recorder::look_at(scene.output);
+            const bool ended = scene.resume == "auto" && found_.what == found_results::kind::complete &&
+                               found_.identity == identity_ &&
+                               std::filesystem::exists(modules_path(scene, run_.deploy->net.edges - 1));
+            if (ended) {
+                spdlog::info("resume = auto: the run of {} has come to its end; nothing is left to do", scene.output);
+            }
+            out.put(ended);
+        }
+        auto bytes = out.take();
+        here_.network().broadcast(bytes, 0);
+        return byte_reader(bytes).get<bool>();
+    }
+
+    /// Whether what is at the output is this run's, which was stopped: then it may be written anew.
+    bool is_own() const {
+        const auto& scene = *run_.scene;
+        if (scene.resume.empty() || found_.what == found_results::kind::nothing) {
+            return false;
+        }
+        return found_.what == found_results::kind::unreadable
+                   ? resume_from_ || marked_run(checkpoint_folder(scene.output)) == identity_
+                   : found_.identity == identity_;
+    }
+
+    /// The results file, hidden until it has all rounds that were done before.
+    void make_output() {
         if (!here_.root()) {
             return;
         }
         const auto& scene = *run_.scene;
         const auto nodes = describe_nodes(*run_.deploy, run_.rank_of);
         const auto links = describe_links(*run_.deploy);
-        const auto ranks = describe_ranks(here_.devices());
-        const auto samples = describe_samples(run_);
-        std::vector<stage_description> stages;
+        recorder_options options;
+        options.overwrite = scene.overwrite || is_own();
+        options.events = scene.events;
+        options.hidden = true;
+        options.ranks = describe_ranks(here_.devices());
+        options.samples = describe_samples(run_);
         for (const auto& one : speeds_) {
-            stages.push_back({one.shape, one.forward_flop_s, one.backward_flop_s, one.step_flop_s});
-        }
-        if (resume_from_) {
-            check_modules_path(scene);
-            recorder_.emplace(recorder::resume(scene.output, resume_from_->row_counts, resume_from_->identity, nodes,
-                                               {scene.overwrite, scene.events, ranks, stages, samples}));
-            remove_checkpoints_after(checkpoint_folder(scene.output), resume_from_->rounds.size());
-            return;
+            options.stages.push_back({one.shape, one.forward_flop_s, one.backward_flop_s, one.step_flop_s});
         }
         auto header = header_of(given_, scene, here_);
         header.identity = identity_;
         header.clock = clock_ ? "real" : "virtual";
         header.time_scale = scene.time_scale;
-        // A run that was killed before its first checkpoint begins anew when told to resume.
-        const bool replace =
-            scene.overwrite || (scene.resume == "auto" && recorder::is_unfinished(scene.output, identity_));
-        recorder::check_output(scene.output, replace);
+        if (resume_from_) {
+            header.created = resume_from_->created;
+            probes_ = resume_from_->probes;
+            transports_ = resume_from_->transports;
+            fidelity_ = resume_from_->fidelity;
+        }
+        const bool of_run = found_.what == found_results::kind::unfinished || found_.what == found_results::kind::complete;
+        if (of_run && !scene.resume.empty() && !options.overwrite) {
+            throw usage_error("output " + scene.output + " belongs to another scenario: " +
+                              difference(found_.identity, identity_) + "; another output, or overwrite = on, is accepted");
+        }
         check_modules_path(scene); // before anything is written
-        recorder_.emplace(
-            recorder::create(scene.output, header, nodes, links, {replace, scene.events, ranks, stages, samples}));
-        remove_checkpoints_after(checkpoint_folder(scene.output), 0); // of another run with this output
+        recorder_.emplace(recorder::create(scene.output, header, nodes, links, options));
+        recorder_->write_probes(probes_);
+    }
+
+    void publish_output() {
+        if (!here_.root()) {
+            return;
+        }
+        const auto folder = checkpoint_folder(run_.scene->output);
+        remove_checkpoints_after(folder, rounds_.size()); // of another run with this output, or of a later round
+        mark_run(folder, identity_);
+        recorder_->publish();
     }
 
     /// The ledger pass of the next round, at rank 0.
@@ -345,13 +392,25 @@ private:
         for (const auto& warning : slow_links_.find(record.forecast.events)) {
             spdlog::warn("{}", warning);
         }
-        std::vector<transport_row> transports;
         for (const auto& now : carried) {
             auto& before = carried_before_[now.transport];
-            transports.push_back({record.forecast.rounds.front().round, now.transport, now.messages - before.messages,
-                                  now.bytes - before.bytes});
+            transports_.push_back({record.forecast.rounds.front().round, now.transport, now.messages - before.messages,
+                                   now.bytes - before.bytes});
             before = now;
         }
+        fidelity_.insert(fidelity_.end(), late.begin(), late.end());
+        write_round(record);
+    }
+
+    void write_round(round_record& record) {
+        const auto of_round = [round = record.forecast.rounds.front().round](const auto& all) {
+            std::remove_cvref_t<decltype(all)> rows;
+            std::copy_if(all.begin(), all.end(), std::back_inserter(rows),
+                         [round](const auto& row) { return row.round == round; });
+            return rows;
+        };
+        const auto transports = of_round(transports_);
+        const auto late = of_round(fidelity_);
         recorder_->write_round({record.forecast.rounds, record.forecast.nodes, record.forecast.events, transports, late,
                                 federations_of(record.forecast)});
         record.forecast.events.clear();
@@ -417,7 +476,10 @@ private:
         for (const auto& record : rounds_) {
             state.rounds.push_back(record.results);
         }
-        state.row_counts = recorder_->row_counts();
+        state.created = recorder_->created();
+        state.transports = transports_;
+        state.probes = probes_;
+        state.fidelity = fidelity_;
         state.models = models;
         state.stages = std::move(stages);
         state.speeds = speeds_.empty() ? std::string() : speeds_text(speeds_);
@@ -534,7 +596,11 @@ private:
     std::vector<tuned_vit> evaluated_; ///< By edge
     std::optional<recorder> recorder_; ///< Rank 0
     std::vector<round_record> rounds_;
-    std::vector<probe_row> probes_; ///< Rank 0
+    found_results found_; ///< Rank 0: what was at the output.
+    // Rank 0: what the results file has beside the ledger's rows, of all rounds.
+    std::vector<probe_row> probes_;
+    std::vector<transport_row> transports_;
+    std::vector<fidelity_row> fidelity_;
     std::map<std::string, transport_counters> carried_before_;
     std::vector<tensor_view> models_; ///< Rank 0, of the last checkpoint: the last round's at the end.
     double ledger_s_ = 0;

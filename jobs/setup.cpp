@@ -102,38 +102,44 @@ bool lies_in(const std::filesystem::path& path, const std::filesystem::path& fol
     return !code && !relative.empty() && *relative.begin() != "..";
 }
 
+/// The newest checkpoint that is whole.
+std::optional<checkpoint> read_newest(const std::filesystem::path& folder, bool root, std::string& where) {
+    const auto all = complete_checkpoints(folder);
+    for (auto one = all.rbegin(); one != all.rend(); ++one) {
+        try {
+            where = one->string();
+            return read_checkpoint(*one);
+        } catch (const other_version&) {
+            throw;
+        } catch (const usage_error& problem) {
+            if (root) {
+                spdlog::warn("{}; {}", problem.what(),
+                             std::next(one) == all.rend() ? "there is no other, so the run begins anew"
+                                                          : "the one before is taken");
+            }
+        }
+    }
+    if (all.empty() && root) {
+        spdlog::info("resume = auto: no checkpoint in {}, starting from the beginning", folder.string());
+    }
+    return std::nullopt;
+}
+
 /// The checkpoint that this rank goes on from.
 std::optional<checkpoint> read_own_checkpoint(const scenario& scene, const std::string& identity, bool root,
                                               const char* unit) {
-    std::filesystem::path directory = scene.resume;
-    std::vector<std::filesystem::path> all;
-    if (scene.resume == "auto") {
-        const auto folder = checkpoint_folder(scene.output);
-        all = complete_checkpoints(folder);
-        if (all.empty()) {
-            if (root) {
-                spdlog::info("resume = auto: no checkpoint in {}, starting from the beginning", folder.string());
-            }
-            return std::nullopt;
-        }
-        directory = all.back();
+    std::string where = scene.resume;
+    const auto state = scene.resume == "auto" ? read_newest(checkpoint_folder(scene.output), root, where)
+                                              : std::optional(read_checkpoint(where));
+    if (!state) {
+        return std::nullopt;
     }
-    checkpoint state;
-    try {
-        state = read_checkpoint(directory);
-    } catch (const usage_error& problem) {
-        if (all.size() < 2) {
-            throw;
-        }
-        throw usage_error(std::string(problem.what()) + "; --resume " + all[all.size() - 2].string() +
-                          " goes on from the one before");
-    }
-    if (state.identity != identity) {
-        throw usage_error("checkpoint " + directory.string() +
-                          " belongs to another scenario: " + difference(state.identity, identity));
+    if (state->identity != identity) {
+        throw usage_error("checkpoint " + where +
+                          " belongs to another scenario: " + difference(state->identity, identity));
     }
     if (root) {
-        spdlog::info("resuming after {} {} from {}", unit, state.rounds.size(), directory.string());
+        spdlog::info("resuming after {} {} from {}", unit, state->rounds.size(), where);
     }
     return state;
 }

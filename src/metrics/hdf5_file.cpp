@@ -86,17 +86,28 @@ file_descriptor::~file_descriptor() {
     }
 }
 
-hdf5_file::hdf5_file(std::string path, file_descriptor lock): path_(std::move(path)), lock_(std::move(lock)) {}
+hdf5_file::hdf5_file(std::string path, std::string hidden, file_descriptor lock)
+    : path_(std::move(path))
+    , hidden_(std::move(hidden))
+    , lock_(std::move(lock)) {}
 
 hdf5_file::~hdf5_file() {
-    if (file_ == nullptr) {
-        return;
+    if (file_ != nullptr) {
+        try {
+            close();
+        } catch (const std::exception&) {
+            // A destructor has nobody to tell; the file's status attribute says that the run did not end.
+            abandon();
+        }
     }
-    try {
-        close();
-    } catch (const std::exception&) {
-        // A destructor has nobody to tell; the file's status attribute says that the run did not end.
-        abandon();
+    forget_hidden();
+}
+
+void hdf5_file::forget_hidden() noexcept {
+    if (!hidden_.empty()) {
+        std::error_code ignored;
+        std::filesystem::remove(hidden_, ignored);
+        hidden_.clear();
     }
 }
 
@@ -136,57 +147,51 @@ void hdf5_file::check(const std::string& path, bool overwrite) {
 hdf5_file hdf5_file::create(const std::string& path, bool overwrite) {
     namespace fs = std::filesystem;
     check(path, overwrite);
-    std::error_code status;
     const fs::path target(path);
-    const bool existed = fs::exists(target, status);
-    file_descriptor lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | (overwrite ? 0 : O_EXCL), 0666));
+    if (std::error_code status; fs::exists(target, status)) {
+        const file_descriptor present(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+        if (present.get() < 0) {
+            throw_unwritable(path, errno);
+        }
+        refuse_second_writer(path, present);
+    }
+    // One name for all, so that what a killed run left is used again.
+    const auto hidden = (target.parent_path() / ("." + target.filename().string() + ".partial")).string();
+    file_descriptor lock(::open(hidden.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
     if (lock.get() < 0) {
         throw_unwritable(path, errno);
     }
     refuse_second_writer(path, lock);
-    hdf5_file result(path, std::move(lock));
+    hdf5_file result(path, hidden, std::move(lock));
     try {
         hdf5_guarded(path, "create the file", [&] {
             H5::FileCreatPropList creation;
             // Attributes of the root group stay in its header, where SWMR readers follow their changes.
             H5Pset_attr_phase_change(creation.getId(), 64, 0);
             H5Pset_attr_creation_order(creation.getId(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
-            result.file_ = std::make_unique<H5::H5File>(path, H5F_ACC_TRUNC, creation, access_properties());
+            result.file_ = std::make_unique<H5::H5File>(hidden, H5F_ACC_TRUNC, creation, access_properties());
         });
     } catch (const runtime_failure& failure) {
-        if (!existed) {
-            fs::remove(target, status);
-        }
         throw usage_error(std::string("output ") + failure.what() + "; choose another path with --output");
     }
     result.share_lock();
     return result;
 }
 
-hdf5_file hdf5_file::reopen(const std::string& path) {
-    file_descriptor lock(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-    if (lock.get() < 0) {
-        throw usage_error("output '" + path + "': cannot be opened to resume: " + reason_of_errno(errno));
-    }
-    refuse_second_writer(path, lock);
-    hdf5_file result(path, std::move(lock));
+H5::H5File hdf5_file::look_into(const std::string& path) {
     try {
-        hdf5_guarded(path, "open the file to resume", [&] {
+        return hdf5_guarded(path, "open the file", [&] {
             auto access = access_properties();
-            // What the tool h5clear does: a killed writer leaves its mark and perhaps a tail that was not written.
-            // Nobody else is writing, or the lock would have been refused.
+            // A killed writer leaves its mark and perhaps a tail that was not written.
             const hbool_t yes = 1;
-            if (H5Pset(access.getId(), "clear_status_flags", &yes) < 0 ||
-                H5Pset(access.getId(), "skip_eof_check", &yes) < 0) {
+            if (H5Pset(access.getId(), "skip_eof_check", &yes) < 0) {
                 throw H5::PropListIException();
             }
-            result.file_ = std::make_unique<H5::H5File>(path, H5F_ACC_RDWR, H5::FileCreatPropList::DEFAULT, access);
+            return H5::H5File(path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, H5::FileCreatPropList::DEFAULT, access);
         });
     } catch (const runtime_failure& failure) {
-        throw usage_error(std::string("output ") + failure.what());
+        throw usage_error(failure.what());
     }
-    result.share_lock();
-    return result;
 }
 
 void hdf5_file::share_lock() {
@@ -230,7 +235,7 @@ void hdf5_file::reserve(std::uint64_t bytes) {
     }
 }
 
-void hdf5_file::start_swmr() {
+void hdf5_file::publish() {
     hdf5_guarded(path_, "start writing for concurrent readers", [&] {
         file_->flush(H5F_SCOPE_GLOBAL);
         if (H5Fstart_swmr_write(file_->getId()) < 0) {
@@ -238,6 +243,10 @@ void hdf5_file::start_swmr() {
         }
     });
     share_lock();
+    if (::rename(hidden_.c_str(), path_.c_str()) != 0) {
+        throw runtime_failure("'" + path_ + "': cannot be written: " + reason_of_errno(errno));
+    }
+    hidden_.clear();
 }
 
 void hdf5_file::flush() {

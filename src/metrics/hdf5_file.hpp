@@ -53,14 +53,15 @@ private:
 /// all the same (a broken disk or server) the file is abandoned.
 class hdf5_file {
 public:
-    /// Makes an empty file. Throws usage_error when the path cannot be written, is not a regular file, exists and
+    /// Makes an empty file, which lies beside `path` under a hidden name until publish(), and goes with this object if
+    /// that does not come. Throws usage_error when the path cannot be written, is not a regular file, exists and
     /// `overwrite` is false, or is being written by another run.
     static hdf5_file create(const std::string& path, bool overwrite);
     /// Whether create() would make the file, as far as that can be told without making it: throws what create() would.
     static void check(const std::string& path, bool overwrite);
-    /// Opens an existing file for writing, also one whose writer was killed. Throws usage_error when it does not
-    /// exist, cannot be written, is no HDF5 file, or is being written by another run.
-    static hdf5_file reopen(const std::string& path);
+    /// Opens a file for reading, also one that another process writes, or whose writer was killed.
+    /// \throws usage_error when that is not possible.
+    static H5::H5File look_into(const std::string& path);
 
     hdf5_file(hdf5_file&&) noexcept = default;
     hdf5_file& operator=(hdf5_file&&) = delete;
@@ -69,12 +70,14 @@ public:
     H5::H5File& handle() { return *file_; }
     const std::string& path() const { return path_; }
     bool open() const { return file_ != nullptr; }
+    bool published() const { return hidden_.empty(); }
 
     /// Makes sure that the file can grow by `bytes`. Throws runtime_failure (disk full, quota, file size limit); the
     /// file stays as it is and usable.
     void reserve(std::uint64_t bytes);
-    /// From here on other processes can read; no object or attribute can be added any more.
-    void start_swmr();
+    /// Gives the file its name, in place of what had it. From here on other processes can read; no object or attribute
+    /// can be added any more. Throws runtime_failure.
+    void publish();
     /// Writes everything out. Throws runtime_failure, after which the file is closed and stays as far as it got.
     void flush();
     /// Flushes and closes. Throws runtime_failure as flush().
@@ -85,11 +88,13 @@ public:
     bool abandoned() const { return abandoned_; }
 
 private:
-    hdf5_file(std::string path, file_descriptor lock);
+    hdf5_file(std::string path, std::string hidden, file_descriptor lock);
+    void forget_hidden() noexcept;
     int descriptor() const;
     void share_lock();
 
     std::string path_;
+    std::string hidden_;   ///< Where it lies before publish(); then empty.
     file_descriptor lock_; ///< Holds a shared advisory lock: readers pass, a second writer does not.
     std::unique_ptr<H5::H5File> file_;
     bool abandoned_ = false;

@@ -113,28 +113,6 @@ hdf5_table hdf5_table::create(hdf5_file& file, const std::string& path, const st
     });
 }
 
-hdf5_table hdf5_table::open(hdf5_file& file, const std::string& path, const std::vector<column_info>& columns) {
-    return hdf5_guarded(file.path(), "open " + path, [&] {
-        hdf5_table table(file.path(), path, columns);
-        if (!file.handle().nameExists(path)) {
-            throw usage_error("'" + file.path() + "': has no table " + path + "; it was not written by this version");
-        }
-        table.dataset_ = file.handle().openDataSet(path);
-        if (table.dataset_.getTypeClass() != H5T_COMPOUND ||
-            !(table.dataset_.getCompType() == row_type(columns, file_type_of))) {
-            throw usage_error("'" + file.path() + "': " + path +
-                              " has other columns than this version writes; resume with the version that made it");
-        }
-        hsize_t chunk_rows = 0;
-        table.dataset_.getCreatePlist().getChunk(1, &chunk_rows);
-        table.chunk_bytes_ = chunk_rows * table.row_bytes_;
-        hsize_t rows = 0;
-        table.dataset_.getSpace().getSimpleExtentDims(&rows);
-        table.rows_ = rows;
-        return table;
-    });
-}
-
 void hdf5_table::append(std::span<const std::byte> packed) {
     if (packed.empty()) {
         return;
@@ -147,10 +125,6 @@ void hdf5_table::append(std::span<const std::byte> packed) {
     });
 }
 
-void hdf5_table::replace(std::uint64_t first, std::span<const std::byte> packed) {
-    hdf5_guarded(file_, "write " + path_, [&] { write(first, packed); });
-}
-
 void hdf5_table::write(std::uint64_t first, std::span<const std::byte> packed) {
     if (packed.empty()) {
         return;
@@ -160,35 +134,6 @@ void hdf5_table::write(std::uint64_t first, std::span<const std::byte> packed) {
     auto selection = dataset_.getSpace();
     selection.selectHyperslab(H5S_SELECT_SET, &count, &start);
     dataset_.write(packed.data(), memory_type_, H5::DataSpace(1, &count), selection);
-}
-
-void hdf5_table::cut(std::uint64_t rows) {
-    if (rows > rows_) {
-        throw usage_error("'" + file_ + "': " + path_ + " has " + std::to_string(rows_) + " rows, the checkpoint " +
-                          "was written with " + std::to_string(rows) + "; they do not belong together");
-    }
-    hdf5_guarded(file_, "cut " + path_, [&] {
-        const hsize_t extent = rows;
-        if (H5Dset_extent(dataset_.getId(), &extent) < 0) { // H5::DataSet::extend() only promises to grow.
-            throw H5::DataSetIException();
-        }
-        rows_ = rows;
-    });
-}
-
-std::vector<std::byte> hdf5_table::read(std::uint64_t first, std::uint64_t count) const {
-    std::vector<std::byte> packed(count * row_bytes_);
-    if (count == 0) {
-        return packed;
-    }
-    hdf5_guarded(file_, "read " + path_, [&] {
-        const hsize_t start = first;
-        const hsize_t size = count;
-        auto selection = dataset_.getSpace();
-        selection.selectHyperslab(H5S_SELECT_SET, &size, &start);
-        dataset_.read(packed.data(), memory_type_, H5::DataSpace(1, &size), selection);
-    });
-    return packed;
 }
 
 } // namespace gaisnet

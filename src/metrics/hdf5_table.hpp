@@ -73,22 +73,13 @@ public:
     /// Makes an empty table at `path` ("/communication/links"), and the groups above it.
     static hdf5_table create(hdf5_file& file, const std::string& path, const std::string& description,
                              const std::vector<column_info>& columns, table_options options = {});
-    /// Opens an existing one. Throws usage_error when it is missing or has other columns.
-    static hdf5_table open(hdf5_file& file, const std::string& path, const std::vector<column_info>& columns);
 
     const std::string& path() const { return path_; }
     std::size_t row_bytes() const { return row_bytes_; }
-    std::uint64_t rows() const { return rows_; }
     /// Upper bound of what the file grows by when `rows` are appended and flushed.
     std::uint64_t growth(std::uint64_t rows) const { return rows * row_bytes_ + 2 * chunk_bytes_; }
     /// Rows packed without gaps in column order.
     void append(std::span<const std::byte> packed);
-    /// Replaces rows from `first` on; they must exist.
-    void replace(std::uint64_t first, std::span<const std::byte> packed);
-    /// Drops the rows from `rows` on. Throws usage_error when there are fewer.
-    void cut(std::uint64_t rows);
-    /// Rows [first, first + count), packed.
-    std::vector<std::byte> read(std::uint64_t first, std::uint64_t count) const;
     void close() { dataset_.close(); }
 
 private:
@@ -137,7 +128,6 @@ public:
             table_.append(pack_rows(columns_, rows.subspan(first, std::min(block, rows.size() - first))));
         }
     }
-    void replace(std::span<const Row> rows) { table_.replace(0, pack_rows(columns_, rows)); }
     hdf5_table& table() { return table_; }
     const hdf5_table& table() const { return table_; }
 

@@ -54,7 +54,7 @@ void write_header(H5::H5File& file, const run_header& header) {
     add_fixed_text(root, "stop_reason", reason_bytes, "");
     add_flag(root, "converged", false);
     add_fixed_text(root, "finished", 32, "");
-    add_text(root, "created", utc_now());
+    add_text(root, "created", header.created);
     add_text(root, "software_version", header.software_version);
     add_text(root, "git_version", header.git_version);
     add_text(root, "libraries", nlohmann::json(header.libraries).dump());
@@ -79,6 +79,7 @@ const char* name_of(run_status status) {
 
 struct recorder::state {
     hdf5_file file;
+    std::string created;
     recorder_options options;
     std::vector<std::string> names;
     std::vector<node_role> roles;
@@ -98,23 +99,14 @@ struct recorder::state {
     typed_table<event_row> events;
     typed_table<fidelity_row> fidelity;
 
-    /// `table_of(path, description, columns, options)` makes or opens one table.
-    template <typename TableOf>
-    state(hdf5_file made, const recorder_options& chosen, std::span<const node_description> described, TableOf table_of)
-        : state(std::move(made), chosen, described, name_bytes_for(described), table_of) {}
+    state(hdf5_file made, const recorder_options& chosen, std::span<const node_description> described)
+        : state(std::move(made), chosen, described, name_bytes_for(described)) {}
 
-    /// Tables whose rows a checkpoint counts. Ranks are not among them: a resumed run has its own.
-    std::vector<hdf5_table*> counted_tables() {
+    std::vector<hdf5_table*> tables() {
         return {&nodes.table(),    &links.table(),       &rounds.table(),        &clients.table(),   &energy.table(),
                 &memory.table(),   &traffic.table(),     &communication.table(), &transport.table(), &events.table(),
-                &fidelity.table(), &federations.table(), &probes.table(),        &requests.table(),  &services.table()};
-    }
-    std::vector<hdf5_table*> tables() {
-        auto all = counted_tables();
-        all.push_back(&ranks.table());
-        all.push_back(&stages.table());
-        all.push_back(&samples.table());
-        return all;
+                &fidelity.table(), &federations.table(), &probes.table(),        &requests.table(),  &services.table(),
+                &ranks.table(),    &stages.table(),      &samples.table()};
     }
 
     void set_status(run_status status, const std::string& reason, bool converged) {
@@ -128,39 +120,38 @@ struct recorder::state {
     }
 
 private:
-    template <typename TableOf>
     state(hdf5_file made, const recorder_options& chosen, std::span<const node_description> described,
-          std::size_t width, TableOf table_of)
+          std::size_t width)
         : file(std::move(made))
         , options(chosen)
-        , nodes(make(table_of, "/topology/nodes", table_text::nodes, topology_node_columns(width)))
-        , links(make(table_of, "/topology/links", table_text::links, topology_link_columns(width)))
-        , ranks(make(table_of, "/topology/ranks", table_text::ranks, topology_rank_columns()))
-        , stages(make(table_of, "/topology/stages", table_text::stages, topology_stage_columns()))
-        , samples(make(table_of, "/topology/samples", table_text::samples, topology_samples_columns(width)))
-        , rounds(make(table_of, "/rounds", table_text::rounds, round_columns()))
-        , federations(make(table_of, "/federations", table_text::federations, federation_columns()))
-        , probes(make(table_of, "/accuracy_by_domain", table_text::probes, probe_columns()))
-        , requests(make(table_of, "/inference", table_text::requests, request_columns(chosen.image_bytes)))
-        , services(make(table_of, "/service", table_text::services, service_columns(width)))
-        , clients(make(table_of, "/clients", table_text::clients, client_columns(width)))
-        , energy(make(table_of, "/energy", table_text::energy, energy_columns(width)))
-        , memory(make(table_of, "/memory", table_text::memory, memory_columns(width)))
-        , traffic(make(table_of, "/communication/nodes", table_text::traffic, node_traffic_columns(width)))
-        , communication(make(table_of, "/communication/links", table_text::by_link, communication_columns()))
-        , transport(make(table_of, "/communication/transport", table_text::transport, transport_columns()))
-        , events(make(table_of, "/events", table_text::events, event_columns(), {event_chunk_bytes, true}))
-        , fidelity(make(table_of, "/fidelity", table_text::fidelity, fidelity_columns(), {event_chunk_bytes, true})) {
+        , nodes(make("/topology/nodes", table_text::nodes, topology_node_columns(width)))
+        , links(make("/topology/links", table_text::links, topology_link_columns(width)))
+        , ranks(make("/topology/ranks", table_text::ranks, topology_rank_columns()))
+        , stages(make("/topology/stages", table_text::stages, topology_stage_columns()))
+        , samples(make("/topology/samples", table_text::samples, topology_samples_columns(width)))
+        , rounds(make("/rounds", table_text::rounds, round_columns()))
+        , federations(make("/federations", table_text::federations, federation_columns()))
+        , probes(make("/accuracy_by_domain", table_text::probes, probe_columns()))
+        , requests(make("/inference", table_text::requests, request_columns(chosen.image_bytes)))
+        , services(make("/service", table_text::services, service_columns(width)))
+        , clients(make("/clients", table_text::clients, client_columns(width)))
+        , energy(make("/energy", table_text::energy, energy_columns(width)))
+        , memory(make("/memory", table_text::memory, memory_columns(width)))
+        , traffic(make("/communication/nodes", table_text::traffic, node_traffic_columns(width)))
+        , communication(make("/communication/links", table_text::by_link, communication_columns()))
+        , transport(make("/communication/transport", table_text::transport, transport_columns()))
+        , events(make("/events", table_text::events, event_columns(), {event_chunk_bytes, true}))
+        , fidelity(make("/fidelity", table_text::fidelity, fidelity_columns(), {event_chunk_bytes, true})) {
         for (const auto& node : described) {
             names.push_back(node.name);
             roles.push_back(node.role);
         }
     }
 
-    template <typename TableOf, typename Row>
-    typed_table<Row> make(TableOf& table_of, const char* path, const char* description,
-                          std::vector<column<Row>> columns, table_options layout = {}) {
-        auto table = table_of(file, path, description, infos(columns), layout);
+    template <typename Row>
+    typed_table<Row> make(const char* path, const char* description, std::vector<column<Row>> columns,
+                          table_options layout = {}) {
+        auto table = hdf5_table::create(file, path, description, infos(columns), layout);
         return {std::move(table), std::move(columns)};
     }
 };
@@ -170,16 +161,17 @@ recorder::recorder(recorder&&) noexcept = default;
 
 recorder recorder::create(const std::string& path, const run_header& header, std::span<const node_description> nodes,
                           std::span<const link_description> links, const recorder_options& options) {
+    auto written = header;
+    written.created = header.created.empty() ? utc_now() : header.created;
     auto file = hdf5_file::create(path, options.overwrite);
     try {
         // Names of both ends make a link's row the longer one; 256 bytes hold any row of the topology.
         file.reserve(metadata_room + header.config.size() + header.identity.size() +
                      (nodes.size() + links.size()) * (256 + 2 * name_bytes_for(nodes)) +
                      (options.ranks.size() + options.stages.size() + options.samples.size()) * 400);
-        hdf5_guarded(path, "write the header", [&] { write_header(file.handle(), header); });
-        auto made = std::make_unique<state>(std::move(file), options, nodes, [](auto& target, auto... what) {
-            return hdf5_table::create(target, what...);
-        });
+        hdf5_guarded(path, "write the header", [&] { write_header(file.handle(), written); });
+        auto made = std::make_unique<state>(std::move(file), options, nodes);
+        made->created = written.created;
         hdf5_guarded(path, "write the header", [&] {
             auto topology = made->file.handle().openGroup("/topology");
             add_text(topology, "description", table_text::topology);
@@ -195,83 +187,50 @@ recorder recorder::create(const std::string& path, const run_header& header, std
         made->ranks.append(options.ranks);
         made->stages.append(options.stages);
         made->samples.append(options.samples);
-        made->file.start_swmr();
-        return recorder(std::move(made));
+        recorder out(std::move(made));
+        if (!options.hidden) {
+            out.publish();
+        }
+        return out;
     } catch (const runtime_failure& failure) {
-        std::error_code ignored; // Half a header is of no use to anybody; what was there before is gone already.
-        std::filesystem::remove(path, ignored);
         throw usage_error(std::string("output ") + failure.what() + "; choose another path with --output");
     }
 }
 
 void recorder::check_output(const std::string& path, bool overwrite) { hdf5_file::check(path, overwrite); }
 
-bool recorder::is_unfinished(const std::string& path, const std::string& identity) {
+found_results recorder::look_at(const std::string& path) {
+    using enum found_results::kind;
+    std::error_code code;
+    if (!std::filesystem::exists(path, code)) {
+        return {};
+    }
     try {
-        auto file = hdf5_file::reopen(path);
-        const auto root = file.handle().openGroup("/");
-        return root.attrExists("identity") && read_text(root, "identity") == identity &&
-               read_text(root, "status") != name_of(run_status::complete);
-    } catch (const usage_error&) { // no file, no HDF5 file, not writable, or written by another run
-        return false;
-    } catch (const H5::Exception&) { // killed before its header was whole
-        return false;
+        const auto file = hdf5_file::look_into(path);
+        const auto root = file.openGroup("/");
+        if (!root.attrExists("schema") || read_text(root, "schema") != run_header().schema) {
+            return {foreign, {}, {}};
+        }
+        const bool complete = read_text(root, "status") == name_of(run_status::complete);
+        return {complete ? found_results::kind::complete : unfinished, read_text(root, "identity"),
+                read_text(root, "created")};
+    } catch (const usage_error&) {
+        return {unreadable, {}, {}};
+    } catch (const H5::Exception&) {
+        return {unreadable, {}, {}};
     }
 }
 
-recorder recorder::resume(const std::string& path, const std::map<std::string, std::uint64_t>& row_counts,
-                          const std::string& identity, std::span<const node_description> nodes,
-                          const recorder_options& options) {
-    auto file = hdf5_file::reopen(path);
-    const run_header expected;
-    hdf5_guarded(path, "read the header", [&] {
-        const auto root = file.handle().openGroup("/");
-        if (!root.attrExists("schema") || read_text(root, "schema") != expected.schema) {
-            throw usage_error("'" + path + "': is not a results file of gaisnet; name the one of the checkpoint");
-        }
-        const auto version = read_integer(root, "schema_version");
-        if (version != expected.schema_version) {
-            throw usage_error("'" + path + "': has schema version " + std::to_string(version) +
-                              "; this program resumes version " + std::to_string(expected.schema_version));
-        }
-        if (read_text(root, "identity") != identity) {
-            throw usage_error("'" + path + "': belongs to another scenario; resume with the configuration and seed " +
-                              "that made it, or choose another path with --output");
-        }
-    });
-    auto made = std::make_unique<state>(std::move(file), options, nodes,
-                                        [](auto& target, const char* table, const char*, const auto& columns,
-                                           const auto&) { return hdf5_table::open(target, table, columns); });
-    if (made->nodes.table().rows() != nodes.size()) {
-        throw usage_error("'" + path + "': has " + std::to_string(made->nodes.table().rows()) +
-                          " nodes, the scenario has " + std::to_string(nodes.size()));
+void recorder::publish() {
+    namespace fs = std::filesystem;
+    const fs::path target(path());
+    if (look_at(target.string()).what == found_results::kind::unreadable) {
+        auto aside = target;
+        aside.replace_extension(".torn.h5");
+        std::error_code ignored;
+        fs::rename(target, aside, ignored);
     }
-    // All checks come before the first change, so that a refused resume leaves the file as it was.
-    for (const auto* table : made->counted_tables()) {
-        const auto count = row_counts.find(table->path());
-        if (count == row_counts.end()) {
-            throw usage_error("'" + path + "': the checkpoint does not say how many rows " + table->path() + " had");
-        }
-        if (count->second > table->rows()) {
-            throw usage_error("'" + path + "': " + table->path() + " has " + std::to_string(table->rows()) +
-                              " rows, fewer than the " + std::to_string(count->second) +
-                              " of the checkpoint; they do not belong together");
-        }
-    }
-    made->file.reserve(metadata_room);
-    made->set_status(run_status::running, "", false);
-    for (auto* table : made->counted_tables()) {
-        table->cut(row_counts.at(table->path()));
-    }
-    made->nodes.replace(entries_of(nodes));
-    made->ranks.table().cut(0);
-    made->ranks.append(options.ranks);
-    made->stages.table().cut(0);
-    made->stages.append(options.stages);
-    made->samples.table().cut(0);
-    made->samples.append(options.samples);
-    made->file.start_swmr();
-    return recorder(std::move(made));
+    state_->file.publish();
 }
 
 recorder::~recorder() {
@@ -279,7 +238,7 @@ recorder::~recorder() {
         return;
     }
     try {
-        if (state_->file.open()) {
+        if (state_->file.open() && state_->file.published()) {
             finish(run_status::aborted, "ended early, by an error or an interruption", false);
         }
     } catch (const std::exception&) {
@@ -339,14 +298,6 @@ void recorder::write_requests(std::span<const request_row> rows) { append_now(st
 
 void recorder::write_services(std::span<const service_row> rows) { append_now(state_->file, state_->services, rows); }
 
-std::map<std::string, std::uint64_t> recorder::row_counts() const {
-    std::map<std::string, std::uint64_t> counts;
-    for (const auto* table : state_->counted_tables()) {
-        counts[table->path()] = table->rows();
-    }
-    return counts;
-}
-
 void recorder::finish(run_status status, const std::string& stop_reason, bool converged) {
     auto& file = state_->file;
     if (!file.open()) {
@@ -361,5 +312,6 @@ void recorder::finish(run_status status, const std::string& stop_reason, bool co
 }
 
 const std::string& recorder::path() const { return state_->file.path(); }
+const std::string& recorder::created() const { return state_->created; }
 
 } // namespace gaisnet

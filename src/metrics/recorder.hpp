@@ -24,6 +24,7 @@ struct run_header {
     std::string clock; ///< "virtual" or "real"
     double time_scale = 1.0;
     std::string command;
+    std::string created; ///< UTC, ISO 8601; empty: now.
 };
 
 enum class run_status { running, complete, aborted };
@@ -36,6 +37,19 @@ struct recorder_options {
     std::vector<stage_description> stages{}; ///< What was measured.
     std::vector<samples_description> samples{};
     std::size_t image_bytes = 64; ///< Room for names of images in /inference; longer ones are cut.
+    bool hidden = false;          ///< The caller calls publish().
+};
+
+/// What lies at a path.
+struct found_results {
+    enum class kind {
+        nothing,
+        unreadable, ///< Not HDF5, or torn by a kill.
+        foreign,    ///< No results of a run of this program.
+        unfinished, ///< Its run was stopped, or still writes.
+        complete,
+    } what = kind::nothing;
+    std::string identity, created; ///< Of results.
 };
 
 /// One round's results, all edges together.
@@ -53,22 +67,17 @@ struct round_data {
 /// goes on; a kill leaves all rounds written before. Not thread safe.
 class recorder {
 public:
-    /// Makes the file with its topology. Throws usage_error when that is not possible: path not writable, file exists
-    /// (and not options.overwrite), another process writes it, no room on the disk.
+    /// Makes the file with its topology; what had the name before stays as it was until it is there in full. Throws
+    /// usage_error when that is not possible: path not writable, file exists (and not options.overwrite), another process
+    /// writes it, no room on the disk.
     static recorder create(const std::string& path, const run_header& header, std::span<const node_description> nodes,
                            std::span<const link_description> links, const recorder_options& options = {});
-    /// Goes on with the file of an earlier run that was stopped or killed: cuts every table to `row_counts` of the
-    /// checkpoint, writes the present topology of nodes (ranks may differ), and sets the status to running.
-    /// Throws usage_error when the file is missing, is no results file, has another identity (see run_header), has
-    /// other nodes, or fewer rows than the checkpoint.
-    static recorder resume(const std::string& path, const std::map<std::string, std::uint64_t>& row_counts,
-                           const std::string& identity, std::span<const node_description> nodes,
-                           const recorder_options& options = {});
+    /// With options.hidden: gives the file its name now. A file there that cannot be read is kept, as NAME.torn.h5.
+    void publish();
 
     /// Throws what create() would throw for this path, and makes nothing.
     static void check_output(const std::string& path, bool overwrite);
-    /// True for a results file of a run with this identity that did not end by itself, and that nobody is writing.
-    static bool is_unfinished(const std::string& path, const std::string& identity);
+    static found_results look_at(const std::string& path);
 
     recorder(recorder&&) noexcept;
     recorder& operator=(recorder&&) = delete;
@@ -82,13 +91,13 @@ public:
     void write_probes(std::span<const probe_row>);
     void write_requests(std::span<const request_row>);
     void write_services(std::span<const service_row>);
-    /// Rows by table ("/rounds"), for a checkpoint.
-    std::map<std::string, std::uint64_t> row_counts() const;
     /// Writes everything, then status, reason (at most 256 bytes) and whether the training converged, and closes the
     /// file. Only then can a file say "complete". Throws runtime_failure. Nothing can be written afterwards.
     void finish(run_status status, const std::string& stop_reason, bool converged);
 
     const std::string& path() const;
+    /// When the run began, as the file says.
+    const std::string& created() const;
 
 private:
     struct state;

@@ -22,10 +22,42 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+/// JSON has no NaN: what nobody measured is null.
+double real_of(const json& value) {
+    return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+}
+
+} // namespace
+
+// Found by nlohmann::json: rows as lists.
+
+void to_json(json& out, const transport_row& row) { out = {row.round, row.transport, row.messages, row.bytes}; }
+void from_json(const json& in, transport_row& row) {
+    row = {in.at(0), in.at(1), in.at(2), in.at(3)};
+}
+
+void to_json(json& out, const probe_row& row) {
+    out = {row.round, row.model, row.domain, row.seen, row.method, row.accuracy, row.samples};
+}
+void from_json(const json& in, probe_row& row) {
+    row = {in.at(0), in.at(1), in.at(2), in.at(3), in.at(4), real_of(in.at(5)), in.at(6)};
+}
+
+void to_json(json& out, const fidelity_row& row) {
+    out = {row.round,  row.from,       row.to,            row.kind,        row.due_s,
+           row.late_s, row.upstream_s, row.own_compute_s, row.neighbour_s, row.timer_s};
+}
+void from_json(const json& in, fidelity_row& row) {
+    row = {in.at(0), in.at(1), in.at(2), in.at(3), in.at(4), in.at(5), in.at(6), in.at(7), in.at(8), in.at(9)};
+}
+
+namespace {
+
 constexpr const char* meta_name = "checkpoint.json";
 constexpr const char* tensors_name = "state.safetensors";
 constexpr const char* marker_name = "DONE";
-constexpr const char* format_name = "gaisnet checkpoint 2"; ///< The marker's first line.
+constexpr const char* format_name = "gaisnet checkpoint 3"; ///< The marker's first line.
+constexpr const char* run_name = "run.json";
 
 void write_text(const fs::path& path, const std::string& text) {
     atomic_file file(path);
@@ -64,9 +96,13 @@ std::string check_marker(const fs::path& directory) {
     std::istringstream lines(text);
     std::string line;
     std::getline(lines, line);
+    if (line != format_name && line.starts_with("gaisnet checkpoint ")) {
+        throw other_version("checkpoint marker " + path.string() + " begins with \"" + line + "\", not with \"" +
+                            format_name + "\": another version of this program wrote it");
+    }
     if (line != format_name) {
         throw usage_error("checkpoint marker " + path.string() + " begins with \"" + line + "\", not with \"" +
-                          format_name + "\": it is damaged, or another version of this program wrote it");
+                          format_name + "\": it is damaged");
     }
     for (const auto* name : {meta_name, tensors_name}) {
         std::getline(lines, line);
@@ -81,6 +117,26 @@ std::string check_marker(const fs::path& directory) {
 }
 
 } // namespace
+
+void mark_run(const fs::path& folder, const std::string& identity) {
+    std::error_code code;
+    fs::create_directories(folder, code);
+    if (code) {
+        throw usage_error("the folder of checkpoints " + folder.string() + " cannot be made: " + code.message() +
+                          "; choose another path with --output");
+    }
+    try {
+        write_text(folder / run_name, json{{"identity", identity}}.dump(2) + "\n");
+    } catch (const runtime_failure& failure) {
+        throw usage_error(std::string(failure.what()) + "; choose another path with --output");
+    }
+}
+
+std::string marked_run(const fs::path& folder) {
+    std::ifstream in(folder / run_name);
+    const auto text = json::parse(in, nullptr, false);
+    return text.is_object() ? text.value("identity", std::string()) : std::string();
+}
 
 std::vector<fs::path> complete_checkpoints(const fs::path& folder) {
     std::vector<fs::path> found;
@@ -134,9 +190,12 @@ void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep)
         rounds.push_back(row);
     }
     const json meta{{"identity", state.identity},
+                    {"created", state.created},
                     {"speeds", state.speeds},
                     {"rounds", rounds},
-                    {"row_counts", state.row_counts},
+                    {"transports", state.transports},
+                    {"probes", state.probes},
+                    {"fidelity", state.fidelity},
                     {"optimizer_steps", steps}};
     const auto text = meta.dump(2) + "\n";
     write_text(directory / meta_name, text);
@@ -184,17 +243,20 @@ checkpoint read_checkpoint(const fs::path& directory) {
         const auto meta = json::parse(in);
         state.identity = meta.at("identity").get<std::string>();
         state.speeds = meta.value("speeds", std::string());
+        state.created = meta.at("created").get<std::string>();
         for (const auto& row : meta.at("rounds")) {
             auto& edges = state.rounds.emplace_back();
             for (const auto& one : row) {
                 std::array<double, 5> v{};
-                for (std::size_t i = 0; i < v.size(); ++i) { // JSON has no NaN: a round without training has null
-                    v[i] = one.at(i).is_null() ? std::numeric_limits<double>::quiet_NaN() : one.at(i).get<double>();
+                for (std::size_t i = 0; i < v.size(); ++i) {
+                    v[i] = real_of(one.at(i));
                 }
                 edges.push_back({v[0], v[1], v[2], v[3], v[4]});
             }
         }
-        state.row_counts = meta.at("row_counts").get<std::map<std::string, std::uint64_t>>();
+        state.transports = meta.at("transports").get<std::vector<transport_row>>();
+        state.probes = meta.at("probes").get<std::vector<probe_row>>();
+        state.fidelity = meta.at("fidelity").get<std::vector<fidelity_row>>();
         for (const auto& [name, steps] : meta.at("optimizer_steps").items()) {
             state.stages[name].steps = steps.get<std::int64_t>();
         }

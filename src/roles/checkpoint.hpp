@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/error.hpp"
+#include "metrics/rows.hpp"
 #include "model/stage_executor.hpp"
 
 #include <cstdint>
@@ -18,16 +20,19 @@ struct round_result {
     double wall_s = 0;
 };
 
-/// Everything a run needs to go on after a round, on any number of ranks. The ledger is not in it: it is deterministic,
-/// so the rounds before are played again.
+/// Everything a run needs to go on after a round, on any number of ranks, and to write its results file anew. The ledger
+/// is not in it: it is deterministic, so the rounds before are played again.
 struct checkpoint {
-    std::string identity;                            ///< What decides the results; must be the resuming scenario's.
-    std::vector<std::vector<round_result>> rounds;   ///< Rounds done, by edge.
-    std::map<std::string, std::uint64_t> row_counts; ///< Of the HDF5 tables.
-    std::vector<tensor_view> models;                 ///< Domain model by edge, float32 [elements].
-    std::map<std::string, executor_state> stages;    ///< Optimiser state by stage.
-    std::string speeds;                              ///< What `compute = measured` found, as JSON; empty: nothing.
-    std::uint64_t content = 0;                       ///< One that was read: a hash, which differs if anything does.
+    std::string identity;                          ///< What decides the results; must be the resuming scenario's.
+    std::string created;                           ///< When the run began, UTC.
+    std::vector<std::vector<round_result>> rounds; ///< Rounds done, by edge.
+    std::vector<transport_row> transports;         ///< What else the results file has of them that is not the ledger's.
+    std::vector<probe_row> probes;                 ///< Likewise
+    std::vector<fidelity_row> fidelity;            ///< Likewise
+    std::vector<tensor_view> models;               ///< Domain model by edge, float32 [elements].
+    std::map<std::string, executor_state> stages;  ///< Optimiser state by stage.
+    std::string speeds;                            ///< What `compute = measured` found, as JSON; empty: nothing.
+    std::uint64_t content = 0;                     ///< One that was read: a hash, which differs if anything does.
 };
 
 /// What a run leaves beside its results file: the file's name without ".h5", with a suffix.
@@ -45,13 +50,24 @@ void write_checkpoint(const std::filesystem::path& folder, const checkpoint&, in
 /// or, with 0, of one that begins anew.
 void remove_checkpoints_after(const std::filesystem::path& folder, std::size_t round);
 
+/// Writes down, before a run's results file exists, whose checkpoints and results these are: FOLDER/run.json.
+/// \throws usage_error when that is not possible.
+void mark_run(const std::filesystem::path& folder, const std::string& identity);
+/// The identity of the run that mark_run() was last called for; empty when there is none, or it cannot be read.
+std::string marked_run(const std::filesystem::path& folder);
+
+/// A checkpoint of another version of this program: there is nothing wrong with it.
+struct other_version : usage_error {
+    using usage_error::usage_error;
+};
+
 /// Those with a marker in a folder of checkpoints, the oldest first.
 std::vector<std::filesystem::path> complete_checkpoints(const std::filesystem::path& folder);
 
 /// The newest complete checkpoint in a folder of checkpoints, if there is one.
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& folder);
 
-/// \throws usage_error when it is none, is not complete, or is not as it was written.
+/// \throws usage_error when it is none, is not complete, or is not as it was written; other_version.
 checkpoint read_checkpoint(const std::filesystem::path& directory);
 
 } // namespace gaisnet

@@ -193,6 +193,7 @@ def resume_without_training(folder):
     """Rounds in which nobody ended in time have no training results."""
     output = folder / "untrained.h5"
     first = run(1, output, "--round.wait", "1 us")
+    output.unlink()  # it is written anew from the checkpoint
     again = run(2, output, "--round.wait", "1 us", "--resume", "auto")
     check("a run goes on after rounds without training", first.returncode == again.returncode == 0,
           first.stderr[-300:] + again.stderr[-300:])
@@ -202,7 +203,9 @@ def empty_batteries(folder):
     """A run ends when nobody can take part any more; so does one that is resumed, on all ranks, and a plan."""
     output = folder / "batteries.h5"
     more = ["--train.rounds", "500", "--device.client.battery", "uniform(1, 4) J"]
-    first, again = run(2, output, *more), run(2, output, *more, "--resume", "auto")
+    first = run(2, output, *more)
+    output.with_suffix(".safetensors").unlink()  # else nothing is left to do
+    again = run(2, output, *more, "--resume", "auto")
     planned = subprocess.run([PROGRAM, "plan", *SMALL, "--output", str(folder / "planned.h5"), *more], capture_output=True, text=True,
                              timeout=60)
     rounds = [line.split()[1] for done in (first, again, planned) for line in done.stdout.splitlines()
@@ -234,7 +237,37 @@ def begin_again(folder):
     result = run(1, output)
     left = sorted(path.name for path in output.with_suffix(".ckpt").iterdir())
     check("a new run removes older checkpoints, not its own", result.returncode == 0 and
-          left == ["round_000001", "round_000002"], f"{left} {result.stderr[-300:]}")
+          left == ["round_000001", "round_000002", "run.json"], f"{left} {result.stderr[-300:]}")
+    before = output.read_bytes()
+    result = run(1, output, "--resume", "auto", "--overwrite", "off")
+    check("a run that has come to its end is left as it is", result.returncode == 0 and "come to its end" in result.stderr
+          and output.read_bytes() == before, result.stderr[-300:])
+
+
+def damage(folder):
+    """--resume auto comes back from a newest checkpoint that is damaged, a torn results file, and none."""
+    output, whole = folder / "damaged.h5", folder / "undamaged.h5"
+    run(1, whole)
+    run(1, output)
+    checkpoints = output.with_suffix(".ckpt")
+    for what in ("tensors", "results", "no results", "everything"):
+        output.with_suffix(".safetensors").unlink()
+        if what in ("tensors", "everything"):
+            for state in checkpoints.glob("round_*/state.safetensors" if what == "everything" else
+                                          "round_000002/state.safetensors"):
+                state.write_bytes(state.read_bytes()[:-1] + b"x")
+        if what in ("results", "everything"):
+            output.write_bytes(output.read_bytes()[:3000])
+        if what == "no results":
+            output.unlink()
+        result = run(2, output, "--resume", "auto", "--overwrite", "off")
+        check(f"a resumed run is the same after damage to {what}", result.returncode == 0 and same(whole, output),
+              f"{result.returncode} {result.stderr[-500:]}")
+        if what == "tensors":
+            check("... and says which checkpoint is damaged", "round_000002" in result.stderr and
+                  "the one before is taken" in result.stderr, result.stderr[-500:])
+        if what == "results":
+            check("... and keeps the torn file", output.with_suffix(".torn.h5").stat().st_size == 3000)
 
 
 def interrupt(folder):
@@ -302,7 +335,7 @@ def measured_compute(folder):
         with h5py.File(output) as file:
             latency = file["rounds"]["latency_s"]
             check("... with the speeds that it began with", len(latency) == 12 and
-                  (abs(latency - latency[0]) < 1e-9 * latency[0]).all(), str(latency))
+                  (abs(latency[1:] - latency[1]) < 1e-9 * latency[1]).all(), str(latency))  # samples are sensed once
             stages = file["topology/stages"]
             check("... which its file holds", len(stages) > 0 and (stages["forward_flop_s"] > 0).all())
     told = subprocess.run([PROGRAM, "calibrate", "--model.weights", "random", "--data.samples", "120"],
@@ -414,6 +447,7 @@ def main():
         cached_outputs(folder)
         restart(folder)
         resume_without_training(folder)
+        damage(folder)
         empty_batteries(folder)
         begin_again(folder)
         interrupt(folder)

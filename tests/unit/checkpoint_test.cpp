@@ -41,7 +41,10 @@ checkpoint state_after(int rounds) {
     for (int round = 1; round <= rounds; ++round) {
         state.rounds.push_back({{0.1 * round, 1.0 / 3.0, 0.25, 2.5, 0.75}, {0.9, 1e-300, untrained, untrained, 1e9}});
     }
-    state.row_counts = {{"/events", 18446744073709551615ULL}, {"/rounds", 0}};
+    state.created = "2026-01-02T03:04:05Z";
+    state.transports = {{3, "nccl", 18446744073709551615ULL, 7}};
+    state.probes = {{2, "cloud", "domain 1", false, "class means", 1.0 / 3.0, 20}};
+    state.fidelity = {{1, 2, 3, "forward", 0.1, 0.2, 0.3, 0.4, 0.5, 0.6}};
     state.models = {tensor({1.0F, -0.0F, 0.1F}), tensor({3.4e38F, 1e-45F})};
     state.stages["c0.0"].tensors["momentum"] = tensor({0.5F});
     state.stages["c0.0"].steps = 12345678901LL;
@@ -106,7 +109,16 @@ TEST_F(checkpoints, all_of_it_comes_back_bit_for_bit) {
     EXPECT_THAT(entries(), ElementsAre("round_000003"));
     const auto after = read_checkpoint(newest_checkpoint(folder_).value());
     EXPECT_EQ(after.identity, before.identity);
-    EXPECT_EQ(after.row_counts, before.row_counts);
+    EXPECT_EQ(after.created, before.created);
+    ASSERT_EQ(after.transports.size(), 1U);
+    EXPECT_EQ(after.transports[0].transport, "nccl");
+    EXPECT_EQ(after.transports[0].messages, before.transports[0].messages);
+    ASSERT_EQ(after.probes.size(), 1U);
+    EXPECT_EQ(after.probes[0].domain, "domain 1");
+    EXPECT_FALSE(after.probes[0].seen);
+    EXPECT_EQ(after.probes[0].accuracy, before.probes[0].accuracy);
+    ASSERT_EQ(after.fidelity.size(), 1U);
+    EXPECT_EQ(after.fidelity[0].timer_s, 0.6);
     ASSERT_EQ(after.rounds.size(), 3U);
     for (std::size_t round = 0; round < 3; ++round) {
         ASSERT_EQ(after.rounds[round].size(), 2U);
@@ -216,11 +228,13 @@ TEST_F(checkpoints, other_formats_are_named) {
     write_checkpoint(folder_, state_after(1), 2);
     const auto directory = folder_ / "round_000001";
     const auto whole = content(directory / "DONE");
-    for (const std::string& text : {std::string("complete\n"), std::string(), "x" + whole,
-                                    std::string(whole).insert(whole.find('\n'), "0")}) { // format 20
+    for (const std::string& text : {std::string("complete\n"), std::string(), "x" + whole}) {
         overwrite(directory / "DONE", text);
-        rejects(directory, "another version");
+        rejects(directory, "damaged");
     }
+    overwrite(directory / "DONE", std::string(whole).insert(whole.find('\n'), "0")); // format 30
+    rejects(directory, "another version");
+    EXPECT_THROW(read_checkpoint(directory), other_version);
     for (const auto size : {whole.find('\n') + 1, whole.find("state")}) {
         overwrite(directory / "DONE", whole.substr(0, size));
         rejects(directory, "there is no hash");
@@ -239,6 +253,14 @@ TEST_F(checkpoints, damaged_tensors_are_named) {
     }
     fs::remove(directory / "state.safetensors");
     rejects(directory, "state.safetensors");
+}
+
+TEST_F(checkpoints, a_folder_says_whose_it_is) {
+    EXPECT_EQ(marked_run(folder_), "");
+    mark_run(folder_, "seed = 1\n");
+    EXPECT_EQ(marked_run(folder_), "seed = 1\n");
+    overwrite(folder_ / "run.json", "{\"identity\": ");
+    EXPECT_EQ(marked_run(folder_), "") << "torn";
 }
 
 TEST_F(checkpoints, unwritable_folders_are_named) {
