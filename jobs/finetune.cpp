@@ -242,9 +242,9 @@ private:
         byte_writer out;
         if (here_.root()) {
             const auto& scene = *run_.scene;
-            found_ = recorder::look_at(scene.output);
-            const bool ended = scene.resume == "auto" && found_.what == found_results::kind::complete &&
-                               found_.identity == identity_ &&
+            mark_ = marked_run(checkpoint_folder(scene.output));
+            const bool ended = scene.resume == "auto" && mark_.ended && mark_.identity == identity_ &&
+                               std::filesystem::exists(scene.output) &&
                                std::filesystem::exists(modules_path(scene, run_.deploy->net.edges - 1));
             if (ended) {
                 spdlog::info("resume = auto: the run of {} has come to its end; nothing is left to do", scene.output);
@@ -256,17 +256,6 @@ private:
         return byte_reader(bytes).get<bool>();
     }
 
-    /// Whether what is at the output is this run's, which was stopped: then it may be written anew.
-    bool is_own() const {
-        const auto& scene = *run_.scene;
-        if (scene.resume.empty() || found_.what == found_results::kind::nothing) {
-            return false;
-        }
-        return found_.what == found_results::kind::unreadable
-                   ? resume_from_ || marked_run(checkpoint_folder(scene.output)) == identity_
-                   : found_.identity == identity_;
-    }
-
     /// The results file, hidden until it has all rounds that were done before.
     void make_output() {
         if (!here_.root()) {
@@ -276,7 +265,8 @@ private:
         const auto nodes = describe_nodes(*run_.deploy, run_.rank_of);
         const auto links = describe_links(*run_.deploy);
         recorder_options options;
-        options.overwrite = scene.overwrite || is_own();
+        const bool own = !scene.resume.empty() && mark_.identity == identity_; // the file may be written anew
+        options.overwrite = scene.overwrite || own;
         options.events = scene.events;
         options.hidden = true;
         options.ranks = describe_ranks(here_.devices());
@@ -294,10 +284,10 @@ private:
             transports_ = resume_from_->transports;
             fidelity_ = resume_from_->fidelity;
         }
-        const bool of_run = found_.what == found_results::kind::unfinished || found_.what == found_results::kind::complete;
-        if (of_run && !scene.resume.empty() && !options.overwrite) {
+        if (!scene.resume.empty() && !options.overwrite && !mark_.identity.empty() &&
+            std::filesystem::exists(scene.output)) {
             throw usage_error("output " + scene.output + " belongs to another scenario: " +
-                              difference(found_.identity, identity_) + "; another output, or overwrite = on, is accepted");
+                              difference(mark_.identity, identity_) + "; another output, or overwrite = on, is accepted");
         }
         check_modules_path(scene); // before anything is written
         recorder_.emplace(recorder::create(scene.output, header, nodes, links, options));
@@ -310,7 +300,7 @@ private:
         }
         const auto folder = checkpoint_folder(run_.scene->output);
         remove_checkpoints_after(folder, rounds_.size()); // of another run with this output, or of a later round
-        mark_run(folder, identity_);
+        mark_run(folder, {identity_, false});
         recorder_->publish();
     }
 
@@ -547,6 +537,7 @@ private:
             tuned += (tuned.empty() ? "" : ", ") + write_tuned_modules(edge);
         }
         recorder_->finish(run_status::complete, stop_.reason(), stop_.converged());
+        mark_run(checkpoint_folder(run_.scene->output), {identity_, true});
         std::vector<round_row> rows;
         std::vector<node_row> nodes;
         for (const auto& record : rounds_) {
@@ -596,7 +587,7 @@ private:
     std::vector<tuned_vit> evaluated_; ///< By edge
     std::optional<recorder> recorder_; ///< Rank 0
     std::vector<round_record> rounds_;
-    found_results found_; ///< Rank 0: what was at the output.
+    run_mark mark_; ///< Rank 0: whose results were at the output.
     // Rank 0: what the results file has beside the ledger's rows, of all rounds.
     std::vector<probe_row> probes_;
     std::vector<transport_row> transports_;

@@ -178,19 +178,15 @@ hdf5_file hdf5_file::create(const std::string& path, bool overwrite) {
     return result;
 }
 
-H5::H5File hdf5_file::look_into(const std::string& path) {
+bool hdf5_file::opens(const std::string& path) {
     try {
-        return hdf5_guarded(path, "open the file", [&] {
-            auto access = access_properties();
-            // A killed writer leaves its mark and perhaps a tail that was not written.
-            const hbool_t yes = 1;
-            if (H5Pset(access.getId(), "skip_eof_check", &yes) < 0) {
-                throw H5::PropListIException();
-            }
-            return H5::H5File(path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, H5::FileCreatPropList::DEFAULT, access);
+        hdf5_guarded(path, "open the file", [&] {
+            const H5::H5File file(path, H5F_ACC_RDONLY | H5F_ACC_SWMR_READ, H5::FileCreatPropList::DEFAULT,
+                                  access_properties());
         });
-    } catch (const runtime_failure& failure) {
-        throw usage_error(failure.what());
+        return true;
+    } catch (const runtime_failure&) {
+        return false;
     }
 }
 

@@ -59,9 +59,9 @@ public:
     static hdf5_file create(const std::string& path, bool overwrite);
     /// Whether create() would make the file, as far as that can be told without making it: throws what create() would.
     static void check(const std::string& path, bool overwrite);
-    /// Opens a file for reading, also one that another process writes, or whose writer was killed.
-    /// \throws usage_error when that is not possible.
-    static H5::H5File look_into(const std::string& path);
+    /// Whether a file can be opened, also one that another process writes. No more is tried: HDF5 1.10 may read a torn
+    /// file for ever.
+    static bool opens(const std::string& path);
 
     hdf5_file(hdf5_file&&) noexcept = default;
     hdf5_file& operator=(hdf5_file&&) = delete;

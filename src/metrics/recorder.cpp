@@ -199,35 +199,13 @@ recorder recorder::create(const std::string& path, const run_header& header, std
 
 void recorder::check_output(const std::string& path, bool overwrite) { hdf5_file::check(path, overwrite); }
 
-found_results recorder::look_at(const std::string& path) {
-    using enum found_results::kind;
-    std::error_code code;
-    if (!std::filesystem::exists(path, code)) {
-        return {};
-    }
-    try {
-        const auto file = hdf5_file::look_into(path);
-        const auto root = file.openGroup("/");
-        if (!root.attrExists("schema") || read_text(root, "schema") != run_header().schema) {
-            return {foreign, {}, {}};
-        }
-        const bool complete = read_text(root, "status") == name_of(run_status::complete);
-        return {complete ? found_results::kind::complete : unfinished, read_text(root, "identity"),
-                read_text(root, "created")};
-    } catch (const usage_error&) {
-        return {unreadable, {}, {}};
-    } catch (const H5::Exception&) {
-        return {unreadable, {}, {}};
-    }
-}
-
 void recorder::publish() {
     namespace fs = std::filesystem;
     const fs::path target(path());
-    if (look_at(target.string()).what == found_results::kind::unreadable) {
+    std::error_code ignored;
+    if (fs::exists(target, ignored) && !hdf5_file::opens(target.string())) {
         auto aside = target;
         aside.replace_extension(".torn.h5");
-        std::error_code ignored;
         fs::rename(target, aside, ignored);
     }
     state_->file.publish();

@@ -40,17 +40,6 @@ struct recorder_options {
     bool hidden = false;          ///< The caller calls publish().
 };
 
-/// What lies at a path.
-struct found_results {
-    enum class kind {
-        nothing,
-        unreadable, ///< Not HDF5, or torn by a kill.
-        foreign,    ///< No results of a run of this program.
-        unfinished, ///< Its run was stopped, or still writes.
-        complete,
-    } what = kind::nothing;
-    std::string identity, created; ///< Of results.
-};
 
 /// One round's results, all edges together.
 struct round_data {
@@ -72,12 +61,11 @@ public:
     /// writes it, no room on the disk.
     static recorder create(const std::string& path, const run_header& header, std::span<const node_description> nodes,
                            std::span<const link_description> links, const recorder_options& options = {});
-    /// With options.hidden: gives the file its name now. A file there that cannot be read is kept, as NAME.torn.h5.
+    /// With options.hidden: gives the file its name now. A file there that HDF5 cannot open is kept, as NAME.torn.h5.
     void publish();
 
     /// Throws what create() would throw for this path, and makes nothing.
     static void check_output(const std::string& path, bool overwrite);
-    static found_results look_at(const std::string& path);
 
     recorder(recorder&&) noexcept;
     recorder& operator=(recorder&&) = delete;

@@ -118,7 +118,7 @@ std::string check_marker(const fs::path& directory) {
 
 } // namespace
 
-void mark_run(const fs::path& folder, const std::string& identity) {
+void mark_run(const fs::path& folder, const run_mark& mark) {
     std::error_code code;
     fs::create_directories(folder, code);
     if (code) {
@@ -126,16 +126,20 @@ void mark_run(const fs::path& folder, const std::string& identity) {
                           "; choose another path with --output");
     }
     try {
-        write_text(folder / run_name, json{{"identity", identity}}.dump(2) + "\n");
+        write_text(folder / run_name, json{{"identity", mark.identity}, {"ended", mark.ended}}.dump(2) + "\n");
     } catch (const runtime_failure& failure) {
         throw usage_error(std::string(failure.what()) + "; choose another path with --output");
     }
 }
 
-std::string marked_run(const fs::path& folder) {
+run_mark marked_run(const fs::path& folder) {
     std::ifstream in(folder / run_name);
-    const auto text = json::parse(in, nullptr, false);
-    return text.is_object() ? text.value("identity", std::string()) : std::string();
+    try {
+        const auto text = json::parse(in);
+        return {text.at("identity").get<std::string>(), text.at("ended").get<bool>()};
+    } catch (const json::exception&) {
+        return {};
+    }
 }
 
 std::vector<fs::path> complete_checkpoints(const fs::path& folder) {

@@ -50,11 +50,15 @@ void write_checkpoint(const std::filesystem::path& folder, const checkpoint&, in
 /// or, with 0, of one that begins anew.
 void remove_checkpoints_after(const std::filesystem::path& folder, std::size_t round);
 
-/// Writes down, before a run's results file exists, whose checkpoints and results these are: FOLDER/run.json.
+/// Whose checkpoints and results these are: FOLDER/run.json, which is written before the results file gets its name, and
+/// again when the run has come to its end. So nobody needs to read results that may be torn.
+struct run_mark {
+    std::string identity; ///< Empty: there is none, or it cannot be read.
+    bool ended = false;
+};
 /// \throws usage_error when that is not possible.
-void mark_run(const std::filesystem::path& folder, const std::string& identity);
-/// The identity of the run that mark_run() was last called for; empty when there is none, or it cannot be read.
-std::string marked_run(const std::filesystem::path& folder);
+void mark_run(const std::filesystem::path& folder, const run_mark&);
+run_mark marked_run(const std::filesystem::path& folder);
 
 /// A checkpoint of another version of this program: there is nothing wrong with it.
 struct other_version : usage_error {

@@ -256,11 +256,14 @@ TEST_F(checkpoints, damaged_tensors_are_named) {
 }
 
 TEST_F(checkpoints, a_folder_says_whose_it_is) {
-    EXPECT_EQ(marked_run(folder_), "");
-    mark_run(folder_, "seed = 1\n");
-    EXPECT_EQ(marked_run(folder_), "seed = 1\n");
-    overwrite(folder_ / "run.json", "{\"identity\": ");
-    EXPECT_EQ(marked_run(folder_), "") << "torn";
+    EXPECT_EQ(marked_run(folder_).identity, "");
+    mark_run(folder_, {"seed = 1\n", false});
+    EXPECT_EQ(marked_run(folder_).identity, "seed = 1\n");
+    EXPECT_FALSE(marked_run(folder_).ended);
+    mark_run(folder_, {"seed = 1\n", true});
+    EXPECT_TRUE(marked_run(folder_).ended);
+    overwrite(folder_ / "run.json", "{\"identity\": \"seed = 1\"");
+    EXPECT_EQ(marked_run(folder_).identity, "") << "torn";
 }
 
 TEST_F(checkpoints, unwritable_folders_are_named) {

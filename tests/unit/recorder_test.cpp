@@ -305,7 +305,6 @@ TEST_F(recorder_test, SecondWriterIsRefused) {
     writer.write_round(sample_round(1).data());
     const auto message = usage_message([&] { make(file(), {.overwrite = true}); });
     EXPECT_TRUE(contains(message, "another process")) << message;
-    EXPECT_EQ(recorder::look_at(file()).what, found_results::kind::unfinished) << "reading it is no offence";
     writer.write_round(sample_round(2).data());
     writer.finish(run_status::complete, "rounds", true);
     EXPECT_EQ(reals(file(), "/rounds", "latency_s").size(), 2U);
@@ -401,7 +400,6 @@ TEST_F(recorder_test, FailingDeviceIsARuntimeFailureAndNoCrash) {
         ASSERT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
         EXPECT_EQ(WEXITSTATUS(status), 7);
         // The file was not closed properly, but what was flushed before can be read.
-        EXPECT_EQ(recorder::look_at(path).what, found_results::kind::unfinished);
         if (std::system("command -v h5clear >/dev/null 2>&1") == 0) {
             ASSERT_EQ(std::system(("h5clear -s " + path).c_str()), 0);
             EXPECT_EQ(reals(path, "/rounds", "latency_s"), (std::vector{11.0}));
@@ -486,21 +484,6 @@ TEST_F(recorder_test, AKillBeforePublishLeavesNothingInTheWay) {
     make(file()).finish(run_status::complete, "again", true);
     EXPECT_EQ(root_text(file(), "stop_reason"), "again");
     EXPECT_EQ(std::distance(fs::directory_iterator(directory_), {}), 1);
-}
-
-TEST_F(recorder_test, TellsWhatLiesAtAPath) {
-    using enum found_results::kind;
-    EXPECT_EQ(recorder::look_at(file("none.h5")).what, nothing);
-    { std::ofstream(file("text.h5")) << "not HDF5"; }
-    EXPECT_EQ(recorder::look_at(file("text.h5")).what, unreadable);
-    { const H5::H5File other(file("other.h5"), H5F_ACC_TRUNC); }
-    EXPECT_EQ(recorder::look_at(file("other.h5")).what, foreign);
-    write_and_kill(file(), 3);
-    const auto killed = recorder::look_at(file());
-    EXPECT_EQ(killed.what, unfinished);
-    EXPECT_EQ(killed.identity, "identity-1");
-    make(file(), {.overwrite = true}).finish(run_status::complete, "rounds", true);
-    EXPECT_EQ(recorder::look_at(file()).what, found_results::kind::complete);
 }
 
 TEST_F(recorder_test, ATornFileIsKeptAside) {
