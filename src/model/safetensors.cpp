@@ -7,7 +7,9 @@
 #include <atomic>
 #include <bit>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -15,8 +17,10 @@
 #include <set>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -257,19 +261,55 @@ void mapped_file::drop_pages() const {
 // ---------------------------------------------------------------------------------------------------------------------
 // atomic_file
 
+namespace {
+
+std::string host_name() {
+    char name[256] = {};
+    return ::gethostname(name, sizeof name - 1) == 0 ? name : "host";
+}
+
+/// Removes what killed processes of this host left beside `target`. Names are PREFIX PID-NUMBER.tmp, and whoever writes
+/// holds a lock, so that a process that cannot be seen from here (in a container) loses nothing.
+void remove_abandoned(const std::filesystem::path& folder, const std::string& prefix) {
+    std::error_code ignored;
+    std::vector<std::filesystem::path> abandoned;
+    for (const auto& entry : std::filesystem::directory_iterator(folder.empty() ? "." : folder, ignored)) {
+        const auto name = entry.path().filename().string();
+        const auto pid = name.starts_with(prefix) ? std::strtol(name.c_str() + prefix.size(), nullptr, 10) : 0L;
+        if (pid <= 0 || ::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH) {
+            continue;
+        }
+        const int descriptor = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (descriptor >= 0) {
+            if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
+                abandoned.push_back(entry.path());
+            }
+            ::close(descriptor);
+        }
+    }
+    for (const auto& path : abandoned) {
+        ::unlink(path.c_str());
+    }
+}
+
+} // namespace
+
 atomic_file::atomic_file(std::filesystem::path target): target_(std::move(target)) {
     struct stat status {};
     if (::stat(target_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
         throw runtime_failure("cannot write " + printable(target_.string()) + ": it exists and is not a regular file");
     }
     static std::atomic<unsigned> counter = 0;
-    // A name taken by another host's process of the same number, or by one that was killed, is passed over.
+    const auto prefix = "." + target_.filename().string() + "." + host_name() + ".";
+    remove_abandoned(target_.parent_path(), prefix);
+    // A name that is taken all the same is passed over.
     constexpr int attempts = 1000;
     for (int attempt = 0; attempt < attempts; ++attempt) {
-        temporary_ = target_.parent_path() / ("." + target_.filename().string() + "." + std::to_string(::getpid()) +
-                                              "-" + std::to_string(counter++) + ".tmp");
+        temporary_ = target_.parent_path() /
+                     (prefix + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp");
         descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (descriptor_ >= 0) {
+            ::flock(descriptor_, LOCK_EX | LOCK_NB);
             return;
         }
         if (errno != EEXIST) {
