@@ -26,8 +26,10 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <numeric>
 #include <optional>
+#include <set>
 
 namespace gaisnet {
 
@@ -80,10 +82,8 @@ public:
         if (here_.root()) {
             ledger_ = std::make_unique<ledger_run>(*run_.deploy,
                                                    here_.network().needs_order() ? run_.rank_of : std::vector<int>());
-            spdlog::info("{} nodes in {} clusters on {} rank(s), {} training and {} validation samples an edge from {}",
-                         run_.deploy->net.nodes.size(), run_.deploy->net.clusters.size(), here_.ranks(),
-                         run_.deploy->total_weight(0), run_.deploy->domain_of(0).size.validation_samples,
-                         run_.data->origin());
+            spdlog::info("{} nodes in {} clusters on {} rank(s), {} from {}", run_.deploy->net.nodes.size(),
+                         run_.deploy->net.clusters.size(), here_.ranks(), sizes_text(), run_.data->origin());
         }
         clock_ = real_clock::start(*run_.scene, here_);
         measure();
@@ -131,6 +131,24 @@ private:
         round_forecast forecast;
         std::vector<round_result> results;
     };
+
+    /// "960 training and 240 validation samples an edge", or of each.
+    std::string sizes_text() const {
+        std::set<std::pair<std::int64_t, std::int64_t>> different;
+        std::string each;
+        for (std::uint32_t edge = 0; edge < run_.deploy->domains.size(); ++edge) {
+            const auto training = run_.deploy->total_weight(edge);
+            const auto validation = run_.deploy->domain_of(edge).size.validation_samples;
+            different.emplace(training, validation);
+            constexpr std::uint32_t most = 8;
+            each += edge < most ? fmt::format("{}{} {} + {}", edge == 0 ? "" : ", ", run_.deploy->net.nodes[edge].name,
+                                              training, validation)
+                                : std::string(edge == most ? ", ..." : "");
+        }
+        return different.size() > 1 ? "training + validation samples " + each
+                                    : fmt::format("{} training and {} validation samples an edge",
+                                                  different.begin()->first, different.begin()->second);
+    }
 
     /// What this computer can do: for `compute = measured`, and to know which time scale it can keep.
     void measure() {
@@ -286,8 +304,9 @@ private:
         }
         if (!scene.resume.empty() && !options.overwrite && !mark_.identity.empty() &&
             std::filesystem::exists(scene.output)) {
-            throw usage_error("output " + scene.output + " belongs to another scenario: " +
-                              difference(mark_.identity, identity_) + "; another output, or overwrite = on, is accepted");
+            throw usage_error("output " + scene.output +
+                              " belongs to another scenario: " + difference(mark_.identity, identity_) +
+                              "; another output, or overwrite = on, is accepted");
         }
         check_modules_path(scene); // before anything is written
         recorder_.emplace(recorder::create(scene.output, header, nodes, links, options));
@@ -300,8 +319,12 @@ private:
         }
         const auto folder = checkpoint_folder(run_.scene->output);
         remove_checkpoints_after(folder, rounds_.size()); // of another run with this output, or of a later round
-        mark_run(folder, {identity_, false});
-        recorder_->publish();
+        try {
+            mark_run(folder, {identity_, false});
+            recorder_->publish();
+        } catch (const runtime_failure& failure) {
+            throw usage_error(std::string(failure.what()) + "; another output is accepted");
+        }
     }
 
     /// The ledger pass of the next round, at rank 0.

@@ -26,7 +26,8 @@ if ! command -v -- "$1" >/dev/null; then # mpirun would say so in twelve lines
     printf '%s: error: %s is no program that can be run\n' "$0" "$1" >&2
     exit 127
 fi
-cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+# nproc believes OMP_NUM_THREADS, which says nothing of ranks.
+cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 
 if [[ $ranks -eq 1 && -z ${GAISNET_MPIRUN_OPTIONS:-} ]]; then
     exec "$@"

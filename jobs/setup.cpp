@@ -129,7 +129,9 @@ std::optional<checkpoint> read_newest(const std::filesystem::path& folder, bool 
 std::optional<checkpoint> read_own_checkpoint(const scenario& scene, const std::string& identity, bool root,
                                               const char* unit) {
     std::string where = scene.resume;
+    const bool is_folder_of_some = !complete_checkpoints(where).empty();
     const auto state = scene.resume == "auto" ? read_newest(checkpoint_folder(scene.output), root, where)
+                       : is_folder_of_some    ? read_newest(where, root, where)
                                               : std::optional(read_checkpoint(where));
     if (!state) {
         return std::nullopt;

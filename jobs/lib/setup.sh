@@ -215,6 +215,9 @@ setup_wheel() {
 }
 
 # Compiles at once: one a core, and 2 GB for each, because a file that includes torch's headers takes 1 GB and more.
+# nproc believes OpenMP's variables, which say nothing of compilers and ranks.
+nproc() { env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc "$@"; }
+
 build_jobs() {
     local cores available_gb jobs
     cores="$(nproc)"

@@ -246,6 +246,9 @@ link_settings read_link(const value_reader& in, const std::string& kind) {
     const auto key = "link." + kind;
     link_settings out;
     out.latency = in.drawn(key + ".latency", false);
+    if (constexpr double longest = 1e6; out.latency.highest() > longest) {
+        in.reject(key + ".latency", "up to 1e6 s are accepted");
+    }
     out.radio = read_radio(in, key);
     out.bandwidth = in.drawn_if_set(key + ".bandwidth", true);
     out.spectral_efficiency = in.real(key + ".spectral_efficiency", 0.0, 1e300, true);
@@ -430,6 +433,14 @@ device_settings read_device(const value_reader& in, const std::string& kind) {
         out.rate = in.drawn(key + ".rate", true);
         out.power = in.drawn(key + ".power", false);
     } else {
+        // A value that is wrong is told before one that is missing.
+        if (!in.text(key + ".kappa").empty()) {
+            out.kappa = in.real(key + ".kappa", 0.0, 1e300, true);
+        }
+        if (!in.text(key + ".flops_per_cycle").empty()) {
+            out.flops_per_cycle = in.real(key + ".flops_per_cycle", 0.0, 1e300, true);
+        }
+        out.frequency = in.drawn_if_set(key + ".frequency", true);
         for (const auto* part : {".kappa", ".frequency", ".flops_per_cycle"}) {
             if (in.text(key + part).empty()) {
                 in.reject(key + part, "kappa, frequency and flops_per_cycle go together; this one is missing");
@@ -440,9 +451,6 @@ device_settings read_device(const value_reader& in, const std::string& kind) {
                 in.reject(key + part, "it follows from kappa, frequency and flops_per_cycle: give it or them");
             }
         }
-        out.kappa = in.real(key + ".kappa", 0.0, 1e300, true);
-        out.frequency = in.drawn(key + ".frequency", true);
-        out.flops_per_cycle = in.real(key + ".flops_per_cycle", 0.0, 1e300, true);
     }
     return out;
 }

@@ -199,7 +199,14 @@ void read_environment(const std::map<std::string, std::string>& environment, set
 }
 
 /// "--dry-run" and "--dry_run" are the same; values keep their hyphens.
+/// What other programs call the same is understood.
 std::string normalised(const std::string& argument) {
+    if (argument == "-h" || argument == "-?" || argument == "help") {
+        return "--help";
+    }
+    if (argument == "-V" || argument == "version") {
+        return "--version";
+    }
     if (!argument.starts_with("--")) {
         return argument;
     }
@@ -242,7 +249,9 @@ command_line parse_command_line(const std::vector<std::string>& arguments,
     }
     std::vector<std::string> normal;
     for (const auto& argument : arguments) {
-        normal.push_back(normalised(argument));
+        const bool is_value = !normal.empty() && normal.back().starts_with("--") &&
+                              normal.back().find('=') == std::string::npos; // of --output help
+        normal.push_back(is_value && !argument.starts_with("-") ? argument : normalised(argument));
     }
     auto descriptions = key_descriptions();
     for (const auto* name : switches) {

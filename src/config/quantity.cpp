@@ -107,6 +107,13 @@ double to_si(double value, std::string_view name, dimension what) {
             nearest = &one;
         }
     }
+    if (const auto bps = name.find("bps"); bps != std::string_view::npos && bps + 3 == name.size()) {
+        for (const auto& one : units_of(what)) { // Mbps is Mbit/s
+            if (one.name == std::string(name.substr(0, bps)) + "bit/s") {
+                nearest = &one;
+            }
+        }
+    }
     if (nearest) {
         message += ", did you mean " + std::string(nearest->name) + "?";
     }

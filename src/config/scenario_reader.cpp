@@ -255,7 +255,7 @@ void read_pretraining(const value_reader& in, scenario& out) {
         "pretrain.objective", {{"supervised", pretraining_kind::supervised}, {"masked", pretraining_kind::masked}});
     pretrain.root = in.path("pretrain.root");
     pretrain.epochs = in.count("pretrain.epochs", 1);
-    pretrain.samples = in.integer("pretrain.samples", 1);
+    pretrain.samples = in.integer("pretrain.samples", 1, 10'000'000);
     pretrain.domains = in.count("pretrain.domains", 1);
     pretrain.batch = in.count("pretrain.batch", 1);
     pretrain.shards = static_cast<int>(in.integer("pretrain.shards", 1, 256));
@@ -325,7 +325,8 @@ void read_data(const value_reader& in, scenario& out) {
     }
     data.classes = static_cast<int>(in.integer("data.classes", 2, 10));
     data.domain = in.count("data.domain", 0);
-    data.samples = in.integer("data.samples", 1);
+    constexpr std::int64_t most_drawn = 10'000'000; // images of a domain: 5 GB of the smallest
+    data.samples = in.integer("data.samples", 1, most_drawn);
     out.sense.time = in.quantity("sense.time", false);
     out.sense.energy = in.quantity_within("sense.energy", 0.0, 1e9, "0 to 1e9 J");
     enum class sensing { dataset, each_round, stream };

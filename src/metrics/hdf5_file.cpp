@@ -115,13 +115,20 @@ void hdf5_file::check(const std::string& path, bool overwrite) {
     namespace fs = std::filesystem;
     std::error_code status;
     const fs::path target(path);
-    if (path.empty() || fs::is_directory(target, status)) {
+    if (path.empty() || path == "-" || fs::is_directory(target, status)) {
         throw usage_error("output '" + path + "': is not the name of a file; give one with --output FILE.h5");
     }
     const auto parent = target.has_parent_path() ? target.parent_path() : fs::path(".");
     if (!fs::is_directory(parent, status)) {
         throw usage_error("output '" + path + "': there is no directory '" + parent.string() +
                           "'; create it or choose another path with --output");
+    }
+    // Beside it lie files with longer names, some of them hidden, with the host's name and a number.
+    constexpr std::size_t longer = 110;
+    if (const auto most = ::pathconf(parent.c_str(), _PC_NAME_MAX);
+        most > 0 && target.filename().string().size() + longer > static_cast<std::size_t>(most)) {
+        throw usage_error("output '" + path + "': the name is too long, since other names are made of it; up to " +
+                          std::to_string(static_cast<std::size_t>(most) - longer) + " bytes are accepted");
     }
     const bool exists = fs::exists(target, status);
     if (exists && !fs::is_regular_file(target, status)) {
@@ -256,10 +263,15 @@ void hdf5_file::flush() {
 
 void hdf5_file::close() {
     flush();
+    struct stat named {
+    }, own{};
+    const bool lost = hidden_.empty() && ::fstat(lock_.get(), &own) == 0 &&
+                      (::stat(path_.c_str(), &named) != 0 || named.st_ino != own.st_ino || named.st_dev != own.st_dev);
+    const auto end = end_of_file();
     try {
         hdf5_guarded(path_, "close the file", [&] { file_->close(); });
     } catch (const runtime_failure&) {
-        abandon();
+        abandon(end);
         throw;
     }
     file_.reset();
@@ -268,16 +280,22 @@ void hdf5_file::close() {
         [[maybe_unused]] const int given_back = ::ftruncate(lock_.get(), file.st_size);
     }
     lock_ = file_descriptor();
+    if (lost) {
+        throw runtime_failure("'" + path_ + "': was removed or replaced while the run wrote it");
+    }
 }
 
-void hdf5_file::abandon() noexcept {
+std::uint64_t hdf5_file::end_of_file() const noexcept {
+    haddr_t end = 0;
+    return file_ != nullptr && H5Fget_eoa(file_->getId(), &end) >= 0 ? end : 0;
+}
+
+void hdf5_file::abandon(std::uint64_t end) noexcept {
     if (file_ == nullptr) {
         return;
     }
     struct stat file {};
-    haddr_t end = 0;
-    if (::fstat(lock_.get(), &file) == 0 && H5Fget_eoa(file_->getId(), &end) >= 0 &&
-        static_cast<haddr_t>(file.st_size) < end) {
+    if (::fstat(lock_.get(), &file) == 0 && static_cast<std::uint64_t>(file.st_size) < end) {
         // The superblock may already name the new end of the file; a shorter file would not open.
         [[maybe_unused]] const int extended = ::ftruncate(lock_.get(), static_cast<off_t>(end));
     }

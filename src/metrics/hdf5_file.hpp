@@ -84,12 +84,15 @@ public:
     void close();
     /// Gives the file up without asking HDF5 to close it: its handle is leaked, and the process will end without
     /// HDF5's clean-up, with the exit status as given. Every object of the file has to be leaked too.
-    void abandon() noexcept;
+    void abandon() noexcept { abandon(end_of_file()); }
     bool abandoned() const { return abandoned_; }
 
 private:
     hdf5_file(std::string path, std::string hidden, file_descriptor lock);
     void forget_hidden() noexcept;
+    /// Where HDF5 has put the end of the file; it may be asked only while the file is open.
+    std::uint64_t end_of_file() const noexcept;
+    void abandon(std::uint64_t end) noexcept;
     int descriptor() const;
     void share_lock();
 

@@ -40,7 +40,6 @@ struct recorder_options {
     bool hidden = false;          ///< The caller calls publish().
 };
 
-
 /// One round's results, all edges together.
 struct round_data {
     std::span<const round_row> rounds;

@@ -305,8 +305,8 @@ atomic_file::atomic_file(std::filesystem::path target): target_(std::move(target
     // A name that is taken all the same is passed over.
     constexpr int attempts = 1000;
     for (int attempt = 0; attempt < attempts; ++attempt) {
-        temporary_ = target_.parent_path() /
-                     (prefix + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp");
+        temporary_ =
+            target_.parent_path() / (prefix + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp");
         descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (descriptor_ >= 0) {
             ::flock(descriptor_, LOCK_EX | LOCK_NB);

@@ -32,9 +32,7 @@ double real_of(const json& value) {
 // Found by nlohmann::json: rows as lists.
 
 void to_json(json& out, const transport_row& row) { out = {row.round, row.transport, row.messages, row.bytes}; }
-void from_json(const json& in, transport_row& row) {
-    row = {in.at(0), in.at(1), in.at(2), in.at(3)};
-}
+void from_json(const json& in, transport_row& row) { row = {in.at(0), in.at(1), in.at(2), in.at(3)}; }
 
 void to_json(json& out, const probe_row& row) {
     out = {row.round, row.model, row.domain, row.seen, row.method, row.accuracy, row.samples};
@@ -44,8 +42,8 @@ void from_json(const json& in, probe_row& row) {
 }
 
 void to_json(json& out, const fidelity_row& row) {
-    out = {row.round,  row.from,       row.to,            row.kind,        row.due_s,
-           row.late_s, row.upstream_s, row.own_compute_s, row.neighbour_s, row.timer_s};
+    out = {row.round,      row.from,          row.to,          row.kind,   row.due_s, row.late_s,
+           row.upstream_s, row.own_compute_s, row.neighbour_s, row.timer_s};
 }
 void from_json(const json& in, fidelity_row& row) {
     row = {in.at(0), in.at(1), in.at(2), in.at(3), in.at(4), in.at(5), in.at(6), in.at(7), in.at(8), in.at(9)};
@@ -122,14 +120,9 @@ void mark_run(const fs::path& folder, const run_mark& mark) {
     std::error_code code;
     fs::create_directories(folder, code);
     if (code) {
-        throw usage_error("the folder of checkpoints " + folder.string() + " cannot be made: " + code.message() +
-                          "; choose another path with --output");
+        throw runtime_failure("the folder of checkpoints " + folder.string() + " cannot be made: " + code.message());
     }
-    try {
-        write_text(folder / run_name, json{{"identity", mark.identity}, {"ended", mark.ended}}.dump(2) + "\n");
-    } catch (const runtime_failure& failure) {
-        throw usage_error(std::string(failure.what()) + "; choose another path with --output");
-    }
+    write_text(folder / run_name, json{{"identity", mark.identity}, {"ended", mark.ended}}.dump(2) + "\n");
 }
 
 run_mark marked_run(const fs::path& folder) {
@@ -193,14 +186,9 @@ void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep)
         }
         rounds.push_back(row);
     }
-    const json meta{{"identity", state.identity},
-                    {"created", state.created},
-                    {"speeds", state.speeds},
-                    {"rounds", rounds},
-                    {"transports", state.transports},
-                    {"probes", state.probes},
-                    {"fidelity", state.fidelity},
-                    {"optimizer_steps", steps}};
+    const json meta{{"identity", state.identity}, {"created", state.created},       {"speeds", state.speeds},
+                    {"rounds", rounds},           {"transports", state.transports}, {"probes", state.probes},
+                    {"fidelity", state.fidelity}, {"optimizer_steps", steps}};
     const auto text = meta.dump(2) + "\n";
     write_text(directory / meta_name, text);
     write_text(directory / marker_name, std::string(format_name) + "\n" +

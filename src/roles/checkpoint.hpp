@@ -56,7 +56,7 @@ struct run_mark {
     std::string identity; ///< Empty: there is none, or it cannot be read.
     bool ended = false;
 };
-/// \throws usage_error when that is not possible.
+/// \throws runtime_failure when that is not possible.
 void mark_run(const std::filesystem::path& folder, const run_mark&);
 run_mark marked_run(const std::filesystem::path& folder);
 

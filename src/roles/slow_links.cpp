@@ -4,15 +4,22 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace gaisnet {
 
 std::vector<std::string> slow_links::find(std::span<const event_row> events) {
     struct finding {
         const event_row* worst = nullptr;
-        double rate_bit_s = 0;
+        double rate_bit_s = 0, longer_s = 0;
         std::size_t transfers = 0;
     };
     std::map<link_class, finding> found;
+    double first = never, last = 0;
+    for (const auto& event : events) {
+        first = std::min(first, event.start_s);
+        last = std::max(last, event.arrival_s);
+    }
     for (const auto& event : events) {
         const auto* settings = event.receivers > 0 ? &settings_of(*deploy_.scene, event.link) : nullptr;
         if (!settings || !settings->radio || event.on_air_s <= 0.0) {
@@ -26,6 +33,7 @@ std::vector<std::string> slow_links::find(std::span<const event_row> events) {
         }
         auto& slow = found[event.link];
         ++slow.transfers;
+        slow.longer_s = std::max(slow.longer_s, event.on_air_s * (1.0 - rate / settings->radio->min_rate));
         if (!slow.worst || rate < slow.rate_bit_s) {
             slow.worst = &event;
             slow.rate_bit_s = rate;
@@ -34,7 +42,8 @@ std::vector<std::string> slow_links::find(std::span<const event_row> events) {
     std::vector<std::string> warnings;
     for (const auto& [link, slow] : found) {
         constexpr int most = 3;
-        if (++told_[link] > most) {
+        constexpr double counts = 0.01;
+        if (slow.longer_s < counts * (last - first) || ++told_[link] > most) {
             continue;
         }
         const auto& nodes = deploy_.net.nodes;

@@ -15,7 +15,8 @@ namespace gaisnet {
 class slow_links {
 public:
     explicit slow_links(const deployment& deploy): deploy_(deploy) {}
-    /// \returns a warning for each class of links of which some were too slow in a round; three for a class in all.
+    /// \returns a warning for each class of links whose slowness took some of a round's time, a hundredth or more; three
+    /// for a class in all.
     std::vector<std::string> find(std::span<const event_row> events);
 
 private:

@@ -2,8 +2,10 @@
 
 #include "roles/describe.hpp"
 #include "roles/ledger_run.hpp"
+#include "roles/slow_links.hpp"
 #include "support/lab.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -56,6 +58,72 @@ TEST(ledger_run, serial_round_is_the_sum_of_its_parts) {
     ledger_run anew(again);
     anew.play(1);
     EXPECT_NEAR(anew.play(2).rounds[0].latency_s, expected, relative * expected) << "every round is alike";
+}
+
+// Two deliveries at once over private radio links: each has half of the edge's power.
+TEST(ledger_run, an_edge_divides_its_power_over_deliveries_at_once) {
+    auto scene = lab::small_scenario();
+    scene.sense.time = 0.0;
+    scene.link.cs_down.tx_power = distribution::of(1e-3);
+    radio_settings radio;
+    radio.loss = path_loss_models().front();
+    radio.frequency_hz = 2e9;
+    scene.link.cs_down.radio = radio;
+    scene.network.layout = layout_kind::list;
+    scene.network.clients = {1};
+    for (const auto& [name, x] : {std::pair("c0.0", 300.0), {"c1.0", -300.0}}) {
+        node_override given;
+        given.name = name;
+        given.place = position{x, 0.0};
+        scene.network.overrides.nodes.push_back(given);
+    }
+    const auto deploy = lab::deploy(scene);
+    const auto& seat = deploy.chains[0].front();
+    const auto state = deploy.net.radio->state(link_class::cs_down, radio, 0, seat.node, 5e6, 0.0);
+    const auto bits = 8.0 * static_cast<double>(seat.spec.tunable_bytes());
+    const auto played = ledger_run(deploy).play(1);
+    int deliveries = 0;
+    double drawn = 0;
+    for (const auto& event : played.events) {
+        if (event.kind == event_kind::send_modules_down) {
+            ++deliveries;
+            EXPECT_NEAR(event.end_s - event.start_s, bits / (5e6 * std::log2(1.0 + state.snr / 2)), 1e-9);
+            EXPECT_GT(event.end_s - event.start_s, 1.01 * bits / state.rate_bit_s);
+            drawn += event.energy_j;
+        }
+    }
+    EXPECT_EQ(deliveries, 2);
+    const double seconds = bits / (5e6 * std::log2(1.0 + state.snr / 2));
+    EXPECT_NEAR(drawn, seconds * (1e-3 + 2 * 0.9), 1e-9) << "one radiated power, two receivers";
+}
+
+TEST(slow_links, are_told_when_they_take_a_part_of_a_round) {
+    auto scene = lab::small_scenario();
+    radio_settings radio;
+    radio.min_rate = 1e6;
+    scene.link.d2d.radio = radio;
+    auto deploy = lab::deploy(lab::small_scenario());
+    deploy.scene = &scene;
+    slow_links slow(deploy);
+    const auto sent = [](link_class link, std::uint64_t bytes, double seconds) {
+        event_row event;
+        event.node = 1;
+        event.peer = 2;
+        event.receivers = 1;
+        event.link = link;
+        event.bytes = bytes;
+        event.on_air_s = event.end_s = event.arrival_s = seconds;
+        return event;
+    };
+    EXPECT_TRUE(slow.find(std::vector{sent(link_class::cs_up, 1000, 80.0)}).empty()) << "no radio";
+    EXPECT_TRUE(slow.find(std::vector{sent(link_class::d2d, 10'000'000, 80.0)}).empty()) << "1 Mbit/s";
+    EXPECT_TRUE(slow.find(std::vector{sent(link_class::d2d, 10'000'000, 80.0), sent(link_class::d2d, 16, 0.1)}).empty())
+        << "slow, but of no weight";
+    const std::vector slowly{sent(link_class::d2d, 1'000'000, 80.0)};
+    ASSERT_EQ(slow.find(slowly).size(), 1U);
+    EXPECT_THAT(slow.find(slowly).front(), testing::HasSubstr("100.0 kbit/s in 80.00 s"));
+    EXPECT_THAT(slow.find(slowly).front(), testing::HasSubstr("no more is said"));
+    EXPECT_TRUE(slow.find(slowly).empty()) << "three times are enough";
 }
 
 TEST(ledger_run, samples_are_sensed_once_whoever_missed_a_round) {

@@ -61,6 +61,19 @@ protected:
     fs::path folder_;
 };
 
+TEST_F(options, what_other_programs_call_help_and_version_is_understood) {
+    for (const char* word : {"-h", "help", "--help", "-?"}) {
+        EXPECT_TRUE(parse_command_line({word}, {}).help) << word;
+        EXPECT_TRUE(parse_command_line({"plan", word}, {}).help) << word;
+    }
+    for (const char* word : {"-V", "version", "--version"}) {
+        EXPECT_TRUE(parse_command_line({word}, {}).version) << word;
+    }
+    const auto given = parse_command_line({"plan", "--output", "help"}, {});
+    EXPECT_FALSE(given.help) << "a value is a value";
+    EXPECT_EQ(given.values.at("output").value, "help");
+}
+
 TEST_F(options, every_key_has_its_default_without_anything_said) {
     const auto parsed = parse({});
     EXPECT_EQ(parsed.command, "finetune");

@@ -119,6 +119,8 @@ TEST(quantity, typing_errors_in_units_get_a_hint) {
                 ThrowsMessage<usage_error>(AllOf(HasSubstr("\"Mbits/s\""), HasSubstr("did you mean Mbit/s?"))));
     EXPECT_THAT([] { parse_quantity("3 dbm", dimension::power); },
                 ThrowsMessage<usage_error>(HasSubstr("did you mean dBm?")));
+    EXPECT_THAT([] { parse_quantity("5Mbps", dimension::rate); },
+                ThrowsMessage<usage_error>(HasSubstr("did you mean Mbit/s?")));
     EXPECT_THAT([] { parse_quantity("3 msec", dimension::time); },
                 ThrowsMessage<usage_error>(HasSubstr("did you mean ms?")));
 }

@@ -300,6 +300,25 @@ TEST_F(recorder_test, PathsThatCannotBeWrittenAreUsageErrors) {
     }
 }
 
+TEST_F(recorder_test, NamesThatAreNoneOrTooLongAreUsageErrors) {
+    EXPECT_TRUE(contains(usage_message([&] { make("-", {.overwrite = true}); }), "'-'"));
+    const auto message = usage_message([&] { make(file(std::string(240, 'b') + ".h5")); });
+    EXPECT_TRUE(contains(message, "too long") && contains(message, "145 bytes")) << message;
+    make(file(std::string(142, 'b') + ".h5")).finish(run_status::complete, "rounds", true);
+}
+
+TEST_F(recorder_test, AFileThatWasRemovedMeanwhileIsAFailure) {
+    auto writer = make(file());
+    writer.write_round(sample_round(1).data());
+    fs::remove(file());
+    EXPECT_THROW(writer.finish(run_status::complete, "rounds", true), runtime_failure);
+    auto other = make(file());
+    fs::rename(file(), file("moved.h5"));
+    std::ofstream(file()) << "somebody else's";
+    EXPECT_THROW(other.finish(run_status::complete, "rounds", true), runtime_failure);
+    EXPECT_EQ(root_text(file("moved.h5"), "status"), "complete") << "it is whole all the same";
+}
+
 TEST_F(recorder_test, SecondWriterIsRefused) {
     auto writer = make(file());
     writer.write_round(sample_round(1).data());

@@ -39,6 +39,30 @@ void rejects(const pairs& changes, const std::string& why) {
         << key << " = " << value;
 }
 
+TEST(scenario_reader, figures_beyond_reason_are_refused_where_they_stand) {
+    rejects({{"link.cs_up.latency", "1e30 s"}}, "1e6 s");
+    rejects({{"data.samples", "1000000000"}}, "10000000");
+    rejects({{"sense.energy", "1e308 J"}}, "1e9 J");
+    rejects({{"device.client.kappa", "tiny"}}, "not a finite number");
+    rejects({{"device.edge.flops_per_cycle", "-1"}}, "above 0");
+    rejects({{"device.edge.frequency", "-1 GHz"}}, "above 0");
+}
+
+TEST(scenario_reader, a_cable_is_no_radio) {
+    const auto scene = read({{"cloud.period", "1"}});
+    EXPECT_DOUBLE_EQ(scene.link.backhaul.wired_j_bit.value(), 26.3e-9);
+    EXPECT_FALSE(
+        read({{"link.backhaul.rate", ""}, {"link.backhaul.path_loss", "free_space"}}).link.backhaul.wired_j_bit)
+        << "a microwave link";
+    EXPECT_DOUBLE_EQ(read({{"link.d2d.energy_per_bit", "5 nJ/bit"}}).link.d2d.wired_j_bit.value(), 5e-9);
+    rejects({{"link.d2d.energy_per_bit", "5 nJ/bit"}, {"link.d2d.bandwidth", "5 MHz"}}, "cable");
+    rejects({{"link.d2d.rate", ""}, {"link.d2d.path_loss", "pedestrian"}, {"link.d2d.energy_per_bit", "5 nJ/bit"}},
+            "radio link");
+    rejects({{"link.d2d.rate", ""}, {"link.d2d.path_loss", "pedestrian"}, {"link.d2d.frequency", "5 GHz"}},
+            "2.000 GHz only");
+    rejects({{"link.d2d.bandwidth", "5 MHz"}, {"link.d2d.spectral_efficiency", "2"}}, "the band is given");
+}
+
 TEST(scenario_reader, defaults_make_a_scenario) {
     const auto scene = read({});
     EXPECT_EQ(scene.network.edges, 1);
