@@ -59,7 +59,7 @@ find_python || die "the benchmark reads HDF5 files with h5py"
 build_preset release gaisnet monolithic bench_decode
 cd "$project_root"
 program=$project_root/build/release/gaisnet
-cores=$(nproc)
+cores=$(usable_cores)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -151,7 +151,7 @@ measure_ledger() {
     done
 }
 
-say "$(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort -u | head -n 1), $("$program" --version | tr -s ' \n' ' ')"
+say "$(usable_cores) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort -u | head -n 1), $("$program" --version | tr -s ' \n' ' ')"
 case $only in
     all) measure_split; measure_scale; measure_decode; measure_ledger ;;
     *) "measure_$only" ;;

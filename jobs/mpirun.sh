@@ -9,6 +9,8 @@
 # "stopped by a signal after a round, resumable", comes through. SIGTERM and SIGUSR1 reach the ranks as SIGUSR1, SIGINT
 # (Ctrl-C) as SIGUSR2; a second SIGINT ends them at once.
 set -euo pipefail
+early= # a signal came before there was anybody to tell
+trap 'early=1' TERM USR1
 
 usage() {
     printf 'usage: %s -n N PROGRAM [ARGUMENT...]\n' "$0" >&2
@@ -30,6 +32,7 @@ fi
 cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 
 if [[ $ranks -eq 1 && -z ${GAISNET_MPIRUN_OPTIONS:-} ]]; then
+    [[ -z $early ]] || exit 75
     exec "$@"
 fi
 if ! command -v mpirun >/dev/null && ! command -v mpiexec >/dev/null; then
@@ -78,7 +81,10 @@ fi
 # also keep the ranks that are left after a failure. SIGUSR1 and SIGUSR2 it hands on, and the ranks end in good order.
 # It runs in a process group of its own (set -m), or a terminal's Ctrl-C would reach it as well.
 set -m
-mpirun "${options[@]}" ${more[@]+"${more[@]}"} "$@" </dev/null &
+# Until mpirun and the ranks listen, they ignore what would end them; mpirun gives its ranks signals as they were at first.
+(trap '' USR1 USR2
+# shellcheck disable=SC2016 # the inner shell expands it
+exec mpirun "${options[@]}" ${more[@]+"${more[@]}"} sh -c 'trap "" USR1 USR2; exec "$0" "$@"' "$@") </dev/null &
 child=$!
 set +m
 interrupts=0
@@ -86,7 +92,16 @@ interrupt() {
     interrupts=$((interrupts + 1))
     kill "$([[ $interrupts -eq 1 ]] && echo -USR2 || echo -TERM)" "$child" 2>/dev/null || true
 }
-trap 'kill -USR1 "$child" 2>/dev/null || true' TERM USR1
+teller=
+requeue() {
+    kill -USR1 "$child" 2>/dev/null || true
+    if [[ -z $teller ]]; then # again and again, since the first one may have come too early
+        (while sleep 1; do kill -USR1 "$child" || exit 0; done) </dev/null >/dev/null 2>&1 &
+        teller=$!
+    fi
+}
+trap requeue TERM USR1
+[[ -z $early ]] || requeue
 trap interrupt INT
 trap 'kill -HUP "$child" 2>/dev/null || true' HUP
 while :; do
@@ -102,6 +117,7 @@ while :; do
         break
     fi
 done
+[[ -z $teller ]] || kill "$teller" 2>/dev/null || true
 [[ $interrupts -le 1 ]] || code=130
 if [[ $code -gt 128 && $code -lt 160 && $interrupts -eq 0 ]]; then
     printf '%s: a rank was ended by signal %d (%s): killed from outside, out of memory, or crashed\n' "$0" \

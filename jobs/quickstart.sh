@@ -20,7 +20,7 @@ TEXT
 # shellcheck source=jobs/lib/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
 
-ranks=$(($(nproc) >= 2 ? 2 : 1))
+ranks=$(($(usable_cores) >= 2 ? 2 : 1))
 output=$project_root/results
 install=1
 while [[ $# -gt 0 ]]; do

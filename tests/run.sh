@@ -56,7 +56,7 @@ run_tests() {
     shift
     say "tests: ctest --preset $preset $*"
     local code=0 # kept, because `set -e` does not hold in a function whose failure the caller takes up
-    (cd "$project_root" && ctest --preset "$preset" --output-on-failure --no-tests=error --parallel "$(nproc)" "$@") ||
+    (cd "$project_root" && ctest --preset "$preset" --output-on-failure --no-tests=error --parallel "$(usable_cores)" "$@") ||
         code=$?
     # CTest itself keeps the reasons of what was skipped to itself.
     grep -h '^skipped: ' "$project_root/build/$preset/Testing/Temporary/LastTest.log" | sort -u || true

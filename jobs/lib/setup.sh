@@ -216,11 +216,11 @@ setup_wheel() {
 
 # Compiles at once: one a core, and 2 GB for each, because a file that includes torch's headers takes 1 GB and more.
 # nproc believes OpenMP's variables, which say nothing of compilers and ranks.
-nproc() { env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc "$@"; }
+usable_cores() { env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc; }
 
 build_jobs() {
     local cores available_gb jobs
-    cores="$(nproc)"
+    cores="$(usable_cores)"
     available_gb="$(awk '/^MemAvailable:/ { print int($2 / 1048576) }' /proc/meminfo 2>/dev/null || true)"
     jobs=$((${available_gb:-2} / 2))
     if [[ $jobs -gt $cores ]]; then

@@ -43,7 +43,7 @@ paper_start() {
     repeat=1
     results=
     epochs=
-    ranks=$(($(nproc) >= 2 ? 2 : 1))
+    ranks=$(($(usable_cores) >= 2 ? 2 : 1))
     while [[ $# -gt 0 ]]; do
         case $1 in
             --profile)

@@ -189,6 +189,17 @@ def restart(folder):
               f"code {result.returncode}: {result.stderr[-500:]}")
 
 
+def signal_at_the_start(folder):
+    """A job that is preempted before its ranks listen is one that can be queued again."""
+    for delay in (0.05, 0.4, 1):
+        output = folder / f"early{delay}.h5"
+        process = start(2, output, "--train.rounds", "3000")
+        time.sleep(delay)
+        process.send_signal(signal.SIGUSR1)
+        _, err = process.communicate(timeout=60)
+        check(f"SIGUSR1 after {delay} s ends with 75", process.returncode == 75, f"{process.returncode} {err[-300:]}")
+
+
 def resume_without_training(folder):
     """Rounds in which nobody ended in time have no training results."""
     output = folder / "untrained.h5"
@@ -446,6 +457,7 @@ def main():
         cloud_tier(folder)
         cached_outputs(folder)
         restart(folder)
+        signal_at_the_start(folder)
         resume_without_training(folder)
         damage(folder)
         empty_batteries(folder)
