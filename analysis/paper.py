@@ -61,8 +61,8 @@ def interval(values):
 
 def figure_of(values, unit):
     """Mean over seeds with its unit, and its interval if there is one."""
-    half = float(interval(values))
-    return quantity(float(values.mean()), unit) + (f" +- {quantity(half, unit)}" if half else "")
+    mean, half = float(values.mean()), float(interval(values))
+    return quantity(mean, unit) + (f" +- {quantity(half, unit)}" if half > 1e-6 * abs(mean) else "")  # else rounding
 
 
 def percent(values, index=()):
