@@ -6,8 +6,8 @@
 #   GAISNET_MPIRUN_OPTIONS   more options of mpirun, split at blanks, for example "--hostfile hosts"
 #
 # One rank runs without mpirun. The working directory is the caller's and the exit code the program's: 75, which means
-# "stopped by a signal after a round, resumable", comes through. SIGTERM and SIGUSR1 reach the ranks as SIGUSR1, SIGINT
-# (Ctrl-C) as SIGUSR2; a second SIGINT ends them at once.
+# "stopped by a signal after a round, resumable", comes through. SIGTERM and SIGUSR1 reach the ranks as SIGUSR1, again each
+# second, SIGINT (Ctrl-C) as SIGUSR2; a second SIGINT ends them at once. Until they listen, ranks ignore both.
 set -euo pipefail
 early= # a signal came before there was anybody to tell
 trap 'early=1' TERM USR1

@@ -26,6 +26,8 @@ namespace gaisnet {
 
 namespace {
 
+constexpr std::int64_t most_drawn_images = 10'000'000; // of a domain
+
 std::optional<vit_config> preset_named(const std::string& name) {
     constexpr std::pair<const char*, std::int64_t> heads[] = {{"vit_tiny", 3}, {"vit_small", 6}, {"vit_base", 12}};
     for (const auto& [preset, count] : heads) {
@@ -255,7 +257,7 @@ void read_pretraining(const value_reader& in, scenario& out) {
         "pretrain.objective", {{"supervised", pretraining_kind::supervised}, {"masked", pretraining_kind::masked}});
     pretrain.root = in.path("pretrain.root");
     pretrain.epochs = in.count("pretrain.epochs", 1);
-    pretrain.samples = in.integer("pretrain.samples", 1, 10'000'000);
+    pretrain.samples = in.integer("pretrain.samples", 1, most_drawn_images);
     pretrain.domains = in.count("pretrain.domains", 1);
     pretrain.batch = in.count("pretrain.batch", 1);
     pretrain.shards = static_cast<int>(in.integer("pretrain.shards", 1, 256));
@@ -325,8 +327,7 @@ void read_data(const value_reader& in, scenario& out) {
     }
     data.classes = static_cast<int>(in.integer("data.classes", 2, 10));
     data.domain = in.count("data.domain", 0);
-    constexpr std::int64_t most_drawn = 10'000'000; // images of a domain: 5 GB of the smallest
-    data.samples = in.integer("data.samples", 1, most_drawn);
+    data.samples = in.integer("data.samples", 1, most_drawn_images);
     out.sense.time = in.quantity("sense.time", false);
     out.sense.energy = in.quantity_within("sense.energy", 0.0, 1e9, "0 to 1e9 J");
     enum class sensing { dataset, each_round, stream };

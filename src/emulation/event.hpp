@@ -51,7 +51,6 @@ struct event_row {
     double rate_bit_s = 0;       ///< Bytes x 8 over the occupation.
     double share = 0;            ///< Part of the medium that it had, 0 to 1, mean over the occupation.
     double on_air_s = 0;         ///< Time during which its sender's radio sent.
-    bool wired = false;          ///< No radio took part.
     double loss = 0;             ///< Probability of a packet to be lost.
     double distance_m = 0;       ///< Of the ends when it started; 0: its rate is not by radio.
     bool cut = false;            ///< It was not over when its round was closed.

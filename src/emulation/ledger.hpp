@@ -22,6 +22,7 @@ namespace gaisnet {
 struct ledger_event : event_row {
     std::int64_t cause = -1;
     bool began = false;   ///< Of a transfer: its link was free.
+    bool wired = false;   ///< Of a transfer: no radio took part.
     bool dropped = false; ///< It never began, because its round was closed before.
 };
 

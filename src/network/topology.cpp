@@ -2,9 +2,9 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "network/doubtful_figures.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <numeric>
 #include <set>
@@ -100,8 +100,7 @@ public:
             add_link(*out_.cloud, edge, link_class::backhaul, -1);
         }
         fill_media();
-        check_efficiency();
-        check_ranges();
+        out_.warnings = doubtful_figures(scene_, out_);
         check_given_names();
         check_reach();
         return std::move(out_);
@@ -317,18 +316,13 @@ private:
             return *divided;
         }
         if (!settings.bandwidth) {
-            return fastest_rate(link) / settings.spectral_efficiency;
+            return link.fastest_rate() / settings.spectral_efficiency;
         }
         // The band of a client's links, or of an edge's to the cloud.
         const auto& from = out_.nodes[one.from];
         const bool is_client =
             from.role == node_role::client || (one.kind == link_class::backhaul && from.role == node_role::edge);
         return draw_bandwidth(settings, out_.nodes[is_client ? one.from : one.to].name);
-    }
-
-    static double fastest_rate(const network_link& link) {
-        return link.trace ? *std::max_element(link.trace->bits_per_second.begin(), link.trace->bits_per_second.end())
-                          : link.rate_bit_s;
     }
 
     std::string owner_of(int edge) const {
@@ -466,7 +460,7 @@ private:
             const auto& settings = settings_of(scene_, shared.kind);
             for (const auto& one : out_.links) {
                 if (one.medium == i) {
-                    shared.capacity_bit_s = std::max(shared.capacity_bit_s, fastest_rate(one));
+                    shared.capacity_bit_s = std::max(shared.capacity_bit_s, one.fastest_rate());
                 }
             }
             if (settings.capacity) {
@@ -481,99 +475,6 @@ private:
                 if (one.medium == i && one.parameters.bandwidth_hz == 0.0) { // else network.file gives one
                     one.parameters.bandwidth_hz = shared.bandwidth_hz;
                 }
-            }
-        }
-    }
-
-    /// A rate that no radio reaches in the band that is given.
-    void check_efficiency() {
-        struct excess {
-            const network_link* worst = nullptr;
-            double efficiency = 0;
-            std::size_t links = 0;
-        };
-        std::map<link_class, excess> by_class;
-        for (const auto& one : out_.links) {
-            const auto kind = one.parameters.kind;
-            const auto& settings = settings_of(scene_, kind);
-            if (settings.wired_j_bit || one.by_radio) {
-                continue;
-            }
-            const double most = settings.share == share_kind::maxmin ? out_.media[*one.medium].capacity_bit_s : 0.0;
-            const double efficiency = std::max(most, fastest_rate(one)) / one.parameters.bandwidth_hz;
-            constexpr double rounding = 1e-9;
-            if (efficiency > settings.max_efficiency * (1.0 + rounding)) {
-                auto& found = by_class[kind];
-                ++found.links;
-                if (efficiency > found.efficiency) {
-                    found.worst = &one;
-                    found.efficiency = efficiency;
-                }
-            }
-        }
-        for (const auto& [kind, found] : by_class) {
-            const auto key = std::string("link.") + name_of(kind);
-            const auto& one = found.worst->parameters;
-            out_.warnings.push_back(
-                key + ": " + quantity(std::max(found.efficiency * one.bandwidth_hz, 0.0), "bit/s") + " in " +
-                quantity(one.bandwidth_hz, "Hz") + " from " + out_.nodes[one.from].name + " to " +
-                out_.nodes[one.to].name + " are " + quantity(found.efficiency, "bit/s/Hz") + ", more than " + key +
-                ".max_efficiency" +
-                (found.links > 1 ? ", and so on " + std::to_string(found.links - 1) + " more links" : "") +
-                ": what is said of spectrum is too little; a larger bandwidth is accepted, or none");
-        }
-    }
-
-    /// Links that their path loss model is not made for.
-    void check_ranges() {
-        struct outside {
-            const network_link* shortest = nullptr;
-            const network_link* longest = nullptr;
-            std::size_t links = 0;
-        };
-        std::map<link_class, outside> by_class;
-        for (const auto& one : out_.links) {
-            if (!one.by_radio) {
-                continue;
-            }
-            const auto& model = settings_of(scene_, one.parameters.kind).radio->loss;
-            if (one.distance_m >= model.shortest_m && one.distance_m <= model.longest_m) {
-                continue;
-            }
-            auto& found = by_class[one.parameters.kind];
-            ++found.links;
-            if (one.distance_m < model.shortest_m) {
-                found.shortest = found.shortest && found.shortest->distance_m <= one.distance_m ? found.shortest : &one;
-            } else {
-                found.longest = found.longest && found.longest->distance_m >= one.distance_m ? found.longest : &one;
-            }
-        }
-        for (const auto& [kind, found] : by_class) {
-            const auto& radio = *settings_of(scene_, kind).radio;
-            const auto at = [&](const network_link* one) {
-                return out_.nodes[one->parameters.from].name + " -> " + out_.nodes[one->parameters.to].name + " at " +
-                       quantity(one->distance_m, "m");
-            };
-            std::string text =
-                std::string("link.") + name_of(kind) + ".path_loss = " + radio.loss.name + " is for " +
-                quantity(radio.loss.shortest_m, "m") + " and more" +
-                (std::isfinite(radio.loss.longest_m) ? ", up to " + quantity(radio.loss.longest_m, "m") : "");
-            if (found.shortest) {
-                text += "; " + at(found.shortest) + " is computed as at " + quantity(radio.loss.shortest_m, "m");
-            }
-            if (found.longest) {
-                text += "; " + at(found.longest) + " is an extrapolation";
-            }
-            out_.warnings.push_back(text + " (" + std::to_string(found.links) + " such links in all)");
-        }
-        for (const auto kind : {link_class::cs_up, link_class::cs_down, link_class::d2d, link_class::backhaul}) {
-            const auto& radio = settings_of(scene_, kind).radio;
-            if (radio && !radio->loss.of_one_frequency() &&
-                (radio->frequency_hz < radio->loss.lowest_hz || radio->frequency_hz > radio->loss.highest_hz)) {
-                out_.warnings.push_back(std::string("link.") + name_of(kind) + ".path_loss = " + radio->loss.name +
-                                        " is for " + quantity(radio->loss.lowest_hz, "Hz") + " to " +
-                                        quantity(radio->loss.highest_hz, "Hz") + "; " +
-                                        quantity(radio->frequency_hz, "Hz") + " is an extrapolation");
             }
         }
     }
@@ -673,6 +574,10 @@ std::vector<int> even_split(int depth, int members, bool head_at_the_last) {
         blocks[static_cast<std::size_t>(first + i)] = depth / sharing + (i < depth % sharing ? 1 : 0);
     }
     return blocks;
+}
+
+double network_link::fastest_rate() const {
+    return trace ? *std::max_element(trace->bits_per_second.begin(), trace->bits_per_second.end()) : rate_bit_s;
 }
 
 const network_link* topology::link_between(std::uint32_t from, std::uint32_t to) const {

@@ -56,6 +56,9 @@ struct network_link {
     std::optional<std::size_t> medium;                            ///< Index of the medium that it shares.
     double distance_m = std::numeric_limits<double>::quiet_NaN(); ///< by_radio
     double path_loss_db = std::numeric_limits<double>::quiet_NaN();
+
+    /// bit/s: of a trace its peak.
+    double fastest_rate() const;
 };
 
 /// What links of one class under one edge share.
@@ -77,7 +80,7 @@ struct topology {
     std::shared_ptr<const radio_map> radio; ///< Also the positions.
     int edges = 1;
     std::optional<std::uint32_t> cloud; ///< Its node, if there is one.
-    std::vector<std::string> warnings;  ///< Figures that do not go together, in words.
+    std::vector<std::string> warnings;  ///< doubtful_figures()
 
     /// The link between two nodes; null when there is none.
     const network_link* link_between(std::uint32_t from, std::uint32_t to) const;

@@ -105,25 +105,9 @@ static int at_file(int file) {
         }                                                                                                              \
     } while (0)
 
-#define OPEN(name)                                                                                                     \
-    int name(const char* path, int flags, ...) {                                                                       \
-        mode_t mode = 0;                                                                                               \
-        if (flags & (O_CREAT | O_TMPFILE)) {                                                                           \
-            va_list more;                                                                                              \
-            va_start(more, flags);                                                                                     \
-            mode = va_arg(more, mode_t);                                                                               \
-            va_end(more);                                                                                              \
-        }                                                                                                              \
-        if (flags & (O_CREAT | O_TRUNC | O_WRONLY | O_RDWR)) {                                                         \
-            FAIL_IF(at_path(AT_FDCWD, path), -1);                                                                      \
-        }                                                                                                              \
-        return REAL(name)(path, flags, mode);                                                                          \
-    }
-OPEN(open)
-OPEN(open64)
-
-#define OPENAT(name)                                                                                                   \
-    int name(int folder, const char* path, int flags, ...) {                                                           \
+/// The mode is there only where a file may be made.
+#define OPENS(name, parameters, folder, ...)                                                                           \
+    int name parameters {                                                                                              \
         mode_t mode = 0;                                                                                               \
         if (flags & (O_CREAT | O_TMPFILE)) {                                                                           \
             va_list more;                                                                                              \
@@ -134,10 +118,12 @@ OPEN(open64)
         if (flags & (O_CREAT | O_TRUNC | O_WRONLY | O_RDWR)) {                                                         \
             FAIL_IF(at_path(folder, path), -1);                                                                        \
         }                                                                                                              \
-        return REAL(name)(folder, path, flags, mode);                                                                  \
+        return REAL(name)(__VA_ARGS__, flags, mode);                                                                   \
     }
-OPENAT(openat)
-OPENAT(openat64)
+OPENS(open, (const char* path, int flags, ...), AT_FDCWD, path)
+OPENS(open64, (const char* path, int flags, ...), AT_FDCWD, path)
+OPENS(openat, (int folder, const char* path, int flags, ...), folder, folder, path)
+OPENS(openat64, (int folder, const char* path, int flags, ...), folder, folder, path)
 
 #define ON_FILE(type, name, parameters, ...)                                                                           \
     type name parameters {                                                                                             \

@@ -281,7 +281,7 @@ TEST(topology, a_rate_that_its_band_cannot_carry_is_a_warning) {
     scene.link.d2d.max_efficiency = 10;
     const auto net = make_topology(scene);
     ASSERT_EQ(net.warnings.size(), 1U);
-    EXPECT_THAT(net.warnings.front(), AllOf(HasSubstr("50.00 bit/s/Hz"), HasSubstr("c0.0 to c0.1"),
+    EXPECT_THAT(net.warnings.front(), AllOf(HasSubstr("50.00 bit/s/Hz"), HasSubstr("c0.0 -> c0.1"),
                                             HasSubstr("11 more links"), HasSubstr("link.d2d.max_efficiency")));
     scene.link.d2d.max_efficiency = 50;
     EXPECT_TRUE(make_topology(scene).warnings.empty());
