@@ -10,6 +10,7 @@
 #include "model/tuned_modules.hpp"
 #include "players.hpp"
 #include "real_clock.hpp"
+#include "resumable_run.hpp"
 #include "roles/checkpoint.hpp"
 #include "roles/describe.hpp"
 #include "roles/ledger_run.hpp"
@@ -65,20 +66,11 @@ public:
             here_.note("warming the GPU up");
             warm_up(*run_.deploy, backbone_.backbone);
         }
-        // Weights and data by what they are, not by where they lie.
-        identity_ = identity(given_.values, given_.command);
-        if (run_.scene->model.weights != "random") {
-            identity_ += fmt::format("model.weights.hash = {:016x}\n", backbone_.fingerprint());
-        }
-        if (run_.scene->data.source == data_source::folder) {
-            identity_ += fmt::format("data.root.hash = {:016x}\n", run_.data->fingerprint());
-        }
-        identity_ += hashes_of_files(given_.values);
-        identity_ += fmt::format("device.kind = {}\n", here_.devices().cuda ? "cuda" : "cpu");
-        if (has_ended()) {
+        file_.emplace(given_, run_, backbone_, here_, "round");
+        if (file_->has_ended({modules_path(*run_.scene, run_.deploy->net.edges - 1)})) {
             return exit_code::ok;
         }
-        resume_from_ = find_checkpoint(*run_.scene, identity_, here_, "round");
+        file_->find();
         if (here_.root()) {
             ledger_ = std::make_unique<ledger_run>(*run_.deploy,
                                                    here_.network().needs_order() ? run_.rank_of : std::vector<int>());
@@ -94,10 +86,12 @@ public:
         if (clock_ && ledger_ && next_forecast_ && !speeds_.empty()) {
             clock_->check_scale(*run_.deploy, run_.rank_of, *next_forecast_, speeds_);
         }
-        publish_output();
-        if (judges() && !resume_from_) {
+        file_->publish();
+        if (judges() && !from()) {
             judge({{"untuned", {}, 0, false}}, 0);
         }
+        session::check_interrupt();
+        session::begin_steps();
         while (!stop_.stopped()) {
             play_round();
             const auto said = decide();
@@ -105,16 +99,15 @@ public:
                 save_checkpoint();
             }
             if (said.late) {
-                close(run_status::aborted, "real time was not kept");
+                file_->stop("real time was not kept");
                 throw error(exit_code::fidelity, clock_->complaint(rounds_done()), true);
             }
             if (said.interrupted) {
-                close(run_status::aborted, "interrupted");
+                file_->stop("interrupted");
                 return exit_code::interrupted;
             }
             if (said.requeue && !said.stop) {
-                close(run_status::aborted,
-                      fmt::format("stopped by a signal after round {}; resumable", rounds_.size()));
+                file_->stop(fmt::format("stopped by a signal after round {}; resumable", rounds_.size()));
                 return exit_code::requeue;
             }
             if (said.stop) {
@@ -163,8 +156,8 @@ private:
         }
         here_.note("measuring stages");
         if (here_.root()) { // the others wait, so that they do not disturb
-            const bool known = resume_from_ && !resume_from_->speeds.empty();
-            speeds_ = known ? read_speeds(resume_from_->speeds) : measure_stages(*run_.deploy, backbone_.backbone);
+            const bool known = from() && !from()->speeds.empty();
+            speeds_ = known ? read_speeds(from()->speeds) : measure_stages(*run_.deploy, backbone_.backbone);
             if (wanted) {
                 use_speeds(*run_.deploy, speeds_);
             }
@@ -189,10 +182,10 @@ private:
         tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of,
                                                 training_executors(run_, backbone_.backbone),
                                                 initial_models(run_, backbone_), std::move(hooks));
-        if (resume_from_) {
-            tensors_->restore(resume_from_->stages);
-            for (std::uint32_t edge = 0; edge < resume_from_->models.size(); ++edge) {
-                tensors_->set_model(edge, resume_from_->models[edge]);
+        if (from()) {
+            tensors_->restore(from()->stages);
+            for (std::uint32_t edge = 0; edge < from()->models.size(); ++edge) {
+                tensors_->set_model(edge, from()->models[edge]);
             }
         }
     }
@@ -231,10 +224,10 @@ private:
 
     /// The rounds before a checkpoint: the ledger plays them again, the rest is known.
     void replay() {
-        if (!resume_from_) {
+        if (!from()) {
             return;
         }
-        for (const auto& results : resume_from_->rounds) {
+        for (const auto& results : from()->rounds) {
             round_record record;
             record.results = results;
             if (ledger_) {
@@ -255,76 +248,30 @@ private:
         }
     }
 
-    /// Whether there is nothing to go on with: resume = auto of a run that came to its end.
-    bool has_ended() {
-        byte_writer out;
-        if (here_.root()) {
-            const auto& scene = *run_.scene;
-            mark_ = marked_run(checkpoint_folder(scene.output));
-            const bool ended = scene.resume == "auto" && mark_.ended && mark_.identity == identity_ &&
-                               std::filesystem::exists(scene.output) &&
-                               std::filesystem::exists(modules_path(scene, run_.deploy->net.edges - 1));
-            if (ended) {
-                spdlog::info("resume = auto: the run of {} has come to its end; nothing is left to do", scene.output);
-            }
-            out.put(ended);
-        }
-        auto bytes = out.take();
-        here_.network().broadcast(bytes, 0);
-        return byte_reader(bytes).get<bool>();
-    }
-
     /// The results file, hidden until it has all rounds that were done before.
     void make_output() {
         if (!here_.root()) {
             return;
         }
         const auto& scene = *run_.scene;
-        const auto nodes = describe_nodes(*run_.deploy, run_.rank_of);
-        const auto links = describe_links(*run_.deploy);
         recorder_options options;
-        const bool own = !scene.resume.empty() && mark_.identity == identity_; // the file may be written anew
-        options.overwrite = scene.overwrite || own;
         options.events = scene.events;
-        options.hidden = true;
         options.ranks = describe_ranks(here_.devices());
         options.samples = describe_samples(run_);
         for (const auto& one : speeds_) {
             options.stages.push_back({one.shape, one.forward_flop_s, one.backward_flop_s, one.step_flop_s});
         }
         auto header = header_of(given_, scene, here_);
-        header.identity = identity_;
         header.clock = clock_ ? "real" : "virtual";
         header.time_scale = scene.time_scale;
-        if (resume_from_) {
-            header.created = resume_from_->created;
-            probes_ = resume_from_->probes;
-            transports_ = resume_from_->transports;
-            fidelity_ = resume_from_->fidelity;
-        }
-        if (!scene.resume.empty() && !options.overwrite && !mark_.identity.empty() &&
-            std::filesystem::exists(scene.output)) {
-            throw usage_error("output " + scene.output +
-                              " belongs to another scenario: " + difference(mark_.identity, identity_) +
-                              "; another output, or overwrite = on, is accepted");
+        if (from()) {
+            probes_ = from()->probes;
+            transports_ = from()->transports;
+            fidelity_ = from()->fidelity;
         }
         check_modules_path(scene); // before anything is written
-        recorder_.emplace(recorder::create(scene.output, header, nodes, links, options));
-        recorder_->write_probes(probes_);
-    }
-
-    void publish_output() {
-        if (!here_.root()) {
-            return;
-        }
-        const auto folder = checkpoint_folder(run_.scene->output);
-        remove_checkpoints_after(folder, rounds_.size()); // of another run with this output, or of a later round
-        try {
-            mark_run(folder, {identity_, false});
-            recorder_->publish();
-        } catch (const runtime_failure& failure) {
-            throw usage_error(std::string(failure.what()) + "; another output is accepted");
-        }
+        file_->open(std::move(header), std::move(options));
+        file_->results().write_probes(probes_);
     }
 
     /// The ledger pass of the next round, at rank 0.
@@ -339,6 +286,8 @@ private:
             check_memory(*run_.deploy, next_forecast_->nodes);
         }
     }
+
+    const std::optional<checkpoint>& from() const { return file_->from(); }
 
     int rounds_done() const { return static_cast<int>(rounds_.size()); }
 
@@ -424,8 +373,8 @@ private:
         };
         const auto transports = of_round(transports_);
         const auto late = of_round(fidelity_);
-        recorder_->write_round({record.forecast.rounds, record.forecast.nodes, record.forecast.events, transports, late,
-                                federations_of(record.forecast)});
+        file_->results().write_round({record.forecast.rounds, record.forecast.nodes, record.forecast.events, transports,
+                                      late, federations_of(record.forecast)});
         record.forecast.events.clear();
         record.forecast.events.shrink_to_fit();
     }
@@ -453,15 +402,10 @@ private:
     }
 
     verdict decide() {
-        byte_writer mine;
-        mine.put(session::requeue_requested());
-        mine.put(session::interrupted());
         verdict said;
-        for (const auto& part : here_.network().gather(mine.take(), 0)) {
-            byte_reader in(part);
-            said.requeue = in.get<bool>() || said.requeue;
-            said.interrupted = in.get<bool>() || said.interrupted;
-        }
+        const auto asked = file_->asked_to_stop();
+        said.requeue = asked.requeue;
+        said.interrupted = asked.interrupted;
         if (here_.root()) {
             const int round = rounds_done();
             said.stop = tell_stop_watch(rounds_.back().results, round) || give_up();
@@ -485,29 +429,18 @@ private:
             return;
         }
         checkpoint state;
-        state.identity = identity_;
+        state.step = rounds_.size();
         for (const auto& record : rounds_) {
             state.rounds.push_back(record.results);
         }
-        state.created = recorder_->created();
         state.transports = transports_;
         state.probes = probes_;
         state.fidelity = fidelity_;
         state.models = models;
         state.stages = std::move(stages);
         state.speeds = speeds_.empty() ? std::string() : speeds_text(speeds_);
-        write_checkpoint(checkpoint_folder(run_.scene->output), state, run_.scene->checkpoint.keep);
+        file_->save(std::move(state));
         models_ = std::move(models);
-    }
-
-    void close(run_status status, const std::string& reason) {
-        if (recorder_) {
-            recorder_->finish(status, reason, stop_.converged());
-        }
-        if (here_.root()) {
-            const bool resumable = newest_checkpoint(checkpoint_folder(run_.scene->output)).has_value();
-            spdlog::warn("{}{}", reason, resumable ? "; go on with --resume auto" : "; there is no checkpoint");
-        }
     }
 
     /// Tuned modules as safetensors with their names: what a PyTorch user loads.
@@ -536,7 +469,7 @@ private:
         const auto rows = judge_models(run_, backbone_.backbone, here_, std::move(which), round);
         if (here_.root()) {
             probes_.insert(probes_.end(), rows.begin(), rows.end());
-            recorder_->write_probes(rows);
+            file_->results().write_probes(rows);
         }
     }
 
@@ -553,14 +486,13 @@ private:
             return;
         }
         std::string tuned;
-        if (models_.empty() && resume_from_) {
-            models_ = resume_from_->models;
+        if (models_.empty() && from()) {
+            models_ = from()->models;
         }
         for (std::uint32_t edge = 0; edge < models_.size(); ++edge) {
             tuned += (tuned.empty() ? "" : ", ") + write_tuned_modules(edge);
         }
-        recorder_->finish(run_status::complete, stop_.reason(), stop_.converged());
-        mark_run(checkpoint_folder(run_.scene->output), {identity_, true});
+        file_->end(stop_.reason(), stop_.converged());
         std::vector<round_row> rows;
         std::vector<node_row> nodes;
         for (const auto& record : rounds_) {
@@ -599,8 +531,7 @@ private:
     prepared_run run_;
     stop_watch stop_;
     loaded_backbone backbone_;
-    std::string identity_;
-    std::optional<checkpoint> resume_from_;
+    std::optional<resumable_run> file_;
     std::unique_ptr<ledger_run> ledger_; ///< Rank 0
     slow_links slow_links_{*run_.deploy};
     std::optional<round_forecast> next_forecast_; ///< Rank 0, of a round that has not begun.
@@ -608,9 +539,7 @@ private:
     std::vector<stage_speed> speeds_;             ///< Rank 0: measured.
     std::unique_ptr<tensor_run> tensors_;
     std::vector<tuned_vit> evaluated_; ///< By edge
-    std::optional<recorder> recorder_; ///< Rank 0
     std::vector<round_record> rounds_;
-    run_mark mark_; ///< Rank 0: whose results were at the output.
     // Rank 0: what the results file has beside the ledger's rows, of all rounds.
     std::vector<probe_row> probes_;
     std::vector<transport_row> transports_;

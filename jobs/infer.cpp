@@ -5,8 +5,11 @@
 #include "measure.hpp"
 #include "metrics/inference_report.hpp"
 #include "metrics/progress.hpp"
+#include "model/safetensors.hpp"
 #include "model/torch_stage.hpp"
+#include "real_clock.hpp"
 #include "results.hpp"
+#include "resumable_run.hpp"
 #include "roles/checkpoint.hpp"
 #include "roles/describe.hpp"
 #include "roles/inference_ledger.hpp"
@@ -22,10 +25,11 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <set>
+#include <span>
 
 namespace gaisnet {
 
@@ -49,14 +53,18 @@ public:
         : given_(with_tuning_of_modules(given))
         , here_(here)
         , run_(prepare(given_, here, true))
-        , plan_(make_inference_plan(*run_.deploy, run_.data->own_requests())) {
-        if (run_.scene->clock == clock_kind::real) {
-            throw usage_error("clock = real is not built yet for infer; clock = virtual is accepted");
-        }
-    }
+        , plan_(make_inference_plan(*run_.deploy, run_.data->own_requests())) {}
 
     exit_code run() {
         const auto backbone = load_backbone(*run_.scene, here_);
+        file_.emplace(given_, run_, backbone, here_, "batch");
+        if (!given_.dry_run) {
+            if (file_->has_ended({predictions_path(*run_.scene)})) {
+                return exit_code::ok;
+            }
+            file_->find();
+            clock_ = real_clock::start(*run_.scene, here_);
+        }
         measure(backbone);
         const auto models = load_served_models(run_, backbone, here_, !given_.dry_run);
         if (here_.root()) {
@@ -77,8 +85,11 @@ public:
             return exit_code::ok;
         }
         open_output();
-        play(backbone, models);
+        if (!play(backbone, models)) {
+            return exit_code::requeue;
+        }
         if (here_.root()) {
+            take_answers(models);
             write();
             progress_.finish();
             fmt::print("{}", report(summary(models.from)));
@@ -90,17 +101,22 @@ public:
 
 private:
     void measure(const loaded_backbone& backbone) {
-        if (run_.scene->computing != compute_model::measured) {
-            return;
-        }
-        if (here_.devices().cuda) {
+        const bool wanted = run_.scene->computing == compute_model::measured;
+        if (wanted && here_.devices().cuda) {
             throw usage_error(
                 "compute = measured is not built yet for GPUs; device = cpu or compute = model is accepted");
         }
+        if ((!wanted && !clock_) || here_.devices().cuda) {
+            return;
+        }
         here_.note("measuring stages");
         if (here_.root()) { // the others wait, so that they do not disturb
-            speeds_ = measure_stages(*run_.deploy, backbone.backbone);
-            use_speeds(*run_.deploy, speeds_);
+            const auto& from = file_->from();
+            speeds_ = from && !from->speeds.empty() ? read_speeds(from->speeds)
+                                                    : measure_stages(*run_.deploy, backbone.backbone);
+            if (wanted) {
+                use_speeds(*run_.deploy, speeds_);
+            }
         }
         here_.network().barrier();
     }
@@ -132,21 +148,40 @@ private:
                 widest = std::max(widest, run_.data->describe_request(cluster, sample).first.size());
             }
         }
-        recorder_.emplace(recorder::create(scene.output, header_of(given_, scene, here_),
-                                           describe_nodes(*run_.deploy, run_.rank_of), describe_links(*run_.deploy),
-                                           {scene.overwrite,
-                                            scene.events,
-                                            describe_ranks(here_.devices()),
-                                            stages,
-                                            {},
-                                            std::min<std::size_t>(widest, 1024)}));
+        recorder_options options;
+        options.events = scene.events;
+        options.ranks = describe_ranks(here_.devices());
+        options.stages = std::move(stages);
+        options.image_bytes = std::min<std::size_t>(widest, 1024);
+        auto header = header_of(given_, scene, here_);
+        header.clock = name_of_clock();
+        header.time_scale = scene.time_scale;
+        if (clock_ && !speeds_.empty()) {
+            check_scale();
+        }
+        file_->open(std::move(header), std::move(options));
+        file_->publish();
+    }
+
+    const char* name_of_clock() const { return run_.scene->clock == clock_kind::real ? "real" : "virtual"; }
+
+    void check_scale() const {
+        round_forecast whole; // a session is a round of all edges that begin together
+        whole.events = played_.events;
+        for (std::uint32_t edge = 0; edge < played_.end_s.size(); ++edge) {
+            auto& row = whole.rounds.emplace_back();
+            row.edge = edge;
+            row.end_s = row.latency_s = played_.end_s[edge];
+        }
+        clock_->check_scale(*run_.deploy, run_.rank_of, whole, speeds_);
     }
 
     const std::string& requester(int cluster) const {
         return run_.deploy->net.nodes[run_.deploy->chains[static_cast<std::size_t>(cluster)].front().node].name;
     }
 
-    void play(const loaded_backbone& backbone, const served_models& models) {
+    /// \returns false when the run has to stop for now.
+    bool play(const loaded_backbone& backbone, const served_models& models) {
         byte_writer out;
         if (here_.root()) {
             played_.decisions.write(out);
@@ -168,11 +203,15 @@ private:
         std::uint64_t work = 0, done = 0;
         for (std::size_t c = 0; c < decisions.batches.size(); ++c) {
             for (const auto& seat : run_.deploy->chains[c]) {
-                work += run_.rank_of[seat.node] == here_.rank() ? decisions.batches[c].size() : 0;
+                const bool mine = run_.rank_of[seat.node] == here_.rank();
+                const auto batches = decisions.batches[c].size();
+                work += mine ? batches : 0;
+                done += mine ? std::min(batches, file_->steps_before()) : 0;
             }
         }
         const auto& scene = *run_.scene;
         tensor_run_hooks hooks;
+        hooks.clock = clock_ ? &clock_->timer() : nullptr;
         hooks.idle = session::check_interrupt;
         hooks.note = [this](std::uint32_t node, const char* what) {
             session::check_interrupt();
@@ -197,15 +236,111 @@ private:
                     std::move(source));
             },
             models.modules, std::move(hooks));
-        tensors.play(plan_, decisions);
+        const bool whole = play_parts(tensors, decisions);
         wall_s_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        take_answers(tensors, models);
-        carried_ = collect_counters(here_.network());
+        return whole;
     }
 
-    /// The predictions of all start points, at rank 0.
-    void take_answers(const inference_run& tensors, const served_models& models) {
-        const auto found = collect_answers(here_.network(), tensors);
+    /// What rank 0 tells the others after a part.
+    struct verdict {
+        std::uint64_t batches = 1; ///< Of each cluster, in the next part.
+        bool requeue = false, interrupted = false;
+        bool late = false; ///< Real time was not kept, and fidelity is strict.
+    };
+
+    /// Parts until all batches are answered. \returns false when the run has to stop for now.
+    bool play_parts(inference_run& tensors, const inference_decisions& decisions) {
+        if (const auto& from = file_->from()) {
+            answers_ = from->sessions.at(0);
+            fidelity_ = from->fidelity;
+        }
+        session::check_interrupt();
+        session::begin_steps();
+        const auto all = most_batches(decisions);
+        verdict next;
+        if (clock_) {
+            next.batches = all; // a pause would be late
+        }
+        int parts = 0;
+        for (auto done = file_->steps_before(); done < all;) {
+            const auto begin = std::chrono::steady_clock::now();
+            const auto end = std::min<std::size_t>(all, done + next.batches);
+            const auto part = part_of(plan_, decisions, done, end);
+            if (clock_) {
+                clock_->begin_round();
+            }
+            tensors.play(part.plan, part.decisions);
+            if (clock_) {
+                const auto late = clock_->end_round(1, part.decisions.latency_s, tensors.take_lateness());
+                fidelity_.insert(fidelity_.end(), late.begin(), late.end());
+            }
+            for (const auto& [cluster, some] : collect_answers(here_.network(), tensors)) {
+                answers_[cluster].insert(answers_[cluster].end(), some.begin(), some.end());
+            }
+            const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+            next = decide(end - done, took.count());
+            done = end;
+            const auto every = run_.scene->checkpoint.every;
+            const bool stops = next.requeue && done < all;
+            const auto carried = carried_so_far();
+            if (next.interrupted) {
+                file_->stop("interrupted");
+                throw error(exit_code::interrupted, "interrupted", true);
+            }
+            if (here_.root() && (stops || done == all || (every > 0 && ++parts % every == 0))) {
+                checkpoint state;
+                state.step = done;
+                state.sessions = {answers_};
+                state.transports = carried;
+                state.fidelity = fidelity_;
+                state.speeds = speeds_.empty() ? std::string() : speeds_text(speeds_);
+                file_->save(std::move(state));
+            }
+            if (next.late) {
+                file_->stop("real time was not kept");
+                throw error(exit_code::fidelity, clock_->complaint(1), true);
+            }
+            if (stops) {
+                file_->stop(fmt::format("stopped by a signal after {} of {} batches; resumable", done, all));
+                return false;
+            }
+        }
+        carried_ = carried_so_far();
+        return true;
+    }
+
+    /// \param batches of each cluster in the part that has ended, \param took s.
+    verdict decide(std::size_t batches, double took) const {
+        verdict said;
+        const auto asked = file_->asked_to_stop();
+        if (here_.root()) {
+            constexpr double most_growth = 8.0; // the first part is of one batch, and slow
+            const double growth = std::min(most_growth, run_.scene->checkpoint.part_s / std::max(took, 1e-9));
+            said = {std::max<std::uint64_t>(1, static_cast<std::uint64_t>(growth * static_cast<double>(batches))),
+                    asked.requeue, asked.interrupted, clock_ && clock_->violated()};
+        }
+        byte_writer out;
+        out.put(said);
+        auto bytes = out.take();
+        here_.network().broadcast(bytes, 0);
+        return byte_reader(bytes).get<verdict>();
+    }
+
+    /// By all runs of this output, at rank 0.
+    std::vector<transport_row> carried_so_far() const {
+        auto rows = file_->from() ? file_->from()->transports : std::vector<transport_row>();
+        for (const auto& now : collect_counters(here_.network())) {
+            const auto same = [&](const auto& row) { return row.transport == now.transport; };
+            const auto before = std::find_if(rows.begin(), rows.end(), same);
+            auto& row = before == rows.end() ? rows.emplace_back(transport_row{1, now.transport, 0, 0}) : *before;
+            row.messages += now.messages;
+            row.bytes += now.bytes;
+        }
+        return rows;
+    }
+
+    /// The predictions of all start points.
+    void take_answers(const served_models& models) {
         std::map<int, std::vector<std::size_t>> samples;
         for (auto& row : played_.requests) {
             const int cluster = static_cast<int>(row.cluster);
@@ -214,31 +349,25 @@ private:
                 own = run_.data->request_samples(cluster, requester(cluster), plan_.requests_of(cluster));
             }
             std::tie(row.image, row.label) = run_.data->describe_request(cluster, own.at(row.request));
-            const auto& given = found.at(cluster).at(row.request);
+            const auto& given = answers_.at(cluster).at(row.request);
             row.predicted = models.classes[row.edge].at(given.predicted);
             row.probability = given.probability;
         }
     }
 
     void write() {
-        std::vector<transport_row> moved;
-        for (const auto& one : carried_) {
-            moved.push_back({1, one.transport, one.messages, one.bytes});
-        }
-        recorder_->write_requests(played_.requests);
-        recorder_->write_round({{}, played_.nodes, played_.events, moved});
-        std::ofstream csv(predictions_path(*run_.scene));
-        csv << "requester,request,image,label,predicted,probability,arrival_s,latency_s\n";
+        file_->results().write_requests(played_.requests);
+        file_->results().write_round({{}, played_.nodes, played_.events, carried_, fidelity_});
+        std::string csv = "requester,request,image,label,predicted,probability,arrival_s,latency_s\n";
         for (const auto& row : played_.requests) {
-            csv << fmt::format("{},{},{},{},{},{:.6f},{:.9g},{:.9g}\n", run_.deploy->net.nodes[row.client].name,
+            csv += fmt::format("{},{},{},{},{},{:.6f},{:.9g},{:.9g}\n", run_.deploy->net.nodes[row.client].name,
                                row.request, cell(row.image), cell(row.label), cell(row.predicted), row.probability,
                                row.arrival_s, row.latency_s);
         }
-        csv.close();
-        if (!csv) {
-            throw runtime_failure(predictions_path(*run_.scene).string() + " cannot be written");
-        }
-        recorder_->finish(run_status::complete, "all requests are answered", false);
+        atomic_file file(predictions_path(*run_.scene));
+        file.write_at(0, std::as_bytes(std::span(csv)));
+        file.commit();
+        file_->end("all requests are answered");
     }
 
     inference_summary summary(const std::string& from) const {
@@ -247,6 +376,11 @@ private:
         out.resources = resources_of(played_.nodes, played_.events, describe_nodes(*run_.deploy, run_.rank_of));
         out.planned = given_.dry_run;
         out.wall_s = wall_s_;
+        out.clock = name_of_clock();
+        out.time_scale = run_.scene->time_scale;
+        for (const auto& row : fidelity_) {
+            out.lateness.push_back(row.late_s);
+        }
         out.served_by = from;
         out.output = given_.dry_run ? "" : run_.scene->output;
         return out;
@@ -256,16 +390,24 @@ private:
     session& here_;
     prepared_run run_;
     const inference_plan plan_;
-    inference_forecast played_;        ///< Rank 0
-    std::vector<stage_speed> speeds_;  ///< Rank 0: measured.
-    std::optional<recorder> recorder_; ///< Rank 0
-    std::vector<transport_counters> carried_;
+    std::optional<resumable_run> file_;
+    inference_forecast played_;       ///< Rank 0
+    std::vector<stage_speed> speeds_; ///< Rank 0: measured.
+    session_answers answers_;         ///< Rank 0
+    std::vector<transport_row> carried_;
+    std::unique_ptr<real_clock> clock_;  ///< `clock = real`; else null.
+    std::vector<fidelity_row> fidelity_; ///< Rank 0
     double wall_s_ = 0;
     progress progress_{given_.progress};
 };
 
 } // namespace
 
-exit_code infer(const command_line& given, session& here) { return inferring(given, here).run(); }
+exit_code infer(const command_line& given, session& here) {
+    if (!given.dry_run) {
+        here.accept_requeue();
+    }
+    return inferring(given, here).run();
+}
 
 } // namespace gaisnet

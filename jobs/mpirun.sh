@@ -6,11 +6,13 @@
 #   GAISNET_MPIRUN_OPTIONS   more options of mpirun, split at blanks, for example "--hostfile hosts"
 #
 # One rank runs without mpirun. The working directory is the caller's and the exit code the program's: 75, which means
-# "stopped by a signal after a round, resumable", comes through. SIGTERM and SIGUSR1 reach the ranks as SIGUSR1, again each
-# second, SIGINT (Ctrl-C) as SIGUSR2; a second SIGINT ends them at once. Until they listen, ranks ignore both.
+# "stopped by a signal after a round, resumable", comes through. SIGTERM and SIGUSR1 reach the ranks as SIGUSR1, SIGINT
+# (Ctrl-C) as SIGUSR2, a second SIGINT as SIGUSR1 after it, which ends them at once. Until they listen, ranks ignore both;
+# so they are told again each second.
 set -euo pipefail
 early= # a signal came before there was anybody to tell
-trap 'early=1' TERM USR1
+trap 'early=75' TERM USR1
+trap 'early=130' INT
 
 usage() {
     printf 'usage: %s -n N PROGRAM [ARGUMENT...]\n' "$0" >&2
@@ -32,7 +34,7 @@ fi
 cores=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 
 if [[ $ranks -eq 1 && -z ${GAISNET_MPIRUN_OPTIONS:-} ]]; then
-    [[ -z $early ]] || exit 75
+    [[ -z $early ]] || exit "$early"
     exec "$@"
 fi
 if ! command -v mpirun >/dev/null && ! command -v mpiexec >/dev/null; then
@@ -48,10 +50,11 @@ if [[ $version != *"Open MPI"* ]]; then
 fi
 
 options=(-n "$ranks")
+quiet=()
 # --quiet leaves the program's own message alone: without it mpirun adds a dozen lines to every exit code but 0. But
 # over several hosts mpirun alone may know which rank was killed. Open MPI 5 has no such option.
 if [[ -z ${GAISNET_MPIRUN_OPTIONS:-} && ${SLURM_JOB_NUM_NODES:-1} -eq 1 ]]; then
-    [[ ! $version =~ "Open MPI) "[1-4]\. ]] || options+=(--quiet)
+    [[ ! $version =~ "Open MPI) "[1-4]\. ]] || quiet=(--quiet)
 elif [[ $version =~ "Open MPI) "[1-4]\. ]]; then
     # Without this mpirun waits for a lost host for a quarter of an hour after the ranks have ended (runtime.silence).
     options+=(--mca oob_tcp_keepalive_time 5 --mca oob_tcp_keepalive_intvl 2 --mca oob_tcp_keepalive_probes 3)
@@ -77,6 +80,14 @@ if [[ $(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0) -gt 0 || -
     options+=(--mca btl_vader_single_copy_mechanism none)
 fi
 
+# A launch that fails may do so without a word under --quiet: the first rank that starts leaves a mark.
+if ! mark=$(mktemp "${TMPDIR:-/tmp}/gaisnet-launch.XXXXXX" 2>/dev/null); then
+    printf '%s: error: TMPDIR = %s cannot be written, and MPI needs a folder for its own files; another TMPDIR is accepted\n' \
+        "$0" "${TMPDIR:-/tmp}" >&2
+    exit 1
+fi
+trap 'rm -f -- "$mark"' EXIT
+
 # mpirun answers SIGTERM and SIGINT by killing the ranks a second later, and more time (odls_base_sigkill_timeout) would
 # also keep the ranks that are left after a failure. SIGUSR1 and SIGUSR2 it hands on, and the ranks end in good order.
 # It runs in a process group of its own (set -m), or a terminal's Ctrl-C would reach it as well.
@@ -84,25 +95,35 @@ set -m
 # Until mpirun and the ranks listen, they ignore what would end them; mpirun gives its ranks signals as they were at first.
 (trap '' USR1 USR2
 # shellcheck disable=SC2016 # the inner shell expands it
-exec mpirun "${options[@]}" ${more[@]+"${more[@]}"} sh -c 'trap "" USR1 USR2; exec "$0" "$@"' "$@") </dev/null &
+exec mpirun ${quiet[@]+"${quiet[@]}"} "${options[@]}" ${more[@]+"${more[@]}"} sh -c \
+    'trap "" USR1 USR2; [ ! -e "$0" ] || echo started >"$0"; exec "$@"' "$mark" "$@") </dev/null &
 child=$!
 set +m
+teller= told=
+# Again and again, since the first one may have come too early. $1: the signal's name
+tell() {
+    [[ $told != "$1" ]] || return 0
+    told=$1
+    [[ -z $teller ]] || kill "$teller" 2>/dev/null || true
+    (while kill "-$1" "$child"; do sleep 1; done) </dev/null >/dev/null 2>&1 &
+    teller=$!
+}
 interrupts=0
 interrupt() {
     interrupts=$((interrupts + 1))
-    kill "$([[ $interrupts -eq 1 ]] && echo -USR2 || echo -TERM)" "$child" 2>/dev/null || true
+    case $interrupts in
+        1) tell USR2 ;;
+        2) tell USR1 ;;
+        *) kill -TERM "$child" 2>/dev/null || true ;;
+    esac
 }
-teller=
-requeue() {
-    kill -USR1 "$child" 2>/dev/null || true
-    if [[ -z $teller ]]; then # again and again, since the first one may have come too early
-        (while sleep 1; do kill -USR1 "$child" || exit 0; done) </dev/null >/dev/null 2>&1 &
-        teller=$!
-    fi
-}
+requeue() { [[ $interrupts -gt 0 ]] || tell USR1; }
 trap requeue TERM USR1
-[[ -z $early ]] || requeue
 trap interrupt INT
+case $early in
+    75) requeue ;;
+    130) interrupt ;;
+esac
 trap 'kill -HUP "$child" 2>/dev/null || true' HUP
 while :; do
     code=0
@@ -119,6 +140,10 @@ while :; do
 done
 [[ -z $teller ]] || kill "$teller" 2>/dev/null || true
 [[ $interrupts -le 1 ]] || code=130
+if [[ $code -ne 0 && $interrupts -eq 0 && ${#quiet[@]} -gt 0 && ! -s $mark ]]; then # what is wrong with this mpirun, or where it runs?
+    said=$(timeout 20 mpirun "${options[@]}" ${more[@]+"${more[@]}"} true 2>&1 >/dev/null) ||
+        printf '%s: error: mpirun could not start %d ranks:\n%s\n' "$0" "$ranks" "$said" >&2
+fi
 if [[ $code -gt 128 && $code -lt 160 && $interrupts -eq 0 ]]; then
     printf '%s: a rank was ended by signal %d (%s): killed from outside, out of memory, or crashed\n' "$0" \
         "$((code - 128))" "$(kill -l "$((code - 128))" 2>/dev/null || echo unknown)" >&2

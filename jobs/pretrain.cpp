@@ -91,6 +91,8 @@ public:
         }
         const auto begin = std::chrono::steady_clock::now();
         const auto before = epochs_done_;
+        session::check_interrupt();
+        session::begin_steps();
         while (epochs_done_ < scene_.pretrain.epochs) {
             if (!train_epoch()) {
                 return exit_code::requeue;
@@ -324,6 +326,7 @@ private:
         here_.note("checkpoint");
         checkpoint state;
         state.identity = identity_;
+        state.step = epochs_.size();
         state.rounds = epochs_;
         state.models = {tensor_view::allocate({0})};
         auto& kept = state.stages[state_name];

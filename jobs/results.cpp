@@ -109,7 +109,7 @@ std::map<std::string, executor_state> collect_stages(transport& network, std::ve
     return all;
 }
 
-std::map<int, std::vector<answer>> collect_answers(transport& network, const inference_run& run) {
+session_answers collect_answers(transport& network, const inference_run& run) {
     byte_writer out;
     for (const auto& [cluster, logits] : run.answers()) {
         const auto classes = static_cast<std::size_t>(logits.shape[1]);
@@ -126,7 +126,7 @@ std::map<int, std::vector<answer>> collect_answers(transport& network, const inf
         out.put(cluster);
         out.put(answers);
     }
-    std::map<int, std::vector<answer>> all;
+    session_answers all;
     for (const auto& part : network.gather(out.take(), 0)) {
         byte_reader in(part);
         while (!in.done()) {

@@ -29,13 +29,8 @@ std::vector<round_result> collect_results(transport&, const deployment&, const s
 /// Optimiser state of all stages at rank 0; empty elsewhere. Every rank has to call it.
 std::map<std::string, executor_state> collect_stages(transport&, std::vector<saved_stage>);
 
-/// An answer to a request: the class, and its probability (softmax).
-struct answer {
-    std::uint64_t predicted = 0;
-    double probability = 0;
-};
-/// The answers of the last session by cluster, in the order of arrival, at rank 0. Every rank has to call it.
-std::map<int, std::vector<answer>> collect_answers(transport&, const inference_run&);
+/// The answers of the last session at rank 0. Every rank has to call it.
+session_answers collect_answers(transport&, const inference_run&);
 
 /// Domain models of all edges at rank 0. Every rank has to call it.
 std::vector<tensor_view> collect_models(transport&, const tensor_run&, int edges);

@@ -10,6 +10,8 @@
 #include "planning/gain_curve.hpp"
 #include "planning/service_policy.hpp"
 #include "players.hpp"
+#include "real_clock.hpp"
+#include "resumable_run.hpp"
 #include "roles/describe.hpp"
 #include "roles/inference_ledger.hpp"
 #include "roles/inference_run.hpp"
@@ -23,7 +25,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <optional>
 
@@ -59,8 +63,8 @@ public:
         , run_(prepare(given, here, true))
         , infer_scene_(std::make_unique<scenario>(*run_.scene)) {
         const auto& scene = *run_.scene;
-        if (scene.clock == clock_kind::real || scene.computing == compute_model::measured) {
-            throw usage_error("serve: clock = virtual and compute = model are accepted; others are not built yet");
+        if (scene.computing == compute_model::measured) {
+            throw usage_error("serve: compute = model is accepted; measured is not built yet");
         }
         if (scene.scheme == scheme_kind::sl || scene.scheme == scheme_kind::centralised) {
             throw usage_error("scheme: serve accepts hfsl, fl and splitfed");
@@ -96,10 +100,19 @@ public:
             run_.data->use_gpu(*here_.gpu());
             warm_up(*run_.deploy, backbone.backbone);
         }
+        file_.emplace(given_, run_, backbone, here_, "step");
+        if (file_->has_ended({})) {
+            return exit_code::ok;
+        }
+        replays_ = file_->find().has_value();
+        clock_ = real_clock::start(scene, here_);
         make_players(backbone);
         if (here_.root()) {
             open_output();
             estimate_costs();
+        }
+        if (!replays_) {
+            begin_steps();
         }
         const auto starts = evaluate_all();
         begin_decisions(starts);
@@ -115,12 +128,19 @@ public:
             } else {
                 answer_requests(round, static_cast<std::uint32_t>(action->model));
             }
+            if (!end_step()) {
+                return exit_code::requeue;
+            }
         }
-        const double best = scene.serve.regret ? train_to_the_end() : unknown;
+        if (scene.serve.regret && !train_to_the_end()) {
+            return exit_code::requeue;
+        }
         if (here_.root()) {
-            recorder_->finish(run_status::complete, fmt::format("serve.rounds = {}", scene.serve.rounds), false);
-            fmt::print("{}", report(rows_, scene.serve.cash, scene.serve.regret ? std::optional(best) : std::nullopt,
-                                    scene.serve.regret ? std::optional(expected_cash_) : std::nullopt));
+            if (scene.serve.regret) {
+                compare_with_oracle();
+            }
+            file_->end(fmt::format("serve.rounds = {}", scene.serve.rounds));
+            fmt::print("{}", report(rows_, scene.serve.cash, oracle_cash_, expected_cash_));
             fmt::print("  {:<22}{}\n", "results file", scene.output);
             std::fflush(stdout);
         }
@@ -132,6 +152,7 @@ private:
 
     void make_players(const loaded_backbone& backbone) {
         tensor_run_hooks hooks;
+        hooks.clock = clock_ ? &clock_->timer() : nullptr;
         hooks.idle = session::check_interrupt;
         hooks.note = [this](std::uint32_t node, const char* what) {
             session::check_interrupt();
@@ -172,10 +193,81 @@ private:
     }
 
     void open_output() {
-        recorder_.emplace(recorder::create(
-            run_.scene->output, header_of(given_, *run_.scene, here_), describe_nodes(*run_.deploy, run_.rank_of),
-            describe_links(*run_.deploy),
-            {run_.scene->overwrite, run_.scene->events, describe_ranks(here_.devices()), {}, describe_samples(run_)}));
+        recorder_options options;
+        options.events = run_.scene->events;
+        options.ranks = describe_ranks(here_.devices());
+        options.samples = describe_samples(run_);
+        auto header = header_of(given_, *run_.scene, here_);
+        header.clock = clock_ ? "real" : "virtual";
+        header.time_scale = run_.scene->time_scale;
+        if (file_->from()) {
+            fidelity_ = file_->from()->fidelity;
+        }
+        file_->open(std::move(header), std::move(options));
+    }
+
+    /// After a round of service, or of training to the end. Of the steps before a checkpoint the ledger's part is
+    /// played again, and what tensors gave is known; after the last one they are as they were.
+    /// \returns false when the run has to stop for now.
+    bool end_step() {
+        ++steps_;
+        if (replays_) {
+            if (steps_ == file_->steps_before()) {
+                restore();
+            }
+            return true;
+        }
+        struct verdict {
+            bool requeue = false, checkpoint = false, late = false;
+        } said;
+        const auto asked = file_->asked_to_stop();
+        const auto every = static_cast<std::size_t>(run_.scene->checkpoint.every);
+        byte_writer out;
+        const bool late = clock_ && clock_->violated();
+        out.put(verdict{asked.requeue, asked.requeue || late || (every > 0 && steps_ % every == 0), late});
+        auto bytes = out.take();
+        here_.network().broadcast(bytes, 0);
+        said = byte_reader(bytes).get<verdict>();
+        if (said.checkpoint) {
+            save();
+        }
+        if (said.late) {
+            file_->stop("real time was not kept");
+            throw error(exit_code::fidelity, clock_->complaint(static_cast<int>(steps_)), true);
+        }
+        if (said.requeue) {
+            file_->stop(fmt::format("stopped by a signal after step {}; resumable", steps_));
+        }
+        return !said.requeue;
+    }
+
+    void restore() {
+        const auto& state = *file_->from();
+        tuner_->restore(state.stages);
+        for (std::uint32_t edge = 0; edge < state.models.size(); ++edge) {
+            tuner_->set_model(edge, state.models[edge]);
+            answerer_->set_model(edge, state.models[edge]);
+        }
+        replays_ = false;
+        begin_steps();
+    }
+
+    void begin_steps() {
+        file_->publish();
+        session::check_interrupt();
+        session::begin_steps();
+    }
+
+    void save() {
+        here_.note("checkpoint");
+        checkpoint state;
+        state.step = steps_;
+        state.stages = collect_stages(here_.network(), tuner_->save());
+        state.models = collect_models(here_.network(), *tuner_, run_.scene->network.edges);
+        state.rounds = evaluations_;
+        state.sessions = sessions_;
+        state.fidelity = fidelity_;
+        file_->save(std::move(state));
     }
 
     double price(const std::vector<node_row>& nodes, const std::vector<event_row>& events, double latency_s,
@@ -257,8 +349,14 @@ private:
     }
 
     std::vector<double> accuracies(std::span<const std::uint32_t> some) {
-        const auto batches = evaluate_models(run_, here_, *tuner_, evaluated_, some);
-        const auto results = collect_results(here_.network(), *run_.deploy, tuner_->take_totals(), batches);
+        std::vector<round_result> results;
+        if (replays_) {
+            results = file_->from()->rounds.at(evaluations_.size());
+        } else {
+            const auto batches = evaluate_models(run_, here_, *tuner_, evaluated_, some);
+            results = collect_results(here_.network(), *run_.deploy, tuner_->take_totals(), batches);
+        }
+        evaluations_.push_back(results);
         std::vector<double> values;
         for (const auto& one : results) {
             values.push_back(one.accuracy);
@@ -341,14 +439,31 @@ private:
         auto bytes = out.take();
         here_.network().broadcast(bytes, 0);
         byte_reader in(bytes);
-        tuner_->play(number, round_decisions::read(in));
+        const auto decisions = round_decisions::read(in);
+        if (!replays_) {
+            in_real_time(decisions.latency_s, *tuner_, [&] { tuner_->play(number, decisions); });
+        }
         return played;
+    }
+
+    /// \param work of a service that takes `latency_s`: it begins and ends with the real clock, if there is one.
+    template <typename Players, typename Work>
+    void in_real_time(double latency_s, Players& players, const Work& work) {
+        if (clock_ && !to_the_end_) {
+            clock_->begin_round();
+        }
+        work();
+        if (clock_ && !to_the_end_) {
+            const auto late =
+                clock_->end_round(static_cast<std::uint32_t>(steps_) + 1, latency_s, players.take_lateness());
+            fidelity_.insert(fidelity_.end(), late.begin(), late.end());
+        }
     }
 
     void fine_tune(int round, std::uint32_t edge) {
         here_.note(fmt::format("service {}: fine-tuning of edge{}", round + 1, edge));
         auto played = train(edge);
-        if (tuner_->in_group(edge)) {
+        if (!replays_ && tuner_->in_group(edge)) {
             answerer_->set_model(edge, tuner_->model(edge));
         }
         const auto results = accuracies(std::span(&edge, 1));
@@ -399,8 +514,14 @@ private:
         auto bytes = out.take();
         here_.network().broadcast(bytes, 0);
         byte_reader in(bytes);
-        answerer_->play(plan, inference_decisions::read(in));
-        const auto answers = collect_answers(here_.network(), *answerer_);
+        if (replays_) {
+            sessions_.push_back(file_->from()->sessions.at(sessions_.size()));
+        } else {
+            const auto decisions = inference_decisions::read(in);
+            in_real_time(decisions.latency_s, *answerer_, [&] { answerer_->play(plan, decisions); });
+            sessions_.push_back(collect_answers(here_.network(), *answerer_));
+        }
+        const auto& answers = sessions_.back();
         for (const auto& seat : infer_deploy_->chains[static_cast<std::size_t>(cluster)]) {
             versions_[seat.node] = tuner_rounds_[edge];
         }
@@ -448,9 +569,12 @@ private:
         renumber(events);
         renumber(requests);
         if (!requests.empty()) {
-            recorder_->write_requests(requests);
+            file_->results().write_requests(requests);
         }
-        recorder_->write_round({rounds, nodes, events, {}});
+        std::vector<fidelity_row> late;
+        std::copy_if(fidelity_.begin(), fidelity_.end(), std::back_inserter(late),
+                     [&](const auto& row) { return row.round == number; });
+        file_->results().write_round({rounds, nodes, events, {}, late});
     }
 
     void note_row(int round, service_row row, const char* action) {
@@ -468,15 +592,16 @@ private:
                 "what is planned from going below 0, not what happens",
                 row.round, state_.cash);
         }
-        recorder_->write_services(std::span(&row, 1));
+        file_->results().write_services(std::span(&row, 1));
         spdlog::info("round {}: {} {}{}, accuracy {:.4f}, income {:.4g}, cash {:.4g}", row.round, row.action, row.model,
                      row.requester.empty() ? "" : " for " + row.requester, row.accuracy, row.income(), row.cash);
         rows_.push_back(std::move(row));
     }
 
-    /// What an oracle would have earned: all models are trained for as many rounds as there are. \returns its cash;
-    /// what this policy's decisions earn by the same figures is expected_cash_.
-    double train_to_the_end() {
+    /// All models are trained for as many rounds as there are. \returns false when the run has to stop for now.
+    bool train_to_the_end() {
+        to_the_end_ = true; // nobody is served meanwhile
+        tuner_->pace_by(nullptr);
         const auto last = static_cast<std::size_t>(run_.scene->serve.rounds);
         for (std::uint32_t edge = 0; edge < edges(); ++edge) {
             while (static_cast<std::size_t>(tuner_rounds_[edge]) < last) {
@@ -486,14 +611,19 @@ private:
                 if (here_.root()) {
                     truth_[edge].push_back(results[edge]);
                 }
+                if (!end_step()) {
+                    return false;
+                }
             }
         }
-        if (!here_.root()) {
-            return 0.0;
-        }
+        return true;
+    }
+
+    /// What an oracle would have earned, and what this policy's decisions earn by the same figures.
+    void compare_with_oracle() {
         const auto models = models_with([&](std::uint32_t edge, std::size_t n) { return truth_[edge].at(n); });
         service_state state{std::vector<std::size_t>(edges(), 0), run_.scene->serve.cash};
-        const double best = best_plan(models, rules(), 0, state).cash;
+        oracle_cash_ = best_plan(models, rules(), 0, state).cash;
         for (const auto& row : rows_) {
             if (row.action != "none") {
                 const auto model = static_cast<std::size_t>(
@@ -503,7 +633,6 @@ private:
             }
         }
         expected_cash_ = state.cash;
-        return best;
     }
 
     const command_line& given_;
@@ -518,14 +647,22 @@ private:
     std::vector<round_result> last_results_; ///< Rank 0
     std::unique_ptr<ledger_run> tuning_ledger_;
     std::unique_ptr<inference_ledger> answer_ledger_;
-    std::optional<recorder> recorder_;
+    std::optional<resumable_run> file_;
+    std::unique_ptr<real_clock> clock_;                  ///< `clock = real`; else null.
+    std::vector<fidelity_row> fidelity_;                 ///< Rank 0
+    bool to_the_end_ = false;                            ///< Service is over; see train_to_the_end().
+    std::size_t steps_ = 0;                              ///< Done, those before a checkpoint too.
+    bool replays_ = false;                               ///< These are steps before a checkpoint.
+    std::vector<std::vector<round_result>> evaluations_; ///< Rank 0: what tensors gave so far.
+    std::vector<session_answers> sessions_;              ///< Likewise
     /// Rank 0, by edge: of the last fine-tuning, and of a request of the last session.
     std::vector<double> tuning_cost_, answer_cost_;
     std::vector<gain_curve> curves_;
     std::vector<std::vector<double>> truth_; ///< Rank 0, by edge and rounds: measured accuracies.
     service_state state_;
     std::vector<service_row> rows_;
-    double expected_cash_ = 0, now_s_ = 0;
+    std::optional<double> oracle_cash_, expected_cash_; ///< Rank 0, with serve.regret.
+    double now_s_ = 0;
     std::vector<int> tuner_rounds_ = std::vector<int>(static_cast<std::size_t>(run_.scene->network.edges), 0);
     std::vector<int> sessions_of_edge_;
     std::vector<int> versions_;      ///< By node: after how many rounds was the model that it holds; -1: none.
@@ -536,7 +673,11 @@ private:
 
 exit_code serve(const command_line& given, session& here) {
     const auto scene = read_scenario(given.values);
-    return scene.serve.by_table ? play_table(given, scene, here) : serving(given, here).run();
+    if (scene.serve.by_table) {
+        return play_table(given, scene, here);
+    }
+    here.accept_requeue();
+    return serving(given, here).run();
 }
 
 } // namespace gaisnet

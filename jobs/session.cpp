@@ -2,6 +2,9 @@
 
 #include "base/bytes.hpp"
 #include "base/error.hpp"
+#include "base/interruption.hpp"
+#include "base/text.hpp"
+#include "base/time_limit.hpp"
 #include "model/torch_support.hpp"
 #include "transport/device_transport.hpp"
 #include "transport/loopback.hpp"
@@ -18,6 +21,7 @@
 #include <array>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -27,7 +31,9 @@ namespace {
 
 volatile std::sig_atomic_t requeue_signal = 0;
 volatile std::sig_atomic_t interrupt_signal = 0;
-bool makes_checkpoints = false; ///< Else a request to stop is an interruption.
+/// What a request to stop means: an interruption; the same, but the run can go on later; or to end after the next step.
+enum class stopping { interrupts, requeues, waits_for_step };
+stopping on_request = stopping::interrupts;
 
 /// "0-3,8": the cores that this process may run on.
 std::string usable_cores() {
@@ -51,10 +57,20 @@ std::string usable_cores() {
     return text;
 }
 
-void on_requeue(int) { requeue_signal = 1; }
-void on_interrupt(int) {
-    if (interrupt_signal) { // the second one does not wait for the end of a step
+// After an interruption another signal does not wait for the end of anything; jobs/mpirun.sh says SIGUSR2 many times.
+void end_if_interrupted() {
+    if (interrupt_signal) {
         std::_Exit(static_cast<int>(exit_code::interrupted));
+    }
+}
+
+void on_requeue(int) {
+    end_if_interrupted();
+    requeue_signal = 1;
+}
+void on_interrupt(int signal) {
+    if (signal == SIGINT) {
+        end_if_interrupted();
     }
     interrupt_signal = 1;
 }
@@ -75,9 +91,28 @@ void listen_to_signals() {
 
 } // namespace
 
+/// Seconds for the start of MPI, before there is a heartbeat.
+double session::start_limit() {
+    const auto* text = std::getenv("GAISNET_START_LIMIT");
+    if (!text) {
+        return 120.0;
+    }
+    char* end = nullptr;
+    const double seconds = std::strtod(text, &end);
+    if (end == text || *end != '\0' || !(seconds >= 1.0)) {
+        throw usage_error(std::string("GAISNET_START_LIMIT = ") + text + ": seconds, 1 or more, are accepted");
+    }
+    return seconds;
+}
+
 session::session(int& argc, char**& argv) {
     listen_to_signals(); // MPI's start takes a while
+    const auto limit = start_limit();
+    std::optional<time_limit> watch;
     if (mpi_session::started_by_launcher()) {
+        watch.emplace(limit, "MPI has not started within " + quantity(limit, "s") +
+                                 ": a rank is stopped, or a computer does not answer. GAISNET_START_LIMIT=SECONDS sets "
+                                 "another limit");
         mpi_ = std::make_unique<mpi_session>(argc, argv);
     }
     const auto* tasks =
@@ -95,7 +130,9 @@ session::session(int& argc, char**& argv) {
     } else {
         network_ = std::move(loopback_world(1).front());
     }
+    watch.reset();       // from here on it is the heartbeat's
     listen_to_signals(); // whatever MPI made of them
+    set_interruption_check(check_interrupt);
     find_neighbours();
 }
 
@@ -190,7 +227,7 @@ bool session::cores_suffice(int threads) const {
 session::share_of_host session::share() const { return hosts_.at(host()); }
 
 void session::accept_requeue() {
-    makes_checkpoints = true;
+    on_request = stopping::requeues;
     network().barrier();
     if (const auto* path = std::getenv("GAISNET_READY"); path && root()) {
         std::ofstream(path) << "ready\n";
@@ -203,6 +240,10 @@ void session::end_together() {
     if (gpu_) {
         gpu_->synchronise();
         network().barrier();
+    }
+    if (heartbeat_) {
+        note("end");
+        heartbeat_->meet();
     }
 }
 
@@ -242,12 +283,19 @@ void session::end_at_once() {
     }
 }
 
+void session::begin_steps() { on_request = stopping::waits_for_step; }
+
 bool session::requeue_requested() { return requeue_signal != 0; }
-bool session::interrupted() { return interrupt_signal != 0 || (requeue_signal != 0 && !makes_checkpoints); }
+bool session::interrupted() {
+    return interrupt_signal != 0 || (requeue_signal != 0 && on_request == stopping::interrupts);
+}
 
 void session::check_interrupt() {
     if (interrupted()) {
         throw error(exit_code::interrupted, "interrupted", true); // the launcher tells all ranks
+    }
+    if (requeue_signal != 0 && on_request == stopping::requeues) {
+        throw error(exit_code::requeue, "stopped by a signal before the first step; go on with --resume auto", true);
     }
 }
 

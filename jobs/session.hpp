@@ -63,19 +63,23 @@ public:
     /// Ends all ranks because this one failed, after the message was printed.
     [[noreturn]] void abort(int code);
 
-    /// SIGTERM and SIGUSR1 ask to finish the round, write a checkpoint and end with 75; without this call they
-    /// interrupt. Every rank has to call it: when all have, rank 0 makes the file that GAISNET_READY names, by which
-    /// slurm/run.sbatch knows that signals are heard.
+    /// SIGTERM and SIGUSR1 end the run with 75: it can go on later. Without this call they interrupt. Every rank has to
+    /// call it: when all have, rank 0 makes the file that GAISNET_READY names, by which slurm/run.sbatch knows that
+    /// signals are heard.
     void accept_requeue();
+    /// After accept_requeue(): from now on they ask to finish a step (a round, say) and write a checkpoint first.
+    static void begin_steps();
     static bool requeue_requested();
     /// From here on a request to stop ends the process at once: for work that leaves nothing before its end.
     static void end_at_once();
     /// SIGINT, or SIGUSR2, in whose guise jobs/mpirun.sh hands it on.
     static bool interrupted();
-    /// \throws error with exit_code::interrupted when interrupted().
+    /// \throws error with exit_code::interrupted when interrupted(), with exit_code::requeue before begin_steps(). Long
+    /// loops of the library call it as check_interruption().
     static void check_interrupt();
 
 private:
+    static double start_limit();
     void find_neighbours();
 
     std::unique_ptr<mpi_session> mpi_;

@@ -141,7 +141,7 @@ std::optional<checkpoint> read_own_checkpoint(const scenario& scene, const std::
                           " belongs to another scenario: " + difference(state->identity, identity));
     }
     if (root) {
-        spdlog::info("resuming after {} {} from {}", unit, state->rounds.size(), where);
+        spdlog::info("resuming after {} {} from {}", unit, state->step, where);
     }
     return state;
 }
@@ -242,7 +242,7 @@ void check_outputs(const command_line& given, const scenario& scene) {
             throw usage_error("output " + scene.output + ": the predictions go to " + outputs.back().string() +
                               ", which is not a regular file; another output is accepted");
         }
-        if (exists && !scene.overwrite) {
+        if (exists && !scene.overwrite && scene.resume.empty()) {
             throw usage_error("output " + scene.output + ": the predictions go to " + outputs.back().string() +
                               ", which exists; another output, or overwrite = on, is accepted");
         }

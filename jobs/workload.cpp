@@ -249,7 +249,7 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
     if (scene.service == service_kind::inference && !scene.infer.images.empty()) {
         auto folder = std::make_unique<image_folder>(image_folder::without_labels(scene.infer.images, "infer.images"));
         if (check_images) {
-            gaisnet::check_images(*folder, scene, here);
+            p.content += gaisnet::check_images(*folder, scene, here);
         }
         p.to_classify = std::move(folder);
     }
@@ -348,6 +348,9 @@ std::uint64_t workload::fingerprint() const {
         for (std::size_t sample = 0; sample < set->size(); ++sample) {
             hash = stable_hash(set->name(sample), hash);
         }
+    }
+    for (std::size_t sample = 0; parts_->to_classify && sample < parts_->to_classify->size(); ++sample) {
+        hash = stable_hash(parts_->to_classify->name(sample), hash);
     }
     return hash;
 }

@@ -335,8 +335,11 @@ std::vector<key_info> make_keys() {
     t.integer("runtime.active_clusters", "1",
               "clusters with batches in flight a rank (clock = real: all, unless it is set)");
     t.quantity("runtime.silence", dimension::time, "10 s", "without a sign of life a rank counts as dead after", false);
-    t.integer("checkpoint.every", "1", "rounds (pretrain: epochs) between checkpoints; 0: only when asked to stop");
+    t.integer("checkpoint.every", "1",
+              "rounds (pretrain: epochs, infer: parts) between checkpoints; 0: only when asked to stop");
     t.integer("checkpoint.keep", "2", "checkpoints kept");
+    t.quantity("checkpoint.part", dimension::time, "10 s",
+               "infer: requests are answered in parts that take so long in real time, about", false);
 
     t.choice("placement", "auto", "auto|cluster|node", "which rank plays which node");
     t.choice("compute", "model", "model|measured",
@@ -367,15 +370,16 @@ constexpr future_item future[] = {
 
 /// Keys, or beginnings of keys, that commands do not look at.
 const std::map<std::string, std::vector<std::string>> not_of_command{
-    {"finetune", {"infer.", "serve.", "delivery", "pretrain."}},
-    {"plan", {"infer.", "serve.", "delivery", "pretrain."}},
-    {"calibrate", {"infer.", "serve.", "delivery", "pretrain."}},
-    {"serve", {"pretrain.", "train.rounds", "train.stop", "checkpoint.", "resume", "infer.requests", "probe."}},
+    {"finetune", {"infer.", "serve.", "delivery", "pretrain.", "checkpoint.part"}},
+    {"plan", {"infer.", "serve.", "delivery", "pretrain.", "checkpoint.part"}},
+    {"calibrate", {"infer.", "serve.", "delivery", "pretrain.", "checkpoint.part"}},
+    {"serve", {"pretrain.", "train.rounds", "train.stop", "checkpoint.part", "infer.requests", "probe."}},
     {"infer",
-     {"serve.", "pretrain.", "train.", "dropout.", "round.", "cloud.", "checkpoint.", "resume", "charge.", "cache",
-      "sense.mode", "sense.rate", "sense.buffer", "cs_down.multicast", "link.backhaul.", "device.cloud."}},
+     {"serve.", "pretrain.", "train.", "dropout.", "round.", "cloud.", "charge.", "cache", "sense.mode", "sense.rate",
+      "sense.buffer", "cs_down.multicast", "link.backhaul.", "device.cloud."}},
     {"pretrain",
-     {"infer.",
+     {"checkpoint.part",
+      "infer.",
       "serve.",
       "delivery",
       "link.",

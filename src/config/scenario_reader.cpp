@@ -1,6 +1,7 @@
 #include "config/scenario_reader.hpp"
 
 #include "base/error.hpp"
+#include "base/input_file.hpp"
 #include "base/random.hpp"
 #include "config/inference_reader.hpp"
 #include "config/keys.hpp"
@@ -386,6 +387,7 @@ void read_run(const value_reader& in, scenario& out) {
     }
     out.checkpoint.every = in.count("checkpoint.every", 0);
     out.checkpoint.keep = in.count("checkpoint.keep", 1);
+    out.checkpoint.part_s = in.quantity("checkpoint.part", true);
     out.placement = in.choice<placement_kind>(
         "placement",
         {{"auto", placement_kind::automatic}, {"cluster", placement_kind::cluster}, {"node", placement_kind::node}});
@@ -415,10 +417,6 @@ void read_run(const value_reader& in, scenario& out) {
         }
     }
     out.clock = in.choice<clock_kind>("clock", {{"virtual", clock_kind::virtual_time}, {"real", clock_kind::real}});
-    if (out.clock == clock_kind::real && out.cloud.period > 0) {
-        in.reject("cloud.period",
-                  "the real clock of a run with a cloud is not built yet: 0, or clock = virtual, is accepted");
-    }
     if (out.clock == clock_kind::real && !in.is_changed("runtime.active_clusters")) {
         out.runtime.active_clusters = out.network.edges * out.network.clusters; // they really train side by side
     }
@@ -505,7 +503,7 @@ std::string hashes_of_files(const settings& values) {
     const value_reader in(values);
     std::string text;
     const auto add = [&](const std::string& key, const std::string& path) {
-        std::ifstream file(path, std::ios::binary);
+        auto file = open_input(path, key + ": ");
         const std::string content{std::istreambuf_iterator<char>(file), {}};
         std::ostringstream line;
         line << key << ".hash = " << std::hex << stable_hash(content) << '\n';

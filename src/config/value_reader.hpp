@@ -6,8 +6,10 @@
 #include "config/quantity.hpp"
 #include "config/scenario_reader.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -173,10 +175,20 @@ public:
     /// A path with ${VARIABLE} or ~ at its start replaced.
     std::string path(const std::string& key) const { return path(key, text(key)); }
     /// Several of them, separated by commas.
+    /// A list; a comma in the name of something that exists does not part it.
     std::vector<std::string> paths(const std::string& key) const {
+        const auto& whole = text(key);
         std::vector<std::string> all;
-        for (const auto& word : split_text(text(key), ',')) {
-            all.push_back(path(key, word));
+        for (std::size_t begin = 0; begin < whole.size();) {
+            const auto part = [&](std::size_t end) { return std::string(trimmed(whole.substr(begin, end - begin))); };
+            auto end = std::min(whole.find(',', begin), whole.size());
+            for (auto next = end; next < whole.size();) {
+                next = std::min(whole.find(',', next + 1), whole.size());
+                std::error_code ignored;
+                end = std::filesystem::exists(path(key, part(next)), ignored) ? next : end;
+            }
+            all.push_back(path(key, part(end)));
+            begin = end + 1;
         }
         return all;
     }

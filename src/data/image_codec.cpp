@@ -1,6 +1,7 @@
 #include "data/image_codec.hpp"
 
 #include "base/error.hpp"
+#include "base/input_file.hpp"
 
 #include <cstdio> // before jpeglib.h, which needs FILE
 
@@ -13,7 +14,6 @@
 #include <array>
 #include <csetjmp>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 #include <string_view>
 
@@ -158,12 +158,21 @@ image decode_png(const std::filesystem::path& path, const std::vector<std::uint8
 
 } // namespace
 
-image decode_image(const std::filesystem::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) {
-        throw decode_error(path.string() + ": cannot be read");
+namespace {
+
+std::vector<std::uint8_t> content_of(const std::filesystem::path& path) {
+    try {
+        auto in = open_input(path.string());
+        return {std::istreambuf_iterator<char>(in), {}};
+    } catch (const usage_error& problem) {
+        throw decode_error(problem.what());
     }
-    const std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(in), {}};
+}
+
+} // namespace
+
+image decode_image(const std::filesystem::path& path) {
+    const auto bytes = content_of(path);
     constexpr std::array<std::uint8_t, 8> png_mark{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     if (bytes.size() >= png_mark.size() && std::equal(png_mark.begin(), png_mark.end(), bytes.begin())) {
         return decode_png(path, without_colour_chunks(bytes));

@@ -99,6 +99,7 @@ std::string report(const inference_summary& summary) {
     line(out, "communication", quantity(static_cast<double>(bytes) / count, "B"), "delivery included");
     text += resource_sections(summary.resources);
     fmt::format_to(out, "Run\n");
+    text += clock_lines(summary);
     if (!summary.planned) {
         fmt::format_to(out, "  {:<22}{}\n", "wall time", quantity(summary.wall_s, "s"));
     }

@@ -9,7 +9,7 @@
 namespace gaisnet {
 
 /// What the end table of a session of inference shows.
-struct inference_summary {
+struct inference_summary : clock_summary {
     std::span<const request_row> requests;
     resource_summary resources;
     bool planned = false; ///< Nothing was computed: no predictions.

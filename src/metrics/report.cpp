@@ -309,6 +309,19 @@ double quantile(std::vector<double> values, double part) {
     return values[index];
 }
 
+std::string clock_lines(const clock_summary& summary) {
+    const auto scale = summary.clock == "real" ? fmt::format(", time scale {:g}", summary.time_scale)
+                                               : std::string(" (emulated times are computed, nothing was delayed)");
+    auto text = fmt::format("  {:<22}{}{}\n", "clock", summary.clock.empty() ? "-" : summary.clock, scale);
+    if (!summary.lateness.empty()) {
+        text +=
+            fmt::format("  {:<22}p50 {}, p99 {}, largest {}, of {} messages\n", "lateness",
+                        quantity(quantile(summary.lateness, 0.5), "s"), quantity(quantile(summary.lateness, 0.99), "s"),
+                        quantity(quantile(summary.lateness, 1.0), "s"), summary.lateness.size());
+    }
+    return text;
+}
+
 std::string report(const run_summary& summary) {
     std::string text;
     const auto out = std::back_inserter(text);
@@ -337,14 +350,7 @@ std::string report(const run_summary& summary) {
     latency_section(out, summary);
     text += resource_sections(summary);
     fmt::format_to(out, "Run\n");
-    const auto scale = summary.clock == "real" ? fmt::format(", time scale {:g}", summary.time_scale)
-                                               : std::string(" (emulated times are computed, nothing was delayed)");
-    fmt::format_to(out, "  {:<22}{}{}\n", "clock", summary.clock.empty() ? "-" : summary.clock, scale);
-    if (!summary.lateness.empty()) {
-        fmt::format_to(out, "  {:<22}p50 {}, p99 {}, largest {}, of {} messages\n", "lateness",
-                       quantity(quantile(summary.lateness, 0.5), "s"), quantity(quantile(summary.lateness, 0.99), "s"),
-                       quantity(quantile(summary.lateness, 1.0), "s"), summary.lateness.size());
-    }
+    text += clock_lines(summary);
     if (!summary.planned) {
         fmt::format_to(out, "  {:<22}{}\n", "wall time", quantity(summary.wall_s, "s"));
     }

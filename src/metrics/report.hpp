@@ -56,8 +56,17 @@ struct resource_summary {
     }
 };
 
+/// Which clock a run had, and how well it was kept.
+struct clock_summary {
+    std::string clock; ///< "virtual" or "real"
+    double time_scale = 1.0;
+    std::vector<double> lateness; ///< s, of each message of a run with the real clock.
+};
+/// Lines of an end table.
+std::string clock_lines(const clock_summary&);
+
 /// What the end table shows. summarise() fills everything that follows from rows; the rest is the caller's.
-struct run_summary : resource_summary {
+struct run_summary : clock_summary, resource_summary {
     // From rows, up to and with the round of convergence.
     double accuracy = std::numeric_limits<double>::quiet_NaN(); ///< After the last counted round, mean over the edges.
     double loss = std::numeric_limits<double>::quiet_NaN();
@@ -73,10 +82,7 @@ struct run_summary : resource_summary {
     bool planned = false; ///< A prediction (`plan`): nothing was trained.
     std::string stop_reason;
     bool converged = false;
-    std::string clock; ///< "virtual" or "real"
-    double time_scale = 1.0;
-    std::vector<double> lateness; ///< s, of each message of a run with the real clock.
-    std::string output;           ///< Path of the results file; empty: none.
+    std::string output; ///< Path of the results file; empty: none.
 };
 
 /// Adds up rows as the paper reports them: up to and with round `convergence_round`, or all rounds when it is absent.

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -48,19 +49,52 @@ std::optional<std::size_t> dtype_bytes(std::string_view dtype) {
     return found == sizes.end() ? std::nullopt : std::optional(found->second);
 }
 
-/// What a file that is not safetensors may be, for the error message.
-std::string guess_format(std::span<const std::byte> bytes) {
-    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(bytes.size(), 64));
+/// What a file that is not safetensors is, by its first bytes; empty: unknown.
+std::string name_format(std::span<const std::byte> bytes) {
+    constexpr std::size_t looked_at = 512;
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), looked_at));
+    const auto blank = text.find_first_not_of(" \t\r\n");
+    std::string lower(text.substr(blank == std::string_view::npos ? text.size() : blank, 16));
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
     if (text.starts_with("version https://git-lfs")) {
-        return "; it is a Git LFS pointer, fetch the file itself";
+        return "it is a Git LFS pointer: `git lfs pull` fetches the file itself";
     }
-    if (text.starts_with("PK\x03\x04") || text.starts_with("\x80\x02")) {
-        return "; it looks like a PyTorch pickle, convert it to safetensors";
+    if (text.starts_with("PK\x03\x04")) {
+        return text.find(".npy") != std::string_view::npos
+                   ? "it is a NumPy archive (.npz); safetensors.numpy.save_file converts it"
+                   : "it is a PyTorch pickle in a zip archive; safetensors.torch.save_file converts it";
+    }
+    if (text.starts_with("\x80\x02")) {
+        return "it is a PyTorch pickle; safetensors.torch.save_file converts it";
     }
     if (text.starts_with("\x89HDF\r\n")) {
-        return "; it looks like an HDF5 file";
+        return "it is an HDF5 file";
+    }
+    if (text.starts_with("GGUF")) {
+        return "it is a GGUF file, of llama.cpp";
+    }
+    if (lower.starts_with("<!doctype") || lower.starts_with("<html")) {
+        return "it is an HTML page: a download that went wrong, perhaps";
+    }
+    if (lower.starts_with("{") || lower.starts_with("[")) {
+        return "it is JSON";
     }
     return {};
+}
+
+/// The file that a path stands for: in a folder the model of that name.
+std::filesystem::path model_file(const std::filesystem::path& path) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(path, ignored)) {
+        return path;
+    }
+    for (const char* name : {"model.safetensors", "model.safetensors.index.json"}) {
+        if (std::filesystem::exists(path / name, ignored)) {
+            return path / name;
+        }
+    }
+    throw usage_error("folder " + printable(path.string()) +
+                      " holds neither model.safetensors nor model.safetensors.index.json; a file is accepted, too");
 }
 
 /// Parses a JSON object and refuses what nlohmann's parser would let pass: keys that come twice, deep nesting.
@@ -371,13 +405,21 @@ void atomic_file::commit() {
 // ---------------------------------------------------------------------------------------------------------------------
 // safetensors_file
 
-safetensors_file::safetensors_file(const std::filesystem::path& path): path_(path) {
+safetensors_file::safetensors_file(const std::filesystem::path& path): path_(model_file(path)) {
     std::error_code code;
-    file_ = mapped_file::open(path, code);
+    file_ = mapped_file::open(path_, code);
     if (code) {
-        throw usage_error("cannot read the safetensors file " + printable(path.string()) + ": " + code.message());
+        throw usage_error("cannot read the safetensors file " + printable(path_.string()) + ": " + code.message());
     }
+    const std::string_view text(reinterpret_cast<const char*>(file_.bytes().data()), file_.bytes().size());
+    constexpr std::size_t looked_at = 4096;
+    const bool is_index = text.starts_with('{') && (text.substr(0, looked_at).find("\"weight_map\"") != text.npos ||
+                                                    path_.string().ends_with(".index.json"));
     try {
+        if (is_index) {
+            open_parts(text);
+            return;
+        }
         parse_header();
         order_and_check();
     } catch (const usage_error& problem) {
@@ -389,25 +431,69 @@ void safetensors_file::reject(const std::string& reason) const {
     throw usage_error("safetensors file " + printable(path_.string()) + ": " + reason);
 }
 
+/// \param index JSON: {"weight_map": {tensor: file}, ...}; files lie beside it.
+void safetensors_file::open_parts(std::string_view index) {
+    constexpr std::size_t most = 1000;
+    std::map<std::string, std::size_t> part_of; // by name of the file
+    const auto all = nlohmann::json::parse(index, nullptr, false);
+    const auto found = all.is_object() ? all.find("weight_map") : all.end();
+    if (found == all.end() || !found->is_object() || found->empty()) {
+        throw usage_error("it is no index of a model in several files: it has no weight_map");
+    }
+    for (const auto& [tensor, name] : found->items()) {
+        const auto file = name.is_string() ? name.get<std::string>() : std::string();
+        if (file.empty() || std::filesystem::path(file).filename() != file || !file.ends_with(".safetensors")) {
+            throw usage_error("its weight_map gives tensor " + printable(tensor) + " no .safetensors file beside it");
+        }
+        part_of.try_emplace(file, part_of.size());
+    }
+    if (part_of.size() > most) {
+        throw usage_error("its weight_map names " + std::to_string(part_of.size()) + " files; 1000 are accepted");
+    }
+    for (auto& [file, part] : part_of) {
+        part = parts_.size();
+        parts_.emplace_back(path_.parent_path() / file);
+        metadata_.insert(parts_.back().metadata_.begin(), parts_.back().metadata_.end());
+        for (auto tensor : parts_.back().tensors_) {
+            tensor.part = part;
+            if (!index_.try_emplace(tensor.name, tensors_.size()).second) {
+                throw usage_error("tensor " + printable(tensor.name) + " is in two of its files");
+            }
+            tensors_.push_back(std::move(tensor));
+        }
+    }
+    for (const auto& [tensor, name] : found->items()) {
+        const auto* entry = find(tensor);
+        if (entry == nullptr || entry->part != part_of.at(name.get<std::string>())) {
+            throw usage_error("tensor " + printable(tensor) + " is not in " + name.get<std::string>() +
+                              ", as its weight_map says");
+        }
+    }
+}
+
 void safetensors_file::parse_header() {
     const auto bytes = file_.bytes();
+    std::uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), std::min(bytes.size(), sizeof length));
+    const bool follows =
+        bytes.size() >= length_bytes && length <= bytes.size() - length_bytes && length <= header_limit;
+    if (const auto other = name_format(bytes); !follows && !other.empty()) {
+        throw usage_error("this is no safetensors file: " + other);
+    }
     if (bytes.size() < length_bytes) {
         throw usage_error("it has only " + std::to_string(bytes.size()) + " bytes; the header length alone takes 8");
     }
-    std::uint64_t length = 0;
-    std::memcpy(&length, bytes.data(), sizeof length);
     if (length > header_limit) {
         throw usage_error("the header length is " + std::to_string(length) + " bytes; accepted: at most " +
-                          std::to_string(header_limit) + guess_format(bytes));
+                          std::to_string(header_limit));
     }
     if (length > bytes.size() - length_bytes) {
         throw usage_error("the header length is " + std::to_string(length) + " bytes, but only " +
-                          std::to_string(bytes.size() - length_bytes) + " follow: the file is truncated" +
-                          guess_format(bytes));
+                          std::to_string(bytes.size() - length_bytes) + " follow: the file is truncated");
     }
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + length_bytes, length);
     if (!text.starts_with('{')) {
-        throw usage_error("the header is not a JSON object (it must start with '{')" + guess_format(bytes));
+        throw usage_error("the header is not a JSON object (it must start with '{')");
     }
     data_ = bytes.subspan(length_bytes + length);
 
@@ -470,8 +556,17 @@ const safetensors_entry& safetensors_file::at(std::string_view name) const {
     return *tensor;
 }
 
+std::vector<const mapped_file*> safetensors_file::files() const {
+    std::vector<const mapped_file*> all;
+    for (const auto& part : parts_) {
+        all.push_back(&part.file_);
+    }
+    return parts_.empty() ? std::vector{&file_} : all;
+}
+
 std::span<const std::byte> safetensors_file::bytes(const safetensors_entry& tensor) const {
-    return data_.subspan(tensor.begin, tensor.end - tensor.begin);
+    const auto& data = parts_.empty() ? data_ : parts_[tensor.part].data_;
+    return data.subspan(tensor.begin, tensor.end - tensor.begin);
 }
 
 void safetensors_file::read_float32(std::string_view name, std::span<float> out) const {

@@ -68,18 +68,22 @@ struct safetensors_entry {
     std::int64_t elements = 1;
     std::size_t begin = 0; ///< First byte, counted from the start of the data section.
     std::size_t end = 0;   ///< One past the last byte.
+    std::size_t part = 0;  ///< Of a model in several files: which of them.
 };
 
 /// Strict reader of the safetensors format (https://github.com/huggingface/safetensors): 8 bytes of little-endian
 /// header length, a JSON header, then the tensors' bytes without gap or overlap. The file is mapped, not read.
-/// Everything that breaks the format throws usage_error with the file, the tensor and the numbers.
+/// Everything that breaks the format throws usage_error with the file, the tensor and the numbers; a file of another
+/// format is named.
 class safetensors_file {
 public:
+    /// \param path a file; the index of a model in several files ("model.safetensors.index.json"); or a folder with
+    /// "model.safetensors" or with such an index, as Hugging Face lays them out.
     explicit safetensors_file(const std::filesystem::path& path);
 
     const std::filesystem::path& path() const { return path_; }
     const std::map<std::string, std::string>& metadata() const { return metadata_; }
-    /// In the order of their bytes.
+    /// In the order of their bytes, file by file.
     const std::vector<safetensors_entry>& tensors() const { return tensors_; }
     /// nullptr when there is none of that name.
     const safetensors_entry* find(std::string_view name) const;
@@ -94,16 +98,18 @@ public:
     std::vector<std::int64_t> int64(std::string_view name) const;
     /// The bytes of one tensor, possibly unaligned.
     std::span<const std::byte> bytes(const safetensors_entry& tensor) const;
-    /// All bytes of the file, header included.
-    const mapped_file& file() const { return file_; }
+    /// The files that it consists of, headers included; mostly one.
+    std::vector<const mapped_file*> files() const;
 
 private:
+    void open_parts(std::string_view index);
     void parse_header();
     void order_and_check();
     [[noreturn]] void reject(const std::string& reason) const;
 
     std::filesystem::path path_;
     mapped_file file_;
+    std::vector<safetensors_file> parts_; ///< Of a model in several files; else empty.
     std::span<const std::byte> data_;
     std::map<std::string, std::string> metadata_;
     std::vector<safetensors_entry> tensors_;

@@ -28,7 +28,34 @@ struct preset {
 constexpr std::array<preset, 3> presets = {{{"vit_tiny", 192, 12}, {"vit_small", 384, 12}, {"vit_base", 768, 12}}};
 
 /// Tensors beside the backbone that a checkpoint may hold; they are not used.
-constexpr std::array<std::string_view, 5> ignored_parts = {"head.", "head_dist.", "fc_norm.", "classifier.", "pooler."};
+constexpr std::array<std::string_view, 7> ignored_parts = {
+    "head.", "head_dist.", "fc_norm.", "classifier.", "pooler.", "mask_token", "embeddings.mask_token"};
+
+/// Parts of names that only Vision Transformers of other kinds have, and what they are.
+struct foreign_part {
+    std::string_view name;
+    const char* what;
+};
+constexpr std::array<foreign_part, 18> foreign_parts = {{
+    {"ls1.gamma", "layer scale (as DINOv2, CaiT and BEiT)"},
+    {"layer_scale1.", "layer scale (as DINOv2)"},
+    {"lambda_1", "layer scale (as BEiT)"},
+    {"gamma_1", "layer scale (as CaiT and BEiT)"},
+    {"dist_token", "a distillation token (as distilled DeiT)"},
+    {"distillation_token", "a distillation token (as distilled DeiT)"},
+    {"reg_token", "register tokens (as DINOv2 with registers)"},
+    {"register_tokens", "register tokens (as DINOv2 with registers)"},
+    {"norm_pre.", "a LayerNorm before the blocks (as CLIP)"},
+    {"pre_layrnorm.", "a LayerNorm before the blocks (as CLIP)"},
+    {"mlp.w12.", "SwiGLU in its blocks"},
+    {"mlp.fc1_g.", "SwiGLU in its blocks"},
+    {"weights_in.", "SwiGLU in its blocks"},
+    {"attn.q_norm.", "LayerNorm of queries and keys"},
+    {"relative_position_bias", "relative positions (as BEiT and Swin)"},
+    {"rope.", "rotary positions"},
+    {"decoder_blocks.", "a decoder (as a whole masked autoencoder)"},
+    {"patch_embed.backbone.", "a convolutional network before the patches (a hybrid)"},
+}};
 
 bool replace_prefix(std::string& name, std::string_view from, std::string_view to) {
     if (!name.starts_with(from)) {
@@ -73,20 +100,12 @@ std::vector<std::string> hugging_face_names(std::string name) {
     return {block + rest};
 }
 
-bool any_starts_with(const safetensors_file& file, std::string_view prefix) {
-    return std::any_of(file.tensors().begin(), file.tensors().end(),
-                       [prefix](const auto& tensor) { return tensor.name.starts_with(prefix); });
-}
-
 struct convention {
     weight_naming naming;
-    std::string prefix; ///< "vit." or nothing.
+    std::string prefix; ///< Of all names of the backbone: "vit.", "module." or nothing.
 
     std::vector<std::string> names_of(const std::string& timm_name) const {
-        if (naming == weight_naming::timm) {
-            return {timm_name};
-        }
-        auto names = hugging_face_names(timm_name);
+        auto names = naming == weight_naming::timm ? std::vector{timm_name} : hugging_face_names(timm_name);
         for (auto& name : names) {
             name.insert(0, prefix);
         }
@@ -98,16 +117,30 @@ struct convention {
     throw usage_error("weights " + printable(file.path().string()) + ": " + reason);
 }
 
-convention detect_convention(const safetensors_file& file) {
-    for (const char* prefix : {"vit.", ""}) {
-        if (any_starts_with(file, std::string(prefix) + "encoder.layer.") ||
-            any_starts_with(file, std::string(prefix) + "embeddings.")) {
-            return {weight_naming::hugging_face, prefix};
+/// What stands before `anchor` in the names that have it as whole words; the shortest, since a decoder may have it again.
+std::optional<std::string> prefix_before(const safetensors_file& file, std::string_view anchor) {
+    std::optional<std::string> shortest;
+    for (const auto& tensor : file.tensors()) {
+        const auto at = tensor.name.find(anchor);
+        const bool whole = at != std::string::npos && (at == 0 || tensor.name[at - 1] == '.') &&
+                           (anchor.ends_with('.') || at + anchor.size() == tensor.name.size());
+        if (whole && (!shortest || at < shortest->size())) {
+            shortest = tensor.name.substr(0, at);
         }
     }
-    if (any_starts_with(file, "blocks.") || any_starts_with(file, "patch_embed.") ||
-        file.find("cls_token") != nullptr) {
-        return {weight_naming::timm, ""};
+    return shortest;
+}
+
+convention detect_convention(const safetensors_file& file) {
+    for (const char* anchor : {"embeddings.cls_token", "embeddings.", "encoder.layer."}) {
+        if (auto prefix = prefix_before(file, anchor)) {
+            return {weight_naming::hugging_face, std::move(*prefix)};
+        }
+    }
+    for (const char* anchor : {"cls_token", "patch_embed.", "blocks."}) {
+        if (auto prefix = prefix_before(file, anchor)) {
+            return {weight_naming::timm, std::move(*prefix)};
+        }
     }
     reject(file, "it holds no Vision Transformer under names that are understood" +
                      (file.tensors().empty() ? std::string(" (it holds no tensor at all)")
@@ -195,7 +228,8 @@ shown_dims shown_by(const safetensors_file& file, const convention& names) {
             shown.image = side * *shown.patch;
         }
     }
-    shown.depth = count_blocks(file, names.naming == weight_naming::timm ? "blocks." : names.prefix + "encoder.layer.");
+    shown.depth =
+        count_blocks(file, names.prefix + (names.naming == weight_naming::timm ? "blocks." : "encoder.layer."));
     return shown;
 }
 
@@ -240,14 +274,38 @@ void check_metadata(const safetensors_file& file, const vit_config& config, std:
     }
 }
 
+/// Throws when the file holds a Vision Transformer of a kind that this program has not: one sentence says more than a
+/// hundred unknown names.
+void check_kind(const safetensors_file& file) {
+    for (const auto& part : foreign_parts) {
+        const auto found = std::find_if(file.tensors().begin(), file.tensors().end(), [&](const auto& tensor) {
+            const auto at = tensor.name.find(part.name);
+            return at != std::string::npos && (at == 0 || tensor.name[at - 1] == '.' || tensor.name[at - 1] == '_');
+        });
+        if (found != file.tensors().end()) {
+            reject(file,
+                   std::string("it has ") + part.what + ": " + printable(found->name) +
+                       ". A Vision Transformer without is accepted, as timm's vit_*_patch16_224 or Hugging Face's "
+                       "ViTModel");
+        }
+    }
+}
+
+/// A counter, as optimisers and batch norms leave behind.
+bool is_counter(const safetensors_entry& tensor) {
+    return tensor.elements == 1 && (tensor.dtype.starts_with("I") || tensor.dtype.starts_with("U"));
+}
+
 /// Heads and poolers that were met, with the number of classes where a weight matrix shows it.
 using ignored_map = std::map<std::string_view, std::optional<std::int64_t>>;
 
 /// True when the tensor belongs to a head or a pooler; enters it in `ignored`.
-bool ignore_tensor(const safetensors_entry& tensor, ignored_map& ignored) {
+bool ignore_tensor(const safetensors_entry& tensor, std::string_view prefix, ignored_map& ignored) {
     std::string_view name = tensor.name;
-    if (name.starts_with("vit.")) {
-        name.remove_prefix(4);
+    if (name.starts_with(prefix)) {
+        name.remove_prefix(prefix.size());
+    } else if (const auto outer = prefix.substr(0, prefix.find('.') + 1); name.starts_with(outer)) {
+        name.remove_prefix(outer.size()); // "module.head." beside "module.backbone.cls_token"
     }
     for (const auto part : ignored_parts) {
         if (name.starts_with(part)) {
@@ -264,7 +322,7 @@ bool ignore_tensor(const safetensors_entry& tensor, ignored_map& ignored) {
 
 void note_ignored(const safetensors_file& file, const ignored_map& ignored, std::vector<std::string>& notes) {
     for (const auto& [part, classes] : ignored) {
-        const auto what = printable(part.substr(0, part.size() - 1));
+        const auto what = printable(part.ends_with('.') ? part.substr(0, part.size() - 1) : part);
         notes.push_back(
             "weights " + printable(file.path().string()) + ": " +
             (classes ? "the classification head " + what + " of " + std::to_string(*classes) + " classes" : what) +
@@ -276,10 +334,15 @@ void note_ignored(const safetensors_file& file, const ignored_map& ignored, std:
 
 backbone_match match_backbone(const safetensors_file& file, const vit_config& config) {
     const auto names = detect_convention(file);
+    check_kind(file);
     check_size(file, names, config);
 
     backbone_match match;
     match.naming = names.naming;
+    if (!names.prefix.empty() && names.prefix != "vit.") {
+        match.notes.push_back("weights " + printable(file.path().string()) + ": its names begin with " +
+                              printable(names.prefix) + ", which is left away");
+    }
     check_metadata(file, config, match.notes);
     culprits missing("missing tensors");
     culprits misshapen("tensors of a wrong shape");
@@ -305,7 +368,10 @@ backbone_match match_backbone(const safetensors_file& file, const vit_config& co
     }
     ignored_map ignored;
     for (const auto& tensor : file.tensors()) {
-        if (!known.contains(tensor.name) && !ignore_tensor(tensor, ignored)) {
+        if (!known.contains(tensor.name) && is_counter(tensor)) {
+            match.notes.push_back("weights " + printable(file.path().string()) + ": the integer " +
+                                  printable(tensor.name) + " is ignored");
+        } else if (!known.contains(tensor.name) && !ignore_tensor(tensor, names.prefix, ignored)) {
             unknown.add(unknown.wants_more() ? printable(tensor.name) + " (nearest known name: " +
                                                    printable(nearest_name(tensor.name, known)) + ")"
                                              : std::string());

@@ -27,11 +27,12 @@ struct backbone_match {
 };
 
 /// Finds every tensor of backbone_tensors(config) in the file, under timm's names (`blocks.0.attn.qkv.weight`) or those
-/// of Hugging Face (`vit.encoder.layer.0.attention.attention.query.weight`, with or without the leading "vit."; query,
-/// key and value become one qkv). Heads (head, head_dist, fc_norm, classifier) and poolers are ignored with a note.
-/// Reads no tensor. Throws usage_error with all of: missing tensors, wrong shapes, dtypes that are not F32, F16 or
-/// BF16, unknown tensors with the nearest known name; or, when the file plainly holds a ViT of another size, with the
-/// preset that would fit.
+/// of Hugging Face (`vit.encoder.layer.0.attention.attention.query.weight`; query, key and value become one qkv), behind
+/// whatever prefix wrappers gave them all ("module.", "_orig_mod.backbone."). Heads (head, head_dist, fc_norm,
+/// classifier), poolers, mask tokens and integer scalars (counters) are ignored; the notes say so.
+/// Reads no tensor. Throws usage_error: naming what a Vision Transformer of another kind has (layer scale, register
+/// tokens); or the preset that would fit, when the file plainly holds a ViT of another size; else with all of: missing
+/// tensors, wrong shapes, dtypes that are not F32, F16 or BF16, unknown tensors with the nearest known name.
 backbone_match match_backbone(const safetensors_file& file, const vit_config& config);
 
 /// Converts one backbone tensor to float32 into `out` (spec.elements() values). Throws usage_error when a value is

@@ -322,9 +322,15 @@ std::shared_ptr<const weight_store> weight_store::open(const std::filesystem::pa
     store->metadata_ = source.metadata();
     store->notes_ = std::move(match.notes);
 
-    const auto source_hash = content_hash(source.file().bytes());
-    source.file().drop_pages();
-    const auto expected = store->expected_header(source_hash, source.file().bytes().size());
+    std::uint64_t source_hash = 0;
+    std::size_t source_bytes = 0;
+    for (const auto* part : source.files()) {
+        const auto hash = content_hash(part->bytes());
+        source_hash = source_bytes == 0 ? hash : fold(source_hash, hash);
+        source_bytes += part->bytes().size();
+        part->drop_pages();
+    }
+    const auto expected = store->expected_header(source_hash, source_bytes);
     const auto folder = cache_dir.empty() ? default_cache_dir() : cache_dir;
     std::string name = "backbone-v" + std::to_string(image_version);
     for (const auto extent : expected.dims) {
@@ -340,6 +346,9 @@ std::shared_ptr<const weight_store> weight_store::open(const std::filesystem::pa
     try {
         std::error_code code;
         std::filesystem::create_directories(folder, code);
+        if (code) {
+            throw runtime_failure("it cannot be made: " + code.message());
+        }
         const folder_lock lock(folder);
         reason = store->map_image(path, expected);
         if (reason.empty()) {

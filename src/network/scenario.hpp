@@ -330,6 +330,7 @@ struct scenario {
     struct {
         int every = 1; ///< Rounds between checkpoints; 0: only when asked to stop.
         int keep = 2;
+        double part_s = 10.0; ///< infer: wall time of a part of the requests, about.
     } checkpoint;
     placement_kind placement = placement_kind::automatic;
     struct {

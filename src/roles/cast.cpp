@@ -85,7 +85,7 @@ void cast::play(pass& in, const round_plan& plan, int edge) {
 
 void cast::serve(pass& in, const inference_plan& session) {
     for (auto& one : edges_) {
-        for (std::size_t c = 0; c < session.lines.size(); ++c) {
+        for (std::size_t c = 0; c < session.lines.size() && !session.founded; ++c) {
             if (deploy_.net.clusters[c].edge == static_cast<int>(one.me.node) && !session.lines[c].arrivals_s.empty()) {
                 in.spawn(one.me.node, one.found(in, static_cast<int>(c), session));
             }

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <span>
 #include <sstream>
@@ -34,6 +33,9 @@ double real_of(const json& value) {
 void to_json(json& out, const transport_row& row) { out = {row.round, row.transport, row.messages, row.bytes}; }
 void from_json(const json& in, transport_row& row) { row = {in.at(0), in.at(1), in.at(2), in.at(3)}; }
 
+void to_json(json& out, const answer& one) { out = {one.predicted, one.probability}; }
+void from_json(const json& in, answer& one) { one = {in.at(0), real_of(in.at(1))}; }
+
 void to_json(json& out, const probe_row& row) {
     out = {row.round, row.model, row.domain, row.seen, row.method, row.accuracy, row.samples};
 }
@@ -54,7 +56,7 @@ namespace {
 constexpr const char* meta_name = "checkpoint.json";
 constexpr const char* tensors_name = "state.safetensors";
 constexpr const char* marker_name = "DONE";
-constexpr const char* format_name = "gaisnet checkpoint 3"; ///< The marker's first line.
+constexpr const char* format_name = "gaisnet checkpoint 4"; ///< The marker's first line.
 constexpr const char* run_name = "run.json";
 
 void write_text(const fs::path& path, const std::string& text) {
@@ -63,7 +65,7 @@ void write_text(const fs::path& path, const std::string& text) {
     file.commit();
 }
 
-std::string round_name(std::size_t round) { return fmt::format("round_{:06}", round); }
+std::string step_name(std::size_t step) { return fmt::format("round_{:06}", step); }
 
 void remove_checkpoint(const fs::path& directory) {
     std::error_code ignored;                      // one that stays is no harm to the run
@@ -74,6 +76,14 @@ void remove_checkpoint(const fs::path& directory) {
 std::string hash_line(const char* name, std::span<const std::byte> content) {
     return fmt::format("{} {:016x}\n", name,
                        stable_hash({reinterpret_cast<const char*>(content.data()), content.size()}));
+}
+
+/// Empty when there is none, or it cannot be read; a pipe is not waited for.
+std::string text_of(const fs::path& path) {
+    std::error_code code;
+    const auto file = mapped_file::open(path, code);
+    const auto bytes = code ? std::span<const std::byte>() : file.bytes();
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 std::string hash_of_file(const fs::path& directory, const char* name) {
@@ -89,8 +99,7 @@ std::string hash_of_file(const fs::path& directory, const char* name) {
 /// \throws usage_error when a file is not as it was written.
 std::string check_marker(const fs::path& directory) {
     const auto path = directory / marker_name;
-    std::ifstream in(path);
-    const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    const auto text = text_of(path);
     std::istringstream lines(text);
     std::string line;
     std::getline(lines, line);
@@ -126,9 +135,8 @@ void mark_run(const fs::path& folder, const run_mark& mark) {
 }
 
 run_mark marked_run(const fs::path& folder) {
-    std::ifstream in(folder / run_name);
     try {
-        const auto text = json::parse(in);
+        const auto text = json::parse(text_of(folder / run_name));
         return {text.at("identity").get<std::string>(), text.at("ended").get<bool>()};
     } catch (const json::exception&) {
         return {};
@@ -159,7 +167,7 @@ fs::path beside_output(const fs::path& output, const std::string& suffix) {
 fs::path checkpoint_folder(const fs::path& output) { return beside_output(output, ".ckpt"); }
 
 void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep) {
-    const auto directory = folder / round_name(state.rounds.size());
+    const auto directory = folder / step_name(state.step);
     std::error_code code;
     fs::remove_all(directory, code);
     fs::create_directories(directory, code);
@@ -186,9 +194,17 @@ void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep)
         }
         rounds.push_back(row);
     }
-    const json meta{{"identity", state.identity}, {"created", state.created},       {"speeds", state.speeds},
-                    {"rounds", rounds},           {"transports", state.transports}, {"probes", state.probes},
-                    {"fidelity", state.fidelity}, {"optimizer_steps", steps}};
+    const json meta{{"identity", state.identity},
+                    {"created", state.created},
+                    {"step", state.step},
+                    {"speeds", state.speeds},
+                    {"rounds", rounds},
+                    {"sessions", state.sessions},
+                    {"probes", state.probes},
+                    {"transports", state.transports},
+                    {"fidelity", state.fidelity},
+                    {"optimizer_steps", steps},
+                    {"edges", state.models.size()}};
     const auto text = meta.dump(2) + "\n";
     write_text(directory / meta_name, text);
     write_text(directory / marker_name, std::string(format_name) + "\n" +
@@ -201,12 +217,12 @@ void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep)
     }
 }
 
-void remove_checkpoints_after(const fs::path& folder, std::size_t round) {
+void remove_checkpoints_after(const fs::path& folder, std::size_t step) {
     std::vector<fs::path> later;
     std::error_code code;
     for (const auto& entry : fs::directory_iterator(folder, code)) {
         const auto name = entry.path().filename().string();
-        if (name.starts_with("round_") && name > round_name(round)) {
+        if (name.starts_with("round_") && name > step_name(step)) {
             later.push_back(entry.path());
         }
     }
@@ -229,10 +245,10 @@ checkpoint read_checkpoint(const fs::path& directory) {
                           std::string(marker_name) + " marker; a folder named round_NNNNNN with one is accepted");
     }
     checkpoint state;
+    std::size_t edges = 0;
     state.content = stable_hash(check_marker(directory));
     try {
-        std::ifstream in(directory / meta_name);
-        const auto meta = json::parse(in);
+        const auto meta = json::parse(text_of(directory / meta_name));
         state.identity = meta.at("identity").get<std::string>();
         state.speeds = meta.value("speeds", std::string());
         state.created = meta.at("created").get<std::string>();
@@ -246,6 +262,9 @@ checkpoint read_checkpoint(const fs::path& directory) {
                 edges.push_back({v[0], v[1], v[2], v[3], v[4]});
             }
         }
+        state.step = meta.at("step").get<std::size_t>();
+        state.sessions = meta.at("sessions").get<std::vector<session_answers>>();
+        edges = meta.at("edges").get<std::size_t>();
         state.transports = meta.at("transports").get<std::vector<transport_row>>();
         state.probes = meta.at("probes").get<std::vector<probe_row>>();
         state.fidelity = meta.at("fidelity").get<std::vector<fidelity_row>>();
@@ -256,8 +275,16 @@ checkpoint read_checkpoint(const fs::path& directory) {
         throw usage_error("checkpoint " + (directory / meta_name).string() + " is damaged: " + problem.what());
     }
 
+    const auto do_not_belong = [&](const std::string& what) {
+        return usage_error("checkpoint " + directory.string() + " is damaged: its parts do not belong together (" +
+                           what + ")");
+    };
     const safetensors_file file(directory / tensors_name);
-    state.models.resize(state.rounds.empty() ? 0 : state.rounds.front().size());
+    if (edges > file.tensors().size() ||
+        std::any_of(state.rounds.begin(), state.rounds.end(), [&](const auto& row) { return row.size() != edges; })) {
+        throw do_not_belong(fmt::format("{} edges", edges));
+    }
+    state.models.resize(edges);
     for (const auto& entry : file.tensors()) {
         auto shape = entry.shape;
         auto tensor = tensor_view::allocate(shape);
@@ -270,8 +297,7 @@ checkpoint read_checkpoint(const fs::path& directory) {
                 ++edge;
             }
             if (edge == state.models.size()) {
-                throw usage_error("checkpoint " + directory.string() +
-                                  " is damaged: its parts do not belong together (" + entry.name + ")");
+                throw do_not_belong(entry.name);
             }
             state.models[edge] = std::move(tensor);
         } else {

@@ -20,12 +20,23 @@ struct round_result {
     double wall_s = 0;
 };
 
-/// Everything a run needs to go on after a round, on any number of ranks, and to write its results file anew. The ledger
-/// is not in it: it is deterministic, so the rounds before are played again.
+/// An answer to a request: the class, and its probability (softmax).
+struct answer {
+    std::uint64_t predicted = 0;
+    double probability = 0;
+};
+/// Of a session of inference, by cluster, in the order of arrival.
+using session_answers = std::map<int, std::vector<answer>>;
+
+/// Everything a run needs to go on after a step (a round, an epoch, a part of the requests), on any number of ranks, and
+/// to write its results file anew: what tensors gave, and what they are now. The ledger is not in it: it is
+/// deterministic, so the steps before are played again.
 struct checkpoint {
     std::string identity;                          ///< What decides the results; must be the resuming scenario's.
     std::string created;                           ///< When the run began, UTC.
-    std::vector<std::vector<round_result>> rounds; ///< Rounds done, by edge.
+    std::size_t step = 0;                          ///< Steps done.
+    std::vector<std::vector<round_result>> rounds; ///< What training and evaluation gave, one after another, by edge.
+    std::vector<session_answers> sessions;         ///< What inference gave, one after another.
     std::vector<transport_row> transports;         ///< What else the results file has of them that is not the ledger's.
     std::vector<probe_row> probes;                 ///< Likewise
     std::vector<fidelity_row> fidelity;            ///< Likewise
@@ -41,14 +52,14 @@ std::filesystem::path beside_output(const std::filesystem::path& output, const s
 /// The folder of a run's checkpoints: beside the output, with the suffix ".ckpt".
 std::filesystem::path checkpoint_folder(const std::filesystem::path& output);
 
-/// Writes FOLDER/round_NNNNNN. It counts only with its DONE marker, which is written last and holds a hash of each file;
+/// Writes FOLDER/round_NNNNNN, where N counts steps. It counts only with its DONE marker, which is written last and holds a hash of each file;
 /// older ones beyond `keep` are removed. \throws runtime_failure naming the file and the reason, usage_error when what
 /// was written cannot be read.
 void write_checkpoint(const std::filesystem::path& folder, const checkpoint&, int keep);
 
-/// Removes checkpoints of rounds after `round`: those of a run that was stopped later than where another now goes on,
-/// or, with 0, of one that begins anew.
-void remove_checkpoints_after(const std::filesystem::path& folder, std::size_t round);
+/// Removes checkpoints after `step`: those of a run that was stopped later than where another now goes on, or, with 0,
+/// of one that begins anew.
+void remove_checkpoints_after(const std::filesystem::path& folder, std::size_t step);
 
 /// Whose checkpoints and results these are: FOLDER/run.json, which is written before the results file gets its name, and
 /// again when the run has come to its end. So nobody needs to read results that may be torn.

@@ -89,7 +89,7 @@ task<> client_role::sense_requests(pass& in, const inference_plan& session) cons
     const auto requests = session.requests_of(me.cluster);
     for (std::int64_t request = 0; request < requests; ++request) {
         co_await in.arrival(who);
-        if (request == 0) { // founds the cluster
+        if (request == 0 && !session.founded) { // founds the cluster
             in.send(who, static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge), message_kind::request,
                     deploy->request());
         }

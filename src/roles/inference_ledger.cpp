@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace gaisnet {
 
@@ -51,8 +52,15 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
     if (!rank_of_.empty()) {
         pass.record([&](const channel& route) { return rank_of_[route.from] != rank_of_[route.to]; }, sent);
     }
+    auto& arrivals = out.decisions.arrivals;
+    if (deploy_.scene->clock == clock_kind::real) {
+        pass.record_arrivals(arrivals);
+    }
     cast_.serve(pass, session);
     pass.run();
+    for (auto& [route, times] : arrivals) {
+        std::for_each(times.begin(), times.end(), [&](double& time) { time -= start_s; });
+    }
 
     out.end_s.assign(static_cast<std::size_t>(deploy_.net.edges), start_s);
     for (std::size_t c = 0; c < session.lines.size(); ++c) {
@@ -61,8 +69,10 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
         auto& batches = out.decisions.batches.emplace_back();
         for (const auto& batch : served.batches) {
             batches.push_back(batch.requests);
+            batches.back().taken_s = batch.taken_s - start_s;
             end = std::max(end, batch.answered_s);
         }
+        out.decisions.latency_s = std::max(out.decisions.latency_s, end - start_s);
         add_requests(pass, static_cast<int>(c), round, out);
     }
     const auto resident = resident_while_serving(deploy_), backbone = other_backbone_bytes(deploy_);
@@ -168,12 +178,72 @@ void inference_ledger::order_exchanges(const std::vector<sent_message>& sent, in
     }
 }
 
+std::size_t most_batches(const inference_decisions& decisions) {
+    std::size_t most = 0;
+    for (const auto& some : decisions.batches) {
+        most = std::max(most, some.size());
+    }
+    return most;
+}
+
+session_part part_of(const inference_plan& plan, const inference_decisions& whole, std::size_t first, std::size_t end) {
+    session_part part{plan, {}};
+    if (first > 0) {
+        part.plan.founded = true;
+        part.plan.holds.assign(plan.holds.size(), true);
+    }
+    for (std::size_t c = 0; c < whole.batches.size(); ++c) {
+        const auto& all = whole.batches[c];
+        auto& mine = part.decisions.batches.emplace_back();
+        auto& arrivals = part.plan.lines[c].arrivals_s;
+        const auto before = std::exchange(arrivals, {});
+        for (auto b = first; b < std::min(end, all.size()); ++b) {
+            mine.push_back(all[b]);
+            const auto begin = before.begin() + all[b].first;
+            arrivals.insert(arrivals.end(), begin, begin + all[b].count);
+        }
+    }
+    // Each batch is one message of each channel that batches take.
+    const auto founds = [](const channel& route) {
+        return route.kind == message_kind::request || route.kind == message_kind::modules;
+    };
+    const auto is_in = [&](std::size_t batch) { return batch >= first && batch < end; };
+    std::map<channel, std::size_t> passed;
+    for (const auto& one : whole.exchanges) {
+        if (is_in(founds(one.route) ? 0 : passed[one.route]++)) {
+            part.decisions.exchanges.push_back(one);
+        }
+    }
+    double start = first > 0 ? whole.latency_s : 0.0;
+    for (const auto& some : part.decisions.batches) {
+        start = some.empty() ? start : std::min(start, some.front().taken_s);
+    }
+    for (const auto& [route, times] : whole.arrivals) {
+        for (std::size_t i = 0; i < times.size(); ++i) {
+            if (is_in(founds(route) ? 0 : i)) {
+                part.decisions.arrivals[route].push_back(times[i] - start);
+            }
+        }
+    }
+    for (auto& some : part.decisions.batches) {
+        std::for_each(some.begin(), some.end(), [&](request_batch& one) { one.taken_s -= start; });
+    }
+    part.decisions.latency_s = whole.latency_s - start;
+    return part;
+}
+
 void inference_decisions::write(byte_writer& out) const {
     out.put(static_cast<std::uint64_t>(batches.size()));
     for (const auto& some : batches) {
         out.put(some);
     }
     write_exchanges(out, exchanges);
+    out.put(static_cast<std::uint64_t>(arrivals.size()));
+    for (const auto& [route, times] : arrivals) {
+        out.put(route);
+        out.put(times);
+    }
+    out.put(latency_s);
 }
 
 inference_decisions inference_decisions::read(byte_reader& in) {
@@ -182,6 +252,11 @@ inference_decisions inference_decisions::read(byte_reader& in) {
         read.batches.push_back(in.get_list<request_batch>());
     }
     read.exchanges = read_exchanges(in);
+    for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
+        const auto route = in.get<channel>();
+        read.arrivals[route] = in.get_list<double>();
+    }
+    read.latency_s = in.get<double>();
     return read;
 }
 

@@ -6,7 +6,9 @@
 #include "roles/round_decisions.hpp"
 #include "runtime/ledger_pass.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 namespace gaisnet {
@@ -15,10 +17,25 @@ namespace gaisnet {
 struct inference_decisions {
     std::vector<std::vector<request_batch>> batches; ///< By cluster
     std::vector<decided_exchange> exchanges;         ///< In the order in which ranks begin them (see ledger_run).
+    /// `clock = real`: when messages arrive, s since the start of the session.
+    std::map<channel, std::vector<double>> arrivals;
+    double latency_s = 0; ///< From the start to the last result.
 
     void write(byte_writer&) const;
     static inference_decisions read(byte_reader&);
 };
+
+/// Some batches of a session for the tensor pass: with the ones before and after they make the whole session, and
+/// between two parts nothing is under way, so what has been answered can be kept. All but the first find their clusters
+/// founded and their modules delivered.
+struct session_part {
+    inference_plan plan;
+    inference_decisions decisions;
+};
+/// Batches `first` to `end` - 1 of every cluster that has so many. Its times count from the first of them.
+session_part part_of(const inference_plan&, const inference_decisions&, std::size_t first, std::size_t end);
+/// Batches of the cluster that has the most.
+std::size_t most_batches(const inference_decisions&);
 
 /// A session of inference as the ledger sees it, of all edges.
 struct inference_forecast {

@@ -15,6 +15,7 @@ struct inference_plan {
     std::vector<request_line> lines; ///< By cluster
     bool whole_stages = false;       ///< Frozen weights are delivered too.
     std::vector<bool> holds;         ///< By node: it has the current version of the model.
+    bool founded = false;            ///< Clusters are there: this is not the session's first part (see part_of).
     cluster_fate undisturbed;        ///< Of every cluster.
 
     std::int64_t requests_of(int cluster) const {

@@ -67,6 +67,10 @@ void inference_run::begin(const inference_plan& session, const inference_decisio
     plan.idle = hooks_.idle;
     plan.note = hooks_.note;
     plan.computed = hooks_.computed;
+    if (hooks_.clock) {
+        arrivals_ = decisions.arrivals;
+        plan.pace = pacing{hooks_.clock, &arrivals_, {}};
+    }
     pass_ = std::make_unique<tensor_pass>(network_, std::move(plan), backlog_);
     cast_.serve(*pass_, session);
     pass_->start();
@@ -74,6 +78,7 @@ void inference_run::begin(const inference_plan& session, const inference_decisio
 
 void inference_run::end() {
     pass_->finish();
+    late_.insert(late_.end(), pass_->late().begin(), pass_->late().end());
     pass_.reset();
 }
 

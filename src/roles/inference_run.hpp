@@ -6,6 +6,8 @@
 #include "transport/transport.hpp"
 
 #include <map>
+#include <memory>
+#include <utility>
 #include <vector>
 
 namespace gaisnet {
@@ -26,6 +28,8 @@ public:
     tensor_pass& pass() { return *pass_; }
     void end();
 
+    /// How late everything of the last session was on this rank; empty unless it was paced.
+    std::vector<lateness> take_lateness() { return std::exchange(late_, {}); }
     /// Logits float32 [requests, classes] of the last session, by cluster; only of start points on this rank.
     std::map<int, tensor_view> answers() const;
 
@@ -37,6 +41,8 @@ private:
     std::vector<tensor_view> models_;
     cast cast_;
     tensor_pass::backlog_type backlog_;
+    std::map<channel, std::vector<double>> arrivals_; ///< `clock = real`
+    std::vector<lateness> late_;
     std::unique_ptr<tensor_pass> pass_; ///< Of the session under way.
 };
 

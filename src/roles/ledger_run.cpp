@@ -75,6 +75,9 @@ round_forecast ledger_run::play(int round) {
     if (deploy_.net.cloud && round % deploy_.scene->cloud.period == 0) {
         federate(out, turns > 1 ? out.decisions.turns.back() : out.decisions);
     }
+    for (const auto& turn : out.decisions.turns) {
+        out.decisions.latency_s = std::max(out.decisions.latency_s, turn.latency_s);
+    }
     return out;
 }
 
@@ -156,6 +159,7 @@ average_expectation ledger_run::expectation_of(std::uint32_t edge, const round_p
 ledger_run::edge_round ledger_run::play_once(std::uint32_t edge, double since_s, const round_plan& plan) {
     edge_round out;
     out.edge = edge;
+    out.since_s = since_s;
     out.start_s = clocks_[edge];
     cast_.begin_round(plan);
     ledger_.begin_round(static_cast<std::uint32_t>(plan.round), out.start_s);

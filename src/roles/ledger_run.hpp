@@ -77,8 +77,9 @@ private:
     /// An edge's round in the ledger.
     struct edge_round {
         std::uint32_t edge = 0;
-        double start_s = 0, end_s = 0;
-        std::int64_t last = -1; ///< The event with which it ended.
+        double since_s = 0;            ///< When the round began whose turn this is.
+        double start_s = 0, end_s = 0; ///< Of the turn.
+        std::int64_t last = -1;        ///< The event with which it ended.
         round_closing closing;
         std::vector<std::uint32_t> members;
         std::vector<memory_account> memory; ///< By member.

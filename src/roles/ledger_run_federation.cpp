@@ -25,6 +25,10 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
     if (!rank_of_.empty()) {
         pass.record([&](const channel& route) { return rank_of_[route.from] != rank_of_[route.to]; }, sent);
     }
+    std::map<channel, std::vector<double>> arrivals;
+    if (deploy_.scene->clock == clock_kind::real) {
+        pass.record_arrivals(arrivals);
+    }
     pass.spawn(cloud, cast_.cloud()->federate(pass));
     for (auto& edge : cast_.edges()) {
         pass.spawn(edge.me.node, edge.federate(pass), before[edge.me.node]);
@@ -98,6 +102,15 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
     out.federation = row;
     append_events(deploy_, events, out.events);
 
+    // In real time the rounds of all edges begin together, so the last edge joins when its round has ended.
+    const double shift = decided.latency_s - *std::max_element(before.begin(), before.end());
+    for (const auto& [route, times] : arrivals) {
+        for (const double time : times) {
+            decided.arrivals[route].push_back(time + shift);
+        }
+    }
+    decided.closes[cloud] = pass.closing(cloud).closed_s + shift;
+    decided.latency_s = row.end_s + shift;
     decided.federates = true;
     decided.averages.push_back(cloud);
     if (!rank_of_.empty()) {

@@ -26,12 +26,12 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
         const int cluster = std::max(deploy_.net.nodes[route.from].cluster, deploy_.net.nodes[route.to].cluster);
         if (done.contains(cluster)) {
             for (const double time : times) {
-                decisions.arrivals[route].push_back(time - played.start_s);
+                decisions.arrivals[route].push_back(time - played.since_s);
             }
         }
     }
-    decisions.closes[edge] = played.closing.closed_s - played.start_s;
-    decisions.latency_s = std::max(decisions.latency_s, played.end_s - played.start_s);
+    decisions.closes[edge] = played.closing.closed_s - played.since_s;
+    decisions.latency_s = std::max(decisions.latency_s, played.end_s - played.since_s);
     if (!done.empty()) {
         exchanges.push_back(
             {wave_of(*done.rbegin()), played.end_s - played.start_s, true, {{}, {}, static_cast<int>(edge)}});

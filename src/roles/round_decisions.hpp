@@ -27,10 +27,11 @@ struct round_decisions {
     std::vector<cluster_fate> fates;
     bool federates = false;              ///< The round ends with the edges' average at the cloud.
     std::vector<std::uint32_t> averages; ///< Nodes with anything to average, in the order in which that begins.
-    /// `clock = real`: when messages arrive and averages are closed, s since the start of their edge's round.
+    /// `clock = real`: when messages arrive and averages are closed, s since the start of their edge's round; the rounds
+    /// of all edges begin together.
     std::map<channel, std::vector<double>> arrivals;
     std::map<std::uint32_t, double> closes;
-    double latency_s = 0;                    ///< Of the slowest edge's round.
+    double latency_s = 0;                    ///< Of the slowest edge's round, with its turns and the federation.
     std::vector<decided_exchange> exchanges; ///< In the order in which ranks begin them (see ledger_run).
 
     std::vector<round_decisions> turns; ///< What follows in the same round: scheme = sl has a turn for each cluster.

@@ -57,7 +57,7 @@ struct round_plan {
     std::vector<cluster_fate> fates; ///< By cluster.
     bool federates = false;          ///< It ends with the edges' average at the cloud.
     /// Samples that each cluster's start point senses; empty where that costs nothing, as in the tensor pass.
-    std::vector<std::int64_t> sensed;
+    std::vector<std::int64_t> sensed{};
 
     std::int64_t sensed_by(int cluster) const { return sensed.empty() ? 0 : sensed[static_cast<std::size_t>(cluster)]; }
     const cluster_fate& fate_of(int cluster) const { return fates[static_cast<std::size_t>(cluster)]; }

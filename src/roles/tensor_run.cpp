@@ -163,7 +163,7 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
 
 void tensor_run::end() {
     pass_->finish();
-    late_ = pass_->late();
+    late_.insert(late_.end(), pass_->late().begin(), pass_->late().end());
     for (const auto averaged : averaged_) {
         if (!in_group(averaged)) {
             continue;

@@ -55,6 +55,8 @@ public:
     /// Training totals of the last round by cluster; only clusters whose head is on this rank.
     std::map<int, training_totals> take_totals();
 
+    /// Rounds to come are paced by another clock; null: by none.
+    void pace_by(const pacer* clock) { hooks_.clock = clock; }
     /// How late everything of the last round was on this rank; empty unless it was paced.
     std::vector<lateness> take_lateness() { return std::exchange(late_, {}); }
 

@@ -1,6 +1,7 @@
 #include "runtime/ledger_pass.hpp"
 
 #include "base/error.hpp"
+#include "base/interruption.hpp"
 
 #include <algorithm>
 
@@ -76,6 +77,7 @@ void ledger_pass::spawn(std::uint32_t node, task<> role, double start_s) {
 void ledger_pass::run() {
     constexpr double longest = 1e7; // s: 116 days
     while (!queue_.empty()) {
+        check_interruption();
         queue_.fire_next();
         if (queue_.now() - ledger_.round_start_s() > longest) {
             const auto links = ledger_.sending_links();

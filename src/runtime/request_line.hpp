@@ -15,6 +15,7 @@ struct request_line {
 /// A batch of requests, by order of arrival.
 struct request_batch {
     std::int64_t first = 0, count = 0;
+    double taken_s = 0; ///< When the chain begins with it, since the start of the session: for `clock = real`.
     bool operator==(const request_batch&) const = default;
 };
 

@@ -94,6 +94,11 @@ bool tensor_pass::wait(int idle_turns) {
                 next = std::min(next, plan_.pace->clock->due(plan_.pace->closes.at(edge)));
             }
         }
+        for (const auto& [cluster, desk] : desks_) {
+            if (desk.waiting && may_take(desk)) {
+                next = std::min(next, plan_.pace->clock->due(desk.plan->batches.at(desk.taken).taken_s));
+            }
+        }
         if (next != pacer::clock::time_point::max()) {
             // Alone nothing else can come; 50 ms keep the process interruptible.
             plan_.pace->clock->wait_until(next, alone ? microseconds(50'000) : nap);
@@ -162,6 +167,12 @@ bool tensor_pass::progress() {
         moved = true;
     }
     moved = release_held() || moved;
+    for (auto& [cluster, desk] : desks_) { // paced: the time of a batch may have come
+        if (plan_.pace && desk.waiting && take(desk, *desk.waiting)) {
+            make_ready(*std::exchange(desk.waiting, nullptr));
+            moved = true;
+        }
+    }
     for (auto& [edge, state] : averages_) {
         if (state.pending && state.pending->done() && is_due(edge)) {
             state.pending.reset();
@@ -338,10 +349,13 @@ bool tensor_pass::begin(operation& op) {
 /// As many batches at a time as in the ledger: else a start point would compute all of its work first and fill the
 /// memory with smashed data.
 bool tensor_pass::take(request_desk& desk, operation& op) {
-    if (desk.taken - desk.answered >= static_cast<std::size_t>(desk.plan->in_flight)) {
+    if (!may_take(desk)) {
         return false;
     }
     const auto& next = desk.plan->batches.at(desk.taken);
+    if (plan_.pace && pacer::clock::now() < plan_.pace->clock->due(next.taken_s)) {
+        return false;
+    }
     std::get<batch_request>(op.request).taken = {0, static_cast<std::int64_t>(desk.taken), next.first, next.count,
                                                  next.count};
     ++desk.taken;

@@ -114,6 +114,9 @@ private:
         operation* waiting = nullptr;
     };
 
+    static bool may_take(const request_desk& desk) {
+        return desk.taken - desk.answered < static_cast<std::size_t>(desk.plan->in_flight);
+    }
     bool take(request_desk&, operation&);
     void deliver(const channel& route, tensor_view tensor);
     void hand_over(const channel& route, tensor_view tensor);

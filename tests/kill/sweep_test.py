@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills a small run at its system calls that change files, and lets them fail: what comes after is the same run.
 
-sweep_test.py PROGRAM INJECT [--each N] [--command finetune|pretrain]
+sweep_test.py PROGRAM INJECT [--each N] [--command finetune|pretrain|infer|serve]
 
 Each Nth call (1: every one) is killed once; then `--resume auto` has to come to the bits of a run that nobody disturbed,
 and before that h5py has to find the rounds of the newest checkpoint in the results file, at worst after `h5clear -s`.
@@ -28,7 +28,16 @@ SMALL = {
     "pretrain": ["--model.depth", "2", "--model.dim", "16", "--model.heads", "2", "--pretrain.samples", "80",
                  "--pretrain.domains", "1", "--pretrain.epochs", "3"],
 }
-NAME = {"finetune": "run.h5", "pretrain": "run.safetensors"}
+SMALL["infer"] = [*SMALL["finetune"][:-2], "--infer.requests", "12", "--infer.batch", "2", "--checkpoint.part", "1 us"]
+SMALL["serve"] = [*SMALL["finetune"][:-2], "--serve.rounds", "3", "--serve.demand", "4"]
+NAME = {"finetune": "run.h5", "pretrain": "run.safetensors", "infer": "run.h5", "serve": "run.h5"}
+# What a run leaves beside its results file, and tables of that file; those that a checkpoint's steps are counted in.
+BESIDE = {"finetune": "run.safetensors", "pretrain": "run.safetensors", "infer": "run.predictions.csv"}
+TABLES = {"finetune": ("rounds", "events", "clients", "energy", "memory", "communication/links",
+                       "communication/transport", "topology/samples"),
+          "infer": ("inference", "events", "energy", "communication/links", "communication/transport"),
+          "serve": ("service", "inference", "rounds", "events", "energy", "topology/samples")}
+STEPS = {"finetune": "rounds", "serve": "service"}
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES")
 
 passed = failed = 0
@@ -63,8 +72,7 @@ class Sweep:
     def tables(self, path):
         out = {}
         with h5py.File(path, "r") as file:
-            for name in ("rounds", "events", "clients", "energy", "memory", "communication/links",
-                         "communication/transport", "topology/samples"):
+            for name in TABLES[self.command]:
                 data = file[name][:]
                 out[name] = [data[column].tolist() for column in data.dtype.names if column not in ("wall_s", "rank")]
             out["status"] = file.attrs["status"]
@@ -73,10 +81,11 @@ class Sweep:
     def difference(self, folder):
         """What a folder has that an undisturbed run has not."""
         mine, other = folder / NAME[self.command], self.whole / NAME[self.command]
-        modules = [one.with_suffix(".safetensors") for one in (mine, other)]
-        if not modules[0].exists() or modules[0].read_bytes() != modules[1].read_bytes():
-            return "other tensors"
-        if self.command == "finetune" and h5py is not None and self.tables(mine) != self.tables(other):
+        if self.command in BESIDE:
+            beside = [one.parent / BESIDE[self.command] for one in (mine, other)]
+            if not beside[0].exists() or beside[0].read_bytes() != beside[1].read_bytes():
+                return f"another {BESIDE[self.command]}"
+        if self.command in TABLES and h5py is not None and self.tables(mine) != self.tables(other):
             return "other tables"
         left = sorted(path.name for path in folder.rglob(".*"))
         return f"left behind: {left}" if left else ""
@@ -96,7 +105,7 @@ class Sweep:
                 return None
             try:
                 with h5py.File(copy, "r", swmr=not clear) as file:
-                    return len(file["rounds"][:])
+                    return len(file[STEPS[self.command]][:])
             except (OSError, KeyError, RuntimeError):
                 pass
             finally:
@@ -109,7 +118,8 @@ class Sweep:
         ended = self.run(folder, at=at)
         check(f"call {at}: the run is killed", ended.returncode == -9, ended.returncode)
         done = max([int(one.parent.name[6:]) for one in folder.rglob("round_*/DONE")], default=0)
-        if h5py is not None and done and self.command == "finetune":
+        done = min(done, 3)  # serve trains on after its rounds, to know what an oracle would have earned
+        if h5py is not None and done and self.command in STEPS:
             rows = self.rows(folder / "run.h5")
             check(f"call {at}: the rows of the {done} rounds of the newest checkpoint can be read",
                   rows is not None and rows >= done, rows)

@@ -278,31 +278,36 @@ played play(const deployment& deploy, const std::vector<int>& rank_of, const std
     return result;
 }
 
-/// Plays two sessions of inference; `models` are the answers of the second one, by cluster.
-played serve(const deployment& deploy, const inference_plan& plan, const std::vector<int>& rank_of,
-             const std::vector<inference_forecast>& sessions, dice& roll, device_kind device,
-             std::vector<int> members = {}) {
+/// Plays sessions of inference, or parts of them; `models` are the answers of all but the first one, by cluster.
+played serve(const deployment& deploy, const std::vector<session_part>& sessions, const std::vector<int>& rank_of,
+             dice& roll, device_kind device, std::vector<int> members = {}) {
     players all(ranks_in(rank_of), std::move(members));
     std::vector<std::unique_ptr<inference_run>> runs;
     std::vector<steps_of_rank> ranks;
+    played result;
+    result.models.resize(deploy.chains.size());
     for (auto& network : all.networks) {
         auto& run = *runs.emplace_back(
             std::make_unique<inference_run>(deploy, *network, rank_of, mixing, initial_models(deploy)));
-        ranks.push_back({[&](std::size_t session) { run.begin(plan, sessions[session].decisions); },
-                         [&]() -> tensor_pass& { return run.pass(); }, [&] { run.end(); }});
+        auto now = std::make_shared<std::size_t>(0);
+        ranks.push_back({[&, now](std::size_t session) {
+                             *now = session;
+                             run.begin(sessions[session].plan, sessions[session].decisions);
+                         },
+                         [&]() -> tensor_pass& { return run.pass(); },
+                         [&, now] {
+                             run.end();
+                             for (const auto& [cluster, logits] : run.answers()) {
+                                 auto& its = result.models[static_cast<std::size_t>(cluster)];
+                                 its.insert(its.end(), logits.as<float>(),
+                                            logits.as<float>() + (*now > 0 ? logits.elements() : 0));
+                             }
+                         }});
     }
-    played result;
     result.stuck = !take_turns(all, ranks, sessions.size(), roll, device);
     if (result.stuck) {
         result.waiting = all.fabric.waiting();
         return result;
-    }
-    result.models.resize(deploy.chains.size());
-    for (const auto& run : runs) {
-        for (const auto& [cluster, logits] : run->answers()) {
-            result.models[static_cast<std::size_t>(cluster)] = {logits.as<float>(),
-                                                                logits.as<float>() + logits.elements()};
-        }
     }
     result.carried = all.carried();
     return result;
@@ -395,15 +400,20 @@ TEST(exchange_order, sessions_of_inference_never_wait_in_a_circle_either) {
         const auto deploy = lab::deploy(net.scene);
         const auto plan = make_inference_plan(deploy);
         inference_ledger ledger(deploy, net.rank_of);
-        std::vector<inference_forecast> sessions;
-        sessions.push_back(ledger.play(plan, 1));
-        sessions.push_back(ledger.play(plan, 2, sessions.front().end_s.front()));
+        const auto first = ledger.play(plan, 1), second = ledger.play(plan, 2, first.end_s.front());
+        const std::vector<session_part> whole{{plan, first.decisions}, {plan, second.decisions}};
+        auto sessions = whole;
+        if (const auto batches = most_batches(second.decisions); batches > 1) {
+            const auto cut = static_cast<std::size_t>(net.roll.between(1, static_cast<int>(batches) - 1));
+            sessions.back() = part_of(plan, second.decisions, 0, cut);
+            sessions.push_back(part_of(plan, second.decisions, cut, batches));
+        }
         const auto members = number % 3 == 0 ? net.some_ranks() : std::vector<int>{};
         const auto device = number % 2 == 0 ? device_kind::stalling : device_kind::independent;
-        const auto spread = serve(deploy, plan, net.rank_of, sessions, net.roll, device, members);
+        const auto spread = serve(deploy, sessions, net.rank_of, net.roll, device, members);
         ASSERT_FALSE(spread.stuck) << spread.waiting;
         const auto alone =
-            serve(deploy, plan, std::vector<int>(net.rank_of.size(), 0), sessions, net.roll, device_kind::independent);
+            serve(deploy, whole, std::vector<int>(net.rank_of.size(), 0), net.roll, device_kind::independent);
         ASSERT_FALSE(alone.stuck);
         EXPECT_EQ(spread.models, alone.models);
         carried += spread.carried;

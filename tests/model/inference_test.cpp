@@ -183,8 +183,11 @@ TEST(inference, requests_that_wait_go_together_up_to_a_batch) {
     times.push_back(100.0);
     scene.infer.trace = std::make_shared<const request_trace>(request_trace{{"c0.0", times}});
     const auto played = serving(scene).forecast();
-    const std::vector<request_batch> expected{{0, 1}, {1, 4}, {5, 2}, {7, 1}};
-    EXPECT_EQ(played.decisions.batches.front(), expected);
+    std::vector<std::pair<std::int64_t, std::int64_t>> batches;
+    for (const auto& batch : played.decisions.batches.front()) {
+        batches.emplace_back(batch.first, batch.count);
+    }
+    EXPECT_EQ(batches, (std::vector<std::pair<std::int64_t, std::int64_t>>{{0, 1}, {1, 4}, {5, 2}, {7, 1}}));
     EXPECT_NEAR(played.requests[4].latency_s, one + 4 * one - times[4], 1e-9);
     EXPECT_NEAR(played.requests[6].latency_s, 7 * one - times[6], 1e-9);
     EXPECT_NEAR(played.requests[7].latency_s, one, 1e-9);
@@ -305,7 +308,8 @@ tensor_view model_of(const deployment& deploy, std::shared_ptr<const vit_backbon
     return values;
 }
 
-answers answer(const serving& here, int ranks) {
+/// \param first, part batches: the first one that is played, and how many are played together.
+answers answer(const serving& here, int ranks, std::size_t first = 0, std::size_t part = 1000) {
     const auto backbone = lab::random_backbone(here.scene.model.vit);
     auto world = loopback_world(ranks);
     const auto rank_of = place_nodes(here.deploy.net, here.scene.placement, ranks);
@@ -327,10 +331,13 @@ answers answer(const serving& here, int ranks) {
                                                          samples_of(here.scene, seat.cluster));
                 },
                 models);
-            run.play(here.plan, decisions);
-            const std::lock_guard lock(guard);
-            for (const auto& [cluster, logits] : run.answers()) {
-                all[cluster] = {logits.as<float>(), logits.as<float>() + logits.elements()};
+            for (auto done = first; done < most_batches(decisions); done += part) {
+                const auto some = part_of(here.plan, decisions, done, done + part);
+                run.play(some.plan, some.decisions);
+                const std::lock_guard lock(guard);
+                for (const auto& [cluster, logits] : run.answers()) {
+                    all[cluster].insert(all[cluster].end(), logits.as<float>(), logits.as<float>() + logits.elements());
+                }
             }
         });
     }
@@ -402,6 +409,73 @@ TEST(inference, answers_are_the_same_on_any_ranks) {
             }
         }
     }
+}
+
+// Whatever has been answered before need not be computed again: neither in this process nor by an earlier one.
+TEST(inference, sessions_in_parts_answer_the_same) {
+    auto scene = serving_scenario();
+    scene.network.edges = 2;
+    scene.network.clients = {3, 2};
+    scene.infer.batch = 3;
+    scene.infer.requests = 16;
+    scene.infer.arrivals = arrival_kind::poisson;
+    scene.infer.rate = 200.0;
+    for (const int ranks : {1, 3}) {
+        scene.placement = ranks > 1 ? placement_kind::node : placement_kind::cluster;
+        const serving here(scene);
+        const auto whole = answer(here, ranks);
+        for (const std::size_t part : {1, 2, 5}) {
+            EXPECT_EQ(answer(here, ranks, 0, part), whole) << part;
+            const auto batches = here.forecast().decisions.batches;
+            for (const auto& [cluster, rest] : answer(here, ranks, 2, part)) {
+                const auto& its = whole.at(cluster);
+                const auto before = batches[static_cast<std::size_t>(cluster)][2].first * lab::classes;
+                EXPECT_EQ(rest, std::vector<float>(its.begin() + before, its.end())) << part;
+            }
+        }
+    }
+}
+
+TEST(inference, parts_keep_what_they_have_of_the_whole) {
+    auto scene = serving_scenario();
+    scene.clock = clock_kind::real;
+    scene.infer.batch = 2;
+    scene.infer.requests = 9;
+    const serving here(scene);
+    std::vector<int> rank_of(here.deploy.net.nodes.size());
+    std::iota(rank_of.begin(), rank_of.end(), 0);
+    const auto whole = here.forecast(rank_of).decisions;
+    ASSERT_EQ(most_batches(whole), 5U);
+    const auto first = part_of(here.plan, whole, 0, 2), last = part_of(here.plan, whole, 2, 5);
+    EXPECT_EQ(first.plan.requests_of(0), 4);
+    EXPECT_EQ(last.plan.requests_of(0), 5);
+    EXPECT_EQ(first.decisions.exchanges.size() + last.decisions.exchanges.size(), whole.exchanges.size());
+    EXPECT_FALSE(first.plan.founded);
+    EXPECT_TRUE(last.plan.founded);
+    double start = whole.latency_s;
+    for (const auto& some : whole.batches) {
+        start = std::min(start, some[2].taken_s);
+    }
+    ASSERT_GT(start, 0.0);
+    EXPECT_EQ(last.decisions.latency_s, whole.latency_s - start);
+    std::size_t messages = 0;
+    for (const auto& [route, times] : whole.arrivals) {
+        const auto in = [&](const session_part& part) {
+            const auto found = part.decisions.arrivals.find(route);
+            return found == part.decisions.arrivals.end() ? std::vector<double>() : found->second;
+        };
+        auto joined = in(first);
+        for (const double time : in(last)) {
+            EXPECT_GE(time, 0.0);
+            joined.push_back(time + start);
+        }
+        ASSERT_EQ(joined.size(), times.size()) << name_of(route.kind);
+        for (std::size_t i = 0; i < times.size(); ++i) {
+            EXPECT_NEAR(joined[i], times[i], 1e-12);
+        }
+        messages += times.size();
+    }
+    EXPECT_GT(messages, 30U);
 }
 
 // What is delivered is what answers: nobody has the modules in advance.

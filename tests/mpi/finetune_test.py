@@ -320,6 +320,18 @@ def real_clock(folder):
             check("... lateness is in /fidelity, and its parts make it",
                   len(late) > 0 and (abs(parts - late["late_s"]) < 1e-9).all() and len(other["fidelity"]) == 0)
             check("... the file says which clock", file.attrs["clock"] == "real" and file.attrs["time_scale"] == 0.5)
+    for name, more in (("a cloud", ("--network.edges", "2", "--cloud.period", "1")), ("turns", ("--scheme", "sl"))):
+        output = folder / "clock.h5"
+        done = run(2, output, *net, *more, "--clock", "real", "--time-scale", "0.5", "--overwrite", "on")
+        check(f"the real clock goes with {name}", done.returncode == 0, done.stderr[-500:])
+        if h5py is not None:
+            with h5py.File(output) as file:
+                rounds, late = file["rounds"][:], file["fidelity"][:]
+                check("... rounds take their emulated time, and not much more",
+                      (rounds["wall_s"] >= 0.5 * rounds["latency_s"]).all() and
+                      rounds["wall_s"].max() < 0.5 * rounds["latency_s"].max() + 2, str(rounds))
+                check("... and half of the messages are on time", sorted(late["late_s"])[len(late) // 2] < 0.05,
+                      f"{sorted(late['late_s'])[len(late) // 2]}")
     strict = run(2, folder / "strict.h5", *net, "--clock", "real", "--time-scale", "0.001", "--strict-fidelity", "on",
                  "--fidelity.tolerance", "1 us")
     check("what cannot keep up ends with 3 when fidelity is strict", strict.returncode == 3 and

@@ -4,9 +4,12 @@ results."""
 
 import csv
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from checks import check, finish
@@ -101,6 +104,60 @@ def own_images(folder, tuned):
     check("... without labels, with a class of the modules", all(row["label"] == "" and row["predicted"] for row in rows))
 
 
+def tables(output):
+    with h5py.File(output) as file:
+        return {name: [file[name][:][column].tolist() for column in file[name].dtype.names if column != "rank"]
+                for name in ("inference", "events", "energy", "communication/links")}
+
+
+def goes_on(folder, tuned):
+    """Asked to stop, it keeps what has been answered, and goes on with it on other ranks to the same bits."""
+    many = [*tuned, "--infer.requests", 400, "--infer.batch", 4, "--checkpoint.part", "0.1 s"]
+    whole, output = folder / "whole.h5", folder / "stopped.h5"
+    gaisnet("infer", whole, *many)
+    process = subprocess.Popen([MPIRUN, "-n", "2", PROGRAM, "infer", *SMALL, "--output", str(output), *map(str, many)],
+                               stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while not list(output.with_suffix(".ckpt").glob("round_*/DONE")) and time.monotonic() < end and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=60)[1]
+    answered = re.search("after ([0-9]+) of [0-9]+ batches; resumable", said)
+    check("infer that is asked to stop ends with 75", process.returncode == 75 and answered, f"{process.returncode} {said}")
+    refused = gaisnet("infer", output, *many, "--seed", 2, "--resume", "auto", "--overwrite", "off")
+    check("... another run does not take its place", refused.returncode == 2 and "seed" in refused.stderr, refused.stderr)
+    for ranks in (3, 1):
+        done = gaisnet("infer", output, *many, "--resume", "auto", "--overwrite", "off", "--log_level", "info", ranks=ranks)
+        said = "after batch" if ranks == 3 else "nothing is left"
+        check(f"... and goes on ({said})", done.returncode == 0 and said in done.stderr, done.stderr[-500:])
+    csvs = [one.with_suffix(".predictions.csv").read_bytes() for one in (whole, output)]
+    check("... to the same answers", csvs[0] == csvs[1])
+    if h5py is not None:
+        check("... and tables", tables(whole) == tables(output))
+
+
+def real_clock(folder, tuned):
+    slow = [*tuned, "--infer.requests", 12, "--infer.rate", 8, "--link.d2d.latency", "20 ms"]
+    virtual, real = folder / "virtual.h5", folder / "real.h5"
+    gaisnet("infer", virtual, *slow)
+    begin = time.monotonic()
+    done = gaisnet("infer", real, *slow, "--clock", "real", ranks=2)
+    took = time.monotonic() - begin
+    check("infer with the real clock", done.returncode == 0 and "lateness" in done.stdout, done.stderr[-500:])
+    rows = predictions(real)
+    check("... gives the same answers", rows == predictions(virtual))
+    last = max(float(row["arrival_s"]) + float(row["latency_s"]) for row in rows)
+    check("... not before their time", took > last > 1, f"{took} s, and the last answer is at {last} s")
+    if h5py is not None:
+        with h5py.File(real) as file:
+            late = file["fidelity"][:]
+            check("... with a lateness of every message", len(late) == (file["events"]["receivers"] > 0).sum() and
+                  (late["late_s"] >= 0).all() and file.attrs["clock"] == "real", f"{len(late)}")
+    strict = gaisnet("infer", folder / "strict.h5", *slow, "--clock", "real", "--time_scale", 1e-4, "--strict_fidelity", "on",
+                     ranks=2)
+    check("what cannot keep up ends with 3", strict.returncode == 3 and "cannot be kept" in strict.stderr, strict.stderr)
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -114,6 +171,8 @@ def main():
         same_on_ranks(folder, tuned)
         other_models(folder, weights, tuned)
         own_images(folder, tuned)
+        goes_on(folder, tuned)
+        real_clock(folder, tuned)
         done = gaisnet("infer", folder / "x.h5", *tuned, "--tuning.method", "prefix")
         check("settings that the modules were not tuned with are refused", done.returncode == 2 and
               "tuning.method = lora" in done.stderr and not (folder / "x.h5").exists(), done.stderr)

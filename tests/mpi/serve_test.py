@@ -2,9 +2,11 @@
 real answers, the same on any number of ranks. Usage: serve_test.py GAISNET MPIRUN_SH. Needs h5py."""
 
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from checks import check, finish, skip
@@ -89,6 +91,53 @@ def decisions(folder, weights):
         check(f"policy {policy}", done.returncode == 0 and len(services(folder / "other.h5")) == 3, done.stderr[-500:])
 
 
+def goes_on(folder, weights):
+    """Asked to stop after each step in turn, it goes on to the same bits, on one rank and on two."""
+    whole, output = folder / "real1.h5", folder / "stopped.h5"
+    stops = steps = 0
+    for turn in range(20):
+        start = [MPIRUN, "-n", "2"] if turn % 2 else []
+        process = subprocess.Popen([*start, PROGRAM, "serve", "--log_level", "info", "--progress", "none", "--output",
+                                    str(output), "--resume", "auto", *REAL, *weights], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
+        end = time.monotonic() + 60
+        before = set(output.with_suffix(".ckpt").glob("round_*/DONE"))
+        while (not set(output.with_suffix(".ckpt").glob("round_*/DONE")) - before and time.monotonic() < end and
+               process.poll() is None):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=100)[1]
+        stops += process.returncode == 75
+        if process.returncode != 75:
+            break
+    check("serve that is asked to stop ends with 75, and goes on", process.returncode == 0 and stops > 1,
+          f"{process.returncode}, {stops} stops: {said[-500:]}")
+    rows, same = services(output), services(whole)
+    check("... to the same services", all((rows[name] == same[name]).all() or name in ("expected", "accuracy")
+                                          for name in rows.dtype.names), str(rows))
+    with h5py.File(whole) as a, h5py.File(output) as b:
+        for name in ("inference", "energy", "events"):
+            columns = [column for column in a[name].dtype.names if column != "rank"]
+            check(f"... and the same /{name}", all((a[name][:][column] == b[name][:][column]).all() for column in columns))
+    done = serve(output, *REAL, *weights, "--resume", "auto", "--overwrite", "off", "--log_level", "info")
+    check("... and once it has ended nothing is left", done.returncode == 0 and "nothing is left" in done.stderr, done.stderr)
+
+
+def real_clock(folder, weights):
+    slow = [*REAL, *weights, "--serve.rounds", "3", "--serve.regret", "off", "--time_scale", "0.25"]
+    begin = time.monotonic()
+    done = serve(folder / "clock.h5", *slow, "--clock", "real", ranks=2)
+    took = time.monotonic() - begin
+    virtual = serve(folder / "virtual.h5", *slow[:-2])
+    check("serve with the real clock", done.returncode == virtual.returncode == 0, done.stderr[-500:] + virtual.stderr[-500:])
+    rows, same = services(folder / "clock.h5"), services(folder / "virtual.h5")
+    check("... does the same", all((rows[name] == same[name]).all() for name in ("action", "model", "requests", "cost")))
+    check("... not before its time", took > 0.25 * rows["latency_s"].sum() > 0.2, f"{took} s, {rows['latency_s'].sum()} s")
+    with h5py.File(folder / "clock.h5") as file:
+        late = file["fidelity"][:]
+        check("... and says how late it was", set(late["round"]) == {1, 2, 3} and (late["late_s"] >= 0).all())
+
+
 def counts_of_deliveries(output, requester):
     """Deliveries to a requester between two trainings of its model."""
     with h5py.File(output) as file:
@@ -132,6 +181,8 @@ def main():
         check("pretrain", done.returncode == 0, done.stderr[-500:])
         tables(folder)
         decisions(folder, ["--model.weights", model])
+        goes_on(folder, ["--model.weights", model])
+        real_clock(folder, ["--model.weights", model])
         refused(folder)
     finish()
 

@@ -42,6 +42,8 @@ checkpoint state_after(int rounds) {
         state.rounds.push_back({{0.1 * round, 1.0 / 3.0, 0.25, 2.5, 0.75}, {0.9, 1e-300, untrained, untrained, 1e9}});
     }
     state.created = "2026-01-02T03:04:05Z";
+    state.step = static_cast<std::size_t>(rounds);
+    state.sessions = {{{0, {{3, 0.75}, {0, untrained}}}, {7, {{18446744073709551615ULL, 1.0 / 3.0}}}}, {}};
     state.transports = {{3, "nccl", 18446744073709551615ULL, 7}};
     state.probes = {{2, "cloud", "domain 1", false, "class means", 1.0 / 3.0, 20}};
     state.fidelity = {{1, 2, 3, "forward", 0.1, 0.2, 0.3, 0.4, 0.5, 0.6}};
@@ -119,6 +121,14 @@ TEST_F(checkpoints, all_of_it_comes_back_bit_for_bit) {
     EXPECT_EQ(after.probes[0].accuracy, before.probes[0].accuracy);
     ASSERT_EQ(after.fidelity.size(), 1U);
     EXPECT_EQ(after.fidelity[0].timer_s, 0.6);
+    EXPECT_EQ(after.step, 3U);
+    ASSERT_EQ(after.sessions.size(), 2U);
+    ASSERT_EQ(after.sessions[0].size(), 2U);
+    EXPECT_EQ(after.sessions[0].at(0).at(0).predicted, 3U);
+    EXPECT_TRUE(std::isnan(after.sessions[0].at(0).at(1).probability));
+    EXPECT_EQ(after.sessions[0].at(7).at(0).predicted, 18446744073709551615ULL);
+    EXPECT_EQ(after.sessions[0].at(7).at(0).probability, 1.0 / 3.0);
+    EXPECT_TRUE(after.sessions[1].empty());
     ASSERT_EQ(after.rounds.size(), 3U);
     for (std::size_t round = 0; round < 3; ++round) {
         ASSERT_EQ(after.rounds[round].size(), 2U);

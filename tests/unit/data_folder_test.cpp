@@ -158,10 +158,10 @@ TEST_F(folder, links_pipes_and_devices_are_told_apart) {
     const image_folder data(root_);
     EXPECT_THAT(data.check(0, 1).damaged,
                 ElementsAre(testing::AllOf(HasSubstr("b/circle.png\t"), HasSubstr("cannot be read")),
-                            testing::AllOf(HasSubstr("b/device.png\t"), HasSubstr("no regular file")),
+                            testing::AllOf(HasSubstr("b/device.png\t"), HasSubstr("is not a file")),
                             testing::AllOf(HasSubstr("b/gone.png\t"), HasSubstr("cannot be read")),
-                            testing::AllOf(HasSubstr("b/pipe.png\t"), HasSubstr("no regular file")),
-                            testing::AllOf(HasSubstr("b/to_pipe.png\t"), HasSubstr("no regular file"))));
+                            testing::AllOf(HasSubstr("b/pipe.png\t"), HasSubstr("is not a file")),
+                            testing::AllOf(HasSubstr("b/to_pipe.png\t"), HasSubstr("is not a file"))));
     EXPECT_EQ(image_folder::without_labels(root_, "images").check(0, 1).damaged.size(), 5U);
 }
 

@@ -151,7 +151,7 @@ TEST_F(safetensors_test, refuses_each_kind_of_bad_header) {
 
 TEST_F(safetensors_test, refuses_files_that_are_not_safetensors) {
     expect_refused(folder / "missing.safetensors", {"No such file"});
-    expect_refused(folder, {"directory"});
+    expect_refused(folder, {"neither model.safetensors nor"});
     expect_refused("/dev/null", {"cannot read"});
     const auto pipe = folder / "pipe";
     ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
@@ -163,7 +163,55 @@ TEST_F(safetensors_test, refuses_files_that_are_not_safetensors) {
     expect_refused(plain_file(std::string("\x01\xe1\xf5\x05\0\0\0\0", 8) + "{}"), {"100000001", "at most 100000000"});
     expect_refused(plain_file(std::string(8, '\xff') + "{}"), {"18446744073709551615"});
     expect_refused(plain_file("version https://git-lfs.github.com/spec/v1\n"), {"Git LFS"});
-    expect_refused(plain_file("PK\x03\x04 and so on, for long enough"), {"pickle"});
+    expect_refused(plain_file("PK\x03\x04 and so on, for long enough"), {"PyTorch pickle"});
+    expect_refused(plain_file(std::string("PK\x03\x04\0\0 cls_token.npy and so on", 30)), {"NumPy archive"});
+    expect_refused(plain_file("\x80\x02}q\x01and so on"), {"PyTorch pickle"});
+    expect_refused(plain_file("GGUF\x03 and so on"), {"GGUF"});
+    expect_refused(plain_file("\n  <!DOCTYPE html><html>"), {"HTML"});
+    expect_refused(plain_file("<html><body>404"), {"HTML"});
+    expect_refused(plain_file("{\"architectures\": [\"ViT\"]}"), {"it is JSON"});
+}
+
+TEST_F(safetensors_test, a_model_in_several_files_is_one) {
+    const std::vector<float> a{1, 2, 3}, b{4}, c{5, 6};
+    write_safetensors(folder / "model-00001-of-00002.safetensors", {{"a", {3}, a}, {"b", {}, b}}, {{"mean", "0.5"}});
+    write_safetensors(folder / "model-00002-of-00002.safetensors", {{"c", {2}, c}});
+    const auto index = folder / "model.safetensors.index.json";
+    const std::string start = "{\"metadata\": {\"total_size\": 24}, \"weight_map\": {",
+                      first =
+                          "\"a\": \"model-00001-of-00002.safetensors\", \"b\": \"model-00001-of-00002.safetensors\"",
+                      second = ", \"c\": \"model-00002-of-00002.safetensors\"";
+    const auto write = [&](const std::string& text) { std::ofstream(index) << text; };
+    write(start + first + second + "}}");
+    for (const auto& path : {index, folder}) {
+        const safetensors_file model(path);
+        EXPECT_EQ(model.path(), index);
+        EXPECT_EQ(model.tensors().size(), 3U);
+        EXPECT_EQ(model.files().size(), 2U);
+        EXPECT_EQ(model.float32("a"), a);
+        EXPECT_EQ(model.float32("b"), b);
+        EXPECT_EQ(model.float32("c"), c);
+        EXPECT_EQ(model.metadata().at("mean"), "0.5");
+    }
+    write(start + first + ", \"c\": \"model-00001-of-00002.safetensors\"}}");
+    expect_refused(index, {"'c' is not in model-00001"});
+    write(start + first + second + ", \"d\": \"model-00002-of-00002.safetensors\"}}");
+    expect_refused(index, {"'d' is not in model-00002"});
+    write(start + first + ", \"c\": \"../model-00002-of-00002.safetensors\"}}");
+    expect_refused(index, {"'c' no .safetensors file beside it"});
+    write(start + first + ", \"c\": 7}}");
+    expect_refused(index, {"'c' no .safetensors file beside it"});
+    write(start + "}}");
+    expect_refused(index, {"no weight_map"});
+    write("{\"weight_map\": [");
+    expect_refused(index, {"no weight_map"});
+    write(start + first + second + "}}");
+    write_safetensors(folder / "model-00002-of-00002.safetensors", {{"c", {2}, c}, {"b", {}, b}});
+    expect_refused(index, {"'b' is in two of its files"});
+    fs::remove(folder / "model-00002-of-00002.safetensors");
+    expect_refused(index, {"model-00002-of-00002.safetensors", "No such file"});
+    write_safetensors(folder / "model.safetensors", {{"c", {2}, c}}); // a single file comes first
+    EXPECT_EQ(safetensors_file(folder).tensors().size(), 1U);
 }
 
 TEST_F(safetensors_test, a_hostile_name_cannot_break_the_message) {
@@ -289,7 +337,7 @@ TEST_F(safetensors_test, writes_what_it_reads) {
 
     // Alignment that PyTorch's loader needs: the data at 8 bytes, every int64 tensor before the float32 ones.
     std::uint64_t length = 0;
-    std::memcpy(&length, file.file().bytes().data(), 8);
+    std::memcpy(&length, file.files().front()->bytes().data(), 8);
     EXPECT_EQ(length % 8, 0U);
     for (const auto& tensor : file.tensors()) {
         EXPECT_EQ(tensor.begin % (tensor.dtype == "I64" ? 8 : 4), 0U) << tensor.name;

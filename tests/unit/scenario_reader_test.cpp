@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 namespace gaisnet {
@@ -277,6 +278,20 @@ TEST(scenario_reader, paths_may_begin_with_a_variable) {
               "/data/images/flowers");
     ::unsetenv("GAISNET_TEST_FOLDER");
     rejects({{"data.root", "${GAISNET_TEST_FOLDER}/flowers"}}, "GAISNET_TEST_FOLDER is not set");
+    // A comma parts two folders, unless it is in the name of one that is there.
+    std::string folder = (std::filesystem::temp_directory_path() / "gaisnet-test-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    const auto flowers = folder + "/red, white,blue";
+    std::filesystem::create_directory(flowers);
+    const auto roots = [&](const std::string& text) {
+        return read({{"data.source", "folder"}, {"data.root", text}, {"network.edges", "2"}}).data.roots;
+    };
+    EXPECT_EQ(roots(flowers), std::vector<std::string>{flowers});
+    EXPECT_EQ(roots(flowers + ", " + folder), (std::vector<std::string>{flowers, folder}));
+    EXPECT_EQ(roots(folder + "," + flowers), (std::vector<std::string>{folder, flowers}));
+    EXPECT_EQ(roots(folder + "/red, " + folder + "/white"),
+              (std::vector<std::string>{folder + "/red", folder + "/white"}));
+    std::filesystem::remove_all(folder);
     rejects({{"data.root", "/data/images"}}, "data.source = folder");
     EXPECT_EQ(read({{"output", "a/$b.h5"}}).output, "a/$b.h5");
     rejects({{"output", ""}}, "a path is accepted");

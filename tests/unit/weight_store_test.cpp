@@ -221,6 +221,68 @@ TEST_F(weight_store_test, heads_and_poolers_are_ignored_with_a_note) {
     EXPECT_TRUE(any_note_has(*hugging_face, "'pooler' is ignored"));
 }
 
+TEST_F(weight_store_test, what_wrappers_put_before_all_names_is_left_away) {
+    const auto weights = timm_checkpoint(tiny());
+    weights.write(file);
+    const auto plain = weight_store::open(file, tiny(), cache);
+    for (const std::string prefix : {"module.", "model.", "_orig_mod.", "backbone.", "module.vit.", "a.b.c."}) {
+        for (const bool hugging_face : {false, true}) {
+            const auto bare = hugging_face ? hugging_face_checkpoint(tiny(), "") : weights;
+            struct checkpoint wrapped;
+            for (const auto& [name, tensor] : bare.tensors) {
+                wrapped.tensors[prefix + name] = tensor;
+            }
+            wrapped.add(prefix + "head.weight", {10, 24});
+            wrapped.add(prefix.substr(0, prefix.find('.') + 1) + "classifier.weight", {7, 24});
+            wrapped.write(file);
+            const auto store = weight_store::open(file, tiny(), cache);
+            EXPECT_EQ(store->fingerprint(), plain->fingerprint()) << prefix;
+            EXPECT_TRUE(any_note_has(*store, "begin with '" + prefix + "', which is left away"));
+            EXPECT_TRUE(any_note_has(*store, "'head' of 10 classes is ignored"));
+            EXPECT_TRUE(any_note_has(*store, "'classifier' of 7 classes is ignored"));
+        }
+    }
+    auto broken = weights; // one tensor without the prefix of the others is no part of the model
+    for (const auto& [name, tensor] : weights.tensors) {
+        broken.rename(name, name == "norm.weight" ? "norm2.weight" : "module." + name);
+    }
+    expect_refused(broken, tiny(), {"1 missing tensors: 'module.norm.weight'", "1 unknown tensors: 'norm2.weight'"});
+}
+
+TEST_F(weight_store_test, counters_are_ignored_with_a_note) {
+    const auto weights = timm_checkpoint(tiny());
+    std::vector<tensor_to_write> list;
+    for (const auto& [name, tensor] : weights.tensors) {
+        list.emplace_back(name, tensor.shape, std::span<const float>(tensor.values));
+    }
+    const std::vector<std::int64_t> steps{1000};
+    list.emplace_back("num_batches", std::vector<std::int64_t>(), std::span<const std::int64_t>(steps));
+    write_safetensors(file, list);
+    const auto store = weight_store::open(file, tiny(), cache);
+    expect_holds(*store, weights);
+    EXPECT_TRUE(any_note_has(*store, "integer 'num_batches' is ignored"));
+}
+
+TEST_F(weight_store_test, other_kinds_of_vision_transformers_are_named) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"blocks.0.ls1.gamma", "layer scale"},
+        {"blocks.1.gamma_1", "layer scale"},
+        {"dist_token", "distillation token"},
+        {"reg_token", "register tokens"},
+        {"norm_pre.weight", "LayerNorm before"},
+        {"blocks.0.mlp.w12.weight", "SwiGLU"},
+        {"blocks.0.attn.q_norm.weight", "LayerNorm of"},
+        {"decoder_blocks.0.norm1.weight", "a decoder"},
+    };
+    for (const auto& [name, words] : cases) {
+        auto weights = timm_checkpoint(tiny());
+        weights.add(name, {24});
+        auto other = tiny(); // that its size is another one does not matter then
+        other.depth = 7;
+        expect_refused(weights, other, {std::string("it has "), words, name, "ViTModel"});
+    }
+}
+
 TEST_F(weight_store_test, names_missing_misshapen_and_unknown_tensors_in_one_message) {
     auto weights = timm_checkpoint(tiny());
     weights.tensors.erase("norm.bias");
@@ -243,11 +305,11 @@ TEST_F(weight_store_test, messages_use_the_names_of_the_file) {
     auto weights = hugging_face_checkpoint(tiny(), "vit.");
     weights.tensors.erase("vit.encoder.layer.1.attention.attention.key.bias");
     weights.add("vit.encoder.layer.2.attention.attention.value.weight", {24, 23});
-    weights.add("vit.embeddings.mask_token", {1, 1, 24});
+    weights.add("vit.embeddings.cls_tokem", {1, 1, 24});
     expect_refused(weights, tiny(),
                    {"1 missing tensors: 'vit.encoder.layer.1.attention.attention.key.bias'",
                     "'vit.encoder.layer.2.attention.attention.value.weight' has [24, 23], wants [24, 24]",
-                    "'vit.embeddings.mask_token' (nearest known name: 'vit.embeddings.cls_token')"});
+                    "'vit.embeddings.cls_tokem' (nearest known name: 'vit.embeddings.cls_token')"});
 }
 
 TEST_F(weight_store_test, refuses_files_without_a_vit) {
@@ -390,6 +452,7 @@ TEST_F(weight_store_test, unusable_cache_means_private_memory_and_a_note) {
     expect_holds(*blocked, weights);
     EXPECT_FALSE(blocked->shared());
     EXPECT_TRUE(any_note_has(*blocked, "every rank keeps its own copy"));
+    EXPECT_TRUE(any_note_has(*blocked, std::strerror(ENOTDIR)));
     EXPECT_EQ(blocked->fingerprint(), shared->fingerprint());
 
     // As on a full disk, the image cannot be written to its end.

@@ -64,6 +64,17 @@ heartbeat::heartbeat(const mpi_session& session): rank_(session.rank()), comm_(m
 
 heartbeat::~heartbeat() { leave(); }
 
+void heartbeat::meet() {
+    MPI_Request all_here = MPI_REQUEST_NULL;
+    GAISNET_MPI(MPI_Ibarrier, MPI_COMM_WORLD, &all_here); // transports have communicators of their own
+    for (int done = 0; !done;) {
+        GAISNET_MPI(MPI_Test, &all_here, &done, MPI_STATUS_IGNORE);
+        if (!done) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+    }
+}
+
 void heartbeat::leave() {
     thread_.request_stop();
     if (thread_.joinable()) {

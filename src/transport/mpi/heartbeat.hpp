@@ -27,6 +27,8 @@ public:
     heartbeat(const heartbeat&) = delete;
     heartbeat& operator=(const heartbeat&) = delete;
 
+    /// Waits for all ranks to come here, and finds those that do not, as ever. Every rank has to call it.
+    void meet();
     /// Beats for the last time, and says that this rank ends for a reason it has told. Further calls do nothing.
     void leave();
 

@@ -1,6 +1,7 @@
 #include "transport/mpi/mpi_session.hpp"
 
 #include "base/error.hpp"
+#include "base/time_limit.hpp"
 
 #include <unistd.h>
 
@@ -61,6 +62,10 @@ mpi_session::mpi_session(int& argc, char**& argv): exceptions_(std::uncaught_exc
 
 mpi_session::~mpi_session() {
     if (std::uncaught_exceptions() == exceptions_) {
+        constexpr double most_s = 30.0;
+        const time_limit watch(most_s,
+                               "MPI has not ended within 30 s: a rank is stopped, or a computer does not answer; "
+                               "what was written is whole");
         MPI_Finalize();
     }
 }
