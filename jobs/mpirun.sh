@@ -53,7 +53,9 @@ options=(-n "$ranks")
 quiet=()
 # --quiet leaves the program's own message alone: without it mpirun adds a dozen lines to every exit code but 0. But
 # over several hosts mpirun alone may know which rank was killed. Open MPI 5 has no such option.
+one_host=
 if [[ -z ${GAISNET_MPIRUN_OPTIONS:-} && ${SLURM_JOB_NUM_NODES:-1} -eq 1 ]]; then
+    one_host=1
     [[ ! $version =~ "Open MPI) "[1-4]\. ]] || quiet=(--quiet)
 elif [[ $version =~ "Open MPI) "[1-4]\. ]]; then
     # Without this mpirun waits for a lost host for a quarter of an hour after the ranks have ended (runtime.silence).
@@ -80,8 +82,27 @@ if [[ $(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0) -gt 0 || -
     options+=(--mca btl_vader_single_copy_mechanism none)
 fi
 
+# What killed runs of this user have left here: Open MPI's folders of an mpirun that is gone, and its shared memory that
+# nobody has mapped. Younger than a minute it may be of a run that begins.
+remove_leftovers() {
+    local path pid
+    for path in "${TMPDIR:-/tmp}/ompi.${HOSTNAME%%.*}.$(id -u)"/pid.* "${TMPDIR:-/tmp}"/gaisnet-launch.*; do
+        pid=${path#*/pid.}
+        pid=${pid##*/gaisnet-launch.}
+        pid=${pid%%.*}
+        if [[ -O $path && $pid =~ ^[0-9]+$ && ! -e /proc/$pid ]]; then
+            rm -rf -- "$path"
+        fi
+    done
+    find /dev/shm -maxdepth 1 -name "vader_segment.${HOSTNAME%%.*}.$(id -u).*" -user "$(id -u)" -mmin +1 2>/dev/null |
+        while read -r path; do
+            grep -qsF -- "$path" /proc/[0-9]*/maps || rm -f -- "$path"
+        done
+}
+remove_leftovers
+
 # A launch that fails may do so without a word under --quiet: the first rank that starts leaves a mark.
-if ! mark=$(mktemp "${TMPDIR:-/tmp}/gaisnet-launch.XXXXXX" 2>/dev/null); then
+if ! mark=$(mktemp "${TMPDIR:-/tmp}/gaisnet-launch.$$.XXXXXX" 2>/dev/null); then
     printf '%s: error: TMPDIR = %s cannot be written, and MPI needs a folder for its own files; another TMPDIR is accepted\n' \
         "$0" "${TMPDIR:-/tmp}" >&2
     exit 1
@@ -99,7 +120,7 @@ exec mpirun ${quiet[@]+"${quiet[@]}"} "${options[@]}" ${more[@]+"${more[@]}"} sh
     'trap "" USR1 USR2; [ ! -e "$0" ] || echo started >"$0"; exec "$@"' "$mark" "$@") </dev/null &
 child=$!
 set +m
-teller= told=
+teller='' told=''
 # Again and again, since the first one may have come too early. $1: the signal's name
 tell() {
     [[ $told != "$1" ]] || return 0
@@ -125,6 +146,29 @@ case $early in
     130) interrupt ;;
 esac
 trap 'kill -HUP "$child" 2>/dev/null || true' HUP
+
+# Ranks watch each other until they end, and they end together. One that is stopped then would keep mpirun for ever.
+end_stragglers() {
+    local -a left
+    local pid before=
+    while sleep 5 3>&- && [[ -e /proc/$child ]]; do
+        read -r -a left <<<"$(<"/proc/$child/task/$child/children")"
+        for pid in "${left[@]}"; do
+            [[ ${#left[@]} -lt $ranks && $(<"/proc/$pid/stat") == *") T "* ]] || left=()
+        done
+        if [[ ${#left[@]} -gt 0 && $before == "${left[*]}" ]]; then
+            printf '%s: error: a rank was stopped when it should have ended; it is killed\n' "$0" >&3
+            kill -KILL "${left[@]}"
+            return
+        fi
+        before=${left[*]}
+    done
+}
+straggler_watch=
+if [[ -n $one_host && -r /proc/$child/task/$child/children ]]; then
+    (trap - HUP; end_stragglers) </dev/null >/dev/null 3>&2 2>/dev/null &
+    straggler_watch=$!
+fi
 while :; do
     code=0
     wait "$child" 2>/dev/null || code=$?
@@ -138,7 +182,7 @@ while :; do
         break
     fi
 done
-[[ -z $teller ]] || kill "$teller" 2>/dev/null || true
+kill ${teller:+"$teller"} ${straggler_watch:+"$straggler_watch"} 2>/dev/null || true
 [[ $interrupts -le 1 ]] || code=130
 if [[ $code -ne 0 && $interrupts -eq 0 && ${#quiet[@]} -gt 0 && ! -s $mark ]]; then # what is wrong with this mpirun, or where it runs?
     said=$(timeout 20 mpirun "${options[@]}" ${more[@]+"${more[@]}"} true 2>&1 >/dev/null) ||

@@ -91,29 +91,38 @@ void listen_to_signals() {
 
 } // namespace
 
+/// Ranks that time out together: seconds by which this one is later than rank 0, whose end ends all. Open MPI and PMIx
+/// tell it before MPI does.
+double session::turn_to_speak() {
+    const auto* text = std::getenv("PMIX_RANK");
+    return 2.0 * std::clamp(text ? std::atoi(text) : 0, 0, 10);
+}
+
 /// Seconds for the start of MPI, before there is a heartbeat.
-double session::start_limit() {
-    const auto* text = std::getenv("GAISNET_START_LIMIT");
+double session::mpi_limit() {
+    const auto* text = std::getenv("GAISNET_MPI_LIMIT");
     if (!text) {
         return 120.0;
     }
     char* end = nullptr;
     const double seconds = std::strtod(text, &end);
     if (end == text || *end != '\0' || !(seconds >= 1.0)) {
-        throw usage_error(std::string("GAISNET_START_LIMIT = ") + text + ": seconds, 1 or more, are accepted");
+        throw usage_error(std::string("GAISNET_MPI_LIMIT = ") + text + ": seconds, 1 or more, are accepted");
     }
     return seconds;
 }
 
 session::session(int& argc, char**& argv) {
     listen_to_signals(); // MPI's start takes a while
-    const auto limit = start_limit();
+    const auto limit = mpi_limit();
     std::optional<time_limit> watch;
     if (mpi_session::started_by_launcher()) {
-        watch.emplace(limit, "MPI has not started within " + quantity(limit, "s") +
-                                 ": a rank is stopped, or a computer does not answer. GAISNET_START_LIMIT=SECONDS sets "
-                                 "another limit");
-        mpi_ = std::make_unique<mpi_session>(argc, argv);
+        watch.emplace(limit + turn_to_speak(),
+                      "MPI has not started within " + quantity(limit, "s") +
+                          ": a rank is stopped, or a computer does not answer. GAISNET_MPI_LIMIT=SECONDS sets "
+                          "another limit");
+        constexpr double most_s = 30.0; // for its end
+        mpi_ = std::make_unique<mpi_session>(argc, argv, std::min(limit, most_s));
     }
     const auto* tasks =
         std::getenv("SLURM_STEP_NUM_TASKS"); // mpirun's ranks have it as well, but there are more of them

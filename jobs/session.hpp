@@ -79,7 +79,8 @@ public:
     static void check_interrupt();
 
 private:
-    static double start_limit();
+    static double mpi_limit();
+    static double turn_to_speak();
     void find_neighbours();
 
     std::unique_ptr<mpi_session> mpi_;

@@ -96,9 +96,6 @@ void read_scheme(const value_reader& in, scenario& out) {
                       "start points send their samples once in scheme = centralised: dataset is accepted");
         }
     }
-    if (out.scheme == sl && in.text("clock") == "real") {
-        in.reject("clock", "the real clock is not built yet for scheme = sl: virtual is accepted");
-    }
 }
 
 void read_edge_stage(const value_reader& in, scenario& out) {

@@ -26,9 +26,9 @@ const char* const switches[] = {"help", "version", "print_config", "dry_run"};
 const char* const general[] = {"config", "log_level", "progress"};
 
 /// Environment variables that belong to jobs/mpirun.sh, slurm/run.sbatch and the tests, and name no setting.
-const std::set<std::string> of_scripts{
-    "GAISNET_MPIRUN_OPTIONS", "GAISNET_SITE", "GAISNET_ROOT",  "GAISNET_PROGRAM", "GAISNET_IMAGE",
-    "GAISNET_LAUNCHER",       "GAISNET_DATA", "GAISNET_READY", "GAISNET_WHEEL",   "GAISNET_START_LIMIT"};
+const std::set<std::string> of_scripts{"GAISNET_MPIRUN_OPTIONS", "GAISNET_SITE",     "GAISNET_ROOT", "GAISNET_PROGRAM",
+                                       "GAISNET_IMAGE",          "GAISNET_LAUNCHER", "GAISNET_DATA", "GAISNET_READY",
+                                       "GAISNET_WHEEL",          "GAISNET_MPI_LIMIT"};
 
 /// What changes how a run is carried out, but not its results.
 const std::set<std::string> not_in_identity{"output",

@@ -132,7 +132,6 @@ CASES = [
                                              "--link.backhaul.min_rate", "1000 Gbit/s"],
          ["cloud cannot be reached", "backhaul"]),
     case("an edge's domain as the unseen one", "--network.edges 2 --probe.unseen 1", ["probe.unseen", "belong to edges"]),
-    case("a cloud with the real clock", "--cloud.period 1 --clock real", ["cloud.period", "not built"]),
     case("a cloud that averages never", "--cloud.period -1", ["cloud.period", "-1"]),
     case("a cache of augmented images", "--data.source folder --data.root . --cache on", ["cache", "data.augment"]),
     # The emulated network

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -198,6 +199,70 @@ def signal_at_the_start(folder):
         process.send_signal(signal.SIGUSR1)
         _, err = process.communicate(timeout=60)
         check(f"SIGUSR1 after {delay} s ends with 75", process.returncode == 75, f"{process.returncode} {err[-300:]}")
+
+
+def interrupts(folder):
+    """Ctrl-C at any moment, and twice."""
+    for delays in ((0.2,), (0.2, 0.4), (3,), (3, 0.1)):
+        process = start(2, folder / "interrupted.h5", "--train.rounds", "3000", "--overwrite", "on")
+        for delay in delays:
+            time.sleep(delay)
+            process.send_signal(signal.SIGINT)
+        begin = time.monotonic()
+        _, err = process.communicate(timeout=60)
+        check(f"Ctrl-C after {' s and '.join(map(str, delays))} s ends with 130 and no stack trace",
+              process.returncode == 130 and "[ 0]" not in err and "***" not in err and time.monotonic() - begin < 15,
+              f"{process.returncode} after {time.monotonic() - begin:.1f} s: {err[-500:]}")
+
+
+def stopped_at_its_ends(folder):
+    """A rank that is stopped for good while MPI starts, or when everything is written, hangs nobody."""
+    environment = {**os.environ, "GAISNET_MPI_LIMIT": "5"}
+    for phase, victim in (("start", 0), ("start", 1), ("end", 0), ("end", 1)):
+        output = folder / f"stopped_{phase}{victim}.h5"
+        process = subprocess.Popen(command(2, output, "--train.rounds", "1", "--runtime.silence", "4 s"),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                                   env=environment)
+        mark, ranks, end = output.with_suffix(".ckpt") / "run.json", [], time.monotonic() + 30
+        while time.monotonic() < end and (len(ranks) < 2 or phase == "end" and '"ended": true' not in mark.read_text()):
+            time.sleep(0.01)
+            ranks = ranks_of(process, PROGRAM) if len(ranks) < 2 or not mark.exists() else ranks
+            if phase == "end" and not mark.exists():
+                ranks = []
+        os.kill(ranks[victim], signal.SIGSTOP)
+        try:
+            _, err = process.communicate(timeout=40)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            _, err = process.communicate()
+        check(f"rank {victim} stopped at the {phase} ends the run", process.returncode == 1 and "gaisnet: error:" in err or
+              phase == "end" and "it is killed" in err, f"{process.returncode} {err[-500:]}")
+        end = time.monotonic() + 10
+        while (left := [pid for pid in ranks if is_alive(pid)]) and time.monotonic() < end:
+            time.sleep(0.05)
+        check("... and no process is left", not left, str(left))
+
+
+def launch_that_fails(folder):
+    for name, value in (("TMPDIR", "/proc"), ("OMPI_MCA_rmaps", "nothing")):
+        result = run(2, folder / "launch.h5", environment={name: value})
+        check(f"{name} = {value}: a launch that fails says why", result.returncode not in (0, 75) and
+              ("error" in result.stderr and value in result.stderr), f"{result.returncode} {result.stderr[-500:]}")
+
+
+def leftovers(folder):
+    """What a run that was killed with everything leaves outside of its own folder goes with the next start."""
+    where = folder / "tmp"
+    host, user = socket.gethostname().split(".")[0], os.getuid()
+    gone, used = (where / f"ompi.{host}.{user}" / f"pid.{pid}" for pid in (99999999, os.getpid()))
+    memory = pathlib.Path("/dev/shm") / f"vader_segment.{host}.{user}.gaisnettest.0"
+    for path in (gone, used):
+        path.mkdir(parents=True)
+    memory.write_bytes(b"x")
+    os.utime(memory, (time.time() - 100, time.time() - 100))
+    ended = subprocess.run([MPIRUN, "-n", "2", "true"], env={**os.environ, "TMPDIR": str(where)}, timeout=60)
+    check("leftovers of killed runs go, and nothing else", ended.returncode == 0 and not gone.exists() and used.exists() and
+          not memory.exists(), f"{ended.returncode} {list(where.rglob('*'))}")
 
 
 def resume_without_training(folder):
@@ -471,6 +536,10 @@ def main():
         cached_outputs(folder)
         restart(folder)
         signal_at_the_start(folder)
+        interrupts(folder)
+        stopped_at_its_ends(folder)
+        launch_that_fails(folder)
+        leftovers(folder)
         resume_without_training(folder)
         damage(folder)
         empty_batteries(folder)

@@ -49,7 +49,10 @@ mpi_communicator mpi_communicator::duplicate_world() {
     return out;
 }
 
-mpi_session::mpi_session(int& argc, char**& argv): exceptions_(std::uncaught_exceptions()), host_(host_name()) {
+mpi_session::mpi_session(int& argc, char**& argv, double most_s)
+    : exceptions_(std::uncaught_exceptions())
+    , most_s_(most_s)
+    , host_(host_name()) {
     int provided = 0;
     GAISNET_MPI(MPI_Init_thread, &argc, &argv, MPI_THREAD_MULTIPLE, &provided);
     GAISNET_MPI(MPI_Comm_set_errhandler, MPI_COMM_WORLD, MPI_ERRORS_RETURN);
@@ -62,10 +65,9 @@ mpi_session::mpi_session(int& argc, char**& argv): exceptions_(std::uncaught_exc
 
 mpi_session::~mpi_session() {
     if (std::uncaught_exceptions() == exceptions_) {
-        constexpr double most_s = 30.0;
-        const time_limit watch(most_s,
-                               "MPI has not ended within 30 s: a rank is stopped, or a computer does not answer; "
-                               "what was written is whole");
+        const time_limit watch(most_s_,
+                               "MPI has not ended in time: a rank is stopped, or a computer does not answer; what "
+                               "was written is whole");
         MPI_Finalize();
     }
 }

@@ -36,8 +36,9 @@ private:
 /// for the others in MPI_Finalize; main prints the message and calls abort().
 class mpi_session {
 public:
+    /// \param most_s seconds for its end, when no heartbeat watches any more: then this process ends with 1.
     /// \throws runtime_failure when MPI_THREAD_MULTIPLE, which the heartbeat needs, is not granted.
-    mpi_session(int& argc, char**& argv);
+    mpi_session(int& argc, char**& argv, double most_s = 30.0);
     ~mpi_session();
     mpi_session(const mpi_session&) = delete;
     mpi_session& operator=(const mpi_session&) = delete;
@@ -57,6 +58,7 @@ public:
 
 private:
     int rank_ = 0, ranks_ = 1, exceptions_ = 0;
+    double most_s_;
     std::string host_;
 };
 

@@ -1,0 +1,11 @@
+// network.file: JSON or CSV, and back.
+
+#include "fuzz.hpp"
+
+#include "config/network_file.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace gaisnet;
+    fuzz::expect_own_error([&] { read_network_file(fuzz::put("network", {data, size})); });
+    return 0;
+}
