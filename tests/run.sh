@@ -7,14 +7,15 @@ usage() {
 Usage: tests/run.sh [OPTION]...
 
 Installs the Debian packages that are missing, builds the release preset, runs the torch-free unit tests (label
-`core`) under the address and undefined-behaviour sanitizers, then all tests of the release build.
+`core`) under the address and undefined-behaviour sanitizers, feeds the readers of users' files with what a fuzzer makes
+(label `fuzz`, a minute each), then runs all tests of the release build.
 
   --libtorch NAME  debian (default), or wheel: PyTorch's from PyPI, whose build computes on GPUs too (preset cuda). It is
-                   installed in a virtual environment outside of the project (2.7 GB to download, once); without the
-                   sanitizers, which torch-free tests need once
+                   installed in a virtual environment outside of the project (2.7 GB to download, once); without what
+                   knows no LibTorch and need be tested once: sanitizers, fuzzers, and the labels `cli` and `slurm`
   --debian13       instead: build and test on Debian 13 in a chroot that debootstrap makes (as root; label `system`)
   --asan           instead: build the asan preset and run all unit tests (label `unit`) under the sanitizers
-  --fast           leave out the sanitizers and the tests with the label `slow`
+  --fast           leave out the sanitizers, the fuzzers and the tests with the label `slow`
   --skip-install   install no packages and leave the BLAS alternative alone
   --help           print this text
 
@@ -91,12 +92,16 @@ case $mode in
         ;;
     all)
         build_preset "$preset"
-        sanitized=passed
-        if [[ $libtorch == debian ]]; then
-            build_preset asan core_tests
-            run_tests asan --label-regex '^core$' || sanitized=failed
+        if [[ $libtorch == wheel ]]; then
+            run_tests "$preset" --label-exclude '^(system|sweep|cli|slurm)$'
+            exit
         fi
-        run_tests "$preset" --label-exclude '^(system|sweep)$'
-        [[ $sanitized == passed ]] || die "the torch-free unit tests failed under the sanitizers; see further up"
+        failed=()
+        build_preset asan core_tests
+        run_tests asan --label-regex '^core$' || failed+=("the torch-free unit tests under the sanitizers")
+        build_preset fuzz fuzzers
+        run_tests fuzz --label-regex '^fuzz$' || failed+=("a reader with the fuzzer's inputs")
+        run_tests "$preset" --label-exclude '^(system|sweep)$' || failed+=("tests of the release build")
+        [[ ${#failed[@]} -eq 0 ]] || die "failed, see further up:$(printf ' %s;' "${failed[@]}")"
         ;;
 esac

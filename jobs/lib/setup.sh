@@ -25,10 +25,10 @@ project_packages=(
 )
 
 # What tests need beyond that: a Slurm (without a configuration its services do not start, but for munge's; the tests
-# start their own), network namespaces, what draws pictures, and PyTorch to compare with.
+# start their own), network namespaces, what draws pictures, PyTorch to compare with, and Clang with its fuzzer.
 # shellcheck disable=SC2034
 test_packages=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 python3-matplotlib
-    python3-torch)
+    python3-torch clang libclang-rt-dev)
 
 # The PyTorch from PyPI whose LibTorch is tested: that of GPU users.
 wheel_version=2.11.0

@@ -222,7 +222,7 @@ void read_json(const std::string& path, file_reader& out) {
     };
     try {
         root = json::parse(in, watch);
-    } catch (const json::parse_error& problem) {
+    } catch (const json::exception& problem) {
         throw usage_error(path + " is not JSON: " + problem.what());
     }
     if (!twice.empty()) {

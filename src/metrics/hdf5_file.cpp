@@ -1,5 +1,7 @@
 #include "metrics/hdf5_file.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -216,8 +218,14 @@ void hdf5_file::reserve(std::uint64_t bytes) {
     }
     const auto size = static_cast<std::uint64_t>(file.st_size);
     const auto fail = [&](int code) {
-        throw runtime_failure("'" + path_ + "': no room for " + std::to_string(bytes) +
-                              " more bytes: " + reason_of_errno(code));
+        struct statvfs space {};
+        const bool known = ::fstatvfs(lock_.get(), &space) == 0;
+        throw runtime_failure("'" + path_ + "': there is no room for the next rows, up to " +
+                              quantity(static_cast<double>(bytes), "B") +
+                              (known ? " with " + quantity(static_cast<double>(space.f_frsize * space.f_bavail), "B") +
+                                           " left on the device"
+                                     : "") +
+                              ": " + reason_of_errno(code));
     };
     if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && size + bytes > limit.rlim_cur) {
         fail(EFBIG);

@@ -405,7 +405,9 @@ void atomic_file::commit() {
 // ---------------------------------------------------------------------------------------------------------------------
 // safetensors_file
 
-safetensors_file::safetensors_file(const std::filesystem::path& path): path_(model_file(path)) {
+safetensors_file::safetensors_file(const std::filesystem::path& path): safetensors_file(model_file(path), true) {}
+
+safetensors_file::safetensors_file(const std::filesystem::path& path, bool may_be_index): path_(path) {
     std::error_code code;
     file_ = mapped_file::open(path_, code);
     if (code) {
@@ -413,8 +415,9 @@ safetensors_file::safetensors_file(const std::filesystem::path& path): path_(mod
     }
     const std::string_view text(reinterpret_cast<const char*>(file_.bytes().data()), file_.bytes().size());
     constexpr std::size_t looked_at = 4096;
-    const bool is_index = text.starts_with('{') && (text.substr(0, looked_at).find("\"weight_map\"") != text.npos ||
-                                                    path_.string().ends_with(".index.json"));
+    const bool is_index =
+        may_be_index && text.starts_with('{') &&
+        (text.substr(0, looked_at).find("\"weight_map\"") != text.npos || path_.string().ends_with(".index.json"));
     try {
         if (is_index) {
             open_parts(text);
@@ -452,7 +455,7 @@ void safetensors_file::open_parts(std::string_view index) {
     }
     for (auto& [file, part] : part_of) {
         part = parts_.size();
-        parts_.emplace_back(path_.parent_path() / file);
+        parts_.push_back(safetensors_file(path_.parent_path() / file, false));
         metadata_.insert(parts_.back().metadata_.begin(), parts_.back().metadata_.end());
         for (auto tensor : parts_.back().tensors_) {
             tensor.part = part;
@@ -474,7 +477,7 @@ void safetensors_file::open_parts(std::string_view index) {
 void safetensors_file::parse_header() {
     const auto bytes = file_.bytes();
     std::uint64_t length = 0;
-    std::memcpy(&length, bytes.data(), std::min(bytes.size(), sizeof length));
+    std::copy_n(bytes.begin(), std::min(bytes.size(), sizeof length), reinterpret_cast<std::byte*>(&length));
     const bool follows =
         bytes.size() >= length_bytes && length <= bytes.size() - length_bytes && length <= header_limit;
     if (const auto other = name_format(bytes); !follows && !other.empty()) {

@@ -102,6 +102,7 @@ public:
     std::vector<const mapped_file*> files() const;
 
 private:
+    safetensors_file(const std::filesystem::path& path, bool may_be_index);
     void open_parts(std::string_view index);
     void parse_header();
     void order_and_check();

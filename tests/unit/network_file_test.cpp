@@ -102,6 +102,7 @@ TEST_F(network_file_test, what_is_written_is_read_back_as_the_same_network) {
 
 TEST_F(network_file_test, mistakes_are_named_with_their_place) {
     rejects("a.json", "{", "is not JSON");
+    rejects("a.json", R"({"nodes": [{"name": "a", "rate": 1e999}]})", "is not JSON"); // no number of this machine
     rejects("a.json", "[]", "an object with clusters, nodes and links");
     rejects("a.json", R"({"node": []})", "unknown key node; accepted: clusters, nodes, links");
     rejects("a.json", R"({"nodes": [{"rate": "1 TFLOP/s"}]})", "nodes[0]: name is missing");

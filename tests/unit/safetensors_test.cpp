@@ -203,6 +203,8 @@ TEST_F(safetensors_test, a_model_in_several_files_is_one) {
     expect_refused(index, {"'c' no .safetensors file beside it"});
     write(start + "}}");
     expect_refused(index, {"no weight_map"});
+    std::ofstream(folder / "self.safetensors") << R"({"weight_map": {"a": "self.safetensors"}})"; // is no end of itself
+    expect_refused(folder / "self.safetensors", {"self.safetensors", "it is JSON"});
     write("{\"weight_map\": [");
     expect_refused(index, {"no weight_map"});
     write(start + first + second + "}}");
