@@ -64,7 +64,7 @@ std::string name_format(std::span<const std::byte> bytes) {
                    ? "it is a NumPy archive (.npz); safetensors.numpy.save_file converts it"
                    : "it is a PyTorch pickle in a zip archive; safetensors.torch.save_file converts it";
     }
-    if (text.starts_with("\x80\x02")) {
+    if (text.size() > 1 && text[0] == '\x80' && text[1] >= 0 && text[1] <= 5) { // its protocol
         return "it is a PyTorch pickle; safetensors.torch.save_file converts it";
     }
     if (text.starts_with("\x89HDF\r\n")) {

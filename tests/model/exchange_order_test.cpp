@@ -401,8 +401,7 @@ TEST(exchange_order, sessions_of_inference_never_wait_in_a_circle_either) {
         const auto plan = make_inference_plan(deploy);
         inference_ledger ledger(deploy, net.rank_of);
         const auto first = ledger.play(plan, 1), second = ledger.play(plan, 2, first.end_s.front());
-        const std::vector<session_part> whole{{plan, first.decisions}, {plan, second.decisions}};
-        auto sessions = whole;
+        std::vector<session_part> sessions{{plan, first.decisions}, {plan, second.decisions}};
         if (const auto batches = most_batches(second.decisions); batches > 1) {
             const auto cut = static_cast<std::size_t>(net.roll.between(1, static_cast<int>(batches) - 1));
             sessions.back() = part_of(plan, second.decisions, 0, cut);
@@ -413,7 +412,7 @@ TEST(exchange_order, sessions_of_inference_never_wait_in_a_circle_either) {
         const auto spread = serve(deploy, sessions, net.rank_of, net.roll, device, members);
         ASSERT_FALSE(spread.stuck) << spread.waiting;
         const auto alone =
-            serve(deploy, whole, std::vector<int>(net.rank_of.size(), 0), net.roll, device_kind::independent);
+            serve(deploy, sessions, std::vector<int>(net.rank_of.size(), 0), net.roll, device_kind::independent);
         ASSERT_FALSE(alone.stuck);
         EXPECT_EQ(spread.models, alone.models);
         carried += spread.carried;

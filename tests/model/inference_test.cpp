@@ -445,10 +445,11 @@ TEST(inference, parts_keep_what_they_have_of_the_whole) {
     std::vector<int> rank_of(here.deploy.net.nodes.size());
     std::iota(rank_of.begin(), rank_of.end(), 0);
     const auto whole = here.forecast(rank_of).decisions;
-    ASSERT_EQ(most_batches(whole), 5U);
-    const auto first = part_of(here.plan, whole, 0, 2), last = part_of(here.plan, whole, 2, 5);
-    EXPECT_EQ(first.plan.requests_of(0), 4);
-    EXPECT_EQ(last.plan.requests_of(0), 5);
+    const auto batches = most_batches(whole);
+    ASSERT_GE(batches, 5U);
+    const auto first = part_of(here.plan, whole, 0, 2), last = part_of(here.plan, whole, 2, batches);
+    EXPECT_EQ(first.plan.requests_of(0), whole.batches[0][0].count + whole.batches[0][1].count);
+    EXPECT_EQ(first.plan.requests_of(0) + last.plan.requests_of(0), 9);
     EXPECT_EQ(first.decisions.exchanges.size() + last.decisions.exchanges.size(), whole.exchanges.size());
     EXPECT_FALSE(first.plan.founded);
     EXPECT_TRUE(last.plan.founded);

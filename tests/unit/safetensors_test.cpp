@@ -166,6 +166,7 @@ TEST_F(safetensors_test, refuses_files_that_are_not_safetensors) {
     expect_refused(plain_file("PK\x03\x04 and so on, for long enough"), {"PyTorch pickle"});
     expect_refused(plain_file(std::string("PK\x03\x04\0\0 cls_token.npy and so on", 30)), {"NumPy archive"});
     expect_refused(plain_file("\x80\x02}q\x01and so on"), {"PyTorch pickle"});
+    expect_refused(plain_file(std::string("\x80\x04\x95\x10\0\0\0\0\0\0", 10)), {"PyTorch pickle"});
     expect_refused(plain_file("GGUF\x03 and so on"), {"GGUF"});
     expect_refused(plain_file("\n  <!DOCTYPE html><html>"), {"HTML"});
     expect_refused(plain_file("<html><body>404"), {"HTML"});
