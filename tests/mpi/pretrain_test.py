@@ -103,10 +103,11 @@ def goes_on_from_an_older_one(folder):
 
     errors = stop_when(lambda found: len(found) > 5)
     before = epochs(output)
-    # No other checkpoint before the end: all but the last are left from before.
+    # No other checkpoint before the end: all but the last are left from before, and there is no last one when the signal
+    # came before the first epoch.
     again = stop_when(lambda found: len(found) < 3, "--resume", f"{output}.ckpt/round_000002", "--checkpoint.every", "0")
     after = epochs(output)
-    check("a run that goes on from an older checkpoint removes later ones", len(before) > 5 and len(after) == 3 and
+    check("a run that goes on from an older checkpoint removes later ones", len(before) > 5 and len(after) in (2, 3) and
           after[:2] == before[:2] and "resuming after epoch 2" in again, f"{before} {after} {errors[-300:]} {again[-300:]}")
 
 
