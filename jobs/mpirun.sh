@@ -107,7 +107,7 @@ if ! mark=$(mktemp "${TMPDIR:-/tmp}/gaisnet-launch.$$.XXXXXX" 2>/dev/null); then
         "$0" "${TMPDIR:-/tmp}" >&2
     exit 1
 fi
-trap 'rm -f -- "$mark"' EXIT
+trap 'rm -f -- "$mark" "$mark.up"' EXIT
 
 # mpirun answers SIGTERM and SIGINT by killing the ranks a second later, and more time (odls_base_sigkill_timeout) would
 # also keep the ranks that are left after a failure. SIGUSR1 and SIGUSR2 it hands on, and the ranks end in good order.
@@ -115,18 +115,34 @@ trap 'rm -f -- "$mark"' EXIT
 set -m
 # Until mpirun and the ranks listen, they ignore what would end them; mpirun gives its ranks signals as they were at first.
 (trap '' USR1 USR2
+: >"$mark.up"
 # shellcheck disable=SC2016 # the inner shell expands it
 exec mpirun ${quiet[@]+"${quiet[@]}"} "${options[@]}" ${more[@]+"${more[@]}"} sh -c \
     'trap "" USR1 USR2; [ ! -e "$0" ] || echo started >"$0"; exec "$@"' "$mark" "$@") </dev/null &
 child=$!
 set +m
+# every SECONDS COMMAND...: until it fails, or SIGTERM comes.
+every() {
+    local sleeper=
+    trap '[[ -z $sleeper ]] || kill "$sleeper" 2>/dev/null; exit' TERM
+    while "${@:2}"; do
+        sleep "$1" 3>&- &
+        sleeper=$!
+        wait "$sleeper"
+    done
+}
+
+# Once it ignores what would end it. Fails when it is gone.
+# shellcheck disable=SC2317 # `every` calls it
+signal_child() { [[ ! -e $mark.up ]] || kill "-$1" "$child"; }
+
 teller='' told=''
 # Again and again, since the first one may have come too early. $1: the signal's name
 tell() {
     [[ $told != "$1" ]] || return 0
     told=$1
     [[ -z $teller ]] || kill "$teller" 2>/dev/null || true
-    (while kill "-$1" "$child"; do sleep 1; done) </dev/null >/dev/null 2>&1 &
+    (every 1 signal_child "$1") </dev/null >/dev/null 2>&1 &
     teller=$!
 }
 interrupts=0
@@ -148,25 +164,26 @@ esac
 trap 'kill -HUP "$child" 2>/dev/null || true' HUP
 
 # Ranks watch each other until they end, and they end together. One that is stopped then would keep mpirun for ever.
+before=
+# shellcheck disable=SC2317 # `every` calls it
 end_stragglers() {
     local -a left
-    local pid before=
-    while sleep 5 3>&- && [[ -e /proc/$child ]]; do
-        read -r -a left <<<"$(<"/proc/$child/task/$child/children")"
-        for pid in "${left[@]}"; do
-            [[ ${#left[@]} -lt $ranks && $(<"/proc/$pid/stat") == *") T "* ]] || left=()
-        done
-        if [[ ${#left[@]} -gt 0 && $before == "${left[*]}" ]]; then
-            printf '%s: error: a rank was stopped when it should have ended; it is killed\n' "$0" >&3
-            kill -KILL "${left[@]}"
-            return
-        fi
-        before=${left[*]}
+    local pid
+    [[ -e /proc/$child ]] || return
+    read -r -a left <<<"$(<"/proc/$child/task/$child/children")"
+    for pid in "${left[@]}"; do
+        [[ ${#left[@]} -lt $ranks && $(<"/proc/$pid/stat") == *") T "* ]] || left=()
     done
+    if [[ ${#left[@]} -gt 0 && $before == "${left[*]}" ]]; then
+        printf '%s: error: a rank was stopped when it should have ended; it is killed\n' "$0" >&3
+        kill -KILL "${left[@]}"
+        return 1
+    fi
+    before=${left[*]}
 }
 straggler_watch=
 if [[ -n $one_host && -r /proc/$child/task/$child/children ]]; then
-    (trap - HUP; end_stragglers) </dev/null >/dev/null 3>&2 2>/dev/null &
+    (trap - HUP; every 5 end_stragglers) </dev/null >/dev/null 3>&2 2>/dev/null &
     straggler_watch=$!
 fi
 while :; do

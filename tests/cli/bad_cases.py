@@ -287,7 +287,6 @@ CASES = [
          prepare=text_file("t.csv", "c9.9, 1\n"), whole=True),
     case("images and a trace", INFER + "--infer.images place --infer.arrivals trace --infer.trace t.csv", ["infer.images"],
          prepare=text_file("t.csv", "1\n"), whole=True),
-    case("the real clock for requests", INFER + "--clock real", ["clock = real", "infer"], whole=True),
     case("answers in place of weights", INFER + "--model.weights w.safetensors --output w.safetensors --overwrite on",
          ["output", "model.weights"], prepare=files.good_weights, whole=True),
     case("predictions in place of a file", INFER, ["out.predictions.csv", "overwrite"],
