@@ -30,7 +30,6 @@ public:
     const std::optional<checkpoint>& find();
     const std::optional<checkpoint>& from() const { return from_; }
     std::size_t steps_before() const { return from_ ? from_->step : 0; }
-    /// From here on signals stop the run after a step. Every rank has to call it.
     /// The results file, hidden until publish(); nothing on other ranks than 0. \throws usage_error when an output is
     /// another run's.
     void open(run_header, recorder_options);
@@ -42,14 +41,14 @@ public:
     void end(const std::string& reason, bool converged = false);
     /// The run stops before its end, and says how to go on.
     void stop(const std::string& reason, bool converged = false);
-    /// Whether any rank was told to stop. Every rank has to call it; only rank 0 knows the others' answers.
     struct request {
         bool requeue = false, interrupted = false;
     };
+    /// Whether any rank was told to stop. Every rank has to call it; only rank 0 knows the others' answers.
     request asked_to_stop() const;
 
+    /// At rank 0, after open().
     recorder& results() { return *recorder_; }
-    const std::string& identity() const { return identity_; }
 
 private:
     const prepared_run& run_;
