@@ -364,7 +364,13 @@ std::string sbatch_line(const command_line& given, const scenario& scene, int ra
     if (scene.job.gpus_per_node > 0) {
         line += fmt::format(" --gpus-per-node={}", scene.job.gpus_per_node);
     }
-    line += fmt::format(" --time={} slurm/run.sbatch", static_cast<long>(std::ceil(scene.job.time / 60.0)));
+    const auto minutes = static_cast<long>(std::ceil(scene.job.time / 60.0));
+    line += fmt::format(" --time={}", minutes);
+    // The script asks for a notice of 120 s, and Slurm may give it 60 s early: of a short job that is all of its time.
+    if (constexpr long least_minutes = 8; minutes < least_minutes) {
+        line += fmt::format(" --signal=B:USR1@{}", 15 * minutes);
+    }
+    line += " slurm/run.sbatch";
     for (const auto& word : given.arguments) {
         if (word != "--dry-run" && word != "--dry_run") {
             line += " " + quoted(word);

@@ -103,6 +103,7 @@ class Stage:
 
 def arguments_are_kept(stage):
     for given in (["pretrain", "--pretrain.root", "my photos", "--output", "a.safetensors"],
+                  ["serve", "--output", "a.h5"], ["infer", "--output", "a.h5"],
                   ["finetune", "--link.d2d.rate", "50 Mbit/s", "--output", "a.h5"]):
         result = stage.run(*given)
         check(f"{given[0]} goes on from a checkpoint unless told otherwise", result.returncode == 0 and
@@ -168,8 +169,9 @@ def ends(stage):
 
 def early_signal(stage):
     """Ranks that do not listen yet would die of the signal, and the job would count as failed."""
-    for command, output in (("finetune", "early.h5"), ("pretrain", "early.safetensors")):
-        for left in ("started", "go"):
+    for command, output in (("finetune", "early.h5"), ("pretrain", "early.safetensors"), ("infer", "early.h5"),
+                            ("serve", "early.h5")):
+        for left in ("started", "go", "scontrol"):
             (stage.folder / left).unlink(missing_ok=True)
         process = stage.start(command, "--output", output, FAKE_SLOW="1")
         end = time.monotonic() + 30
@@ -181,6 +183,9 @@ def early_signal(stage):
         out = process.communicate(timeout=30)[0]
         check(f"a signal waits until the ranks of {command} listen", process.returncode == 75,
               f"code {process.returncode}: {out}")
+        asked = [line for line in stage.noted("scontrol") if line.startswith("requeue")]
+        check("... and a job whose time limit leaves no time for a step is not queued again", not asked and
+              "before a single step" in out and "--time" in out, out + str(asked))
     check("... and what that took is removed", not list(stage.folder.glob(".gaisnet-*")))
 
 

@@ -94,7 +94,7 @@ def dry_run(folder):
     printed = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.splitlines()
     lines = [line for line in printed if line.startswith("sbatch ")]
     check("a dry run prints one line for Slurm", len(lines) == 1 and "--ntasks=2" in lines[0] and
-          "--time=2 " in lines[0], "\n".join(printed[-5:]))
+          "--time=2 --signal=B:USR1@30 " in lines[0], "\n".join(printed[-5:]))
     done = subprocess.run(lines[0], shell=True, capture_output=True, text=True, cwd=PROJECT,
                           env={**os.environ, "SBATCH_OUTPUT": str(folder / "job-%j.log")})
     number = re.search(r"Submitted batch job (\d+)", done.stdout)
@@ -129,18 +129,18 @@ def requeued(folder):
 
 
 def pretrained(folder):
-    """Pre-training is told to stop before it has begun: it ends its first epoch, is queued again and goes on."""
+    """Pre-training is told to stop after its first epoch: it is queued again and goes on."""
     small = ["pretrain", "--pretrain.samples", "64", "--pretrain.domains", "1", "--pretrain.epochs", "150", "--progress", "none"]
     whole, output = folder / "fm_whole.safetensors", folder / "fm.safetensors"
     subprocess.run([os.environ["GAISNET_PROGRAM"], *small, "--output", str(whole)], check=True, capture_output=True, timeout=60)
     job = submit(folder, TWO_RANKS, SCRIPT, *small, "--output", str(output))
-    wait_until(lambda: "restart 0" in log_of(folder, job), 60)
+    wait_until(lambda: list(folder.glob("fm.safetensors.ckpt/round_*/DONE")), 60)
     subprocess.run(["scancel", "--signal=USR1", "--batch", job.number], check=True)
     wait_until(lambda: job.state().get("JobState") == "PENDING", 60)
     job.start_again()
     succeeded(folder, job, "pre-training that is signalled comes to its end")
     log = log_of(folder, job)
-    check("... after it was queued again, from its first epoch on", "resuming after epoch" in log and "restart 1" in log, log[-2500:])
+    check("... after it was queued again, from its last epoch on", "resuming after epoch" in log and "restart 1" in log, log[-2500:])
     check("... to the model of an uninterrupted one", output.exists() and output.read_bytes() == whole.read_bytes())
 
 
