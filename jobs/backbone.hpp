@@ -2,7 +2,7 @@
 
 #include "model/stage_spec.hpp"
 #include "model/vit.hpp"
-#include "network/scenario.hpp"
+#include "scenario/scenario.hpp"
 #include "session.hpp"
 
 #include <cstdint>

@@ -4,7 +4,7 @@
 #include "data/dataset.hpp"
 #include "data/image_supply.hpp"
 #include "data/transform.hpp"
-#include "network/scenario.hpp"
+#include "scenario/scenario.hpp"
 #include "session.hpp"
 
 #include <cstddef>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "config/options.hpp"
 #include "session.hpp"
+#include "settings/options.hpp"
 
 namespace gaisnet {
 

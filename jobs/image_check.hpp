@@ -2,7 +2,7 @@
 
 #include "data/image_folder.hpp"
 #include "data/image_supply.hpp"
-#include "network/scenario.hpp"
+#include "scenario/scenario.hpp"
 #include "session.hpp"
 
 #include <cstddef>

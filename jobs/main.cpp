@@ -1,5 +1,9 @@
 #include "base/version.hpp"
 #include "commands.hpp"
+#include "settings/help.hpp"
+#include "settings/identity.hpp"
+#include "settings/options.hpp"
+#include "settings/sources.hpp"
 #include "setup.hpp"
 
 #include <fmt/format.h>
@@ -77,14 +81,22 @@ int main(int argc, char** argv) {
             const auto given = parse_command_line({argv + 1, argv + argc}, process_environment());
             start_log(given.log_level, here->root());
             if (given.help || given.version) {
+                const auto help = given.help ? help_text(given.command, given.topic) : std::string();
                 if (here->root() && given.help) {
-                    fmt::print("{}", help_text());
+                    fmt::print("{}", help);
                 } else if (here->root()) {
                     fmt::print("gaisnet {} ({})\n", software_version, git_version);
                     for (const auto& [name, version] : library_versions(*here)) {
                         fmt::print("  {} {}\n", name, version);
                     }
                     fmt::print("  devices: {}\n", accelerator_summary());
+                }
+                return 0;
+            }
+            if (!given.completion.empty()) {
+                const auto script = completion_script(given.completion);
+                if (here->root()) {
+                    fmt::print("{}", script);
                 }
                 return 0;
             }

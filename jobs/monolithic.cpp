@@ -8,6 +8,8 @@
 #include "model/optimizer.hpp"
 #include "model/torch_support.hpp"
 #include "model/tuned_vit.hpp"
+#include "settings/options.hpp"
+#include "settings/sources.hpp"
 #include "setup.hpp"
 
 #include <ATen/ops/cross_entropy_loss.h>

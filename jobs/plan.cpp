@@ -1,9 +1,9 @@
 #include "commands.hpp"
 
 #include "backbone.hpp"
-#include "config/network_file.hpp"
 #include "measure.hpp"
 #include "metrics/report.hpp"
+#include "network/network_file.hpp"
 #include "planning/forecast.hpp"
 #include "roles/describe.hpp"
 #include "roles/ledger_run.hpp"

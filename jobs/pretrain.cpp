@@ -1,10 +1,9 @@
 #include "commands.hpp"
+#include "settings/identity.hpp"
 
 #include "base/bytes.hpp"
 #include "base/random.hpp"
 #include "cloud_images.hpp"
-#include "config/scenario_reader.hpp"
-#include "config/value_reader.hpp"
 #include "gradient_sum.hpp"
 #include "metrics/progress.hpp"
 #include "model/optimizer.hpp"
@@ -14,6 +13,8 @@
 #include "model/vit.hpp"
 #include "model/weight_store.hpp"
 #include "roles/checkpoint.hpp"
+#include "scenario/scenario.hpp"
+#include "settings/value_reader.hpp"
 #include "setup.hpp"
 
 #include <ATen/ops/from_blob.h>
@@ -125,7 +126,7 @@ public:
 private:
     static scenario checked(const command_line& given, const session& here) {
         auto scene = read_scenario(given.values);
-        if (value_reader(given.values).is_default("output")) {
+        if (given.values.at("output").is_default()) {
             scene.output = "gaisnet.safetensors";
         }
         check_outputs(given, scene);

@@ -1,10 +1,10 @@
 #pragma once
 
 #include "metrics/rows.hpp"
-#include "network/scenario.hpp"
 #include "roles/checkpoint.hpp"
 #include "roles/inference_run.hpp"
 #include "roles/tensor_run.hpp"
+#include "scenario/scenario.hpp"
 #include "transport/transport.hpp"
 
 #include <map>

@@ -1,4 +1,5 @@
 #include "resumable_run.hpp"
+#include "settings/identity.hpp"
 
 #include "base/bytes.hpp"
 #include "base/random.hpp"

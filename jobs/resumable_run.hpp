@@ -1,10 +1,10 @@
 #pragma once
 
 #include "backbone.hpp"
-#include "config/options.hpp"
 #include "metrics/recorder.hpp"
 #include "roles/checkpoint.hpp"
 #include "session.hpp"
+#include "settings/options.hpp"
 #include "setup.hpp"
 
 #include <cstddef>

@@ -2,7 +2,6 @@
 
 #include "backbone.hpp"
 #include "base/bytes.hpp"
-#include "config/scenario_reader.hpp"
 #include "measure.hpp"
 #include "metrics/recorder.hpp"
 #include "metrics/service_report.hpp"
@@ -16,6 +15,7 @@
 #include "roles/inference_ledger.hpp"
 #include "roles/inference_run.hpp"
 #include "roles/ledger_run.hpp"
+#include "scenario/scenario.hpp"
 #include "service_table.hpp"
 #include "setup.hpp"
 
@@ -73,7 +73,7 @@ public:
             throw usage_error("cloud.period: a cloud is not built yet for serve; 0 is accepted");
         }
         if (scene.infer.arrivals == arrival_kind::trace || !scene.infer.images.empty() ||
-            !scene.infer.modules.empty() || scene.infer.model != served_model::own) {
+            !scene.infer.modules.empty() || scene.infer.model.whose != served_model::own) {
             throw usage_error("serve: infer.trace, infer.images, infer.modules and infer.model belong to infer");
         }
         for (const auto& node : run_.deploy->net.nodes) {

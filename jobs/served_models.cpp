@@ -1,11 +1,11 @@
 #include "served_models.hpp"
 
-#include "config/scenario_reader.hpp"
 #include "model/class_means.hpp"
 #include "model/torch_support.hpp"
 #include "model/tuned_modules.hpp"
 #include "model/tuned_vit.hpp"
 #include "results.hpp"
+#include "scenario/scenario.hpp"
 
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
@@ -20,7 +20,7 @@ namespace gaisnet {
 namespace {
 
 bool untuned(const scenario& scene) {
-    return scene.infer.model == served_model::untuned || scene.infer.modules.empty();
+    return scene.infer.model.whose == served_model::untuned || scene.infer.modules.empty();
 }
 
 const std::string& file_of(const scenario& scene, std::size_t edge) {
@@ -30,7 +30,7 @@ const std::string& file_of(const scenario& scene, std::size_t edge) {
 
 /// The edge whose modules serve an edge.
 std::size_t source_of(const scenario& scene, std::size_t edge) {
-    return scene.infer.model == served_model::other ? static_cast<std::size_t>(scene.infer.model_edge) : edge;
+    return scene.infer.model.whose == served_model::other ? static_cast<std::size_t>(scene.infer.model.edge) : edge;
 }
 
 modules_file open(const scenario& scene, std::size_t edge) {
@@ -61,8 +61,8 @@ command_line with_tuning_of_modules(const command_line& given) {
     auto out = given;
     const auto scene = read_scenario(given.values, service_kind::inference);
     if (untuned(scene)) {
-        out.values["tuning.method"] = {"head",
-                                       scene.infer.modules.empty() ? "no infer.modules" : "infer.model = untuned"};
+        out.values["tuning.method"] = {"head", scene.infer.modules.empty() ? "no infer.modules"
+                                                                           : "infer.model.whose = untuned"};
         return out;
     }
     for (std::size_t edge = 0; edge < static_cast<std::size_t>(scene.network.edges); ++edge) {
@@ -124,7 +124,7 @@ served_models load_served_models(const prepared_run& run, const loaded_backbone&
                          scene.model.weights, name == file.metadata.end() ? "" : ": on a file called " + name->second);
         }
         const bool other_classes = file.classes != out.classes[edge];
-        if (other_classes && scene.infer.model == served_model::own) {
+        if (other_classes && scene.infer.model.whose == served_model::own) {
             throw usage_error(fmt::format("infer.modules: {} tells apart {}, but the samples of edge{} are {}; modules "
                                           "that were tuned on these classes, or infer.images, are accepted",
                                           file.path.string(), fmt::join(file.classes, ", "), edge,

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "backbone.hpp"
-#include "config/options.hpp"
 #include "session.hpp"
+#include "settings/options.hpp"
 #include "setup.hpp"
 
 #include <string>

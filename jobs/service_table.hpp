@@ -1,9 +1,9 @@
 #pragma once
 
-#include "config/options.hpp"
-#include "network/scenario.hpp"
 #include "planning/service_policy.hpp"
+#include "scenario/scenario.hpp"
 #include "session.hpp"
+#include "settings/options.hpp"
 
 namespace gaisnet {
 

@@ -1,17 +1,18 @@
 #include "setup.hpp"
+#include "settings/identity.hpp"
 
 #include "base/bytes.hpp"
 #include "base/version.hpp"
-#include "config/keys.hpp"
-#include "config/scenario_reader.hpp"
-#include "config/value_reader.hpp"
 #include "data/image_folder.hpp"
 #include "metrics/report.hpp"
 #include "model/torch_support.hpp"
 #include "planning/edge_share.hpp"
 #include "roles/describe.hpp"
 #include "runtime/placement.hpp"
+#include "scenario/scenario.hpp"
 #include "served_models.hpp"
+#include "settings/key.hpp"
+#include "settings/value_reader.hpp"
 
 #include <H5public.h>
 #include <boost/version.hpp>
@@ -87,7 +88,9 @@ std::vector<std::pair<std::string, std::string>> folders_of_images(const scenari
     for (const auto& root : scene.data.roots) {
         all.emplace_back("data.root", root);
     }
-    std::erase_if(all, [&](const auto& one) { return one.second.empty() || !concerns(one.first, command); });
+    std::erase_if(all, [&](const auto& one) {
+        return one.second.empty() || (find_key(one.first)->commands & commands::named(command)) == 0;
+    });
     return all;
 }
 
@@ -226,8 +229,8 @@ void check_outputs(const command_line& given, const scenario& scene) {
         inputs.emplace_back("infer.modules", file);
     }
     for (const auto& key : all_keys()) {
-        if (names_settings_file(key.name)) {
-            inputs.emplace_back(key.name, value_reader(given.values).path(key.name));
+        if (key.kind == value_kind::file) {
+            inputs.emplace_back(key.name, expanded_path(given.values.at(key.name).value));
         }
     }
     for (const auto& file : given.files) {

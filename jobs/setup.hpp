@@ -1,14 +1,13 @@
 #pragma once
 
-#include "config/options.hpp"
-#include "config/scenario_reader.hpp"
 #include "metrics/recorder.hpp"
 #include "metrics/rows.hpp"
 #include "model/vit.hpp"
-#include "network/scenario.hpp"
 #include "roles/checkpoint.hpp"
 #include "roles/deployment.hpp"
+#include "scenario/scenario.hpp"
 #include "session.hpp"
+#include "settings/options.hpp"
 #include "workload.hpp"
 
 #include <filesystem>

@@ -172,7 +172,7 @@ struct workload::parts {
         }
     }
     std::optional<sample_stream> stream() const {
-        return scene->sense.stream
+        return scene->sense.stream()
                    ? std::optional(sample_stream{scene->sense.buffer, scene->sense.rate, scene->train.epochs})
                    : std::nullopt;
     }
@@ -337,7 +337,7 @@ std::vector<std::int64_t> workload::samples() const {
     std::vector<std::int64_t> counts;
     const auto& sense = parts_->scene->sense;
     for (const auto& part : parts_->by_cluster) {
-        counts.push_back(sense.stream ? sense.buffer : static_cast<std::int64_t>(part.size()));
+        counts.push_back(sense.stream() ? sense.buffer : static_cast<std::int64_t>(part.size()));
     }
     return counts;
 }

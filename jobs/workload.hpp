@@ -4,9 +4,9 @@
 #include "metrics/rows.hpp"
 #include "model/sample_source.hpp"
 #include "model/tuned_vit.hpp"
-#include "network/scenario.hpp"
 #include "results.hpp"
 #include "roles/deployment.hpp"
+#include "scenario/scenario.hpp"
 #include "session.hpp"
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "data/dataset.hpp"
-#include "data/partition_rule.hpp"
+#include "scenario/data.hpp"
 
 #include <cstdint>
 #include <vector>

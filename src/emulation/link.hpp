@@ -1,6 +1,6 @@
 #pragma once
 
-#include "emulation/distribution.hpp"
+#include "base/distribution.hpp"
 #include "emulation/event.hpp"
 #include "emulation/half_duplex.hpp"
 #include "emulation/medium.hpp"

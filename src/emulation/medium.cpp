@@ -5,17 +5,6 @@
 
 namespace gaisnet {
 
-const char* name_of(share_kind share) {
-    switch (share) {
-    case share_kind::exclusive: return "private";
-    case share_kind::equal: return "equal";
-    case share_kind::maxmin: return "maxmin";
-    case share_kind::airtime: return "airtime";
-    case share_kind::reuse: return "reuse";
-    }
-    return "unknown";
-}
-
 // ---- exclusive
 
 void exclusive_medium::start(sender& who, double bits) {

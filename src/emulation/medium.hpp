@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/words.hpp"
 #include "emulation/event_queue.hpp"
 #include "emulation/rate_model.hpp"
 
@@ -19,7 +20,12 @@ enum class share_kind : std::uint8_t {
     airtime,   ///< Equal chances to send, as in 802.11: all get 1 / (sum of 1/r) bit/s, so that a slow link slows all.
     reuse,     ///< All send at once in one band, and each is interference to the others.
 };
-const char* name_of(share_kind);
+inline constexpr word<share_kind> share_words[] = {{"private", share_kind::exclusive},
+                                                   {"equal", share_kind::equal},
+                                                   {"maxmin", share_kind::maxmin},
+                                                   {"airtime", share_kind::airtime},
+                                                   {"reuse", share_kind::reuse}};
+constexpr const char* name_of(share_kind share) { return name_in(share_words, share); }
 
 /// What sending took.
 struct airtime_report {

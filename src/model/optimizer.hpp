@@ -1,6 +1,6 @@
 #pragma once
 
-#include "model/optimizer_kind.hpp"
+#include "scenario/training.hpp"
 
 #include <ATen/TensorOperators.h>
 

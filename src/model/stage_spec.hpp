@@ -2,9 +2,9 @@
 
 #include "base/tensor_view.hpp"
 #include "model/block_cost.hpp"
-#include "model/optimizer_kind.hpp"
 #include "model/tuning_method.hpp"
 #include "model/vit_config.hpp"
+#include "scenario/training.hpp"
 
 #include <cstdint>
 #include <functional>

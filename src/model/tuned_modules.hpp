@@ -2,7 +2,7 @@
 
 #include "base/tensor_view.hpp"
 #include "model/tuning_method.hpp"
-#include "model/tuning_settings.hpp"
+#include "scenario/tuning.hpp"
 
 #include <filesystem>
 #include <map>

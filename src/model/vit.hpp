@@ -1,7 +1,7 @@
 #pragma once
 
-#include "model/tuning_settings.hpp"
 #include "model/vit_config.hpp"
+#include "scenario/tuning.hpp"
 
 #include <ATen/TensorOperators.h>
 

@@ -1,25 +1,12 @@
 #pragma once
 
+#include "scenario/model.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace gaisnet {
-
-/// Dimensions of a Vision Transformer (Dosovitskiy et al., ICLR 2021) in timm's conventions: pre-norm, exact GELU,
-/// LayerNorm eps 1e-6, qkv bias, MLP ratio 4, CLS token.
-struct vit_config {
-    std::string preset = "custom";
-    std::int64_t image = 224; ///< Side of the square input, pixels.
-    std::int64_t patch = 16;  ///< Side of a patch, pixels; divides image.
-    std::int64_t dim = 192;   ///< Width of a token; divisible by heads.
-    std::int64_t depth = 12;  ///< Transformer blocks.
-    std::int64_t heads = 3;
-    std::int64_t mlp_ratio = 4;
-
-    std::int64_t patches() const { return (image / patch) * (image / patch); }
-    std::int64_t tokens() const { return 1 + patches(); } ///< CLS and patches.
-};
 
 /// Name (timm's) and shape of one weight tensor.
 struct tensor_spec {

@@ -111,9 +111,9 @@ double radio_map::received_w(link_class kind, const radio_settings& radio, std::
         for (std::size_t b = 0; b < sites_[to].antennas.size(); ++b) {
             const double distance = distance_m(sites_[from].antennas[a].at(time), sites_[to].antennas[b].at(time));
             double fading = 1.0;
-            if (radio.fading != fading_kind::none && round > 0) {
+            if (radio.fading.kind != fading_kind::none && round > 0) {
                 random_stream stream(seed_, "link.fading", pair_name(kind, from, a, to, b), round);
-                fading = draw_fading(stream, radio.fading, radio.k_factor);
+                fading = draw_fading(stream, radio.fading.kind, radio.fading.k_factor);
             }
             sum += gain(kind, radio, from, a, to, b, distance) * fading;
         }

@@ -2,8 +2,8 @@
 
 #include "emulation/event.hpp"
 #include "emulation/rate_model.hpp"
-#include "network/scenario.hpp"
 #include "network/trajectory.hpp"
+#include "scenario/scenario.hpp"
 
 #include <array>
 #include <cstdint>

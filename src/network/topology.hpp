@@ -4,7 +4,7 @@
 #include "emulation/event.hpp"
 #include "emulation/link.hpp"
 #include "network/radio_map.hpp"
-#include "network/scenario.hpp"
+#include "scenario/scenario.hpp"
 
 #include <cstdint>
 #include <functional>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "emulation/distribution.hpp"
-#include "network/scenario.hpp"
+#include "base/distribution.hpp"
+#include "scenario/scenario.hpp"
 
 #include <cstdint>
 #include <string>

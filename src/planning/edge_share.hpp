@@ -1,7 +1,7 @@
 #pragma once
 
-#include "network/scenario.hpp"
 #include "roles/deployment.hpp"
+#include "scenario/scenario.hpp"
 
 #include <functional>
 #include <string>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/random.hpp"
-#include "network/service.hpp"
+#include "scenario/services.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -169,7 +169,7 @@ deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_m
                 plan.samples += out.net.clusters[other].edge == group.edge ? samples.at(other) : 0;
             }
         }
-        plan.fresh = scene.sense.stream ? scene.sense.rate : 0;
+        plan.fresh = scene.sense.stream() ? scene.sense.rate : 0;
         plan.batch = std::min<std::int64_t>(scene.train.batch, plan.samples);
         plan.batches_an_epoch = (plan.samples + plan.batch - 1) / plan.batch;
         plan.batches_a_round = scene.train.steps > 0 ? scene.train.steps : scene.train.epochs * plan.batches_an_epoch;

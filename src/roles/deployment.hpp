@@ -1,9 +1,9 @@
 #pragma once
 
 #include "model/stage_spec.hpp"
-#include "network/scenario.hpp"
 #include "network/topology.hpp"
 #include "runtime/pass.hpp"
+#include "scenario/scenario.hpp"
 
 #include <cstdint>
 #include <memory>

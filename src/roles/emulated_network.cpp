@@ -78,7 +78,7 @@ void emulated_network::draw_channels(std::uint32_t round) {
     for (std::uint32_t index = 0; index < net_.links.size(); ++index) {
         const auto& link = net_.links[index];
         const auto& radio = settings_of(scene_, link.parameters.kind).radio;
-        if (link.by_radio && radio->fading != fading_kind::none) {
+        if (link.by_radio && radio->fading.kind != fading_kind::none) {
             ledger_.set_rate(index, rate_of(link, round));
         }
     }

@@ -2,8 +2,8 @@
 
 #include "emulation/ledger.hpp"
 #include "network/interference.hpp"
-#include "network/scenario.hpp"
 #include "network/topology.hpp"
+#include "scenario/scenario.hpp"
 
 #include <cstdint>
 #include <memory>

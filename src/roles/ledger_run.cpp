@@ -316,7 +316,7 @@ void ledger_run::play_edge(std::uint32_t edge, double since_s, std::vector<std::
         const auto index = static_cast<std::size_t>(cluster);
         if (!plan.fates[index].sits_out) {
             plan.fates[index] = fate_after(deploy_, cluster, losses[index], refused[cluster]);
-            const bool again = deploy_.scene->sense.each_round;
+            const bool again = deploy_.scene->sense.each_round();
             plan.sensed[index] = deploy_.plans[index].sensed_for(plan.round, again ? 0 : sensed_[index]);
         }
     };

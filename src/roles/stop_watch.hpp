@@ -1,6 +1,6 @@
 #pragma once
 
-#include "network/scenario.hpp"
+#include "scenario/scenario.hpp"
 
 #include <string>
 #include <vector>

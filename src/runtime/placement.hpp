@@ -1,7 +1,7 @@
 #pragma once
 
-#include "network/scenario.hpp"
 #include "network/topology.hpp"
+#include "scenario/scenario.hpp"
 
 #include <vector>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "base/compute_kind.hpp"
+#include "scenario/run.hpp"
 #include "transport/transport.hpp"
 
 #include <cstdint>

@@ -2,8 +2,8 @@
 
 #include "fuzz.hpp"
 
-#include "config/options.hpp"
-#include "config/scenario_reader.hpp"
+#include "scenario/scenario.hpp"
+#include "settings/options.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace gaisnet;

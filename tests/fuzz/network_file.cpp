@@ -2,7 +2,7 @@
 
 #include "fuzz.hpp"
 
-#include "config/network_file.hpp"
+#include "scenario/network.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace gaisnet;

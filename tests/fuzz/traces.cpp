@@ -2,7 +2,7 @@
 
 #include "fuzz.hpp"
 
-#include "config/trace_files.hpp"
+#include "scenario/scenario.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace gaisnet;

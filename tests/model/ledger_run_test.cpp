@@ -53,7 +53,7 @@ TEST(ledger_run, serial_round_is_the_sum_of_its_parts) {
     EXPECT_NEAR(round.rounds[0].upload_s, f.hop(static_cast<double>(last.tunable_bytes())), relative);
     const double sensing = 12 * scene.sense.time;
     EXPECT_NEAR(ledger.play(2).rounds[0].latency_s, expected - sensing, relative * expected) << "samples are there";
-    scene.sense.each_round = true;
+    scene.sense.mode = sensing_kind::each_round;
     const auto again = lab::deploy(scene, {12});
     ledger_run anew(again);
     anew.play(1);

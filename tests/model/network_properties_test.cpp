@@ -2,12 +2,12 @@
 // key of links and devices moves the result.
 
 #include "base/error.hpp"
-#include "config/keys.hpp"
-#include "config/options.hpp"
-#include "config/scenario_reader.hpp"
 #include "planning/forecast.hpp"
 #include "roles/inference_ledger.hpp"
 #include "runtime/placement.hpp"
+#include "scenario/scenario.hpp"
+#include "settings/key.hpp"
+#include "settings/options.hpp"
 #include "support/lab.hpp"
 
 #include <gmock/gmock.h>
@@ -50,9 +50,10 @@ radio_settings random_radio(dice& roll) {
     radio.frequency_hz = roll.log_uniform(0.7e9, 60e9);
     radio.shadowing_db = roll.yes(0.5) ? roll.log_uniform(1, 10) : 0.0;
     radio.noise_figure_db = 9;
+    radio.min_rate = 0;
     radio.max_efficiency = roll.yes(0.5) ? 7.4 : never;
-    radio.fading = roll.one_of({fading_kind::none, fading_kind::rayleigh, fading_kind::rician});
-    radio.k_factor = 4;
+    radio.fading.kind = roll.one_of({fading_kind::none, fading_kind::rayleigh, fading_kind::rician});
+    radio.fading.k_factor = 4;
     return radio;
 }
 

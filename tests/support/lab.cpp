@@ -33,11 +33,14 @@ scenario small_scenario() {
         link->rate = distribution::of(50e6);
         link->latency = distribution::of(2e-3);
         link->bandwidth = distribution::of(5e6);
+        link->wired_j_bit.reset();
     }
     for (auto* device : {&scene.device.cloud, &scene.device.edge, &scene.device.client}) {
         device->rate = distribution::of(1e9);
         device->power = distribution::of(10.0);
         device->tx_power = distribution::of(0.2);
+        device->amplifier_efficiency = distribution::of(1.0);
+        device->circuit_power = distribution::of(0.0);
         device->rx_power = distribution::of(0.9);
         device->idle_power = distribution::of(0.8);
         device->base_power = distribution::of(0.25);

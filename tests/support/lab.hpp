@@ -3,10 +3,10 @@
 // Small scenarios that run in milliseconds, for tests of the whole of HFSL without program, data sets or MPI.
 
 #include "model/torch_stage.hpp"
-#include "network/scenario.hpp"
 #include "roles/deployment.hpp"
 #include "roles/ledger_run.hpp"
 #include "runtime/pacer.hpp"
+#include "scenario/scenario.hpp"
 #include "transport/transport.hpp"
 
 #include <cstdint>

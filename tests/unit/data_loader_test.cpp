@@ -43,7 +43,7 @@ private:
     std::vector<std::string> classes_{"a", "b", "c"};
 };
 
-loader_settings settings(std::int64_t batch, std::string owner = "c1.1") {
+loader_settings loading(std::int64_t batch, std::string owner = "c1.1") {
     loader_settings out;
     out.transform = {2, {0, 0, 0}, {1.0F / 255, 1.0F / 255, 1.0F / 255}}; // the value itself
     out.batch = batch;
@@ -66,7 +66,7 @@ const std::vector<std::size_t> mine{3, 5, 8, 13, 21, 34, 55, 89, 144, 233};
 TEST(loader, an_epoch_holds_every_sample_once_in_an_order_of_its_own) {
     const numbered data(240);
     image_supply supply(2, 0);
-    batch_loader loader(data, mine, settings(4), supply);
+    batch_loader loader(data, mine, loading(4), supply);
     ASSERT_EQ(loader.batches(), 3);
     std::set<std::vector<std::size_t>> orders;
     for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
@@ -95,7 +95,7 @@ TEST(loader, an_epoch_holds_every_sample_once_in_an_order_of_its_own) {
 TEST(loader, batches_do_not_depend_on_the_order_of_the_calls) {
     const numbered data(240);
     image_supply supply(2, 0);
-    batch_loader forward(data, mine, settings(4), supply), jumping(data, mine, settings(4), supply);
+    batch_loader forward(data, mine, loading(4), supply), jumping(data, mine, loading(4), supply);
     std::vector<std::vector<std::size_t>> expected;
     for (std::int64_t i = 0; i < 9; ++i) {
         expected.push_back(samples_in(forward.get(i / 3, i % 3)));
@@ -109,7 +109,7 @@ TEST(loader, asking_again_decodes_nothing_again) {
     const numbered data(240);
     image_supply supply(2, 0);
     {
-        batch_loader loader(data, mine, settings(5), supply);
+        batch_loader loader(data, mine, loading(5), supply);
         const auto* first = loader.get(0, 0).images.data;
         EXPECT_EQ(loader.get(0, 0).images.data, first);
         loader.get(0, 1);
@@ -122,7 +122,7 @@ TEST(loader, a_batch_outlives_its_loader) {
     image_supply supply(2, 0);
     labelled_batch kept;
     {
-        batch_loader loader(data, mine, settings(10), supply);
+        batch_loader loader(data, mine, loading(10), supply);
         kept = loader.get(0, 0);
         loader.get(1, 0);
     }
@@ -137,7 +137,7 @@ TEST(loader, an_error_reaches_who_asks_for_that_batch_and_nobody_else) {
     const auto order = epoch_order(1, "c1.1", 0, mine.size());
     data.damaged = mine[order[5]]; // the second batch of four of epoch 0
     image_supply supply(2, 0);
-    batch_loader loader(data, mine, settings(4), supply);
+    batch_loader loader(data, mine, loading(4), supply);
     EXPECT_EQ(loader.get(0, 0).images.shape[0], 4);
     for (int attempt = 0; attempt < 2; ++attempt) {
         try {
@@ -155,9 +155,9 @@ TEST(loader, an_error_reaches_who_asks_for_that_batch_and_nobody_else) {
 TEST(loader, unusable_requests_are_refused) {
     const numbered data(240);
     image_supply supply(2, 0);
-    EXPECT_THROW(batch_loader(data, {}, settings(4), supply), usage_error);
-    EXPECT_THROW(batch_loader(data, mine, settings(0), supply), usage_error);
-    batch_loader loader(data, mine, settings(4), supply);
+    EXPECT_THROW(batch_loader(data, {}, loading(4), supply), usage_error);
+    EXPECT_THROW(batch_loader(data, mine, loading(0), supply), usage_error);
+    batch_loader loader(data, mine, loading(4), supply);
     EXPECT_THROW(loader.get(0, 3), std::out_of_range);
     EXPECT_THROW(loader.get(0, -1), std::out_of_range);
     EXPECT_THROW(loader.get(-1, 0), std::out_of_range);
@@ -168,7 +168,7 @@ TEST(loader, many_loaders_share_one_supply) {
     image_supply supply(2, 0);
     std::vector<std::unique_ptr<batch_loader>> loaders;
     for (int i = 0; i < 1000; ++i) {
-        loaders.push_back(std::make_unique<batch_loader>(data, mine, settings(2, "c" + std::to_string(i)), supply));
+        loaders.push_back(std::make_unique<batch_loader>(data, mine, loading(2, "c" + std::to_string(i)), supply));
     }
     for (std::int64_t b = 0; b < 2; ++b) {
         for (std::size_t i = 0; i < loaders.size(); ++i) {
@@ -198,7 +198,7 @@ TEST(loader, augmentation_is_drawn_from_the_sample_and_the_epoch) {
     };
     const gradient data;
     image_supply supply(2, 0);
-    auto with = settings(1);
+    auto with = loading(1);
     with.augment = true;
     with.transform.size = 8;
     batch_loader loader(data, {0}, with, supply);
@@ -213,14 +213,14 @@ TEST(loader, augmentation_is_drawn_from_the_sample_and_the_epoch) {
 TEST(loader, validation_batches_keep_their_order) {
     const numbered data(240);
     image_supply supply(3, 0);
-    EXPECT_EQ(samples_in(load_batch(data, {9, 2, 200}, settings(1).transform, supply)),
+    EXPECT_EQ(samples_in(load_batch(data, {9, 2, 200}, loading(1).transform, supply)),
               (std::vector<std::size_t>{9, 2, 200}));
 }
 
 TEST(image_supply, decodes_what_fits_once_and_the_rest_each_time) {
     const numbered data(240);
     image_supply supply(2, 4 * 12); // four images
-    batch_loader loader(data, mine, settings(5), supply);
+    batch_loader loader(data, mine, loading(5), supply);
     const auto epoch = [&](std::int64_t number) {
         std::vector<std::size_t> seen;
         for (std::int64_t b = 0; b < 2; ++b) {
@@ -350,7 +350,7 @@ TEST(loader, may_end_early) {
     data.delay = std::chrono::milliseconds(2);
     image_supply supply(2, 0);
     {
-        batch_loader loader(data, mine, settings(2), supply);
+        batch_loader loader(data, mine, loading(2), supply);
         loader.get(0, 0);
     }
     const int loads = data.loads;
@@ -361,7 +361,7 @@ TEST(loader, may_end_early) {
 TEST(loader, a_stream_has_new_samples_each_round_and_forgets_the_oldest) {
     const numbered data(240);
     image_supply supply(2, 0);
-    auto stream = settings(3);
+    auto stream = loading(3);
     stream.stream = sample_stream{6, 2, 2}; // six at hand, two new ones each round of two epochs
     batch_loader loader(data, mine, stream, supply);
     EXPECT_EQ(loader.batches(), 2);
@@ -397,7 +397,7 @@ TEST(loader, quality_changes_labels_and_pixels_of_training_samples) {
     std::vector<std::size_t> many(200);
     std::iota(many.begin(), many.end(), 0U);
     const auto labels_of = [&](double noise) {
-        auto how = settings(200);
+        auto how = loading(200);
         how.quality.label_noise = noise;
         batch_loader loader(data, many, how, supply);
         const auto& batch = loader.get(0, 0);

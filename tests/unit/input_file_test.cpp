@@ -1,9 +1,9 @@
 #include "base/input_file.hpp"
 
+#include "base/csv.hpp"
 #include "base/error.hpp"
-#include "config/csv.hpp"
-#include "config/quantity.hpp"
-#include "config/trace_files.hpp"
+#include "scenario/scenario.hpp"
+#include "settings/quantity.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,9 +1,8 @@
-#include "config/network_file.hpp"
+#include "network/network_file.hpp"
 
 #include "base/error.hpp"
-#include "config/options.hpp"
-#include "config/scenario_reader.hpp"
-#include "config/trace_files.hpp"
+#include "scenario/scenario.hpp"
+#include "settings/options.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -187,7 +186,7 @@ TEST_F(network_file_test, radio_keys_are_read_and_checked) {
                              "--link.d2d.path_loss", "log_distance(40, 3)", "--link.d2d.share", "reuse"});
     ASSERT_TRUE(read.link.cs_up.radio);
     EXPECT_EQ(read.link.cs_up.radio->frequency_hz, 3.5e9);
-    EXPECT_NEAR(read.link.cs_up.radio->k_factor, 3.981, 1e-3);
+    EXPECT_NEAR(read.link.cs_up.radio->fading.k_factor, 3.981, 1e-3);
     EXPECT_EQ(read.link.cs_up.radio->shadowing_db, 0.0);
     EXPECT_EQ(read.link.cs_up.share, share_kind::airtime);
     EXPECT_NEAR(read.link.d2d.radio->loss.loss_db(100.0, 1e9), 100.0, 1e-9);
@@ -204,7 +203,7 @@ TEST_F(network_file_test, radio_keys_are_read_and_checked) {
     rejected({"--link.d2d.path_loss", "umi_los", "--link.d2d.fading", "nakagami"}, "none, rayleigh, rician(K dB)");
     rejected({"--cs.access", "cell_free"}, "access points are radios");
     rejected({"--link.cs_up.loss", "1"}, "below 1");
-    rejected({"--link.cs_up.loss", "130 %"}, "at most 1");
+    rejected({"--link.cs_up.loss", "130 %"}, "below 1");
     rejected({"--network.layout", "list"}, "list needs network.file");
     rejected({"--mobility.speed", "3 mph"}, "m/s, km/h");
     rejected({"--link.cs_up.trace", "/nowhere.csv"}, "/nowhere.csv cannot be read");

@@ -1,8 +1,10 @@
-#include "config/options.hpp"
+#include "settings/help.hpp"
+#include "settings/identity.hpp"
+#include "settings/options.hpp"
 
 #include "base/error.hpp"
-#include "config/keys.hpp"
-#include "config/scenario_reader.hpp"
+#include "scenario/scenario.hpp"
+#include "settings/key.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -91,7 +93,6 @@ TEST_F(options, keys_stand_once_and_are_described) {
         EXPECT_TRUE(names.insert(key.name).second) << key.name;
         EXPECT_FALSE(key.description.empty()) << key.name;
         EXPECT_EQ(find_key(key.name), &key);
-        EXPECT_TRUE(not_built(key.name, key.initial).empty()) << key.name;
         EXPECT_THAT(help, HasSubstr("--" + key.name + " ")) << key.name;
     }
     EXPECT_EQ(find_key("train.nothing"), nullptr);
@@ -182,13 +183,6 @@ TEST_F(options, unusable_files_are_named) {
     rejects_file("[train]\nrounds 3\n", HasSubstr("rounds 3"));
 }
 
-TEST_F(options, what_is_not_built_says_so) {
-    rejects({"--split.blocks", "auto"}, HasSubstr("split.blocks = auto is not built yet"));
-    rejects_file("\n[split]\nblocks = auto\n", AllOf(HasSubstr("bad.cfg:3"), HasSubstr("auto is not built yet")));
-    rejects({}, AllOf(HasSubstr("environment GAISNET_SPLIT_BLOCKS"), HasSubstr("split.blocks = auto is not built yet")),
-            {{"GAISNET_SPLIT_BLOCKS", "auto"}});
-}
-
 TEST_F(options, what_other_commands_read_does_not_keep_training_from_being_resumed) {
     const auto of = [](std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), "finetune");
@@ -245,6 +239,64 @@ TEST_F(options, settings_that_change_nothing_are_told) {
     EXPECT_THAT(idle({"pretrain", "--data.root", "x"}), ElementsAre(HasSubstr("pretrain does not look at it")));
     EXPECT_THAT(idle({"finetune", "--data.augment", "off"}), ElementsAre(HasSubstr("data.source is procedural")));
     EXPECT_THAT(idle({"plan", "--device.cloud.rate", "1 TFLOP/s"}), ElementsAre(HasSubstr("cloud.period is 0")));
+}
+
+TEST_F(options, help_of_a_topic_and_of_a_command) {
+    EXPECT_THAT(
+        help_text("", "tuning.rank"),
+        AllOf(HasSubstr("--tuning.rank 8"), HasSubstr("with tuning.method"), Not(HasSubstr("--tuning.alpha"))));
+    EXPECT_THAT(help_text("", "link.d2d"), AllOf(HasSubstr("--link.d2d.rate"), Not(HasSubstr("--link.cs_up.rate"))));
+    EXPECT_THAT(help_text("infer"), AllOf(HasSubstr("--infer.rate"), Not(HasSubstr("--train.lr "))));
+    EXPECT_THAT(help_text("finetune"), AllOf(HasSubstr("--train.lr "), Not(HasSubstr("--infer.rate"))));
+    EXPECT_THAT([] { help_text("", "tuning.rankk"); },
+                ThrowsMessage<usage_error>(HasSubstr("did you mean tuning.rank?")));
+    EXPECT_THAT([] { help_text("infer", "train.lr"); },
+                ThrowsMessage<usage_error>(HasSubstr("infer does not look at it")));
+    const auto given = parse_command_line({"plan", "--help", "train"}, {});
+    EXPECT_TRUE(given.help);
+    EXPECT_EQ(given.command, "plan");
+    EXPECT_EQ(given.topic, "train");
+    EXPECT_EQ(parse_command_line({"--help", "serve"}, {}).command, "serve");
+}
+
+TEST_F(options, completion_knows_flags_and_words) {
+    EXPECT_THAT(completion_script("bash"),
+                AllOf(HasSubstr("--train.schedule) COMPREPLY=($(compgen -W 'serial gpipe 1f1b'"),
+                      HasSubstr(" --link.d2d.rate "), HasSubstr("finetune infer serve"), HasSubstr("|--data.root")));
+    EXPECT_THAT(completion_script("zsh"), HasSubstr("bashcompinit"));
+    EXPECT_THAT([] { completion_script("fish"); }, ThrowsMessage<usage_error>(HasSubstr("bash and zsh")));
+}
+
+/// A section of a program of one's own: what its one statement a key gives.
+struct toy_settings {
+    static constexpr section key{"toy", commands::plan};
+    int wheels = key.count("wheels", "4", "of a toy", within(1, 8), {.when = {with("toy.kind", {"car"})}});
+    double length = key.quantity("length", dimension::length, assumed("12 cm"), "of a toy", above(0));
+    distribution mass = key.drawn("mass", dimension::number, "uniform(1, 2)", "kg", above_to(0, 5));
+};
+
+TEST_F(options, a_key_is_one_statement) {
+    EXPECT_EQ(toy_settings().wheels, 4) << "a section by itself has the defaults";
+    EXPECT_DOUBLE_EQ(toy_settings().length, 0.12);
+    const settings values{{"toy.wheels", {"6", "here"}}, {"toy.length", {"1 m", "here"}}};
+    {
+        const reading from(values);
+        EXPECT_EQ(toy_settings().wheels, 6);
+        EXPECT_DOUBLE_EQ(toy_settings().length, 1.0);
+        EXPECT_EQ(toy_settings().mass.kind, distribution::family::uniform) << "not among the settings: its default";
+    }
+    EXPECT_EQ(toy_settings().wheels, 4);
+    const auto rejected = [](const char* name, const char* value, const char* because) {
+        const settings wrong{{name, {value, "here"}}};
+        const reading from(wrong);
+        EXPECT_THAT([] { toy_settings(); }, ThrowsMessage<usage_error>(HasSubstr(std::string("here: ") + name + " = " +
+                                                                                 value + ": " + because)));
+    };
+    rejected("toy.wheels", "9", "a whole number from 1 to 8 is accepted");
+    rejected("toy.length", "0 m", "a value above 0 is accepted");
+    rejected("toy.length", "uniform(1, 2) m", "one value is accepted");
+    rejected("toy.mass", "uniform(1, 6)", "a value above 0 and at most 5 is accepted");
+    rejected("toy.mass", "normal(0, 1)", "a mean above 0 is accepted");
 }
 
 TEST_F(options, commands) {

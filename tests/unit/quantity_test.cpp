@@ -1,4 +1,4 @@
-#include "config/quantity.hpp"
+#include "settings/quantity.hpp"
 
 #include "base/error.hpp"
 #include "base/text.hpp"

@@ -1,7 +1,7 @@
-#include "config/scenario_reader.hpp"
+#include "scenario/scenario.hpp"
 
 #include "base/error.hpp"
-#include "config/keys.hpp"
+#include "settings/sources.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,10 +20,7 @@ using testing::ThrowsMessage;
 using pairs = std::vector<std::pair<std::string, std::string>>;
 
 settings with(const pairs& changes) {
-    settings values;
-    for (const auto& key : all_keys()) {
-        values[key.name] = {key.initial, key.assumed ? "default (assumed)" : "default"};
-    }
+    auto values = default_settings();
     for (const auto& [key, value] : changes) {
         values.at(key) = {value, "here"};
     }

@@ -23,10 +23,16 @@ using testing::ThrowsMessage;
 scenario twelve_blocks() {
     scenario scene;
     scene.model.vit.depth = 12;
-    const auto link = [](double rate, double latency, double band) {
-        return link_settings{distribution::of(rate), distribution::of(latency), distribution::of(band)};
+    scene.network.clusters = 2;
+    const auto set = [](link_settings& link, double rate, double latency, double band) {
+        link.rate = distribution::of(rate);
+        link.latency = distribution::of(latency);
+        link.bandwidth = distribution::of(band);
     };
-    scene.link = {link(100e6, 5e-3, 20e6), link(200e6, 6e-3, 30e6), link(50e6, 2e-3, 12e6), link(1e9, 1e-2, 100e6)};
+    set(scene.link.cs_up, 100e6, 5e-3, 20e6);
+    set(scene.link.cs_down, 200e6, 6e-3, 30e6);
+    set(scene.link.d2d, 50e6, 2e-3, 12e6);
+    set(scene.link.backhaul, 1e9, 1e-2, 100e6);
     for (auto* device : {&scene.device.cloud, &scene.device.edge, &scene.device.client}) {
         device->rate = distribution::of(1e12);
         device->power = distribution::of(10);

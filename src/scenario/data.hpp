@@ -1,0 +1,150 @@
+#pragma once
+
+// Images, who has which, and how they are sensed: [data], [classes], [sense], [probe].
+
+#include "settings/key.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+class value_reader;
+struct scenario;
+
+enum class data_source { folder, procedural };
+inline constexpr word<data_source> data_source_words[] = {{"folder", data_source::folder},
+                                                          {"procedural", data_source::procedural}};
+enum class damaged_policy { skip, fatal };
+inline constexpr word<damaged_policy> damaged_words[] = {{"skip", damaged_policy::skip},
+                                                         {"fatal", damaged_policy::fatal}};
+
+/// How training samples are dealt out to the start points of an edge.
+enum class partition_kind {
+    iid,
+    dirichlet, ///< Label skew: each class is divided in proportions drawn from Dirichlet(alpha).
+    quantity,  ///< Different amounts, in proportions drawn from Dirichlet(alpha); each amount is a sample of all.
+    classes,   ///< Only some classes; see class_scope.
+    domain,    ///< Each start point has a domain of its own.
+};
+enum class class_scope {
+    client,           ///< Each start point sees `classes` of all classes; start points differ.
+    all_start_points, ///< All see the same ones (`union`). The amount of data does not depend on how many.
+};
+inline constexpr word<class_scope> class_scope_words[] = {{"client", class_scope::client},
+                                                          {"union", class_scope::all_start_points}};
+struct partition_rule {
+    partition_kind kind = partition_kind::iid;
+    double alpha = 1.0;
+    int classes = 1;
+    class_scope scope = class_scope::client;
+};
+
+inline constexpr double most_drawn_images = 1e7; ///< Of a domain.
+
+struct data_settings {
+    static constexpr section key{"data", commands::emulating};
+    /// Keys that pretrain looks at as well, when it draws images, or when it reads a folder.
+    static key_traits drawn_ones();
+    static key_traits folders();
+
+    data_source source = key.choice("source", "procedural", data_source_words, "where images come from");
+    /// One for all edges, one for each edge, or one for each start point.
+    std::vector<std::string> roots = key.paths(
+        "root", "a folder, or folders",
+        "image folder: one folder a class, JPEG and PNG; several by comma, one for each edge", {.identity = false});
+    std::vector<double> mean =
+        key.parsed("mean", "0.5,0.5,0.5", "three numbers", "mean of red, green, blue",
+                   [](const std::string& text) { return three_numbers(text, any()); }, {.commands = commands::all});
+    std::vector<double> std =
+        key.parsed("std", "0.5,0.5,0.5", "three numbers", "standard deviation of red, green, blue",
+                   [](const std::string& text) { return three_numbers(text, above(0)); }, {.commands = commands::all});
+    double train_fraction =
+        key.real("train_fraction", "0.8", "part of each class that is trained on; the rest validates",
+                 {.least = 0, .most = 1, .above_least = true, .below_most = true});
+    partition_rule partition = read_partition();
+    /// Part of its training samples that a start point has, 0 to 1.
+    distribution available = key.drawn("available", dimension::number, "1",
+                                       "part of its share of training samples that a start point has", above_to(0, 1));
+    /// Of a start point's training samples; see sample_quality.
+    distribution label_noise =
+        key.drawn("label_noise", dimension::number, "0", "probability of a wrong label, a start point", within(0, 1));
+    distribution blur =
+        key.drawn("blur", dimension::number, "0", "Gaussian blur in pixels, a start point", within(0, 100));
+    distribution noise = key.drawn("noise", dimension::number, "0",
+                                   "Gaussian noise, parts of the full scale, a start point", within(0, 10));
+    /// Samples of a start point; 0: a share of all.
+    std::int64_t per_cluster =
+        key.integer("per_cluster", "0", "training samples of a start point; 0: equal shares of all", at_least(0));
+    damaged_policy damaged = key.choice("damaged", "skip", damaged_words, "what to do with damaged images", folders());
+    bool augment = key.onoff("augment", "on", "random resized crop and flip in training (folder)", folders());
+    int threads =
+        key.count("threads", "0", "threads of a rank that decode images; 0: its share of the computer's cores",
+                  within(0, 1024), {.commands = commands::all, .identity = false});
+    /// Bytes of decoded images that a rank keeps; not set: a part of what is free.
+    std::optional<double> cache = key.quantity_if_set(
+        "cache", dimension::size, "",
+        "memory of a rank for decoded images; not set: its share of a quarter of the computer's free memory",
+        at_least(0), {.commands = commands::all, .identity = false});
+    int classes = key.count("classes", "6", "classes (procedural)", within(2, 10), drawn_ones());
+    int domain = key.count("domain", "0", "domain of the first edge; edge e has domain + e (procedural)", at_least(0),
+                           drawn_ones());
+    /// Images of a domain before the split (procedural).
+    std::int64_t samples = key.integer("samples", "1200", "images of a domain, before the split (procedural)",
+                                       within(1, most_drawn_images), {.when = {with("data.source", {"procedural"})}});
+
+private:
+    static std::vector<double> three_numbers(const std::string&, const range&);
+    static partition_rule read_partition();
+};
+
+enum class sensing_kind { dataset, each_round, stream };
+inline constexpr word<sensing_kind> sensing_words[] = {
+    {"dataset", sensing_kind::dataset}, {"each_round", sensing_kind::each_round}, {"stream", sensing_kind::stream}};
+
+struct sensing_settings {
+    static constexpr section key{"sense", commands::emulating};
+    double time = key.quantity("time", dimension::time, assumed("1 ms"), "sensing time a sample", at_least(0)); ///< s
+    double energy = key.quantity("energy", dimension::energy, assumed("1 mJ"), "sensing energy a sample",
+                                 within(0, 1e9, "0 to 1e9 J")); ///< J
+    sensing_kind mode = key.choice(
+        "mode", "dataset", sensing_words,
+        "a start point senses each sample once, in the first round that trains on it; or anew in every "
+        "round; or goes on sensing new ones into a buffer. It begins when the round does, whatever the scheme",
+        {.commands = commands::training});
+    std::int64_t rate = key.integer("rate", "50", "new samples a round (stream)", at_least(1),
+                                    {.commands = commands::training, .when = {with("sense.mode", {"stream"})}});
+    std::int64_t buffer =
+        key.integer("buffer", "200", "samples that a start point keeps, and trains on (stream)", at_least(1),
+                    {.commands = commands::training, .when = {with("sense.mode", {"stream"})}});
+
+    bool each_round() const { return mode == sensing_kind::each_round; } ///< The same samples are sensed anew.
+    bool stream() const { return mode == sensing_kind::stream; } ///< Start points go on sensing; see sample_stream.
+};
+
+/// How good features are on every domain.
+struct probe_settings {
+    static constexpr section key{"probe", commands::emulating & ~commands::serve};
+    /// For class means and again for the check; 0: no check.
+    std::int64_t samples =
+        key.integer("samples", "200",
+                    "samples of each domain that judge models' features by the nearest class mean (several edges); 0: "
+                    "none",
+                    at_least(0), {.when = {unless("network.edges", {"1"})}});
+    std::string unseen_text = key.path(
+        "unseen", "auto", "auto (procedural: 1000 or later, folder: none), none, a domain's number, or a folder",
+        "a domain that no edge has, to judge the foundation model on",
+        {.commands = commands::all & ~commands::serve,
+         .when = {unless("network.edges", {"1"}).for_commands(commands::emulating),
+                  with("pretrain.root", {""}).for_commands(commands::pretrain)}});
+    // By unseen_text and the kind of data, when the scenario is read:
+    std::optional<int> unseen{}; ///< procedural: a domain that no edge has.
+    std::string unseen_root{};   ///< folder: the same; empty: none.
+};
+
+/// Also fills probe.unseen and probe.unseen_root. \throws usage_error
+void check_data(scenario&, const value_reader&);
+
+} // namespace gaisnet

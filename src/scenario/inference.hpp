@@ -1,0 +1,91 @@
+#pragma once
+
+// Requests and who answers them: [infer], delivery.
+
+#include "settings/key.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+class value_reader;
+struct scenario;
+
+/// What an edge delivers to a worker that lacks the current version of the model.
+enum class delivery_kind {
+    tunable, ///< The tuned modules of its stages.
+    full,    ///< Its stages with their frozen weights.
+    none,    ///< Nothing: all workers have it.
+};
+inline constexpr word<delivery_kind> delivery_words[] = {
+    {"tunable", delivery_kind::tunable}, {"full", delivery_kind::full}, {"none", delivery_kind::none}};
+
+enum class arrival_kind { poisson, burst, trace };
+inline constexpr word<arrival_kind> arrival_words[] = {
+    {"poisson", arrival_kind::poisson}, {"burst", arrival_kind::burst}, {"trace", arrival_kind::trace}};
+
+/// Whose tuned modules answer the requests under an edge.
+enum class served_model {
+    own,     ///< The edge's.
+    untuned, ///< None: the foundation model.
+    other,   ///< Another edge's.
+};
+struct served_choice {
+    served_model whose = served_model::own;
+    int edge = 0; ///< other
+};
+
+/// When requests come, s since the start of the session: by name of the requester, or "" for all.
+using request_trace = std::map<std::string, std::vector<double>>;
+/// CSV: `time`, or `client, time` a line, with units or in s, the times of a client ascending.
+/// \throws usage_error naming file and line.
+std::shared_ptr<const request_trace> read_request_trace(const std::string& path);
+
+struct inference_settings {
+    static constexpr section key{"infer", commands::answering};
+    /// Of each start point (poisson, burst).
+    std::int64_t requests = key.integer("requests", "100", "requests of each start point (not with a trace)",
+                                        within(1, 1e7), {.commands = commands::infer});
+    arrival_kind arrivals = key.choice("arrivals", "poisson", arrival_words,
+                                       "requests come as a Poisson process, all at the start, or as infer.trace says");
+    double rate = key.real("rate", "10", "requests a second of each start point (poisson)", above_to(0, 1e9));
+    std::shared_ptr<const request_trace> trace =
+        key.file("trace", "CSV of time, for all start points, or of client, time", "file of times of requests (trace)",
+                 read_request_trace);
+    int batch = key.count("batch", "8", "requests that go through a chain together, at most", at_least(1));
+    int in_flight = key.count(
+        "in_flight", "0", "batches in a chain at a time, at most; 0: one for each stage, 1: no pipeline", at_least(0));
+    /// s; 0: none.
+    double deadline_s =
+        key.quantity_if_set("deadline", dimension::time, "",
+                            "mean latency from which on a cluster needs the edge's help (cluster.edge_stage = auto); "
+                            "not set: none",
+                            above(0), {.when = {with("cluster.edge_stage", {"auto"})}})
+            .value_or(0.0);
+    /// One for each edge; empty: untuned.
+    std::vector<std::string> modules =
+        key.paths("modules", "safetensors files, one for each edge, or one for all",
+                  "what finetune has tuned; not set: untuned modules", {.identity = false});
+    served_choice model = key.parsed("model", "own", "own, untuned (the foundation model), or the number of an edge",
+                                     "whose tuned modules answer the requests under an edge", parse_model);
+    /// Empty: the edge's validation samples.
+    std::string images =
+        key.path("images", "", "a folder",
+                 "folder of JPEG and PNG to classify; not set: validation samples of each edge", {.identity = false});
+    delivery_kind delivery =
+        section("", commands::answering)
+            .choice("delivery", "tunable", delivery_words,
+                    "what workers lack at the start: the tuned modules, frozen weights too, or nothing");
+
+private:
+    static served_choice parse_model(const std::string&);
+};
+
+/// \throws usage_error
+void check_inference(const scenario&, const value_reader&);
+
+} // namespace gaisnet

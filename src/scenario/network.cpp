@@ -1,0 +1,185 @@
+#include "scenario/network.hpp"
+
+#include "scenario/scenario.hpp"
+#include "settings/value_reader.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+
+namespace gaisnet {
+
+namespace {
+
+bool is_alone(scheme_kind scheme) { return scheme == scheme_kind::fl || scheme == scheme_kind::centralised; }
+
+} // namespace
+
+std::vector<int> parse_clients(const std::string& text) {
+    std::vector<int> clients;
+    for (const auto& count : split_text(text, ',')) {
+        clients.push_back(static_cast<int>(parse_integer(count, within(1, network_settings::most_nodes))));
+    }
+    if (clients.empty()) {
+        throw usage_error("one number, or one for each cluster, is accepted");
+    }
+    return clients;
+}
+
+std::vector<std::vector<int>> split_settings::parse_blocks(const std::string& text) {
+    std::vector<std::vector<int>> lists;
+    if (text == "even") {
+        return lists;
+    }
+    for (const auto& list : split_text(text, ';')) {
+        auto& counts = lists.emplace_back();
+        for (const auto& count : split_text(list, ',')) {
+            constexpr double most = 1e6;
+            counts.push_back(static_cast<int>(parse_integer(count, within(0, most))));
+        }
+    }
+    return lists;
+}
+
+edge_stage_rule cluster_settings::parse_edge_stage(const std::string& text) {
+    if (text == "none") {
+        return {};
+    }
+    if (text == "auto") {
+        return {.edge_stage = {}, .edge_when_needed = true};
+    }
+    return {.edge_stage = static_cast<int>(parse_integer(text, at_least(2)))};
+}
+
+std::map<std::string, std::string> listed_sizes(const network_overrides& listed) {
+    const auto& groups = listed.clients.front();
+    std::string clients;
+    const bool alike = std::all_of(groups.begin(), groups.end(),
+                                   [&](const auto& group) { return group.size() == groups.front().size(); });
+    for (const auto& group : groups) {
+        clients += (clients.empty() ? "" : ",") + std::to_string(group.size());
+    }
+    return {{"network.edges", std::to_string(listed.clients.size())},
+            {"network.clusters", std::to_string(groups.size())},
+            {"network.clients", alike ? std::to_string(groups.front().size()) : clients}};
+}
+
+void resolve_network(settings& values) {
+    const auto& file = values.at("network.file");
+    if (file.value.empty()) {
+        return;
+    }
+    network_overrides listed;
+    try {
+        const auto path = expanded_path(file.value);
+        if (!std::filesystem::exists(path)) {
+            return; // read_scenario() says so
+        }
+        listed = read_network_file(path);
+    } catch (const usage_error& problem) {
+        throw usage_error(file.source + ": network.file = " + file.value + ": " + problem.what());
+    }
+    if (listed.clients.empty()) {
+        return;
+    }
+    for (const auto& [key, size] : listed_sizes(listed)) {
+        if (values.at(key).is_default()) {
+            values[key] = {size, "network.file"};
+        }
+    }
+}
+
+void check_network(const scenario& scene, const value_reader& in) {
+    const auto& network = scene.network;
+    if (const auto& listed = network.overrides.clients; !listed.empty()) {
+        for (const auto& groups : listed) {
+            if (groups.size() != listed.front().size()) {
+                in.reject("network.file", "all edges have as many clusters as the first, " +
+                                              std::to_string(listed.front().size()) + "; one has " +
+                                              std::to_string(groups.size()));
+            }
+        }
+        for (const auto& [key, size] : listed_sizes(network.overrides)) {
+            if (in.text(key) != size) {
+                in.reject(key, "network.file lists " + size + ": they must agree, or only one of them is given");
+            }
+        }
+    }
+    const auto most_clients = *std::max_element(network.clients.begin(), network.clients.end());
+    if (static_cast<double>(network.edges) * network.clusters * most_clients > network_settings::most_nodes) {
+        in.reject("network.clients", "edges x clusters x clients: at most 5 million nodes are accepted");
+    }
+    const auto lists = network.clients.size();
+    if (lists != 1 && lists != static_cast<std::size_t>(network.clusters)) {
+        in.reject("network.clients", std::to_string(lists) + " numbers for " + std::to_string(network.clusters) +
+                                         " clusters; one number, or one for each cluster, is accepted");
+    }
+    if (network.cluster_radius > network.radius && in.is_changed("network.cluster_radius")) {
+        in.reject("network.cluster_radius", "at most network.radius = " + in.text("network.radius") + " is accepted");
+    }
+    if (network.layout == layout_kind::list && !in.is_set("network.file")) {
+        in.reject("network.layout", "list needs network.file, which holds the positions");
+    }
+    if (scene.cluster.edge_when_needed && in.text("split.blocks") != "even") {
+        in.reject("split.blocks",
+                  "with cluster.edge_stage = auto clients share evenly what the edge leaves: even is accepted");
+    }
+    for (const int clients : scene.cluster.edge_stage ? network.clients : std::vector<int>()) {
+        if (*scene.cluster.edge_stage > clients + 1) {
+            in.reject("cluster.edge_stage", "a chain of " + std::to_string(clients) +
+                                                " clients accepts none, or 2 to " + std::to_string(clients + 1));
+        }
+    }
+}
+
+void check_places(scenario& scene, const value_reader& in) {
+    auto& mobility = scene.mobility;
+    if (mobility.speed.lowest() < 1e-3 && mobility.speed.kind != distribution::family::normal) {
+        in.reject("mobility.speed", "from 1 mm/s is accepted; mobility.model = none lets clients stand still");
+    }
+    if (mobility.paths && mobility.kind == mobility_kind::none) {
+        mobility.kind = mobility_kind::file;
+    }
+    const bool moving = mobility.kind != mobility_kind::none;
+    if (moving && !scene.link.cs_up.radio && !scene.link.cs_down.radio && !scene.link.d2d.radio) {
+        in.reject(mobility.paths ? "mobility.file" : "mobility.model",
+                  "movement changes radio links, and there are none: set link.*.path_loss");
+    }
+    for (const auto* key : {"mobility.speed", "mobility.pause"}) {
+        if (mobility.kind != mobility_kind::waypoint && in.is_changed(key)) {
+            in.reject(key, "it belongs to mobility.model = waypoint");
+        }
+    }
+    if (!moving && in.is_changed("mobility.step")) {
+        in.reject("mobility.step", "it belongs to mobility.model = waypoint or a mobility.file");
+    }
+}
+
+void check_split(const scenario& scene, const value_reader& in) {
+    const auto& network = scene.network;
+    const auto lists = scene.split.blocks.size();
+    if (lists == 0) {
+        return;
+    }
+    if (lists != 1 && lists != static_cast<std::size_t>(network.clusters)) {
+        in.reject("split.blocks", std::to_string(lists) + " lists for " + std::to_string(network.clusters) +
+                                      " clusters; even, one list, or one for each cluster, is accepted");
+    }
+    for (int cluster = 0; cluster < network.clusters; ++cluster) {
+        const auto index = static_cast<std::size_t>(cluster);
+        const auto& counts = scene.split.blocks[lists == 1 ? 0 : index];
+        const int clients = network.clients[network.clients.size() == 1 ? 0 : index];
+        const auto stages = scene.scheme == scheme_kind::hfsl
+                                ? static_cast<std::size_t>(clients) + (scene.cluster.edge_stage ? 1 : 0)
+                                : std::size_t{is_alone(scene.scheme) ? 1U : 2U};
+        const auto sum = std::accumulate(counts.begin(), counts.end(), 0);
+        if (counts.size() != stages || sum != scene.model.vit.depth) {
+            in.reject("split.blocks", "cluster " + std::to_string(cluster) + " has " + std::to_string(stages) +
+                                          " stages and the model " + std::to_string(scene.model.vit.depth) +
+                                          " blocks, but " + std::to_string(counts.size()) + " counts with sum " +
+                                          std::to_string(sum) + " are given");
+        }
+    }
+}
+
+} // namespace gaisnet

@@ -1,0 +1,164 @@
+#pragma once
+
+// Who there is and where: [network], [mobility], [cluster], [split].
+
+#include "settings/key.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace gaisnet {
+
+class value_reader;
+struct scenario;
+
+/// m, in a plane.
+struct position {
+    double x = 0, y = 0;
+};
+
+/// Where clients stand.
+enum class layout_kind {
+    disc, ///< At random: a cluster's centre in the disc of its edge, its members in a disc about it.
+    grid, ///< On a square lattice in the cell of their edge, row by row to and fro: neighbours of a chain side by side.
+    list, ///< All positions come from network.file.
+};
+inline constexpr word<layout_kind> layout_words[] = {
+    {"disc", layout_kind::disc}, {"grid", layout_kind::grid}, {"list", layout_kind::list}};
+
+/// What network.file says about single nodes and links; it overrides what is drawn. SI units; absent: as drawn.
+struct node_override {
+    std::string name;
+    std::optional<position> place{};
+    std::optional<double> rate{}, power{}, tx_power{}, amplifier_efficiency{}, circuit_power{}, rx_power{},
+        idle_power{}, base_power{}, sleep_power{}, memory{}, battery{};
+};
+struct link_override {
+    std::string from, to;
+    std::optional<double> rate, latency, bandwidth, loss;
+};
+struct network_overrides {
+    /// By edge and cluster the names of clients; empty: as many as network.* says, with names of ours.
+    std::vector<std::vector<std::vector<std::string>>> clients;
+    std::vector<node_override> nodes;
+    std::vector<link_override> links;
+};
+
+/// Reads single nodes, links and clusters, each part optional:
+///
+///     {"clusters": [{"edge": "edge0", "clients": ["a", "b"]}],
+///      "nodes": [{"name": "a", "position": ["10 m", "0 m"], "rate": "1 TFLOP/s", ...}],
+///      "links": [{"from": "a", "to": "b", "rate": "50 Mbit/s", "latency": "2 ms", "bandwidth": "5 MHz", "loss": "0.01"}]}
+///
+/// A node may have rate, power, tx_power, rx_power, idle_power, sleep_power, memory and battery. As CSV the same stands
+/// in lines: `cluster, EDGE, CLIENT, CLIENT, ...`, `node, NAME, KEY = VALUE, ...`, `link, FROM, TO, KEY = VALUE, ...`,
+/// with x and y in place of position. Whatever is not said is drawn as without the file.
+/// \throws usage_error naming the place and what is accepted.
+network_overrides read_network_file(const std::string& path);
+
+/// Positions of nodes over time, straight lines between them.
+using recorded_paths = std::map<std::string, std::vector<std::pair<double, position>>>;
+/// CSV: `node, time, x, y` a line, with units or in s and m, the times of a node ascending.
+/// \throws usage_error naming file and line.
+std::shared_ptr<const recorded_paths> read_paths(const std::string& path);
+
+std::vector<int> parse_clients(const std::string&);
+
+struct network_settings {
+    static constexpr section key{"network", commands::emulating};
+    static constexpr double most_nodes = 5e6;
+
+    int edges =
+        key.count("edges", "1", "edges, each with clusters and a domain of its own", within(1, most_nodes),
+                  {.commands = commands::all, .when = {with("pretrain.root", {""}).for_commands(commands::pretrain)}});
+    int clusters =
+        key.count("clusters", "4", "clusters an edge", within(1, most_nodes),
+                  {.commands = commands::all, .when = {with("pretrain.root", {""}).for_commands(commands::pretrain)}});
+    /// A cluster; one value for all, or one for each cluster of an edge.
+    std::vector<int> clients =
+        key.parsed("clients", "4", "4 or 4,3,5", "clients a cluster; a list gives each cluster its own", parse_clients);
+    layout_kind layout = key.choice("layout", "disc", layout_words,
+                                    "clients at random in a disc about their cluster's centre; on a lattice; or as "
+                                    "network.file says");
+    double radius = length("radius", assumed("100 m"), "radius of an edge's cell").value();
+    double cluster_radius = length("cluster_radius", assumed("20 m"), "radius of a cluster (disc)").value();
+    std::optional<double> edge_distance =
+        length("edge_distance", "", "between neighbouring edges; not set: twice network.radius");
+    network_overrides overrides =
+        key.file("file", "a path",
+                 "JSON or CSV of single nodes, clusters and links, in place of drawn ones; --dry-run writes one",
+                 read_network_file);
+
+private:
+    static std::optional<double> length(const char* name, const initial_value& initial, const char* help) {
+        return key.quantity_if_set(name, dimension::length, initial, help, within(0.01, 1e7, "1 cm to 10000 km"));
+    }
+};
+
+enum class mobility_kind { none, waypoint, file };
+inline constexpr word<mobility_kind> mobility_words[] = {{"none", mobility_kind::none},
+                                                         {"waypoint", mobility_kind::waypoint}};
+
+struct mobility_settings {
+    static constexpr section key{"mobility", commands::emulating};
+    mobility_kind kind = key.choice("model", "none", mobility_words, "clients stand still, or walk to random points");
+    /// m/s, a leg (waypoint).
+    distribution speed =
+        key.drawn("speed", dimension::speed, assumed("3 km/h"), "drawn for each leg (waypoint)",
+                  above_to(0, 1e4, "up to 10000 m/s"), {.when = {with("mobility.model", {"waypoint"})}});
+    /// s between legs (waypoint).
+    double pause = key.quantity("pause", dimension::time, assumed("0"), "between legs (waypoint)", at_least(0),
+                                {.when = {with("mobility.model", {"waypoint"})}});
+    /// s
+    double step = key.quantity("step", dimension::time, assumed("1 s"), "how often rates follow positions",
+                               within(1e-3, 1e6, "1 ms to 1e6 s"));
+    std::shared_ptr<const recorded_paths> paths =
+        key.file("file", "a path", "CSV of node, time, x, y: recorded positions", read_paths);
+};
+
+struct split_settings {
+    static constexpr section key{"split", commands::emulating};
+    /// Empty: `even`. Otherwise one count of blocks a stage, in chain order (the edge's stage included), summing to the
+    /// model's depth; one list for all clusters, or one list for each cluster of an edge.
+    std::vector<std::vector<int>> blocks =
+        key.parsed("blocks", "even", "even, or 0,6,6,0",
+                   "blocks of each stage in chain order: even, one list, or lists separated by ;", parse_blocks);
+
+private:
+    static std::vector<std::vector<int>> parse_blocks(const std::string&);
+};
+
+/// Whether the edge holds a stage of each chain.
+struct edge_stage_rule {
+    std::optional<int> edge_stage;  ///< 1-based position of the edge's stage in every chain; 2 or larger.
+    bool edge_when_needed = false;  ///< `auto`: planning/edge_share fills edge_blocks.
+    std::vector<int> edge_blocks{}; ///< By cluster: blocks of a stage of the edge behind the start point; 0: none.
+};
+
+struct cluster_settings : edge_stage_rule {
+    static constexpr section key{"cluster", commands::emulating};
+    cluster_settings()
+        : edge_stage_rule(key.parsed(
+              "edge_stage", "none", "none, 2 and larger, or auto",
+              "the edge holds a stage at this place of every chain (1 is the start point); auto: behind the start "
+              "point, with as few blocks as the clients' memory, or a deadline (round.wait, infer.deadline), needs",
+              parse_edge_stage)) {}
+
+private:
+    static edge_stage_rule parse_edge_stage(const std::string&);
+};
+
+/// Edges, clusters and clients as network.file lists them, as values of those keys.
+std::map<std::string, std::string> listed_sizes(const network_overrides&);
+/// Sizes that network.file lists become those of their keys, where these are not given.
+void resolve_network(settings&);
+/// What single keys cannot tell. \throws usage_error
+void check_network(const scenario&, const value_reader&);
+void check_places(scenario&, const value_reader&);
+void check_split(const scenario&, const value_reader&);
+
+} // namespace gaisnet

@@ -1,0 +1,15 @@
+#include "scenario/pretraining.hpp"
+
+#include "scenario/scenario.hpp"
+#include "settings/value_reader.hpp"
+
+namespace gaisnet {
+
+void check_pretraining(const scenario& scene, const value_reader& in) {
+    const auto& pretrain = scene.pretrain;
+    if (pretrain.shards > pretrain.batch) {
+        in.reject("pretrain.shards", "at most pretrain.batch = " + std::to_string(pretrain.batch) + " is accepted");
+    }
+}
+
+} // namespace gaisnet

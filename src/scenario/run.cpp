@@ -1,0 +1,45 @@
+#include "scenario/run.hpp"
+
+#include "scenario/scenario.hpp"
+#include "settings/value_reader.hpp"
+
+#include <charconv>
+
+namespace gaisnet {
+
+std::uint64_t run_settings::parse_seed(const std::string& text) {
+    std::uint64_t seed = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), seed);
+    if (code != std::errc{} || end != text.data() + text.size()) {
+        throw usage_error("a whole number from 0 to 18446744073709551615 is accepted");
+    }
+    return seed;
+}
+
+void check_run(scenario& scene, const value_reader& in) {
+    if (scene.compute.device == device_choice::cpu && scene.compute.precision == compute_precision::tf32) {
+        in.reject("precision", "device = cpu has no TF32; fp32 and bf16 are accepted");
+    }
+    if (scene.job.ranks > 0 && scene.job.ranks < scene.job.nodes) {
+        in.reject("job.nodes", "job.ranks = " + std::to_string(scene.job.ranks) +
+                                   ": a computer without a rank has nothing to do; at most that many are accepted");
+    }
+    for (const auto* key : {"device.edge.factor", "device.client.factor", "device.cloud.factor"}) {
+        if (scene.computing == compute_model::by_rate && in.is_changed(key)) {
+            in.reject(key, "it belongs to compute = measured, and compute is model");
+        }
+    }
+    if (scene.clock == clock_kind::real && !in.is_changed("runtime.active_clusters")) {
+        scene.runtime.active_clusters = scene.network.edges * scene.network.clusters; // they really train side by side
+    }
+    for (const auto* key : {"time_scale", "strict_fidelity", "fidelity.tolerance"}) {
+        if (scene.clock == clock_kind::virtual_time && in.is_changed(key)) {
+            in.reject(key, "it belongs to clock = real, and clock is virtual");
+        }
+    }
+    if (scene.output.empty()) {
+        in.reject("output", "a path is accepted");
+    }
+}
+
+} // namespace gaisnet

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "scenario/data.hpp"
+#include "scenario/devices.hpp"
+#include "scenario/inference.hpp"
+#include "scenario/links.hpp"
+#include "scenario/model.hpp"
+#include "scenario/network.hpp"
+#include "scenario/pretraining.hpp"
+#include "scenario/rounds.hpp"
+#include "scenario/run.hpp"
+#include "scenario/services.hpp"
+#include "scenario/training.hpp"
+#include "scenario/tuning.hpp"
+#include "settings/values.hpp"
+
+namespace gaisnet {
+
+/// Everything a run depends on, typed and checked. Quantities are in SI units. One that is made by itself has the
+/// defaults of all keys.
+struct scenario : scheme_settings, run_settings {
+    network_settings network;
+    mobility_settings mobility;
+    round_settings round;
+    dropout_settings dropout;
+    split_settings split;
+    cloud_settings cloud;
+    probe_settings probe;
+    cluster_settings cluster;
+    model_settings model;
+    tuning_settings tuning;
+    training_settings train;
+    data_settings data;
+    sensing_settings sense;
+    all_link_settings link;
+    all_device_settings device;
+    inference_settings infer;
+    service_settings serve;
+    pretraining_settings pretrain;
+    compute_settings compute;
+    job_settings job;
+    runtime_settings runtime;
+    checkpoint_settings checkpoint;
+};
+
+/// Types and checks all settings. \throws usage_error with source, key, value and what is accepted.
+scenario read_scenario(const settings&, service_kind = service_kind::fine_tuning);
+
+} // namespace gaisnet

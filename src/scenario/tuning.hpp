@@ -1,0 +1,43 @@
+#pragma once
+
+// How the foundation model is tuned: [tuning].
+
+#include "settings/key.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// The linear layers of a Transformer block. timm keeps the first three as one matrix, attn.qkv.
+enum class block_linear : std::uint8_t { query, key, value, projection, fc1, fc2 };
+constexpr std::size_t block_linears = 6;
+inline constexpr word<block_linear> block_linear_words[] = {
+    {"q", block_linear::query},         {"k", block_linear::key},   {"v", block_linear::value},
+    {"proj", block_linear::projection}, {"fc1", block_linear::fc1}, {"fc2", block_linear::fc2}};
+
+/// See make_tuning_method.
+struct tuning_settings {
+    static constexpr section key{"tuning", commands::emulating};
+    std::string method = choose_method();
+    std::int64_t prompts = key.integer("prompts", "10", "prompts, or keys and values, a block", within(1, 100'000),
+                                       {.when = {with("tuning.method", {"prompt_deep", "prompt_shallow", "prefix"})}});
+    std::int64_t rank = key.integer("rank", "8", "rank of each change", within(1, 100'000),
+                                    {.when = {with("tuning.method", {"lora"})}});
+    double alpha = key.real("alpha", "8", "changes are scaled by alpha / rank", within(1e-6, 1e6),
+                            {.when = {with("tuning.method", {"lora"})}});
+    std::vector<block_linear> targets =
+        key.parsed("targets", "q, v", "some of q, k, v, proj, fc1, fc2", "linear layers that are changed",
+                   parse_targets, {.when = {with("tuning.method", {"lora"})}});
+    std::int64_t bottleneck = key.integer("bottleneck", "16", "width of each adapter", within(1, 100'000),
+                                          {.when = {with("tuning.method", {"adapter"})}});
+
+private:
+    static std::string choose_method();
+    static std::vector<block_linear> parse_targets(const std::string&);
+};
+
+} // namespace gaisnet

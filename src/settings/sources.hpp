@@ -1,0 +1,31 @@
+#pragma once
+
+#include "settings/values.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// Every key with its default.
+settings default_settings();
+
+/// Takes over what a config file says: lines `key = value` and `[section]`, comments behind a #. \throws usage_error for
+/// unknown or repeated keys, naming file, line and the nearest known key.
+void read_config_file(const std::string& path, settings&);
+
+/// Takes over the variables GAISNET_SECTION_KEY. \throws usage_error for unknown ones.
+void read_environment(const std::map<std::string, std::string>& environment, settings&);
+
+/// GAISNET_TRAIN_LR for train.lr.
+std::string variable_name(const std::string& key);
+
+/// The process's environment.
+std::map<std::string, std::string> process_environment();
+
+/// The nearest of some names; empty when none is near.
+std::string nearest(const std::string& word, const std::vector<std::string>& names);
+std::vector<std::string> key_names();
+
+} // namespace gaisnet
