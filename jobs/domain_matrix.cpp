@@ -1,6 +1,6 @@
 #include "domain_matrix.hpp"
+#include "transport/collectives.hpp"
 
-#include "base/bytes.hpp"
 #include "model/class_means.hpp"
 #include "model/torch_support.hpp"
 #include "model/tuned_vit.hpp"
@@ -43,27 +43,6 @@ probe_row by_head(const workload& data, const tuned_vit& model, std::size_t doma
                       [&](const at::Tensor& images) { return model.forward(images).cpu().argmax(1); });
 }
 
-void put(byte_writer& out, const probe_row& row) {
-    out.put(row.model);
-    out.put(row.domain);
-    out.put(row.seen);
-    out.put(row.method);
-    out.put(row.accuracy);
-    out.put(row.samples);
-}
-
-probe_row get(byte_reader& in, int round) {
-    probe_row row;
-    row.round = static_cast<std::uint32_t>(round);
-    row.model = in.get<std::string>();
-    row.domain = in.get<std::string>();
-    row.seen = in.get<bool>();
-    row.method = in.get<std::string>();
-    row.accuracy = in.get<double>();
-    row.samples = in.get<std::uint64_t>();
-    return row;
-}
-
 } // namespace
 
 std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<const vit_backbone> backbone,
@@ -74,9 +53,9 @@ std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<con
     for (auto& model : models) {
         modules.push_back(model.modules);
     }
-    broadcast_tensors(here.network(), modules);
+    modules = share_from_root(here.network(), modules);
     const c10::NoGradGuard no_grad;
-    byte_writer out;
+    std::map<std::uint64_t, std::vector<probe_row>> mine; // by pair of model and domain
     for (std::size_t pair = static_cast<std::size_t>(here.rank()); pair < models.size() * domains.size();
          pair += static_cast<std::size_t>(here.ranks())) {
         const auto which = pair / domains.size(), domain = pair % domains.size();
@@ -95,24 +74,17 @@ std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<con
                 rows.push_back(by_head(*run.data, model, domain, samples));
             }
         });
-        out.put(static_cast<std::uint64_t>(pair));
-        out.put(static_cast<std::uint64_t>(rows.size()));
         for (auto& row : rows) {
+            row.round = static_cast<std::uint32_t>(round);
             row.model = judged.name;
             row.domain = domains[domain].name;
             row.seen = domains[domain].seen;
-            put(out, row);
         }
+        mine[pair] = std::move(rows);
     }
     std::map<std::uint64_t, std::vector<probe_row>> by_pair;
-    for (const auto& part : here.network().gather(out.take(), 0)) {
-        byte_reader in(part);
-        while (!in.done()) {
-            auto& rows = by_pair[in.get<std::uint64_t>()];
-            for (auto left = in.get<std::uint64_t>(); left > 0; --left) {
-                rows.push_back(get(in, round));
-            }
-        }
+    for (auto& its : collect_at_root(here.network(), mine)) {
+        by_pair.merge(its);
     }
     std::vector<probe_row> all;
     for (const auto& [pair, rows] : by_pair) {

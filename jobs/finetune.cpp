@@ -1,7 +1,7 @@
 #include "commands.hpp"
+#include "transport/collectives.hpp"
 
 #include "backbone.hpp"
-#include "base/bytes.hpp"
 #include "domain_matrix.hpp"
 #include "measure.hpp"
 #include "metrics/progress.hpp"
@@ -239,11 +239,8 @@ private:
             rounds_.push_back(std::move(record));
         }
         work_done_ = work_a_round_ * rounds_.size();
-        byte_writer out;
-        out.put(here_.root() && !rounds_.empty() && give_up());
-        auto bytes = out.take();
-        here_.network().broadcast(bytes, 0); // only rank 0 knows of batteries
-        if (byte_reader(bytes).get<bool>() && !stop_.stopped()) {
+        const bool nobody_left = here_.root() && !rounds_.empty() && give_up(); // only rank 0 knows of batteries
+        if (share_from_root(here_.network(), nobody_left) && !stop_.stopped()) {
             stop_.give_up(nobody_is_left);
         }
     }
@@ -296,17 +293,12 @@ private:
         const int round = rounds_done() + 1;
         round_record record;
         here_.note(fmt::format("round {}: ledger pass", round));
-        byte_writer out;
         if (ledger_) {
             forecast_next();
             record.forecast = std::move(*next_forecast_);
             next_forecast_.reset();
-            record.forecast.decisions.write(out);
         }
-        auto bytes = out.take();
-        here_.network().broadcast(bytes, 0);
-        byte_reader in(bytes);
-        const auto decisions = round_decisions::read(in);
+        const auto decisions = share_from_root(here_.network(), record.forecast.decisions);
 
         if (clock_) {
             clock_->begin_round();
@@ -413,12 +405,7 @@ private:
             said.late = clock_ && clock_->violated();
             said.checkpoint = said.requeue || said.stop || said.late || (every > 0 && round % every == 0);
         }
-        byte_writer out;
-        out.put(said);
-        auto bytes = out.take();
-        here_.network().broadcast(bytes, 0);
-        said = byte_reader(bytes).get<verdict>();
-        return said;
+        return share_from_root(here_.network(), said);
     }
 
     void save_checkpoint() {

@@ -1,6 +1,5 @@
 #include "image_check.hpp"
-
-#include "base/bytes.hpp"
+#include "transport/collectives.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -31,28 +30,15 @@ std::uint64_t check_images(image_folder& folder, const scenario& scene, session&
         }
     }
     auto& network = here.network();
-    byte_writer out;
     const auto mine = folder.check(static_cast<std::size_t>(here.rank()), static_cast<std::size_t>(here.ranks()),
                                    decode_threads(scene, here));
-    out.put(mine.damaged);
-    out.put(mine.content);
     std::vector<std::string> all;
     std::uint64_t content = 0;
-    for (const auto& part : network.gather(out.take(), 0)) {
-        byte_reader in(part);
-        const auto some = in.get_list<std::string>();
-        all.insert(all.end(), some.begin(), some.end());
-        content += in.get<std::uint64_t>();
+    for (const auto& [damaged, its_content] : collect_everywhere(network, std::pair(mine.damaged, mine.content))) {
+        all.insert(all.end(), damaged.begin(), damaged.end());
+        content += its_content;
     }
     std::sort(all.begin(), all.end());
-    byte_writer everything;
-    everything.put(all);
-    everything.put(content);
-    auto bytes = everything.take();
-    network.broadcast(bytes, 0);
-    byte_reader in(bytes);
-    all = in.get_list<std::string>();
-    content = in.get<std::uint64_t>();
     if (all.empty()) {
         return content;
     }

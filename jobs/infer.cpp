@@ -1,7 +1,7 @@
 #include "commands.hpp"
 
 #include "backbone.hpp"
-#include "base/bytes.hpp"
+#include "base/atomic_file.hpp"
 #include "measure.hpp"
 #include "metrics/inference_report.hpp"
 #include "metrics/progress.hpp"
@@ -17,6 +17,7 @@
 #include "roles/slow_links.hpp"
 #include "served_models.hpp"
 #include "setup.hpp"
+#include "transport/collectives.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -182,14 +183,7 @@ private:
 
     /// \returns false when the run has to stop for now.
     bool play(const loaded_backbone& backbone, const served_models& models) {
-        byte_writer out;
-        if (here_.root()) {
-            played_.decisions.write(out);
-        }
-        auto bytes = out.take();
-        here_.network().broadcast(bytes, 0);
-        byte_reader in(bytes);
-        const auto decisions = inference_decisions::read(in);
+        const auto decisions = share_from_root(here_.network(), played_.decisions);
         if (here_.gpu()) {
             std::set<std::int64_t> sizes;
             for (const auto& of_cluster : decisions.batches) {
@@ -319,11 +313,7 @@ private:
             said = {std::max<std::uint64_t>(1, static_cast<std::uint64_t>(growth * static_cast<double>(batches))),
                     asked.requeue, asked.interrupted, clock_ && clock_->violated()};
         }
-        byte_writer out;
-        out.put(said);
-        auto bytes = out.take();
-        here_.network().broadcast(bytes, 0);
-        return byte_reader(bytes).get<verdict>();
+        return share_from_root(here_.network(), said);
     }
 
     /// By all runs of this output, at rank 0.

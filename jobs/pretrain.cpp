@@ -1,5 +1,7 @@
+#include "base/atomic_file.hpp"
 #include "commands.hpp"
 #include "settings/identity.hpp"
+#include "transport/collectives.hpp"
 
 #include "base/bytes.hpp"
 #include "base/random.hpp"
@@ -66,11 +68,7 @@ public:
             }
             done_ = check_output();
         }
-        byte_writer said;
-        said.put(done_);
-        auto bytes = said.take();
-        here.network().broadcast(bytes, 0);
-        done_ = byte_reader(bytes).get<bool>();
+        done_ = share_from_root(here.network(), done_);
     }
 
     exit_code run() {
@@ -276,27 +274,19 @@ private:
 
     /// Tells the epoch's results. \returns whether any rank was asked to stop, equal on all.
     bool add_up(std::chrono::steady_clock::time_point begin) {
-        byte_writer mine;
-        mine.put(session::requeue_requested());
+        std::map<std::int64_t, shard_totals> own; // by shard
         for (const auto shard : mine_) {
-            mine.put(shard);
-            mine.put(totals_[static_cast<std::size_t>(shard)]);
+            own[shard] = totals_[static_cast<std::size_t>(shard)];
         }
         bool stop = false;
-        int rank = 0;
-        for (const auto& part : here_.network().gather(mine.take(), 0)) {
-            byte_reader in(part);
-            stop = in.get<bool>() || stop;
-            for (std::int64_t shard = rank; shard < scene_.pretrain.shards; shard += here_.ranks()) {
-                const auto which = static_cast<std::size_t>(in.get<std::int64_t>());
-                totals_[which] = in.get<shard_totals>();
+        for (const auto& [asked, its] :
+             collect_at_root(here_.network(), std::pair(session::requeue_requested(), own))) {
+            stop = stop || asked;
+            for (const auto& [shard, totals] : its) {
+                totals_[static_cast<std::size_t>(shard)] = totals;
             }
-            ++rank;
         }
-        byte_writer out;
-        out.put(stop);
-        auto bytes = out.take();
-        here_.network().broadcast(bytes, 0);
+        stop = share_from_root(here_.network(), stop);
         if (here_.root()) {
             shard_totals all;
             for (const auto& one : totals_) {
@@ -320,7 +310,7 @@ private:
                                  : fmt::format("training loss {:.4f}, accuracy {:.4f}", result.train_loss,
                                                result.train_accuracy));
         }
-        return byte_reader(bytes).get<bool>();
+        return stop;
     }
 
     void save() {

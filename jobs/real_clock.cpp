@@ -1,6 +1,6 @@
 #include "real_clock.hpp"
+#include "transport/collectives.hpp"
 
-#include "base/bytes.hpp"
 #include "metrics/report.hpp"
 
 #include <fmt/format.h>
@@ -30,12 +30,8 @@ real_clock::real_clock(const scenario& scene, session& here, bool may_spin)
 void real_clock::begin_round() {
     constexpr std::chrono::milliseconds ahead(2); // for the message to arrive
     here_.network().barrier();
-    byte_writer out;
-    out.put((pacer::clock::now() + ahead).time_since_epoch().count());
-    auto bytes = out.take();
-    here_.network().broadcast(bytes, 0);
-    byte_reader in(bytes);
-    timer_.begin_round(pacer::clock::time_point(pacer::clock::duration(in.get<pacer::clock::rep>()) - offset_));
+    const auto begin = share_from_root(here_.network(), pacer::clock::now() + ahead); // by rank 0's clock
+    timer_.begin_round(begin - offset_);
 }
 
 std::vector<fidelity_row> real_clock::end_round(std::uint32_t round, double latency_s,
@@ -46,11 +42,8 @@ std::vector<fidelity_row> real_clock::end_round(std::uint32_t round, double late
     }
     std::vector<fidelity_row> rows;
     std::vector<double> of_round;
-    byte_writer out;
-    out.put(mine);
-    for (const auto& part : here_.network().gather(out.take(), 0)) {
-        byte_reader in(part);
-        for (const auto& one : in.get_list<lateness>()) {
+    for (const auto& its : collect_at_root(here_.network(), mine)) {
+        for (const auto& one : its) {
             rows.push_back({round, one.route.from, one.route.to, name_of(one.route.kind), one.due_s, one.late_s,
                             one.upstream_s, one.own_compute_s, one.neighbour_s, one.timer_s});
             of_round.push_back(one.late_s);

@@ -35,9 +35,6 @@ session_answers collect_answers(transport&, const inference_run&);
 /// Domain models of all edges at rank 0. Every rank has to call it.
 std::vector<tensor_view> collect_models(transport&, const tensor_run&, int edges);
 
-/// Rank 0's tensors replace those of all other ranks; all give as many. Every rank has to call it.
-void broadcast_tensors(transport&, std::vector<tensor_view>&);
-
 /// What every transport of every rank has carried since the start, added up, at rank 0.
 std::vector<transport_counters> collect_counters(transport&);
 

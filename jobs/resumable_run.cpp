@@ -1,9 +1,9 @@
 #include "resumable_run.hpp"
+#include "base/mapped_file.hpp"
 #include "settings/identity.hpp"
+#include "transport/collectives.hpp"
 
-#include "base/bytes.hpp"
 #include "base/random.hpp"
-#include "model/safetensors.hpp"
 #include "roles/describe.hpp"
 
 #include <fmt/format.h>
@@ -50,7 +50,7 @@ resumable_run::resumable_run(const command_line& given, const prepared_run& run,
     , identity_(identity_of_run(given, run, backbone, here)) {}
 
 bool resumable_run::has_ended(const std::vector<std::filesystem::path>& others) {
-    byte_writer out;
+    bool ended = false;
     if (here_.root()) {
         const auto& scene = *run_.scene;
         mark_ = marked_run(checkpoint_folder(scene.output));
@@ -58,16 +58,13 @@ bool resumable_run::has_ended(const std::vector<std::filesystem::path>& others) 
             std::error_code ignored;
             return std::filesystem::exists(path, ignored);
         };
-        const bool ended = scene.resume == "auto" && mark_.ended && mark_.identity == identity_ &&
-                           is_there(scene.output) && std::all_of(others.begin(), others.end(), is_there);
+        ended = scene.resume == "auto" && mark_.ended && mark_.identity == identity_ && is_there(scene.output) &&
+                std::all_of(others.begin(), others.end(), is_there);
         if (ended) {
             spdlog::info("resume = auto: the run of {} has come to its end; nothing is left to do", scene.output);
         }
-        out.put(ended);
     }
-    auto bytes = out.take();
-    here_.network().broadcast(bytes, 0);
-    return byte_reader(bytes).get<bool>();
+    return share_from_root(here_.network(), ended);
 }
 
 const std::optional<checkpoint>& resumable_run::find() {
@@ -135,11 +132,9 @@ void resumable_run::stop(const std::string& reason, bool converged) {
 }
 
 resumable_run::request resumable_run::asked_to_stop() const {
-    byte_writer mine;
-    mine.put(request{session::requeue_requested(), session::interrupted()});
     request any;
-    for (const auto& part : here_.network().gather(mine.take(), 0)) {
-        const auto one = byte_reader(part).get<request>();
+    for (const auto& one :
+         collect_at_root(here_.network(), request{session::requeue_requested(), session::interrupted()})) {
         any.requeue = any.requeue || one.requeue;
         any.interrupted = any.interrupted || one.interrupted;
     }

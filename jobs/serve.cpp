@@ -1,7 +1,6 @@
 #include "commands.hpp"
 
 #include "backbone.hpp"
-#include "base/bytes.hpp"
 #include "measure.hpp"
 #include "metrics/recorder.hpp"
 #include "metrics/service_report.hpp"
@@ -18,6 +17,7 @@
 #include "scenario/scenario.hpp"
 #include "service_table.hpp"
 #include "setup.hpp"
+#include "transport/collectives.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -219,15 +219,12 @@ private:
         }
         struct verdict {
             bool requeue = false, checkpoint = false, late = false;
-        } said;
+        };
         const auto asked = file_->asked_to_stop();
         const auto every = static_cast<std::size_t>(run_.scene->checkpoint.every);
-        byte_writer out;
         const bool late = clock_ && clock_->violated();
-        out.put(verdict{asked.requeue, asked.requeue || late || (every > 0 && steps_ % every == 0), late});
-        auto bytes = out.take();
-        here_.network().broadcast(bytes, 0);
-        said = byte_reader(bytes).get<verdict>();
+        const auto said = share_from_root(
+            here_.network(), verdict{asked.requeue, asked.requeue || late || (every > 0 && steps_ % every == 0), late});
         if (said.checkpoint) {
             save();
         }
@@ -409,37 +406,24 @@ private:
     service_rules rules() const { return rules_of(*run_.scene); }
 
     std::optional<service_action> decide(int round) {
-        byte_writer out;
+        std::optional<service_action> chosen;
         if (here_.root()) {
             const auto models = models_with([&](std::uint32_t edge, std::size_t n) { return believed(edge, n); });
             random_stream stream(run_.scene->seed, "service", "services", static_cast<std::uint32_t>(round));
-            const auto chosen =
-                choose_service(run_.scene->serve.policies.front(), models, rules(), round, state_, stream);
-            out.put(chosen.has_value());
-            out.put(chosen.value_or(service_action{}));
+            chosen = choose_service(run_.scene->serve.policies.front(), models, rules(), round, state_, stream);
         }
-        auto bytes = out.take();
-        here_.network().broadcast(bytes, 0);
-        byte_reader in(bytes);
-        const bool any = in.get<bool>();
-        const auto action = in.get<service_action>();
-        return any ? std::optional(action) : std::nullopt;
+        return share_from_root(here_.network(), chosen);
     }
 
     /// A round of fine-tuning of one edge. \returns its forecast, at rank 0.
     round_forecast train(std::uint32_t edge) {
         const int number = ++tuner_rounds_[edge];
-        byte_writer out;
         round_forecast played;
         if (here_.root()) {
             tuning_ledger_->wait_until(edge, now_s_);
             played = tuning_ledger_->play_one(number, edge);
-            played.decisions.write(out);
         }
-        auto bytes = out.take();
-        here_.network().broadcast(bytes, 0);
-        byte_reader in(bytes);
-        const auto decisions = round_decisions::read(in);
+        const auto decisions = share_from_root(here_.network(), played.decisions);
         if (!replays_) {
             in_real_time(decisions.latency_s, *tuner_, [&] { tuner_->play(number, decisions); });
         }
@@ -505,19 +489,14 @@ private:
         const int number = round + 1;
         const int cluster = first_cluster(edge) + sessions_of_edge_[edge]++ % run_.scene->network.clusters;
         const auto plan = plan_for(cluster, round, demand_of(round, edge));
-        byte_writer out;
         inference_forecast played;
         if (here_.root()) {
             played = answer_ledger_->play(plan, number, now_s_);
-            played.decisions.write(out);
         }
-        auto bytes = out.take();
-        here_.network().broadcast(bytes, 0);
-        byte_reader in(bytes);
+        const auto decisions = share_from_root(here_.network(), played.decisions);
         if (replays_) {
             sessions_.push_back(file_->from()->sessions.at(sessions_.size()));
         } else {
-            const auto decisions = inference_decisions::read(in);
             in_real_time(decisions.latency_s, *answerer_, [&] { answerer_->play(plan, decisions); });
             sessions_.push_back(collect_answers(here_.network(), *answerer_));
         }

@@ -1,4 +1,5 @@
 #include "served_models.hpp"
+#include "transport/collectives.hpp"
 
 #include "model/class_means.hpp"
 #include "model/torch_support.hpp"
@@ -165,7 +166,7 @@ served_models load_served_models(const prepared_run& run, const loaded_backbone&
             out.modules[edge] = std::move(whole);
         }
     }
-    broadcast_tensors(here.network(), out.modules);
+    out.modules = share_from_root(here.network(), out.modules);
     return out;
 }
 

@@ -1,11 +1,11 @@
 #include "session.hpp"
 
-#include "base/bytes.hpp"
 #include "base/error.hpp"
 #include "base/interruption.hpp"
 #include "base/text.hpp"
 #include "base/time_limit.hpp"
 #include "model/torch_support.hpp"
+#include "transport/collectives.hpp"
 #include "transport/device_transport.hpp"
 #include "transport/loopback.hpp"
 #include "transport/mpi/mpi_transport.hpp"
@@ -207,20 +207,10 @@ void add_cores(const std::string& listed, std::set<int>& cores) {
 
 /// Where all ranks run, on every rank.
 void session::find_neighbours() {
-    byte_writer mine;
-    mine.put(host());
-    mine.put(usable_cores());
-    std::vector<std::byte> all;
-    for (const auto& part : network().gather(mine.take(), 0)) {
-        all.insert(all.end(), part.begin(), part.end());
-    }
-    network().broadcast(all, 0);
-    byte_reader in(all);
     std::map<std::string, std::set<int>> cores;
-    for (int rank = 0; rank < ranks(); ++rank) {
-        const auto name = in.get<std::string>();
+    for (const auto& [name, usable] : collect_everywhere(network(), std::pair(host(), usable_cores()))) {
         ++hosts_[name].ranks;
-        add_cores(in.get<std::string>(), cores[name]);
+        add_cores(usable, cores[name]);
     }
     for (auto& [name, host] : hosts_) {
         host.cores = std::max<std::size_t>(cores[name].size(), 1);

@@ -1,7 +1,7 @@
 #include "setup.hpp"
 #include "settings/identity.hpp"
+#include "transport/collectives.hpp"
 
-#include "base/bytes.hpp"
 #include "base/version.hpp"
 #include "data/image_folder.hpp"
 #include "metrics/report.hpp"
@@ -272,12 +272,9 @@ std::optional<checkpoint> find_checkpoint(const scenario& scene, const std::stri
         return std::nullopt;
     }
     auto state = read_own_checkpoint(scene, identity, here.root(), unit);
-    byte_writer mine;
-    mine.put(state ? state->content : std::uint64_t{0});
-    const auto all = here.network().gather(mine.take(), 0);
-    const auto content = [](const std::vector<std::byte>& bytes) { return byte_reader(bytes).get<std::uint64_t>(); };
-    for (std::size_t rank = 1; rank < all.size(); ++rank) {
-        if (content(all[rank]) != content(all.front())) {
+    const auto contents = collect_at_root(here.network(), state ? state->content : std::uint64_t{0});
+    for (std::size_t rank = 1; rank < contents.size(); ++rank) {
+        if (contents[rank] != contents.front()) {
             throw runtime_failure(fmt::format("resume = {}: rank {} found another checkpoint than rank 0, or none: the "
                                               "folder has to be the same on all computers",
                                               scene.resume, rank));

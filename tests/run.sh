@@ -14,7 +14,7 @@ Installs the Debian packages that are missing, builds the release preset, runs t
                    installed in a virtual environment outside of the project (2.7 GB to download, once); without what
                    knows no LibTorch and need be tested once: sanitizers, fuzzers, and the labels `cli` and `slurm`
   --debian13       instead: build and test on Debian 13 in a chroot that debootstrap makes (as root; label `system`)
-  --asan           instead: build the asan preset and run all unit tests (label `unit`) under the sanitizers
+  --asan           instead: build the asan preset and run all unit tests (labels `core`, `unit`) under the sanitizers
   --fast           leave out the sanitizers, the fuzzers and the tests with the label `slow`
   --skip-install   install no packages and leave the BLAS alternative alone
   --help           print this text
@@ -84,7 +84,7 @@ find_python || die "the tests of the command line and of the HDF5 file need Pyth
 case $mode in
     asan)
         build_preset asan
-        run_tests asan --label-regex '^unit$'
+        run_tests asan --label-regex '^(core|unit)$'
         ;;
     fast)
         build_preset "$preset"

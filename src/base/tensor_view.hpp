@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/bytes.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -42,6 +44,18 @@ struct tensor_view {
         auto memory = std::shared_ptr<std::byte[]>(new std::byte[view.bytes()]);
         view.data = memory.get();
         view.owner = std::move(memory);
+        return view;
+    }
+    /// Type, shape and bytes of a tensor in host memory.
+    void write(byte_writer& out) const {
+        out.put(type);
+        out.put(shape);
+        out.append(data, bytes());
+    }
+    static tensor_view read(byte_reader& in) {
+        const auto type = in.get<element_type>();
+        auto view = allocate(in.get<std::vector<std::int64_t>>(), type);
+        in.copy(view.data, view.bytes());
         return view;
     }
     template <typename T>

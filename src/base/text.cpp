@@ -5,7 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
+#include <system_error>
 #include <vector>
 
 namespace gaisnet {
@@ -76,6 +79,24 @@ std::string quantity(double value, const char* unit) {
 
 std::string valid_utf8(const std::string& text) {
     return nlohmann::json::parse(nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+std::string system_reason(int code) { return std::error_code(code, std::generic_category()).message(); }
+
+std::string printable(std::string_view name) {
+    constexpr std::size_t longest = 120;
+    std::string text = "'";
+    for (const char symbol : name.substr(0, longest)) {
+        const auto code = static_cast<unsigned char>(symbol);
+        if (code < 0x20 || code == 0x7f) {
+            std::array<char, 8> escape{};
+            std::snprintf(escape.data(), escape.size(), "\\x%02x", code);
+            text += escape.data();
+        } else {
+            text += symbol;
+        }
+    }
+    return text + (name.size() > longest ? "...'" : "'");
 }
 
 } // namespace gaisnet

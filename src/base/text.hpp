@@ -19,4 +19,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b);
 /// Seconds take no prefix above 1, bytes none below. NaN gives "-".
 std::string quantity(double value, const char* unit);
 
+/// What the system says of an error number.
+std::string system_reason(int code);
+
+/// A name from a file as it may stand in an error message: quoted, control characters escaped, cut when very long.
+std::string printable(std::string_view name);
+
 } // namespace gaisnet

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <tuple>
 
 namespace gaisnet {
 
@@ -101,6 +102,9 @@ struct probe_row {
     std::string method; ///< "class means" of features, or the model's own "head".
     double accuracy = 0;
     std::uint64_t samples = 0;
+    static auto parts(auto& self) {
+        return std::tie(self.round, self.model, self.domain, self.seen, self.method, self.accuracy, self.samples);
+    }
 };
 
 /// One node's round (tables /clients and /energy and /memory are made of these).

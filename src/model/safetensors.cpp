@@ -1,6 +1,8 @@
 #include "model/safetensors.hpp"
 
+#include "base/atomic_file.hpp"
 #include "base/error.hpp"
+#include "base/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -36,8 +38,6 @@ constexpr std::size_t header_limit = 100'000'000;
 constexpr std::size_t length_bytes = 8;
 /// The header is an object of objects of arrays; deeper nesting is refused while parsing, before it costs memory.
 constexpr int deepest_nesting = 2;
-
-std::string system_reason(int code) { return std::error_code(code, std::generic_category()).message(); }
 
 std::optional<std::size_t> dtype_bytes(std::string_view dtype) {
     static const std::map<std::string_view, std::size_t> sizes = {
@@ -210,22 +210,6 @@ safetensors_entry parse_entry(const std::string& name, const nlohmann::json& val
 
 } // namespace
 
-std::string printable(std::string_view name) {
-    constexpr std::size_t longest = 120;
-    std::string text = "'";
-    for (const char symbol : name.substr(0, longest)) {
-        const auto code = static_cast<unsigned char>(symbol);
-        if (code < 0x20 || code == 0x7f) {
-            std::array<char, 8> escape{};
-            std::snprintf(escape.data(), escape.size(), "\\x%02x", code);
-            text += escape.data();
-        } else {
-            text += symbol;
-        }
-    }
-    return text + (name.size() > longest ? "...'" : "'");
-}
-
 std::string shape_text(const std::vector<std::int64_t>& shape) {
     std::string text = "[";
     for (const auto extent : shape) {
@@ -248,159 +232,6 @@ float float16_to_float32(std::uint16_t bits) {
 }
 
 float bfloat16_to_float32(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// mapped_file
-
-void mapped_file::unmapper::operator()(const std::byte* memory) const {
-    ::munmap(const_cast<std::byte*>(memory), size);
-}
-
-mapped_file mapped_file::open(const std::filesystem::path& path, std::error_code& code) {
-    mapped_file result;
-    // Without O_NONBLOCK the open of a pipe would wait for a writer before its type could be refused.
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0) {
-        code.assign(errno, std::generic_category());
-        return result;
-    }
-    code.clear();
-    struct stat status {};
-    if (::fstat(descriptor, &status) != 0) {
-        code.assign(errno, std::generic_category());
-    } else if (S_ISDIR(status.st_mode)) {
-        code = std::make_error_code(std::errc::is_a_directory);
-    } else if (!S_ISREG(status.st_mode)) {
-        code = std::make_error_code(std::errc::not_supported);
-    } else if (status.st_size > 0) {
-        const auto size = static_cast<std::size_t>(status.st_size);
-        void* memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
-        if (memory == MAP_FAILED) {
-            code.assign(errno, std::generic_category());
-        } else {
-            result.memory_ = {static_cast<const std::byte*>(memory), unmapper{size}};
-        }
-    }
-    ::close(descriptor); // The mapping stays.
-    return result;
-}
-
-void mapped_file::drop_pages() const {
-    if (memory_) {
-        // Only a hint: when the kernel declines, the pages merely stay resident.
-        static_cast<void>(::madvise(const_cast<std::byte*>(memory_.get()), bytes().size(), MADV_DONTNEED));
-    }
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// atomic_file
-
-namespace {
-
-std::string host_name() {
-    char name[256] = {};
-    return ::gethostname(name, sizeof name - 1) == 0 ? name : "host";
-}
-
-/// Removes what killed processes of this host left beside `target`. Names are PREFIX PID-NUMBER.tmp, and whoever writes
-/// holds a lock, so that a process that cannot be seen from here (in a container) loses nothing.
-void remove_abandoned(const std::filesystem::path& folder, const std::string& prefix) {
-    std::error_code ignored;
-    std::vector<std::filesystem::path> abandoned;
-    for (const auto& entry : std::filesystem::directory_iterator(folder.empty() ? "." : folder, ignored)) {
-        const auto name = entry.path().filename().string();
-        const auto pid = name.starts_with(prefix) ? std::strtol(name.c_str() + prefix.size(), nullptr, 10) : 0L;
-        if (pid <= 0 || ::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH) {
-            continue;
-        }
-        const int descriptor = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (descriptor >= 0) {
-            if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
-                abandoned.push_back(entry.path());
-            }
-            ::close(descriptor);
-        }
-    }
-    for (const auto& path : abandoned) {
-        ::unlink(path.c_str());
-    }
-}
-
-} // namespace
-
-atomic_file::atomic_file(std::filesystem::path target): target_(std::move(target)) {
-    struct stat status {};
-    if (::stat(target_.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-        throw runtime_failure("cannot write " + printable(target_.string()) + ": it exists and is not a regular file");
-    }
-    static std::atomic<unsigned> counter = 0;
-    const auto prefix = "." + target_.filename().string() + "." + host_name() + ".";
-    remove_abandoned(target_.parent_path(), prefix);
-    // A name that is taken all the same is passed over.
-    constexpr int attempts = 1000;
-    for (int attempt = 0; attempt < attempts; ++attempt) {
-        temporary_ =
-            target_.parent_path() / (prefix + std::to_string(::getpid()) + "-" + std::to_string(counter++) + ".tmp");
-        descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (descriptor_ >= 0) {
-            ::flock(descriptor_, LOCK_EX | LOCK_NB);
-            return;
-        }
-        if (errno != EEXIST) {
-            break;
-        }
-    }
-    fail(errno);
-}
-
-atomic_file::~atomic_file() {
-    if (descriptor_ >= 0) {
-        ::close(descriptor_);
-    }
-    if (!committed_) {
-        ::unlink(temporary_.c_str());
-    }
-}
-
-void atomic_file::fail(int code) const {
-    throw runtime_failure("cannot write " + printable(target_.string()) + ": " + system_reason(code));
-}
-
-void atomic_file::write_at(std::size_t offset, std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-        const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            fail(written < 0 ? errno : ENOSPC);
-        }
-        offset += static_cast<std::size_t>(written);
-        bytes = bytes.subspan(static_cast<std::size_t>(written));
-    }
-}
-
-void atomic_file::commit() {
-    if (::fsync(descriptor_) != 0) {
-        fail(errno);
-    }
-    // Some network file systems report a failed write only here.
-    if (::close(std::exchange(descriptor_, -1)) != 0) {
-        fail(errno);
-    }
-    if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
-        fail(errno);
-    }
-    committed_ = true;
-    // The rename survives a power cut only once the folder is on disk; file systems that cannot sync a folder say so
-    // and lose nothing that was promised.
-    const auto folder = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
-    const int folder_descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder_descriptor >= 0) {
-        static_cast<void>(::fsync(folder_descriptor));
-        ::close(folder_descriptor);
-    }
-}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // safetensors_file

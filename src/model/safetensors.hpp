@@ -1,64 +1,19 @@
 #pragma once
 
+#include "base/mapped_file.hpp"
 #include "base/tensor_view.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace gaisnet {
-
-/// A regular file mapped read-only as a whole (MAP_SHARED: processes that map the same file share its pages). The
-/// mapping lives as long as the object; the file must not be shortened meanwhile.
-class mapped_file {
-public:
-    mapped_file() = default;
-    /// Maps `path`. On failure (missing, unreadable, not a regular file) sets `code` and returns an empty map.
-    static mapped_file open(const std::filesystem::path& path, std::error_code& code);
-
-    std::span<const std::byte> bytes() const { return {memory_.get(), memory_ ? memory_.get_deleter().size : 0}; }
-    /// Gives the resident pages back; they are read again from the page cache when touched.
-    void drop_pages() const;
-
-private:
-    struct unmapper {
-        std::size_t size;
-        void operator()(const std::byte* memory) const;
-    };
-    std::unique_ptr<const std::byte[], unmapper> memory_;
-};
-
-/// A file that appears under its name only when it is complete: written under a temporary name in the same folder,
-/// then fsync and rename. An object destroyed before `commit` removes its temporary file; one killed leaves only a
-/// hidden "*.tmp". Every failure throws runtime_failure with the path and the system's reason.
-class atomic_file {
-public:
-    /// \param target final path; an existing regular file is replaced at `commit`, anything else is refused.
-    explicit atomic_file(std::filesystem::path target);
-    ~atomic_file();
-    atomic_file(const atomic_file&) = delete;
-    atomic_file& operator=(const atomic_file&) = delete;
-
-    /// Writes at a byte offset; bytes never written read as zero.
-    void write_at(std::size_t offset, std::span<const std::byte> bytes);
-    void commit();
-
-private:
-    [[noreturn]] void fail(int code) const;
-
-    std::filesystem::path target_;
-    std::filesystem::path temporary_;
-    int descriptor_ = -1;
-    bool committed_ = false;
-};
 
 /// One tensor of a safetensors file.
 struct safetensors_entry {
@@ -150,8 +105,6 @@ void write_safetensors(const std::filesystem::path& path, const std::vector<tens
 float float16_to_float32(std::uint16_t bits);
 float bfloat16_to_float32(std::uint16_t bits);
 
-/// A name from a file as it may stand in an error message: quoted, control characters escaped, cut when very long.
-std::string printable(std::string_view name);
 /// "[3, 16, 16]".
 std::string shape_text(const std::vector<std::int64_t>& shape);
 

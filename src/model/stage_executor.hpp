@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,7 @@ struct training_totals {
 struct executor_state {
     std::map<std::string, tensor_view> tensors;
     std::int64_t steps = 0;
+    static auto parts(auto& self) { return std::tie(self.tensors, self.steps); }
 };
 
 /// What a node can do with its part of the model. In the ledger pass an executor knows shapes only; in the tensor pass

@@ -1,6 +1,7 @@
 #include "model/tuned_modules.hpp"
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "model/safetensors.hpp"
 
 #include <fmt/format.h>

@@ -1,7 +1,9 @@
 #include "model/weight_store.hpp"
 
+#include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "base/text.hpp"
 #include "model/weight_names.hpp"
 
 #include <algorithm>

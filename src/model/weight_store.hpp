@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/mapped_file.hpp"
 #include "model/safetensors.hpp"
 #include "model/vit_config.hpp"
 

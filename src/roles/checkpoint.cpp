@@ -1,6 +1,8 @@
 #include "roles/checkpoint.hpp"
 
+#include "base/atomic_file.hpp"
 #include "base/error.hpp"
+#include "base/mapped_file.hpp"
 #include "base/random.hpp"
 #include "model/safetensors.hpp"
 

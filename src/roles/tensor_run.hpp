@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,7 @@ namespace gaisnet {
 struct saved_stage {
     std::string name; ///< "c1.2@c1:2": node, cluster and position; the same on any number of ranks.
     executor_state state;
+    static auto parts(auto& self) { return std::tie(self.name, self.state); }
 };
 
 /// What a tensor_run calls and uses.

@@ -1,5 +1,7 @@
 #include "runtime/pacer.hpp"
 
+#include "transport/collectives.hpp"
+
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -64,19 +66,11 @@ void pacer::wait_until(clock::time_point when, clock::duration longest) const {
 
 pacer::clock::duration clock_offset(transport& network, const std::string& host) {
     constexpr int trips = 16;
-    std::vector<std::byte> mine(host.size());
-    std::copy(host.begin(), host.end(), reinterpret_cast<char*>(mine.data()));
-    const auto hosts = network.gather(mine, 0);
-    std::vector<std::byte> remote; // by rank: 1 for another host than rank 0's
-    for (const auto& one : hosts) {
-        remote.push_back(static_cast<std::byte>(one != hosts.front()));
-    }
-    network.broadcast(remote, 0);
+    const auto hosts = collect_everywhere(network, host);
     const auto rank = static_cast<std::uint32_t>(network.rank());
-    std::vector<std::byte> offsets(remote.size() * sizeof(std::int64_t));
-    auto* offset = reinterpret_cast<std::int64_t*>(offsets.data());
-    for (std::uint32_t other = 1; other < remote.size(); ++other) {
-        if (remote[other] == std::byte{0}) {
+    std::vector<std::int64_t> offset(hosts.size()); // by rank
+    for (std::uint32_t other = 1; other < hosts.size(); ++other) {
+        if (hosts[other] == hosts.front()) {
             continue;
         }
         std::int64_t best = std::numeric_limits<std::int64_t>::max();
@@ -97,8 +91,7 @@ pacer::clock::duration clock_offset(transport& network, const std::string& host)
         }
     }
     while (!network.idle()) {}
-    network.broadcast(offsets, 0);
-    return pacer::clock::duration(reinterpret_cast<const std::int64_t*>(offsets.data())[rank]);
+    return pacer::clock::duration(share_from_root(network, offset)[rank]);
 }
 
 } // namespace gaisnet

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -65,6 +66,7 @@ struct transport_counters {
     std::string transport;
     std::uint64_t messages = 0;
     std::uint64_t bytes = 0; ///< Of tensors, without envelopes.
+    static auto parts(auto& self) { return std::tie(self.transport, self.messages, self.bytes); }
 };
 
 /// How bytes move between ranks. One object a rank; not thread safe. Nothing blocks, except where said.

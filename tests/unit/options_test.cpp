@@ -242,9 +242,8 @@ TEST_F(options, settings_that_change_nothing_are_told) {
 }
 
 TEST_F(options, help_of_a_topic_and_of_a_command) {
-    EXPECT_THAT(
-        help_text("", "tuning.rank"),
-        AllOf(HasSubstr("--tuning.rank 8"), HasSubstr("with tuning.method"), Not(HasSubstr("--tuning.alpha"))));
+    EXPECT_THAT(help_text("", "tuning.rank"),
+                AllOf(HasSubstr("--tuning.rank 8"), HasSubstr("with tuning.method"), Not(HasSubstr("--tuning.alpha"))));
     EXPECT_THAT(help_text("", "link.d2d"), AllOf(HasSubstr("--link.d2d.rate"), Not(HasSubstr("--link.cs_up.rate"))));
     EXPECT_THAT(help_text("infer"), AllOf(HasSubstr("--infer.rate"), Not(HasSubstr("--train.lr "))));
     EXPECT_THAT(help_text("finetune"), AllOf(HasSubstr("--train.lr "), Not(HasSubstr("--infer.rate"))));
