@@ -108,6 +108,8 @@ bool take_general(command_line& out, const std::string& name, const std::string&
 command_line parse_command_line(const std::vector<std::string>& arguments,
                                 const std::map<std::string, std::string>& environment) {
     command_line out;
+    out.command.clear();
+    out.progress = progress_mode::automatic;
     out.arguments = arguments;
     std::vector<std::string> normal;
     for (const auto& argument : arguments) {

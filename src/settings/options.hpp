@@ -1,7 +1,6 @@
 #pragma once
 
-#include "metrics/progress.hpp"
-#include "settings/values.hpp"
+#include "settings/configuration.hpp"
 
 #include <map>
 #include <string>
@@ -9,16 +8,13 @@
 
 namespace gaisnet {
 
-struct command_line {
+/// The command is empty with --help, --version or --completion alone.
+struct command_line : configuration {
     std::vector<std::string> arguments; ///< As they were given, the command among them.
-    std::vector<std::string> files;     ///< Of --config
-    std::string command;                ///< finetune, plan, ...; empty with --help, --version or --completion alone
-    settings values;
-    bool help = false, version = false, print_config = false, dry_run = false;
+    bool help = false, version = false, print_config = false;
     std::string topic;      ///< Of --help: a key, a section or a command; empty: all.
     std::string completion; ///< Of --completion: bash or zsh.
     std::string log_level = "info";
-    progress_mode progress = progress_mode::automatic;
 };
 
 /// Reads command line, environment (GAISNET_SECTION_KEY) and config files; the command line wins over the environment,

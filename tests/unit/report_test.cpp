@@ -1,7 +1,7 @@
 #include "metrics/report.hpp"
 
 #include "base/error.hpp"
-#include "metrics/progress.hpp"
+#include "base/progress.hpp"
 #include "support/text.hpp"
 
 #include <gtest/gtest.h>

@@ -1,0 +1,28 @@
+#include "commands.hpp"
+
+#include "experiment/fine_tuning.hpp"
+#include "metrics/report.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdio>
+
+namespace gaisnet {
+
+exit_code finetune(const command_line& given, session& here) {
+    if (given.dry_run) {
+        return plan(given, here);
+    }
+    here.accept_requeue();
+    fine_tuning run(given, here);
+    while (run.next()) {}
+    if (here.root() && run.ending() == run_ending::complete) {
+        const auto& [summary, probes, modules] = run.outcome();
+        fmt::print("{}{}tuned modules: {}\n", report(summary), domain_table(probes), fmt::join(modules, ", "));
+        std::fflush(stdout);
+    }
+    return exit_code_of(run.ending());
+}
+
+} // namespace gaisnet

@@ -1,0 +1,115 @@
+#include "base/version.hpp"
+#include "commands.hpp"
+#include "experiment/preparation.hpp"
+#include "settings/help.hpp"
+#include "settings/identity.hpp"
+#include "settings/options.hpp"
+#include "settings/sources.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using namespace gaisnet;
+
+/// Tells an error once, ends all ranks and gives the exit code. An error that every rank finds is told by rank 0; where
+/// it did not, because its host has the file that another's lacks, say, the next rank tells it after a while.
+int report(const error& problem, session& here) {
+    if (here.ranks() > 1 && problem.on_all_ranks() && !here.root()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(std::min(8000, 1500 + 250 * here.rank())));
+    }
+    const bool alone = here.ranks() == 1 || (problem.on_all_ranks() && here.root());
+    fmt::print(stderr, "gaisnet: error: {}{}\n",
+               alone ? std::string() : fmt::format("rank {} on {}: ", here.rank(), here.host()), problem.what());
+    std::fflush(nullptr);
+    const int code = static_cast<int>(problem.code());
+    if (here.ranks() > 1) {
+        here.abort(code);
+    }
+    return code;
+}
+
+void start_log(const std::string& level, bool root) {
+    auto log = spdlog::stderr_color_mt("gaisnet");
+    log->set_pattern("%H:%M:%S %^%l%$: %v");
+    log->set_level(root ? spdlog::level::from_str(level) : spdlog::level::err);
+    spdlog::set_default_logger(log);
+}
+
+exit_code run(const command_line& given, session& here) {
+    if (given.print_config) {
+        read_scenario(given.values);
+        if (here.root()) {
+            fmt::print("{}", print_config(given.values));
+        }
+        return exit_code::ok;
+    }
+    for (const auto& line : here.root() ? settings_without_effect(given) : std::vector<std::string>()) {
+        spdlog::warn("{}", line);
+    }
+    if (given.command == "finetune") {
+        return finetune(given, here);
+    }
+    if (given.command == "infer") {
+        return infer(given, here);
+    }
+    if (given.command == "serve") {
+        return serve(given, here);
+    }
+    if (given.command == "calibrate") {
+        return calibrate(given, here);
+    }
+    return given.command == "plan" ? plan(given, here) : pretrain(given, here);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    std::unique_ptr<session> here;
+    try {
+        here = std::make_unique<session>(argc, argv);
+        try {
+            const auto given = parse_command_line({argv + 1, argv + argc}, process_environment());
+            start_log(given.log_level, here->root());
+            if (given.help || given.version) {
+                const auto help = given.help ? help_text(given.command, given.topic) : std::string();
+                if (here->root() && given.help) {
+                    fmt::print("{}", help);
+                } else if (here->root()) {
+                    fmt::print("gaisnet {} ({})\n", software_version, git_version);
+                    for (const auto& [name, version] : library_versions(*here)) {
+                        fmt::print("  {} {}\n", name, version);
+                    }
+                    fmt::print("  devices: {}\n", accelerator_summary());
+                }
+                return 0;
+            }
+            if (!given.completion.empty()) {
+                const auto script = completion_script(given.completion);
+                if (here->root()) {
+                    fmt::print("{}", script);
+                }
+                return 0;
+            }
+            const auto code = run(given, *here);
+            here->end_together();
+            return static_cast<int>(code);
+        } catch (const error& problem) {
+            return report(problem, *here);
+        } catch (const std::exception& problem) {
+            return report(runtime_failure(problem.what()), *here);
+        }
+    } catch (const error& problem) {
+        fmt::print(stderr, "gaisnet: error: {}\n", problem.what());
+        return static_cast<int>(problem.code());
+    }
+}

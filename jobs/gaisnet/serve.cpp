@@ -1,0 +1,42 @@
+#include "commands.hpp"
+
+#include "experiment/serving.hpp"
+#include "metrics/service_report.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace gaisnet {
+
+namespace {
+
+void print(const service_outcome& outcome, const std::string& file) {
+    fmt::print("{}", report(outcome.rounds, outcome.cash, outcome.oracle, outcome.expected));
+    if (!file.empty()) {
+        fmt::print("  {:<22}{}\n", "results file", file);
+    }
+    std::fflush(stdout);
+}
+
+} // namespace
+
+exit_code serve(const command_line& given, session& here) {
+    const auto output = given.values.at("output").value;
+    if (given.values.at("serve.mode").value == "table") {
+        const auto outcome = play_table(given, here);
+        if (here.root()) {
+            print(outcome, given.dry_run ? "" : output);
+        }
+        return exit_code::ok;
+    }
+    here.accept_requeue();
+    serving job(given, here);
+    const auto ending = job.run();
+    if (here.root() && ending == run_ending::complete) {
+        print(job.outcome(), output);
+    }
+    return exit_code_of(ending);
+}
+
+} // namespace gaisnet

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "experiment/session.hpp"
+#include "model/stage_spec.hpp"
+#include "model/vit.hpp"
+#include "scenario/scenario.hpp"
+
+#include <cstdint>
+#include <memory>
+
+namespace gaisnet {
+
+/// The frozen backbone of the scenario, shared by this rank's nodes.
+struct loaded_backbone {
+    std::shared_ptr<const vit_backbone> backbone;
+    std::function<std::uint64_t()> fingerprint; ///< Of its values.
+    weight_values weights; ///< The values as they are in the file, whatever type blocks compute in.
+};
+loaded_backbone load_backbone(const scenario&, session&);
+
+} // namespace gaisnet

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "data/batch_loader.hpp"
+#include "data/dataset.hpp"
+#include "data/image_supply.hpp"
+#include "data/transform.hpp"
+#include "experiment/session.hpp"
+#include "scenario/scenario.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// What the cloud has to pre-train on: a folder, or procedural domains that no edge has and no model is probed on.
+class cloud_images {
+public:
+    /// Every rank has to call it: the check of a folder is shared out.
+    /// \param check false: only counts are wanted (dry run). \throws usage_error as image_folder does.
+    cloud_images(const scenario&, session&, bool check);
+
+    std::size_t size() const { return domains_.size() * domains_.front()->size(); }
+    std::int64_t classes() const { return static_cast<std::int64_t>(domains_.front()->class_names().size()); }
+    /// A name that stays with the image.
+    std::string name(std::size_t index) const;
+    const std::string& origin() const { return origin_; } ///< "3 procedural domain(s)", or the folder
+    std::uint64_t content() const { return content_; }    ///< Changes with the files of a folder that was checked.
+
+    /// Images of these numbers and their labels, decoded by all threads of the rank. Those of a folder are augmented by
+    /// epoch, if data.augment says so.
+    labelled_batch load(std::span<const std::size_t> indices, std::uint32_t epoch) const;
+
+private:
+    void open_folder(const scenario&, session&, bool check);
+    void make_procedural_domains(const scenario&);
+
+    // Domains take turns.
+    std::size_t domain(std::size_t index) const { return index % domains_.size(); }
+    std::size_t at(std::size_t index) const { return index / domains_.size(); }
+    const dataset& data(std::size_t index) const { return *domains_[domain(index)]; }
+
+    std::vector<std::unique_ptr<dataset>> domains_; ///< Of equal sizes.
+    transform_spec transform_;
+    bool augment_ = false;
+    std::uint64_t seed_;
+    std::string origin_;
+    std::uint64_t content_ = 0;
+    std::unique_ptr<image_supply> supply_;
+};
+
+} // namespace gaisnet

@@ -1,0 +1,581 @@
+#include "experiment/fine_tuning.hpp"
+
+#include "transport/collectives.hpp"
+
+#include "base/progress.hpp"
+#include "experiment/backbone.hpp"
+#include "experiment/domain_matrix.hpp"
+#include "experiment/measurement.hpp"
+#include "experiment/players.hpp"
+#include "experiment/preparation.hpp"
+#include "experiment/real_clock.hpp"
+#include "experiment/resumable_run.hpp"
+#include "metrics/report.hpp"
+#include "model/torch_support.hpp"
+#include "model/tuned_modules.hpp"
+#include "roles/checkpoint.hpp"
+#include "roles/describe.hpp"
+#include "roles/ledger_run.hpp"
+#include "roles/slow_links.hpp"
+#include "roles/stop_watch.hpp"
+#include "roles/tensor_run.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <iterator>
+#include <numeric>
+#include <optional>
+#include <set>
+
+namespace gaisnet {
+
+namespace {
+
+using clock_type = std::chrono::steady_clock;
+
+double seconds_since(clock_type::time_point start) {
+    return std::chrono::duration<double>(clock_type::now() - start).count();
+}
+
+/// What rank 0 tells the others after a round.
+struct verdict {
+    bool stop = false;
+    bool requeue = false;
+    bool interrupted = false;
+    bool checkpoint = false;
+    bool late = false; ///< Real time was not kept, and fidelity is strict.
+};
+
+} // namespace
+
+class fine_tuning::parts {
+public:
+    parts(configuration given, session& here)
+        : given_(std::move(given))
+        , here_(here)
+        , run_(prepare(given_, here, true))
+        , stop_(run_.scene->train.stop, run_.scene->train.rounds) {}
+
+    run_ending ending() const { return ending_; }
+    const fine_tuning_outcome& outcome() const { return outcome_; }
+
+    std::optional<finished_round> next() {
+        if (ending_ != run_ending::none) {
+            return std::nullopt;
+        }
+        if (!file_ && !begin()) {
+            ending_ = run_ending::was_there;
+            return std::nullopt;
+        }
+        if (stop_.stopped()) { // before a checkpoint already
+            finish();
+            return std::nullopt;
+        }
+        play_round();
+        const auto said = decide();
+        if (said.checkpoint) {
+            save_checkpoint();
+        }
+        if (said.late) {
+            file_->stop("real time was not kept");
+            throw error(exit_code::fidelity, clock_->complaint(rounds_done()), true);
+        }
+        auto ended = describe_last();
+        if (said.interrupted) {
+            file_->stop("interrupted");
+            ending_ = run_ending::interrupted;
+        } else if (said.stop) {
+            finish();
+        } else if (said.requeue) {
+            file_->stop(fmt::format("stopped by a signal after round {}; resumable", rounds_.size()));
+            ending_ = run_ending::requeue;
+        }
+        return ended;
+    }
+
+private:
+    /// Up to the first round. \returns false when there is nothing left to do.
+    bool begin() {
+        backbone_ = load_backbone(*run_.scene, here_);
+        if (here_.gpu()) {
+            run_.data->use_gpu(*here_.gpu());
+            here_.note("warming the GPU up");
+            warm_up(*run_.deploy, backbone_.backbone);
+        }
+        file_.emplace(given_, run_, backbone_, here_, "round");
+        if (file_->has_ended({modules_path(*run_.scene, run_.deploy->net.edges - 1)})) {
+            return false;
+        }
+        file_->find();
+        if (here_.root()) {
+            ledger_ = std::make_unique<ledger_run>(*run_.deploy,
+                                                   here_.network().needs_order() ? run_.rank_of : std::vector<int>());
+            spdlog::info("{} nodes in {} clusters on {} rank(s), {} from {}", run_.deploy->net.nodes.size(),
+                         run_.deploy->net.clusters.size(), here_.ranks(), sizes_text(), run_.data->origin());
+        }
+        clock_ = real_clock::start(*run_.scene, here_);
+        measure();
+        make_players();
+        make_output();
+        replay();
+        forecast_next(); // finds a stuck role network before anything is trained, or seen
+        if (clock_ && ledger_ && next_forecast_ && !speeds_.empty()) {
+            clock_->check_scale(*run_.deploy, run_.rank_of, *next_forecast_, speeds_);
+        }
+        file_->publish();
+        if (judges() && !from()) {
+            judge({{"untuned", {}, 0, false}}, 0);
+        }
+        session::check_interrupt();
+        session::begin_steps();
+        return true;
+    }
+
+    /// The last round, of which only rank 0 knows what the ledger says.
+    finished_round describe_last() {
+        finished_round ended;
+        ended.number = rounds_done();
+        ended.edges = share_from_root(here_.network(), rounds_.back().forecast.rounds);
+        for (const auto& edge : ended.edges) {
+            ended.accuracy += edge.accuracy / static_cast<double>(ended.edges.size());
+            ended.loss += edge.loss / static_cast<double>(ended.edges.size());
+        }
+        return ended;
+    }
+
+    /// A round's numbers at rank 0.
+    struct round_record {
+        round_forecast forecast;
+        std::vector<round_result> results;
+    };
+
+    /// "960 training and 240 validation samples an edge", or of each.
+    std::string sizes_text() const {
+        std::set<std::pair<std::int64_t, std::int64_t>> different;
+        std::string each;
+        for (std::uint32_t edge = 0; edge < run_.deploy->domains.size(); ++edge) {
+            const auto training = run_.deploy->total_weight(edge);
+            const auto validation = run_.deploy->domain_of(edge).size.validation_samples;
+            different.emplace(training, validation);
+            constexpr std::uint32_t most = 8;
+            each += edge < most ? fmt::format("{}{} {} + {}", edge == 0 ? "" : ", ", run_.deploy->net.nodes[edge].name,
+                                              training, validation)
+                                : std::string(edge == most ? ", ..." : "");
+        }
+        return different.size() > 1 ? "training + validation samples " + each
+                                    : fmt::format("{} training and {} validation samples an edge",
+                                                  different.begin()->first, different.begin()->second);
+    }
+
+    /// What this computer can do: for `compute = measured`, and to know which time scale it can keep.
+    void measure() {
+        const auto& scene = *run_.scene;
+        const bool wanted = scene.computing == compute_model::measured;
+        if (wanted && here_.devices().cuda) {
+            throw usage_error(
+                "compute = measured is not built yet for GPUs; device = cpu or compute = model is accepted");
+        }
+        if ((!wanted && !clock_) || here_.devices().cuda) {
+            return;
+        }
+        here_.note("measuring stages");
+        if (here_.root()) { // the others wait, so that they do not disturb
+            const bool known = from() && !from()->speeds.empty();
+            speeds_ = known ? read_speeds(from()->speeds) : measure_stages(*run_.deploy, backbone_.backbone);
+            if (wanted) {
+                use_speeds(*run_.deploy, speeds_);
+            }
+        }
+        here_.network().barrier();
+    }
+
+    void make_players() {
+        const auto& deploy = *run_.deploy;
+        for (const auto& domain : deploy.domains) {
+            evaluated_.emplace_back(backbone_.backbone, deploy.method, domain.size.classes);
+        }
+        tensor_run::hooks hooks;
+        hooks.note = [this](std::uint32_t node, const char* what) {
+            session::check_interrupt();
+            here_.note(fmt::format("round {}: {} of {}", rounds_done() + 1, what, run_.deploy->net.nodes[node].name));
+        };
+        hooks.computed = [this] { show_progress(work_done_ + 1); };
+        count_work();
+        hooks.idle = session::check_interrupt;
+        hooks.clock = clock_ ? &clock_->timer() : nullptr;
+        tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of,
+                                                training_executors(run_, backbone_.backbone),
+                                                initial_models(run_, backbone_), std::move(hooks));
+        if (from()) {
+            tensors_->restore(from()->stages);
+            for (std::uint32_t edge = 0; edge < from()->models.size(); ++edge) {
+                tensors_->set_model(edge, from()->models[edge]);
+            }
+        }
+    }
+
+    /// Computations of this rank in each round, so that progress moves within rounds.
+    void count_work() {
+        for (std::size_t c = 0; c < run_.deploy->chains.size(); ++c) {
+            if (!run_.deploy->trains(static_cast<int>(c))) {
+                continue;
+            }
+            const auto& plan = run_.deploy->plans[c];
+            std::uint64_t micros = 0;
+            for (std::int64_t i = 0; i < plan.batches_a_round; ++i) {
+                micros += split_batch(plan.batch_at(i), run_.scene->train.micro_batches).size();
+            }
+            for (const auto& seat : run_.deploy->chains[c]) {
+                if (run_.rank_of[seat.node] == here_.rank()) {
+                    work_a_round_ += micros * (seat.spec.runs_backward() ? 2 : 1) +
+                                     (seat.spec.trainable() ? static_cast<std::uint64_t>(plan.batches_a_round) : 0);
+                }
+            }
+        }
+    }
+
+    void show_progress(std::uint64_t work_done) {
+        work_done_ = work_done;
+        if (here_.root() && work_a_round_ > 0) {
+            std::string text = fmt::format("round {}/{}", rounds_done() + 1, run_.scene->train.rounds);
+            if (!rounds_.empty()) {
+                const auto& last = rounds_.back().results.front();
+                text += fmt::format(", accuracy {:.4f}, loss {:.4f}", last.accuracy, last.loss);
+            }
+            progress_.update(work_done_, work_a_round_ * static_cast<std::uint64_t>(run_.scene->train.rounds), text);
+        }
+    }
+
+    /// The rounds before a checkpoint: the ledger plays them again, the rest is known.
+    void replay() {
+        if (!from()) {
+            return;
+        }
+        for (const auto& results : from()->rounds) {
+            round_record record;
+            record.results = results;
+            if (ledger_) {
+                record.forecast = ledger_->play(static_cast<int>(rounds_.size()) + 1);
+                fill(record);
+                write_round(record);
+            }
+            tell_stop_watch(record.results, static_cast<int>(rounds_.size()) + 1);
+            rounds_.push_back(std::move(record));
+        }
+        work_done_ = work_a_round_ * rounds_.size();
+        const bool nobody_left = here_.root() && !rounds_.empty() && give_up(); // only rank 0 knows of batteries
+        if (share_from_root(here_.network(), nobody_left) && !stop_.stopped()) {
+            stop_.give_up(nobody_is_left);
+        }
+    }
+
+    /// The results file, hidden until it has all rounds that were done before.
+    void make_output() {
+        if (!here_.root()) {
+            return;
+        }
+        const auto& scene = *run_.scene;
+        recorder_options options;
+        options.events = scene.events;
+        options.ranks = describe_ranks(here_.devices());
+        options.samples = describe_samples(run_);
+        for (const auto& one : speeds_) {
+            options.stages.push_back({one.shape, one.forward_flop_s, one.backward_flop_s, one.step_flop_s});
+        }
+        auto header = header_of(given_, scene, here_);
+        header.clock = clock_ ? "real" : "virtual";
+        header.time_scale = scene.time_scale;
+        if (from()) {
+            probes_ = from()->probes;
+            transports_ = from()->transports;
+            fidelity_ = from()->fidelity;
+        }
+        check_modules_path(scene); // before anything is written
+        file_->open(std::move(header), std::move(options));
+        file_->results().write_probes(probes_);
+    }
+
+    /// The ledger pass of the next round, at rank 0.
+    void forecast_next() {
+        if (!ledger_ || stop_.stopped() || next_forecast_) {
+            return;
+        }
+        const auto start = clock_type::now();
+        next_forecast_ = ledger_->play(rounds_done() + 1);
+        ledger_s_ += seconds_since(start);
+        if (rounds_.empty()) {
+            check_memory(*run_.deploy, next_forecast_->nodes);
+        }
+    }
+
+    const std::optional<checkpoint>& from() const { return file_->from(); }
+
+    int rounds_done() const { return static_cast<int>(rounds_.size()); }
+
+    void play_round() {
+        const auto start = clock_type::now();
+        const int round = rounds_done() + 1;
+        round_record record;
+        here_.note(fmt::format("round {}: ledger pass", round));
+        if (ledger_) {
+            forecast_next();
+            record.forecast = std::move(*next_forecast_);
+            next_forecast_.reset();
+        }
+        const auto decisions = share_from_root(here_.network(), record.forecast.decisions);
+
+        if (clock_) {
+            clock_->begin_round();
+        }
+        tensors_->play(round, decisions);
+        std::vector<fidelity_row> late;
+        if (clock_) {
+            late = clock_->end_round(static_cast<std::uint32_t>(round), decisions.latency_s, tensors_->take_lateness());
+        }
+
+        here_.note(fmt::format("round {}: evaluation", round));
+        std::vector<std::uint32_t> edges(static_cast<std::size_t>(run_.deploy->net.edges));
+        std::iota(edges.begin(), edges.end(), 0U);
+        const auto batches = evaluate_models(run_, here_, *tensors_, evaluated_, edges);
+        if (decisions.federates && judges()) {
+            // Right after it, what comes before an edge's head is the cloud's.
+            judge({{"cloud", {}, 0, false}}, round);
+        }
+        record.results = collect_results(here_.network(), *run_.deploy, tensors_->take_totals(), batches);
+        const auto carried = collect_counters(here_.network());
+        for (auto& result : record.results) {
+            result.wall_s = seconds_since(start);
+        }
+        if (here_.root()) {
+            record_round(record, carried, late);
+        }
+        rounds_.push_back(std::move(record));
+    }
+
+    static void fill(round_record& record) {
+        for (std::size_t edge = 0; edge < record.results.size(); ++edge) {
+            auto& row = record.forecast.rounds[edge];
+            const auto& result = record.results[edge];
+            row.accuracy = result.accuracy;
+            row.loss = result.loss;
+            row.train_accuracy = result.train_accuracy;
+            row.train_loss = result.train_loss;
+            row.wall_s = result.wall_s;
+        }
+    }
+
+    void record_round(round_record& record, const std::vector<transport_counters>& carried,
+                      const std::vector<fidelity_row>& late) {
+        fill(record);
+        for (const auto& warning : slow_links_.find(record.forecast.events)) {
+            spdlog::warn("{}", warning);
+        }
+        for (const auto& now : carried) {
+            auto& before = carried_before_[now.transport];
+            transports_.push_back({record.forecast.rounds.front().round, now.transport, now.messages - before.messages,
+                                   now.bytes - before.bytes});
+            before = now;
+        }
+        fidelity_.insert(fidelity_.end(), late.begin(), late.end());
+        write_round(record);
+    }
+
+    void write_round(round_record& record) {
+        const auto of_round = [round = record.forecast.rounds.front().round](const auto& all) {
+            std::remove_cvref_t<decltype(all)> rows;
+            std::copy_if(all.begin(), all.end(), std::back_inserter(rows),
+                         [round](const auto& row) { return row.round == round; });
+            return rows;
+        };
+        const auto transports = of_round(transports_);
+        const auto late = of_round(fidelity_);
+        file_->results().write_round({record.forecast.rounds, record.forecast.nodes, record.forecast.events, transports,
+                                      late, federations_of(record.forecast)});
+        record.forecast.events.clear();
+        record.forecast.events.shrink_to_fit();
+    }
+
+    bool tell_stop_watch(const std::vector<round_result>& results, int round) {
+        double accuracy = 0, loss = 0;
+        bool trained = false;
+        for (const auto& result : results) {
+            trained = trained || !std::isnan(result.train_loss);
+            accuracy += result.accuracy / static_cast<double>(results.size());
+            loss += result.loss / static_cast<double>(results.size());
+        }
+        if (!trained && here_.root()) {
+            spdlog::warn("round {}: no cluster ended in time, and the model stays as it was", round);
+        }
+        return stop_.round_ended(round, accuracy, loss, trained);
+    }
+
+    /// At rank 0: nobody can take part in another round.
+    bool give_up() {
+        if (!ledger_->anyone_left()) {
+            stop_.give_up(nobody_is_left);
+        }
+        return stop_.stopped();
+    }
+
+    verdict decide() {
+        verdict said;
+        const auto asked = file_->asked_to_stop();
+        said.requeue = asked.requeue;
+        said.interrupted = asked.interrupted;
+        if (here_.root()) {
+            const int round = rounds_done();
+            said.stop = tell_stop_watch(rounds_.back().results, round) || give_up();
+            const auto every = run_.scene->checkpoint.every;
+            said.late = clock_ && clock_->violated();
+            said.checkpoint = said.requeue || said.stop || said.late || (every > 0 && round % every == 0);
+        }
+        return share_from_root(here_.network(), said);
+    }
+
+    void save_checkpoint() {
+        here_.note("checkpoint");
+        auto stages = collect_stages(here_.network(), tensors_->save());
+        auto models = collect_models(here_.network(), *tensors_, run_.deploy->net.edges);
+        if (!here_.root()) {
+            return;
+        }
+        checkpoint state;
+        state.step = rounds_.size();
+        for (const auto& record : rounds_) {
+            state.rounds.push_back(record.results);
+        }
+        state.transports = transports_;
+        state.probes = probes_;
+        state.fidelity = fidelity_;
+        state.models = models;
+        state.stages = std::move(stages);
+        state.speeds = speeds_.empty() ? std::string() : speeds_text(speeds_);
+        file_->save(std::move(state));
+        models_ = std::move(models);
+    }
+
+    /// Tuned modules as safetensors with their names: what a PyTorch user loads.
+    std::string write_tuned_modules(std::uint32_t edge) const {
+        const auto path = modules_path(*run_.scene, static_cast<int>(edge));
+        auto metadata = metadata_of(run_.scene->tuning);
+        metadata["classes"] = nlohmann::json(run_.data->class_names(edge)).dump();
+        metadata["weights"] = valid_utf8(std::filesystem::path(run_.scene->model.weights).filename().string());
+        metadata["weights_hash"] = fmt::format("{:016x}", backbone_.fingerprint());
+        write_modules(path, run_.deploy->domain_of(edge).tunables, models_[edge], std::move(metadata));
+        return path.string();
+    }
+
+    /// Whether models are compared on domains.
+    bool judges() const { return run_.deploy->net.edges > 1 && run_.scene->probe.samples > 0; }
+
+    /// \param which models without their values, except for the foundation model.
+    void judge(std::vector<judged_model> which, int round) {
+        here_.note(fmt::format("round {}: comparison of models on domains", round));
+        const auto models = collect_models(here_.network(), *tensors_, run_.deploy->net.edges);
+        for (auto& one : which) {
+            if (one.name != "untuned" && here_.root()) {
+                one.modules = models[one.edge];
+            }
+        }
+        const auto rows = judge_models(run_, backbone_.backbone, here_, std::move(which), round);
+        if (here_.root()) {
+            probes_.insert(probes_.end(), rows.begin(), rows.end());
+            file_->results().write_probes(rows);
+        }
+    }
+
+    void finish() {
+        ending_ = run_ending::complete;
+        if (judges()) {
+            std::vector<judged_model> all;
+            for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(run_.deploy->net.edges); ++edge) {
+                all.push_back({run_.deploy->net.nodes[edge].name, {}, edge, true});
+            }
+            judge(std::move(all), rounds_done());
+        }
+        const auto peaks = collect_peak_memory(here_.network());
+        if (!here_.root()) {
+            return;
+        }
+        if (models_.empty() && from()) {
+            models_ = from()->models;
+        }
+        for (std::uint32_t edge = 0; edge < models_.size(); ++edge) {
+            outcome_.modules.push_back(write_tuned_modules(edge));
+        }
+        file_->end(stop_.reason(), stop_.converged());
+        std::vector<round_row> rows;
+        std::vector<node_row> nodes;
+        for (const auto& record : rounds_) {
+            rows.insert(rows.end(), record.forecast.rounds.begin(), record.forecast.rounds.end());
+            nodes.insert(nodes.end(), record.forecast.nodes.begin(), record.forecast.nodes.end());
+        }
+        auto& summary = outcome_.summary;
+        summary = summarise(rows, nodes, describe_nodes(*run_.deploy, run_.rank_of));
+        summary.stop_reason = stop_.reason();
+        summary.converged = stop_.converged();
+        summary.clock = clock_ ? "real" : "virtual";
+        summary.time_scale = run_.scene->time_scale;
+        if (clock_) {
+            summary.lateness = clock_->late_s();
+        }
+        summary.output = run_.scene->output;
+        progress_.finish();
+        outcome_.probes = probes_;
+        spdlog::info("ledger: {} events, {:.3f} s in all ({:.2f} % of the rounds' wall time)", ledger_->events_fired(),
+                     ledger_s_, summary.wall_s > 0 ? 100.0 * ledger_s_ / summary.wall_s : 0.0);
+        std::string moved;
+        for (const auto& [name, counted] : carried_before_) {
+            moved += fmt::format("{}{} {} messages with {}", moved.empty() ? "" : ", ", name, counted.messages,
+                                 quantity(static_cast<double>(counted.bytes), "B"));
+        }
+        spdlog::info("really moved: {}", moved);
+        spdlog::info("peak resident memory of the processes: {} in all, {} the largest",
+                     quantity(static_cast<double>(std::accumulate(peaks.begin(), peaks.end(), std::uint64_t{0})), "B"),
+                     quantity(static_cast<double>(*std::max_element(peaks.begin(), peaks.end())), "B"));
+    }
+
+    configuration given_;
+    session& here_;
+    prepared_run run_;
+    stop_watch stop_;
+    loaded_backbone backbone_;
+    std::optional<resumable_run> file_;
+    std::unique_ptr<ledger_run> ledger_; ///< Rank 0
+    slow_links slow_links_{*run_.deploy};
+    std::optional<round_forecast> next_forecast_; ///< Rank 0, of a round that has not begun.
+    std::unique_ptr<real_clock> clock_;           ///< `clock = real`; else null.
+    std::vector<stage_speed> speeds_;             ///< Rank 0: measured.
+    std::unique_ptr<tensor_run> tensors_;
+    std::vector<tuned_vit> evaluated_; ///< By edge
+    std::vector<round_record> rounds_;
+    // Rank 0: what the results file has beside the ledger's rows, of all rounds.
+    std::vector<probe_row> probes_;
+    std::vector<transport_row> transports_;
+    std::vector<fidelity_row> fidelity_;
+    std::map<std::string, transport_counters> carried_before_;
+    std::vector<tensor_view> models_; ///< Rank 0, of the last checkpoint: the last round's at the end.
+    double ledger_s_ = 0;
+    std::uint64_t work_a_round_ = 0, work_done_ = 0;
+    progress progress_{given_.progress};
+    run_ending ending_ = run_ending::none;
+    fine_tuning_outcome outcome_; ///< Rank 0
+};
+
+fine_tuning::fine_tuning(configuration given, session& here): parts_(std::make_unique<parts>(std::move(given), here)) {}
+
+fine_tuning::~fine_tuning() = default;
+
+std::optional<finished_round> fine_tuning::next() { return parts_->next(); }
+
+run_ending fine_tuning::ending() const { return parts_->ending(); }
+
+const fine_tuning_outcome& fine_tuning::outcome() const { return parts_->outcome(); }
+
+} // namespace gaisnet

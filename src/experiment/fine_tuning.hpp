@@ -1,0 +1,60 @@
+#pragma once
+
+#include "experiment/run_ending.hpp"
+#include "experiment/session.hpp"
+#include "metrics/report.hpp"
+#include "metrics/rows.hpp"
+#include "settings/configuration.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// A round that has ended, on every rank.
+struct finished_round {
+    int number = 0;                ///< From 1.
+    std::vector<round_row> edges;  ///< By edge: accuracy, loss, latency and its parts, energy, bytes.
+    double accuracy = 0, loss = 0; ///< Validation; means over the edges.
+};
+
+/// What a complete run has brought, at rank 0.
+struct fine_tuning_outcome {
+    run_summary summary;
+    std::vector<probe_row> probes;    ///< How good models are on every domain.
+    std::vector<std::string> modules; ///< Files of tuned modules, by edge.
+};
+
+/// Hybrid federated split fine-tuning over emulated links and devices: the rounds of a scenario.
+///
+///     gaisnet::session ranks;
+///     gaisnet::fine_tuning run(gaisnet::configuration::from_file("x.cfg").set("train.rounds", "5"), ranks);
+///     while (const auto round = run.next()) {
+///         use(round->accuracy, round->edges.front().d2d_s);
+///     }
+///
+/// Every rank makes one and makes the same calls. It writes the results file, checkpoints and, at its end, the tuned
+/// modules, as its settings say.
+class fine_tuning {
+public:
+    /// \throws usage_error for what the user has to change.
+    fine_tuning(configuration, session&);
+    ~fine_tuning();
+    fine_tuning(const fine_tuning&) = delete;
+    fine_tuning& operator=(const fine_tuning&) = delete;
+
+    /// Plays the next round; nothing when the run has ended. A resumed run begins with the first round that was not done.
+    /// \throws usage_error, runtime_failure; error with exit_code::fidelity when real time was not kept.
+    std::optional<finished_round> next();
+    run_ending ending() const;
+    /// After a complete run, at rank 0.
+    const fine_tuning_outcome& outcome() const;
+
+private:
+    class parts;
+    std::unique_ptr<parts> parts_;
+};
+
+} // namespace gaisnet

@@ -1,0 +1,169 @@
+#include "experiment/measurement.hpp"
+
+#include "metrics/report.hpp"
+#include "model/torch_stage.hpp"
+#include "model/torch_support.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+
+namespace gaisnet {
+
+namespace {
+
+/// Random images and labels of any batch.
+class noise final : public sample_source {
+public:
+    noise(const vit_config& vit, std::int64_t classes): vit_(vit), classes_(classes) {}
+    tensor_view images(const micro_batch& micro) override {
+        return random_tensor({micro.count, 3, vit_.image, vit_.image});
+    }
+    tensor_view labels(const micro_batch& micro) override {
+        auto out = tensor_view::allocate({micro.count}, element_type::int64);
+        for (std::int64_t i = 0; i < micro.count; ++i) {
+            out.as<std::int64_t>()[i] = i % classes_;
+        }
+        return out;
+    }
+    static tensor_view random_tensor(std::vector<std::int64_t> shape) {
+        auto out = tensor_view::allocate(std::move(shape));
+        random_stream stream(1, "calibration", "noise");
+        for (std::int64_t i = 0; i < out.elements(); ++i) {
+            out.as<float>()[i] = static_cast<float>(stream.uniform(-1.0, 1.0));
+        }
+        return out;
+    }
+
+private:
+    vit_config vit_;
+    std::int64_t classes_;
+};
+
+double thread_seconds() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+double wall_seconds() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+torch_stage noisy_stage(const deployment& deploy, const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone,
+                        std::shared_ptr<noise> source) {
+    const auto& train = deploy.scene->train;
+    torch_stage stage(spec, std::move(backbone), {train.optimizer, train.momentum, train.weight_decay},
+                      std::move(source));
+    if (spec.trainable()) {
+        stage.load(noise::random_tensor({spec.tunable_elements()}));
+    }
+    return stage;
+}
+
+/// \param warm_up, repetitions steps that are not timed, and those that are.
+/// \param batch of the plan, whose first micro-batch is computed.
+stage_speed measure(const deployment& deploy, const stage_seat& seat, std::shared_ptr<const vit_backbone> backbone,
+                    std::int64_t batch, int warm_up, int repetitions) {
+    const auto& scene = *deploy.scene;
+    const auto clock = scene.runtime.threads == 1 ? thread_seconds : wall_seconds;
+    const auto& spec = seat.spec;
+    const auto micro =
+        split_batch(deploy.plans[static_cast<std::size_t>(seat.cluster)].batch_at(batch), scene.train.micro_batches)
+            .front();
+    const auto source = std::make_shared<noise>(spec.vit(), spec.classes());
+    auto stage = noisy_stage(deploy, spec, std::move(backbone), source);
+    double forward = std::numeric_limits<double>::infinity(), backward = forward, step = forward;
+    for (int i = 0; i < warm_up + repetitions; ++i) {
+        const auto timed = [&](double& best, stage_request request) {
+            const double start = clock();
+            auto out = stage.run(request);
+            if (i >= warm_up) {
+                best = std::min(best, clock() - start);
+            }
+            return out;
+        };
+        stage_request request{stage_operation::forward, micro, {}, {}, 0.0};
+        if (!spec.cut().embedding) {
+            request.input = noise::random_tensor(spec.input_shape(micro.count));
+        }
+        if (spec.cut().head) {
+            request.labels = source->labels(micro);
+        }
+        timed(forward, std::move(request));
+        if (spec.runs_backward()) {
+            stage_request back{stage_operation::backward, micro, {}, {}, 0.0};
+            if (!spec.cut().head) {
+                back.input = noise::random_tensor(spec.output_shape(micro.count));
+            }
+            timed(backward, std::move(back));
+        }
+        if (spec.trainable()) {
+            timed(step, {stage_operation::step, micro, {}, {}, 1e-6});
+        }
+    }
+    const auto rate = [](double flops, double seconds) { return flops > 0.0 ? flops / seconds : 0.0; };
+    return {shape_of(spec), rate(spec.forward_flops(micro.count), forward),
+            spec.runs_backward() ? rate(spec.backward_flops(micro.count), backward) : 0.0,
+            spec.trainable() ? rate(spec.step_flops(scene.train.optimizer), step) : 0.0};
+}
+
+/// A seat for each shape of stage.
+std::map<std::string, const stage_seat*> shapes_of(const deployment& deploy) {
+    std::map<std::string, const stage_seat*> shapes;
+    for (const auto& chain : deploy.chains) {
+        for (const auto& seat : chain) {
+            shapes.try_emplace(shape_of(seat.spec), &seat);
+        }
+    }
+    return shapes;
+}
+
+} // namespace
+
+std::vector<stage_speed> measure_stages(const deployment& deploy, std::shared_ptr<const vit_backbone> backbone) {
+    std::vector<stage_speed> speeds;
+    for (const auto& [shape, seat] : shapes_of(deploy)) {
+        speeds.push_back(measure(deploy, *seat, backbone, 0, 2, 8));
+        const auto& one = speeds.back();
+        spdlog::info("measured: {}: forward {}, backward {}, step {}", shape, quantity(one.forward_flop_s, "FLOP/s"),
+                     quantity(one.backward_flop_s, "FLOP/s"), quantity(one.step_flop_s, "FLOP/s"));
+    }
+    return speeds;
+}
+
+void warm_up(const deployment& deploy, std::shared_ptr<const vit_backbone> backbone) {
+    with_clear_errors([&] {
+        for (const auto& [shape, seat] : shapes_of(deploy)) {
+            const auto last = deploy.plans[static_cast<std::size_t>(seat->cluster)].batches_a_round - 1;
+            for (const auto batch : {std::int64_t{0}, last}) { // the last one may be smaller, with other kernels
+                measure(deploy, *seat, backbone, batch, 1, 0);
+            }
+        }
+    });
+}
+
+void warm_up(const deployment& deploy, std::shared_ptr<const vit_backbone> backbone,
+             const std::set<std::int64_t>& batches) {
+    with_clear_errors([&] {
+        for (const auto& [shape, seat] : shapes_of(deploy)) {
+            const auto& spec = seat->spec;
+            auto stage = noisy_stage(deploy, spec, backbone, std::make_shared<noise>(spec.vit(), spec.classes()));
+            for (const auto batch : batches) {
+                stage_request request{stage_operation::infer, {0, 0, 0, batch, batch}, {}, {}, 0.0};
+                if (!spec.cut().embedding) {
+                    request.input = noise::random_tensor(spec.input_shape(batch));
+                }
+                stage.run(request);
+            }
+        }
+    });
+}
+
+} // namespace gaisnet

@@ -1,0 +1,56 @@
+#include "experiment/players.hpp"
+
+#include "model/torch_stage.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace gaisnet {
+
+executor_factory training_executors(const prepared_run& run, std::shared_ptr<const vit_backbone> backbone) {
+    const auto& train = run.scene->train;
+    const optimizer_settings optimiser{train.optimizer, train.momentum, train.weight_decay};
+    auto sources = std::make_shared<std::map<int, std::shared_ptr<sample_source>>>();
+    return [&run, backbone, optimiser, sources](const stage_seat& seat) {
+        const auto& deploy = *run.deploy;
+        std::shared_ptr<sample_source> source;
+        const auto start_point = deploy.chains[static_cast<std::size_t>(seat.cluster)].front().node;
+        if (seat.node == start_point) {
+            auto& shared = (*sources)[seat.cluster]; // U-shaped training has two stages at the start point
+            if (!shared) {
+                shared = run.data->source_of(seat.cluster, deploy.net.nodes[seat.node].name);
+            }
+            source = shared;
+        }
+        auto stage = std::make_unique<torch_stage>(seat.spec, backbone, optimiser, std::move(source));
+        if (run.scene->train.cache && seat.spec.frozen_up_to_head()) {
+            stage->keep_outputs(run.data->numbers_of(seat.cluster, deploy.net.nodes[start_point].name));
+        }
+        return stage;
+    };
+}
+
+std::vector<tensor_view> initial_models(const prepared_run& run, const loaded_backbone& backbone) {
+    std::vector<tensor_view> initial;
+    for (const auto& domain : run.deploy->domains) {
+        initial.push_back(initial_values(domain.tunables, run.scene->seed, backbone.weights));
+    }
+    return initial;
+}
+
+std::vector<batch_result> evaluate_models(const prepared_run& run, session& here, const tensor_run& tensors,
+                                          std::vector<tuned_vit>& models, std::span<const std::uint32_t> edges) {
+    std::vector<batch_result> batches;
+    for (const auto edge : edges) {
+        if (tensors.in_group(edge)) {
+            models[edge].load(tensors.model(edge));
+            const auto& group = tensors.group_of(edge);
+            const auto member = std::find(group.begin(), group.end(), here.rank()) - group.begin();
+            const auto mine = run.data->evaluate(edge, models[edge], static_cast<std::size_t>(member), group.size());
+            batches.insert(batches.end(), mine.begin(), mine.end());
+        }
+    }
+    return batches;
+}
+
+} // namespace gaisnet

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "experiment/backbone.hpp"
+#include "experiment/collected.hpp"
+#include "experiment/preparation.hpp"
+#include "experiment/session.hpp"
+#include "model/tuned_vit.hpp"
+#include "roles/cast.hpp"
+#include "roles/tensor_run.hpp"
+
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace gaisnet {
+
+/// What the stages of this rank train with. The run must outlive the executors.
+executor_factory training_executors(const prepared_run&, std::shared_ptr<const vit_backbone>);
+
+/// The tunables of each edge's model before training, float32 [elements].
+std::vector<tensor_view> initial_models(const prepared_run&, const loaded_backbone&);
+
+/// This rank's part of the evaluation of some edges' models. \param models by edge: they are loaded with the values.
+std::vector<batch_result> evaluate_models(const prepared_run&, session&, const tensor_run&,
+                                          std::vector<tuned_vit>& models, std::span<const std::uint32_t> edges);
+
+} // namespace gaisnet

@@ -1,0 +1,409 @@
+#include "experiment/preparation.hpp"
+#include "settings/identity.hpp"
+#include "transport/collectives.hpp"
+
+#include "base/version.hpp"
+#include "data/image_folder.hpp"
+#include "experiment/served_models.hpp"
+#include "metrics/report.hpp"
+#include "model/torch_support.hpp"
+#include "planning/edge_share.hpp"
+#include "roles/describe.hpp"
+#include "runtime/placement.hpp"
+#include "scenario/scenario.hpp"
+#include "settings/key.hpp"
+#include "settings/value_reader.hpp"
+
+#include <H5public.h>
+#include <boost/version.hpp>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <sstream>
+#include <string_view>
+
+namespace gaisnet {
+
+namespace {
+
+/// A dry run may happen where no job would run, so there it only tells what it found.
+void take_devices(const scenario& scene, bool dry_run, session& here) {
+    const auto& compute = scene.compute;
+    try {
+        const auto& plan = here.find_devices(compute.device, compute.nccl_share_gpu);
+        if (compute.precision == compute_precision::tf32 && !plan.cuda) {
+            throw usage_error("precision = tf32: device = auto found no GPU; fp32 and bf16 are accepted on CPUs");
+        }
+    } catch (const usage_error& problem) {
+        if (!dry_run) {
+            throw;
+        }
+        if (here.root()) {
+            spdlog::warn("{}", problem.what());
+        }
+    }
+    if (dry_run) {
+        return;
+    }
+    here.open_devices();
+    if (here.root()) {
+        for (const auto& warning : here.devices().warnings) {
+            spdlog::warn("{}", warning);
+        }
+        std::istringstream lines(describe_devices(here.devices()));
+        for (std::string line; std::getline(lines, line);) {
+            spdlog::log(here.devices().cuda ? spdlog::level::info : spdlog::level::debug, "{}", line);
+        }
+    }
+}
+
+void tell_edge_shares(const edge_share_choice& choice) {
+    std::map<int, int> clusters; // by blocks
+    for (const int blocks : choice.blocks) {
+        ++clusters[blocks];
+    }
+    std::string text;
+    for (const auto& [blocks, count] : clusters) {
+        text +=
+            fmt::format("{}{} cluster(s) {}", text.empty() ? "" : ", ", count,
+                        blocks == 0 ? std::string("without the edge") : fmt::format("with {} block(s) at it", blocks));
+    }
+    spdlog::info("cluster.edge_stage = auto: {}", text);
+    if (!choice.lacking.empty()) {
+        spdlog::warn(
+            "cluster.edge_stage = auto: with all blocks at the edge, {} cluster(s) still lack memory or miss the "
+            "deadline, {} among them",
+            choice.lacking.size(), choice.lacking.front());
+    }
+}
+
+/// Keys and folders that a command may take images from.
+std::vector<std::pair<std::string, std::string>> folders_of_images(const scenario& scene, const std::string& command) {
+    std::vector<std::pair<std::string, std::string>> all{{"infer.images", scene.infer.images},
+                                                         {"probe.unseen", scene.probe.unseen_root},
+                                                         {"pretrain.root", scene.pretrain.root}};
+    for (const auto& root : scene.data.roots) {
+        all.emplace_back("data.root", root);
+    }
+    std::erase_if(all, [&](const auto& one) {
+        return one.second.empty() || (find_key(one.first)->commands & commands::named(command)) == 0;
+    });
+    return all;
+}
+
+/// Whether a path names a file that exists somewhere in a folder.
+bool lies_in(const std::filesystem::path& path, const std::filesystem::path& folder) {
+    std::error_code code;
+    if (!std::filesystem::exists(path, code)) {
+        return false;
+    }
+    const auto relative =
+        std::filesystem::canonical(path, code).lexically_relative(std::filesystem::canonical(folder, code));
+    return !code && !relative.empty() && *relative.begin() != "..";
+}
+
+/// The newest checkpoint that is whole.
+std::optional<checkpoint> read_newest(const std::filesystem::path& folder, bool root, std::string& where) {
+    const auto all = complete_checkpoints(folder);
+    for (auto one = all.rbegin(); one != all.rend(); ++one) {
+        try {
+            where = one->string();
+            return read_checkpoint(*one);
+        } catch (const other_version&) {
+            throw;
+        } catch (const usage_error& problem) {
+            if (root) {
+                spdlog::warn("{}; {}", problem.what(),
+                             std::next(one) == all.rend() ? "there is no other, so the run begins anew"
+                                                          : "the one before is taken");
+            }
+        }
+    }
+    if (all.empty() && root) {
+        spdlog::info("resume = auto: no checkpoint in {}, starting from the beginning", folder.string());
+    }
+    return std::nullopt;
+}
+
+/// The checkpoint that this rank goes on from.
+std::optional<checkpoint> read_own_checkpoint(const scenario& scene, const std::string& identity, bool root,
+                                              const char* unit) {
+    std::string where = scene.resume;
+    const bool is_folder_of_some = !complete_checkpoints(where).empty();
+    const auto state = scene.resume == "auto" ? read_newest(checkpoint_folder(scene.output), root, where)
+                       : is_folder_of_some    ? read_newest(where, root, where)
+                                              : std::optional(read_checkpoint(where));
+    if (!state) {
+        return std::nullopt;
+    }
+    if (state->identity != identity) {
+        throw usage_error("checkpoint " + where +
+                          " belongs to another scenario: " + difference(state->identity, identity));
+    }
+    if (root) {
+        spdlog::info("resuming after {} {} from {}", unit, state->step, where);
+    }
+    return state;
+}
+
+} // namespace
+
+std::string numbers_text(const std::vector<double>& numbers) { return fmt::format("{}", fmt::join(numbers, ",")); }
+
+prepared_run prepare(const configuration& given, session& here, bool check_images) {
+    prepared_run out;
+    const bool serves = given.command == "infer";
+    auto made = std::make_unique<scenario>(
+        read_scenario(given.values, serves ? service_kind::inference : service_kind::fine_tuning));
+    auto& chosen = *made;
+    if (given.command == "serve") {
+        chosen.train.rounds = chosen.serve.rounds; // an edge has as many at most: the learning rate decays over them
+    }
+    out.scene = std::move(made);
+    const auto& scene = *out.scene;
+    check_outputs(given, scene);
+    const auto method = make_tuning_method(scene.tuning);
+    const auto net = make_network(scene, method); // before the data: ranks and cuts cost nothing to check
+    for (const auto& warning : here.root() ? net.warnings : std::vector<std::string>()) {
+        spdlog::warn("{}", warning);
+    }
+    out.ranks = given.dry_run && scene.job.ranks > 0 ? scene.job.ranks : here.ranks();
+    out.rank_of = place_nodes(net, scene.placement, out.ranks);
+    std::string mine;
+    for (std::size_t node = 0; node < out.rank_of.size(); ++node) {
+        if (out.rank_of[node] == here.rank() && mine.size() < 100) {
+            mine += (mine.empty() ? "" : " ") + net.nodes[node].name;
+        }
+    }
+    here.watch(mine, scene.runtime.silence);
+    if (given.command == "finetune" || given.command == "serve" || serves) {
+        take_devices(scene, given.dry_run, here);
+    }
+    out.data = std::make_unique<workload>(scene, here, check_images);
+    auto sizes = out.data->sizes();
+    if (serves) {
+        const auto classes = served_classes(scene, *out.data);
+        for (std::size_t edge = 0; edge < sizes.size(); ++edge) {
+            sizes[edge].classes = static_cast<std::int64_t>(classes[edge].size());
+        }
+    }
+    const auto deploy = [&](const scenario& some) { return make_deployment(some, method, sizes, out.data->samples()); };
+    if (scene.cluster.edge_when_needed) {
+        here.note("choosing the edge's stages");
+        const auto choice = choose_edge_shares(scene, deploy);
+        chosen.cluster.edge_blocks = choice.blocks;
+        if (here.root()) {
+            tell_edge_shares(choice);
+        }
+    }
+    out.deploy = std::make_unique<deployment>(deploy(scene));
+    return out;
+}
+
+std::vector<samples_description> describe_samples(const prepared_run& run) {
+    std::vector<samples_description> all;
+    for (const auto& group : run.deploy->net.clusters) {
+        const auto& start_point = run.deploy->net.nodes[group.clients.front()];
+        const auto some = run.data->describe(start_point.cluster, start_point.name);
+        all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+}
+
+std::filesystem::path modules_path(const scenario& scene, int edge) {
+    return beside_output(scene.output, scene.network.edges > 1 ? fmt::format(".edge{}.safetensors", edge)
+                                                               : std::string(".safetensors"));
+}
+
+std::filesystem::path predictions_path(const scenario& scene) {
+    return beside_output(scene.output, ".predictions.csv");
+}
+
+void check_outputs(const configuration& given, const scenario& scene) {
+    namespace fs = std::filesystem;
+    std::vector<std::pair<std::string, std::string>> inputs{{"model.weights", scene.model.weights}};
+    for (const auto& file : scene.infer.modules) {
+        inputs.emplace_back("infer.modules", file);
+    }
+    for (const auto& key : all_keys()) {
+        if (key.kind == value_kind::file) {
+            inputs.emplace_back(key.name, expanded_path(given.values.at(key.name).value));
+        }
+    }
+    for (const auto& file : given.files) {
+        inputs.emplace_back("--config", file);
+    }
+    std::vector<fs::path> outputs{scene.output};
+    std::error_code code;
+    if (given.command == "infer") {
+        outputs.push_back(predictions_path(scene));
+        const bool exists = fs::exists(outputs.back(), code);
+        if (exists && !fs::is_regular_file(outputs.back(), code)) {
+            throw usage_error("output " + scene.output + ": the predictions go to " + outputs.back().string() +
+                              ", which is not a regular file; another output is accepted");
+        }
+        if (exists && !scene.overwrite && scene.resume.empty()) {
+            throw usage_error("output " + scene.output + ": the predictions go to " + outputs.back().string() +
+                              ", which exists; another output, or overwrite = on, is accepted");
+        }
+    }
+    for (const auto& output : outputs) {
+        for (const auto& [key, input] : inputs) {
+            if (!input.empty() && fs::equivalent(output, input, code)) {
+                throw usage_error("output " + scene.output + ": " + output.string() + " is " + key +
+                                  "; another output is accepted");
+            }
+        }
+        for (const auto& [key, folder] : folders_of_images(scene, given.command)) {
+            if (is_image_name(output) && lies_in(output, folder)) {
+                throw usage_error("output " + scene.output + ": " + output.string() + " is an image in " + key + " = " +
+                                  folder + "; another output is accepted");
+            }
+        }
+    }
+}
+
+std::optional<checkpoint> find_checkpoint(const scenario& scene, const std::string& identity, session& here,
+                                          const char* unit) {
+    if (scene.resume.empty()) {
+        return std::nullopt;
+    }
+    auto state = read_own_checkpoint(scene, identity, here.root(), unit);
+    const auto contents = collect_at_root(here.network(), state ? state->content : std::uint64_t{0});
+    for (std::size_t rank = 1; rank < contents.size(); ++rank) {
+        if (contents[rank] != contents.front()) {
+            throw runtime_failure(fmt::format("resume = {}: rank {} found another checkpoint than rank 0, or none: the "
+                                              "folder has to be the same on all computers",
+                                              scene.resume, rank));
+        }
+    }
+    return state;
+}
+
+void check_modules_path(const scenario& scene) {
+    for (int edge = 0; edge < scene.network.edges; ++edge) {
+        const auto path = modules_path(scene, edge);
+        std::error_code code;
+        if (!std::filesystem::exists(path, code)) {
+            continue;
+        }
+        const std::string start = "output " + scene.output + ": the tuned modules go to " + path.string();
+        if (std::filesystem::equivalent(path, scene.model.weights, code)) {
+            throw usage_error(start + ", which is model.weights; another output is accepted");
+        }
+        if (!std::filesystem::is_regular_file(path, code)) {
+            throw usage_error(start + ", which is not a regular file; another output is accepted");
+        }
+        if (!scene.overwrite && scene.resume.empty()) {
+            throw usage_error(start + ", which exists; another output, or overwrite = on, is accepted");
+        }
+    }
+}
+
+void check_memory(const deployment& deploy, std::span<const node_row> rows) {
+    std::size_t count = 0;
+    std::string worst;
+    double largest = 1.0;
+    for (const auto& row : rows) {
+        const auto& who = deploy.net.nodes[row.node];
+        const double share = static_cast<double>(row.total_bytes) / static_cast<double>(who.device.memory_bytes);
+        if (share <= 1.0) {
+            continue;
+        }
+        ++count;
+        if (share > largest) {
+            largest = share;
+            worst = fmt::format("{} needs {} and has {}", who.name, quantity(static_cast<double>(row.total_bytes), "B"),
+                                quantity(static_cast<double>(who.device.memory_bytes), "B"));
+        }
+    }
+    if (count > 0) {
+        const bool serves = deploy.scene->service == service_kind::inference;
+        throw usage_error(
+            fmt::format("a stage does not fit: {}{}: another split, a smaller {}, or more device.*.memory "
+                        "is accepted",
+                        worst, count > 1 ? fmt::format(", and so do {} more nodes", count - 1) : "",
+                        serves ? "infer.batch" : "train.batch, train.schedule = 1f1b"));
+    }
+}
+
+std::filesystem::path network_path(const scenario& scene) { return beside_output(scene.output, ".network.json"); }
+
+std::vector<rank_description> describe_ranks(const device_plan& plan) {
+    std::vector<rank_description> rows;
+    for (std::size_t rank = 0; rank < plan.ranks.size(); ++rank) {
+        const auto& device = plan.ranks[rank];
+        const bool nccl = std::binary_search(plan.nccl.begin(), plan.nccl.end(), static_cast<int>(rank));
+        rows.push_back({static_cast<std::uint32_t>(rank), device.host, device.cores,
+                        device.index < 0 ? "CPU" : device.gpu.name, device.index, device.gpu.uuid,
+                        nccl ? "nccl" : (plan.ranks.size() > 1 ? "mpi" : "loopback")});
+    }
+    return rows;
+}
+
+std::map<std::string, std::string> library_versions(const session& here) {
+    unsigned major = 0, minor = 0, release = 0;
+    H5get_libversion(&major, &minor, &release);
+    auto all = accelerator_libraries();
+    all.merge(std::map<std::string, std::string>{
+        {"LibTorch", torch_version()},
+        {"MPI", here.mpi_version()},
+        {"HDF5", fmt::format("{}.{}.{}", major, minor, release)},
+        {"Boost", BOOST_LIB_VERSION},
+        {"fmt", std::to_string(FMT_VERSION)},
+        {"spdlog", fmt::format("{}.{}.{}", SPDLOG_VER_MAJOR, SPDLOG_VER_MINOR, SPDLOG_VER_PATCH)}});
+    return all;
+}
+
+run_header header_of(const configuration& given, const scenario& scene, const session& here) {
+    run_header header;
+    header.software_version = software_version;
+    header.git_version = git_version;
+    header.libraries = library_versions(here);
+    header.config = print_config(given.values);
+    header.identity = identity(given.values, given.command) + hashes_of_files(given.values);
+    header.seed = scene.seed;
+    header.clock = "virtual";
+    header.command = given.command;
+    return header;
+}
+
+std::string describe(const prepared_run& run) {
+    const auto& net = run.deploy->net;
+    std::string text =
+        fmt::format("{} nodes, {} clusters, {} rank(s)\n", net.nodes.size(), net.clusters.size(), run.ranks);
+    text += fmt::format("{:<14} {:>5} {:>8} {:>10} {:>14} {:>12}  {}\n", "node", "rank", "samples", "blocks", "compute",
+                        "memory", "holds");
+    constexpr std::size_t most = 60;
+    const auto nodes = describe_nodes(*run.deploy, run.rank_of);
+    for (std::size_t i = 0; i < nodes.size() && i < most; ++i) {
+        const auto& node = nodes[i];
+        std::string holds;
+        for (const auto& chain : run.deploy->chains) {
+            for (const auto& seat : chain) {
+                if (seat.node == i) {
+                    const auto& cut = seat.spec.cut();
+                    holds += cut.embedding ? "embedding " : "";
+                    holds += cut.blocks > 0 && node.role == node_role::edge ? "blocks " : "";
+                    holds += cut.head ? "head " : "";
+                    holds +=
+                        fmt::format("({} tunable) ", quantity(static_cast<double>(seat.spec.tunable_bytes()), "B"));
+                }
+            }
+        }
+        const auto blocks =
+            node.blocks > 0 ? fmt::format("{}-{}", node.first_block, node.first_block + node.blocks - 1) : "-";
+        text += fmt::format("{:<14} {:>5} {:>8} {:>10} {:>14} {:>12}  {}\n", node.name, node.rank, node.samples, blocks,
+                            quantity(node.rate_flop_s, "FLOP/s"), quantity(static_cast<double>(node.memory_bytes), "B"),
+                            holds);
+    }
+    if (nodes.size() > most) {
+        text += fmt::format("... and {} more nodes\n", nodes.size() - most);
+    }
+    return text;
+}
+
+} // namespace gaisnet

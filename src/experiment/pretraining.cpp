@@ -1,0 +1,436 @@
+#include "experiment/pretraining.hpp"
+
+#include "base/atomic_file.hpp"
+#include "settings/identity.hpp"
+#include "transport/collectives.hpp"
+
+#include "base/bytes.hpp"
+#include "base/progress.hpp"
+#include "base/random.hpp"
+#include "experiment/cloud_images.hpp"
+#include "experiment/gradient_sum.hpp"
+#include "experiment/preparation.hpp"
+#include "model/optimizer.hpp"
+#include "model/pretraining.hpp"
+#include "model/safetensors.hpp"
+#include "model/torch_support.hpp"
+#include "model/vit.hpp"
+#include "model/weight_store.hpp"
+#include "roles/checkpoint.hpp"
+#include "scenario/scenario.hpp"
+#include "settings/value_reader.hpp"
+
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/stack.h>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <numbers>
+#include <optional>
+
+namespace gaisnet {
+
+namespace {
+
+/// The name of the optimiser's state in a checkpoint.
+constexpr const char* state_name = "pretraining";
+
+/// What a shard's images added up to in an epoch.
+struct shard_totals {
+    double loss_sum = 0;
+    std::int64_t correct = 0, images = 0;
+};
+
+} // namespace
+
+class pretraining::parts {
+public:
+    parts(const configuration& given, session& here)
+        : here_(here)
+        , scene_(checked(given, here))
+        , images_(watched(scene_, here), here, !given.dry_run)
+        , batches_(images_.size() / static_cast<std::size_t>(scene_.pretrain.batch))
+        , progress_(given.progress) {
+        if (batches_ == 0) {
+            throw usage_error(fmt::format("pretrain.batch = {}: {} has {} image(s); at most as many are accepted",
+                                          scene_.pretrain.batch, images_.origin(), images_.size()));
+        }
+        identity_ = identity(given.values, given.command);
+        if (!scene_.pretrain.root.empty()) {
+            identity_ += fmt::format("pretrain.root.hash = {:016x}\n", images_.content());
+        }
+        if (here.root()) {
+            if (scene_.data.source == data_source::folder && scene_.pretrain.root.empty()) {
+                spdlog::warn("data.source = folder is of the edges' images; a foundation model is pre-trained on "
+                             "procedural domains here, and on a folder that pretrain.root names");
+            }
+            done_ = check_output();
+        }
+        done_ = share_from_root(here.network(), done_);
+    }
+
+    const std::string& outcome() const { return outcome_; }
+
+    run_ending run() {
+        if (done_) {
+            if (here_.root()) {
+                spdlog::info("resume = auto: {} is there, made by this command with these settings", scene_.output);
+                remove_checkpoints();
+            }
+            return run_ending::was_there;
+        }
+        make_model();
+        resume();
+        for (int rank = 0; rank < here_.ranks(); ++rank) {
+            everyone_.push_back(rank);
+        }
+        here_.network().prepare(everyone_);
+        for (std::int64_t shard = here_.rank(); shard < scene_.pretrain.shards; shard += here_.ranks()) {
+            mine_.push_back(shard);
+        }
+        const auto begin = std::chrono::steady_clock::now();
+        const auto before = epochs_done_;
+        session::check_interrupt();
+        session::begin_steps();
+        while (epochs_done_ < scene_.pretrain.epochs) {
+            if (!train_epoch()) {
+                return run_ending::requeue;
+            }
+        }
+        progress_.finish();
+        here_.network().barrier();
+        if (here_.root()) {
+            write();
+            remove_checkpoints();
+            const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+            outcome_ = fmt::format("pre-trained for {} epoch(s) of {} images of {} in {:.1f} s: {}\n",
+                                   epochs_done_ - before, batches_ * static_cast<std::size_t>(scene_.pretrain.batch),
+                                   images_.origin(), elapsed.count(), scene_.output);
+        }
+        return run_ending::complete;
+    }
+
+    std::string description() const {
+        return fmt::format("{} epoch(s) of {} images of {}, {}, {} pixels; {}\n", scene_.pretrain.epochs,
+                           images_.size(), images_.origin(),
+                           masks() ? fmt::format("{} of {} patches masked",
+                                                 masked_patches(scene_.model.vit, scene_.pretrain.mask),
+                                                 scene_.model.vit.patches())
+                                   : fmt::format("{} classes", images_.classes()),
+                           scene_.model.vit.image, scene_.output);
+    }
+
+private:
+    static scenario checked(const configuration& given, const session& here) {
+        auto scene = read_scenario(given.values);
+        if (given.values.at("output").is_default()) {
+            scene.output = "gaisnet.safetensors";
+        }
+        check_outputs(given, scene);
+        if (here.ranks() > scene.pretrain.shards) {
+            throw usage_error(fmt::format("pretrain.shards = {}: a batch is cut into as many parts, but {} ranks were "
+                                          "started: at least {} shards, or fewer ranks, are accepted",
+                                          scene.pretrain.shards, here.ranks(), here.ranks()));
+        }
+        if (scene.compute.device == device_choice::cuda || scene.compute.precision != compute_precision::fp32) {
+            throw usage_error(
+                "pretrain computes on CPUs in fp32: device = cpu or auto with precision = fp32 is accepted");
+        }
+        return scene;
+    }
+
+    static const scenario& watched(const scenario& scene, session& here) {
+        here.watch("pretraining", scene.runtime.silence);
+        return scene;
+    }
+
+    bool masks() const { return scene_.pretrain.objective == pretraining_kind::masked; }
+
+    /// \returns whether this very model is there already, and resume = auto has nothing left to do.
+    bool check_output() const {
+        const auto folder = checkpoint_folder(scene_.output);
+        std::error_code code;
+        const bool exists = std::filesystem::exists(scene_.output, code);
+        if (exists && !std::filesystem::is_regular_file(scene_.output, code)) {
+            throw usage_error("output " + scene_.output + " is not a regular file; another output is accepted");
+        }
+        if (!scene_.overwrite && exists) {
+            if (scene_.resume == "auto" && identity_of(scene_.output) == identity_hash()) {
+                return true;
+            }
+            throw usage_error("output " + scene_.output + " exists; give another output, or overwrite = on");
+        }
+        if (!scene_.overwrite && scene_.resume.empty() && newest_checkpoint(folder)) {
+            throw usage_error("output " + scene_.output + ": " + folder.string() +
+                              " has checkpoints of a run that did not end; resume = auto goes on with it, and "
+                              "overwrite = on begins anew");
+        }
+        try {
+            atomic_file probe(scene_.output); // fails now rather than after the training
+        } catch (const runtime_failure& reason) {
+            throw usage_error(std::string(reason.what()) +
+                              "; output has to name a file in a folder that exists and may be written");
+        }
+        return false;
+    }
+
+    std::string identity_hash() const { return fmt::format("{:016x}", stable_hash(identity_)); }
+    /// What a model's file says about the run that made it; empty if it says nothing.
+    static std::string identity_of(const std::string& path) {
+        try {
+            const safetensors_file file(path);
+            const auto found = file.metadata().find("identity");
+            return found == file.metadata().end() ? std::string() : found->second;
+        } catch (const error&) { // no safetensors file
+            return {};
+        }
+    }
+
+    void make_model() {
+        set_torch_threads(scene_.runtime.threads);
+        const auto start = weight_store::random(scene_.model.vit, scene_.seed);
+        backbone_ = make_backbone(scene_.model.vit, [&](const tensor_spec& spec) {
+            auto tensor = at::from_blob(const_cast<float*>(start->tensor(spec.name).data()), spec.shape).clone();
+            parameters_.push_back(tensor.requires_grad_(true));
+            names_.push_back(spec.name);
+            return tensor;
+        });
+        backbone_size_ = names_.size();
+        if (masks()) {
+            objective_ = std::make_unique<masked_modelling>(scene_.model.vit);
+        } else {
+            objective_ = make_supervised(scene_.model.vit, images_.classes());
+        }
+        for (const auto& [name, tensor] : objective_->parameters()) {
+            names_.push_back(name);
+            parameters_.push_back(tensor);
+        }
+        sum_.emplace(parameters_);
+    }
+
+    void resume() {
+        auto state = find_checkpoint(scene_, identity_, here_, "epoch");
+        if (!state) {
+            if (here_.root() && scene_.resume.empty()) {
+                remove_checkpoints_after(checkpoint_folder(scene_.output), 0); // overwrite = on, or there are none
+            }
+            return;
+        }
+        auto& kept = state->stages[state_name];
+        std::vector<at::Tensor> first, second;
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            const auto take = [&](const std::string& kind) {
+                const auto found = kept.tensors.find(kind + "." + names_[i]);
+                if (found == kept.tensors.end() || found->second.shape != parameters_[i].sizes().vec()) {
+                    throw usage_error("resume = " + scene_.resume + ": the checkpoint is damaged: " + kind + " of " +
+                                      names_[i] + " is missing, or has another shape");
+                }
+                return to_torch(found->second).clone();
+            };
+            parameters_[i].detach().copy_(take("value"));
+            first.push_back(take("first"));
+            second.push_back(take("second"));
+        }
+        optimizer_.restore(std::move(first), std::move(second), kept.steps);
+        epochs_ = std::move(state->rounds);
+        epochs_done_ = static_cast<int>(epochs_.size());
+        if (here_.root()) {
+            remove_checkpoints_after(checkpoint_folder(scene_.output), epochs_.size());
+        }
+    }
+
+    /// \returns false when the run has to stop for now; then a checkpoint has been written.
+    bool train_epoch() {
+        const auto begin = std::chrono::steady_clock::now();
+        const auto batch = static_cast<std::size_t>(scene_.pretrain.batch);
+        const auto epoch = static_cast<std::uint32_t>(epochs_done_);
+        const auto total = batches_ * static_cast<std::size_t>(scene_.pretrain.epochs);
+        const auto order = random_stream(scene_.seed, "pretrain", "order", epoch).permutation(images_.size());
+        totals_.assign(static_cast<std::size_t>(scene_.pretrain.shards), {});
+        for (std::size_t b = 0; b < batches_; ++b) {
+            const auto done = epoch * batches_ + b;
+            here_.note(fmt::format("pretraining step {}", done));
+            session::check_interrupt();
+            train_batch({order.data() + b * batch, batch}, epoch);
+            optimizer_.step(parameters_, learning_rate(done, total));
+            if (here_.root()) {
+                progress_.update(done + 1, total,
+                                 fmt::format("pre-training, epoch {}/{}", epoch + 1, scene_.pretrain.epochs));
+            }
+        }
+        ++epochs_done_;
+        const bool stop = add_up(begin);
+        const bool last = epochs_done_ == scene_.pretrain.epochs;
+        const auto every = scene_.checkpoint.every;
+        if (here_.root() && !last && (stop || (every > 0 && epochs_done_ % every == 0))) {
+            save();
+        }
+        if (stop && !last && here_.root()) {
+            spdlog::warn("stopped by a signal after epoch {}; go on with --resume auto", epochs_done_);
+        }
+        return !stop || last;
+    }
+
+    /// Tells the epoch's results. \returns whether any rank was asked to stop, equal on all.
+    bool add_up(std::chrono::steady_clock::time_point begin) {
+        std::map<std::int64_t, shard_totals> own; // by shard
+        for (const auto shard : mine_) {
+            own[shard] = totals_[static_cast<std::size_t>(shard)];
+        }
+        bool stop = false;
+        for (const auto& [asked, its] :
+             collect_at_root(here_.network(), std::pair(session::requeue_requested(), own))) {
+            stop = stop || asked;
+            for (const auto& [shard, totals] : its) {
+                totals_[static_cast<std::size_t>(shard)] = totals;
+            }
+        }
+        stop = share_from_root(here_.network(), stop);
+        if (here_.root()) {
+            shard_totals all;
+            for (const auto& one : totals_) {
+                all.loss_sum += one.loss_sum;
+                all.correct += one.correct;
+                all.images += one.images;
+            }
+            const auto images = static_cast<double>(all.images);
+            const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+            round_result result;
+            result.accuracy = result.loss = std::numeric_limits<double>::quiet_NaN();
+            result.train_loss = all.loss_sum / images;
+            result.train_accuracy =
+                masks() ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(all.correct) / images;
+            result.wall_s = elapsed.count();
+            epochs_.push_back({result});
+            progress_.clear();
+            spdlog::info("epoch {}: {}", epochs_done_,
+                         masks() ? fmt::format("mean absolute error of masked pixels, in units of data.std, {:.4f}",
+                                               result.train_loss)
+                                 : fmt::format("training loss {:.4f}, accuracy {:.4f}", result.train_loss,
+                                               result.train_accuracy));
+        }
+        return stop;
+    }
+
+    void save() {
+        here_.note("checkpoint");
+        checkpoint state;
+        state.identity = identity_;
+        state.step = epochs_.size();
+        state.rounds = epochs_;
+        state.models = {tensor_view::allocate({0})};
+        auto& kept = state.stages[state_name];
+        kept.steps = optimizer_.steps();
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            kept.tensors["value." + names_[i]] = to_view(parameters_[i]);
+            kept.tensors["first." + names_[i]] = to_view(optimizer_.first_moments()[i]);
+            kept.tensors["second." + names_[i]] = to_view(optimizer_.second_moments()[i]);
+        }
+        write_checkpoint(checkpoint_folder(scene_.output), state, scene_.checkpoint.keep);
+    }
+
+    /// The model is there, and nothing is left to go on with.
+    void remove_checkpoints() const {
+        const auto folder = checkpoint_folder(scene_.output);
+        remove_checkpoints_after(folder, 0);
+        std::error_code ignored; // it may hold something else
+        std::filesystem::remove(folder, ignored);
+    }
+
+    double learning_rate(std::size_t done, std::size_t total) const {
+        const double warm_up = 0.1 * static_cast<double>(total);
+        const auto at = static_cast<double>(done);
+        if (at < warm_up) {
+            return scene_.pretrain.lr * (at + 1) / warm_up;
+        }
+        const double progress = (at - warm_up) / (static_cast<double>(total) - warm_up);
+        return scene_.pretrain.lr * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+    }
+
+    /// Gradients of the batch's mean loss end in every parameter's .grad, equal on all ranks.
+    void train_batch(std::span<const std::size_t> batch, std::uint32_t epoch) {
+        const auto shards = static_cast<std::size_t>(scene_.pretrain.shards);
+        sum_->clear();
+        for (const auto shard : mine_) {
+            const auto number = static_cast<std::size_t>(shard);
+            const auto first = batch.size() * number / shards, end = batch.size() * (number + 1) / shards;
+            train_shard(batch.subspan(first, end - first), batch.size(), epoch, totals_[number]);
+            sum_->take(parameters_);
+        }
+        if (!sum_->exchange(parameters_, here_.network(), everyone_)) {
+            throw runtime_failure("pre-training diverged: a gradient is not finite or too large; a smaller "
+                                  "pretrain.lr may help",
+                                  true);
+        }
+    }
+
+    void train_shard(std::span<const std::size_t> indices, std::size_t batch, std::uint32_t epoch,
+                     shard_totals& totals) {
+        const auto batch_of_images = images_.load(indices, epoch);
+        pretraining_batch some{to_torch(batch_of_images.images), to_torch(batch_of_images.labels), {}};
+        std::vector<at::Tensor> masks_of_images;
+        for (std::size_t i = 0; masks() && i < indices.size(); ++i) {
+            masks_of_images.push_back(
+                draw_mask(scene_.model.vit, scene_.pretrain.mask, scene_.seed, images_.name(indices[i]), epoch));
+        }
+        if (masks()) {
+            some.masked = at::stack(masks_of_images);
+        }
+        const auto result = objective_->evaluate(backbone_, some);
+        run_backward(result.loss_sum / static_cast<double>(batch), {});
+        totals.loss_sum += result.loss_sum.item<double>();
+        totals.correct += result.correct;
+        totals.images += static_cast<std::int64_t>(indices.size());
+    }
+
+    /// The backbone, and the head of those that learned to classify.
+    void write() const {
+        std::vector<tensor_to_write> tensors;
+        for (std::size_t i = 0; i < names_.size(); ++i) {
+            if (i < backbone_size_ || !masks()) {
+                tensors.emplace_back(names_[i], to_view(parameters_[i]));
+            }
+        }
+        write_safetensors(scene_.output, tensors,
+                          {{"mean", numbers_text(scene_.data.mean)},
+                           {"std", numbers_text(scene_.data.std)},
+                           {"heads", std::to_string(scene_.model.vit.heads)},
+                           {"objective", masks() ? "masked" : "supervised"},
+                           {"identity", identity_hash()},
+                           {"ln_eps", "1e-6"}});
+    }
+
+    session& here_;
+    scenario scene_;
+    cloud_images images_;
+    std::size_t batches_; ///< An epoch; what is left over is of no batch.
+    progress progress_;
+    std::string identity_;
+    bool done_ = false; ///< By an earlier run.
+    vit_backbone backbone_;
+    std::unique_ptr<pretraining_objective> objective_;
+    std::vector<at::Tensor> parameters_; ///< The backbone's, then the objective's.
+    std::vector<std::string> names_;     ///< Of parameters_
+    std::size_t backbone_size_ = 0;      ///< Tensors of the backbone.
+    optimizer optimizer_{{optimizer_kind::adamw, 0.0, 0.05}};
+    int epochs_done_ = 0;
+    std::vector<std::vector<round_result>> epochs_; ///< Rank 0: of each epoch; of one edge, as it were.
+    std::vector<int> everyone_;                     ///< All ranks
+    std::vector<std::int64_t> mine_;                ///< Shards of this rank.
+    std::optional<gradient_sum> sum_;
+    std::vector<shard_totals> totals_; ///< Of the epoch, by shard.
+    std::string outcome_;              ///< Rank 0
+};
+
+pretraining::pretraining(const configuration& given, session& here): parts_(std::make_unique<parts>(given, here)) {}
+pretraining::~pretraining() = default;
+std::string pretraining::description() const { return parts_->description(); }
+run_ending pretraining::run() { return parts_->run(); }
+const std::string& pretraining::outcome() const { return parts_->outcome(); }
+
+} // namespace gaisnet

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "experiment/session.hpp"
+#include "metrics/rows.hpp"
+#include "roles/stage_speed.hpp"
+#include "runtime/pacer.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// `clock = real` over the rounds of a run: one start of each round on all ranks, and how well it is kept.
+class real_clock {
+public:
+    /// Null when the scenario's clock is virtual. Every rank has to call it, before anything is sent.
+    static std::unique_ptr<real_clock> start(const scenario&, session&);
+
+    const pacer& timer() const { return timer_; }
+    /// All ranks begin a round at one moment, which rank 0 chooses. Every rank has to call it.
+    void begin_round();
+    /// Waits for the end of a round of `latency_s` and gathers how late everything was, at rank 0. Every rank has to call
+    /// it.
+    std::vector<fidelity_row> end_round(std::uint32_t round, double latency_s, const std::vector<lateness>& mine);
+
+    /// At rank 0, before anything is written: tells the time scale that the ranks can keep. \throws error with
+    /// exit_code::fidelity when fidelity is strict and that is larger than the scenario's.
+    void check_scale(const deployment&, const std::vector<int>& rank_of, const round_forecast&,
+                     const std::vector<stage_speed>&) const;
+    /// At rank 0: whether the last round was late although fidelity is strict.
+    bool violated() const { return scene_.strict_fidelity && last_round_s_ > scene_.fidelity_tolerance; }
+    std::string complaint(int round) const;
+    /// At rank 0: of all messages so far, s.
+    const std::vector<double>& late_s() const { return late_s_; }
+
+private:
+    real_clock(const scenario&, session&, bool may_spin);
+
+    const scenario& scene_;
+    session& here_;
+    pacer::clock::duration offset_; ///< To rank 0's clock.
+    pacer timer_;
+    std::vector<double> late_s_;
+    double last_round_s_ = 0; ///< What one message in a hundred exceeded.
+};
+
+} // namespace gaisnet

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "experiment/run_ending.hpp"
+#include "experiment/session.hpp"
+#include "metrics/rows.hpp"
+#include "settings/configuration.hpp"
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace gaisnet {
+
+/// What rounds of service have brought, at rank 0.
+struct service_outcome {
+    std::vector<service_row> rounds;
+    double cash = 0;                        ///< At the start.
+    std::optional<double> oracle, expected; ///< Cash at the end: with true profits known; as the policy believed.
+};
+
+/// Rounds of service: in each one edge's model is fine-tuned, or requests are answered with it. Every rank makes one and
+/// makes the same calls. It writes the results file and checkpoints, as its settings say.
+class serving {
+public:
+    /// \throws usage_error for what the user has to change.
+    serving(configuration, session&);
+    ~serving();
+    serving(const serving&) = delete;
+    serving& operator=(const serving&) = delete;
+
+    run_ending run();
+    /// After a complete run, at rank 0.
+    const service_outcome& outcome() const;
+
+private:
+    class parts;
+    std::unique_ptr<parts> parts_;
+};
+
+/// Policies on profits and costs that are given (serve.mode = table), at rank 0. Writes the results file unless it is a
+/// dry run.
+service_outcome play_table(const configuration&, session&);
+
+} // namespace gaisnet

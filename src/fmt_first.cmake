@@ -1,0 +1,13 @@
+# LibTorch 2.x from PyPI brings headers of an fmt of its own, which must not meet Debian's spdlog: ours come first.
+function(gaisnet_fmt_first target scope)
+  set(own_fmt ${CMAKE_BINARY_DIR}/generated/own_fmt)
+  get_target_property(fmt_directory fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+  foreach(directory IN LISTS TORCH_INCLUDE_DIRS)
+    if(EXISTS ${directory}/fmt/core.h AND NOT directory STREQUAL fmt_directory)
+      file(MAKE_DIRECTORY ${own_fmt})
+      file(CREATE_LINK ${fmt_directory}/fmt ${own_fmt}/fmt SYMBOLIC)
+      target_include_directories(${target} SYSTEM BEFORE ${scope} $<BUILD_INTERFACE:${own_fmt}>)
+      break()
+    endif()
+  endforeach()
+endfunction()

@@ -1,0 +1,9 @@
+#pragma once
+
+// What a program that uses GaisNet needs: its settings, its ranks, and the runs.
+
+#include "base/error.hpp"
+#include "experiment/fine_tuning.hpp"
+#include "experiment/session.hpp"
+#include "scenario/scenario.hpp"
+#include "settings/configuration.hpp"
