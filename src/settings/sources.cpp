@@ -9,7 +9,7 @@
 #include <cctype>
 #include <set>
 
-extern char** environ;
+#include <unistd.h> // environ, a GNU extension that g++ and Clang ask for
 
 namespace gaisnet {
 
