@@ -10,33 +10,15 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <exception>
-#include <thread>
+#include <memory>
+#include <string>
 #include <vector>
 
 namespace {
 
 using namespace gaisnet;
-
-/// Tells an error once, ends all ranks and gives the exit code. An error that every rank finds is told by rank 0; where
-/// it did not, because its host has the file that another's lacks, say, the next rank tells it after a while.
-int report(const error& problem, session& here) {
-    if (here.ranks() > 1 && problem.on_all_ranks() && !here.root()) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(std::min(8000, 1500 + 250 * here.rank())));
-    }
-    const bool alone = here.ranks() == 1 || (problem.on_all_ranks() && here.root());
-    fmt::print(stderr, "gaisnet: error: {}{}\n",
-               alone ? std::string() : fmt::format("rank {} on {}: ", here.rank(), here.host()), problem.what());
-    std::fflush(nullptr);
-    const int code = static_cast<int>(problem.code());
-    if (here.ranks() > 1) {
-        here.abort(code);
-    }
-    return code;
-}
 
 void start_log(const std::string& level, bool root) {
     auto log = spdlog::stderr_color_mt("gaisnet");
@@ -104,9 +86,9 @@ int main(int argc, char** argv) {
             here->end_together();
             return static_cast<int>(code);
         } catch (const error& problem) {
-            return report(problem, *here);
+            return here->fail(problem);
         } catch (const std::exception& problem) {
-            return report(runtime_failure(problem.what()), *here);
+            return here->fail(runtime_failure(problem.what()));
         }
     } catch (const error& problem) {
         fmt::print(stderr, "gaisnet: error: {}\n", problem.what());

@@ -120,7 +120,7 @@ private:
                          run_.deploy->net.clusters.size(), here_.ranks(), sizes_text(), run_.data->origin());
         }
         clock_ = real_clock::start(*run_.scene, here_);
-        measure();
+        speeds_ = measure_as_wanted(run_, here_, backbone_, clock_.get(), from());
         make_players();
         make_output();
         replay();
@@ -173,42 +173,15 @@ private:
                                                   different.begin()->first, different.begin()->second);
     }
 
-    /// What this computer can do: for `compute = measured`, and to know which time scale it can keep.
-    void measure() {
-        const auto& scene = *run_.scene;
-        const bool wanted = scene.computing == compute_model::measured;
-        if (wanted && here_.devices().cuda) {
-            throw usage_error(
-                "compute = measured is not built yet for GPUs; device = cpu or compute = model is accepted");
-        }
-        if ((!wanted && !clock_) || here_.devices().cuda) {
-            return;
-        }
-        here_.note("measuring stages");
-        if (here_.root()) { // the others wait, so that they do not disturb
-            const bool known = from() && !from()->speeds.empty();
-            speeds_ = known ? read_speeds(from()->speeds) : measure_stages(*run_.deploy, backbone_.backbone);
-            if (wanted) {
-                use_speeds(*run_.deploy, speeds_);
-            }
-        }
-        here_.network().barrier();
-    }
-
     void make_players() {
         const auto& deploy = *run_.deploy;
         for (const auto& domain : deploy.domains) {
             evaluated_.emplace_back(backbone_.backbone, deploy.method, domain.size.classes);
         }
-        tensor_run::hooks hooks;
-        hooks.note = [this](std::uint32_t node, const char* what) {
-            session::check_interrupt();
-            here_.note(fmt::format("round {}: {} of {}", rounds_done() + 1, what, run_.deploy->net.nodes[node].name));
-        };
+        auto hooks =
+            watchful_hooks(run_, here_, clock_.get(), [this] { return fmt::format("round {}: ", rounds_done() + 1); });
         hooks.computed = [this] { show_progress(work_done_ + 1); };
         count_work();
-        hooks.idle = session::check_interrupt;
-        hooks.clock = clock_ ? &clock_->timer() : nullptr;
         tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of,
                                                 training_executors(run_, backbone_.backbone),
                                                 initial_models(run_, backbone_), std::move(hooks));

@@ -29,7 +29,7 @@ struct fine_tuning_outcome {
 
 /// Hybrid federated split fine-tuning over emulated links and devices: the rounds of a scenario.
 ///
-///     gaisnet::session ranks;
+///     gaisnet::session ranks(argc, argv);
 ///     gaisnet::fine_tuning run(gaisnet::configuration::from_file("x.cfg").set("train.rounds", "5"), ranks);
 ///     while (const auto round = run.next()) {
 ///         use(round->accuracy, round->edges.front().d2d_s);

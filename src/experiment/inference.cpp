@@ -5,6 +5,7 @@
 #include "experiment/backbone.hpp"
 #include "experiment/collected.hpp"
 #include "experiment/measurement.hpp"
+#include "experiment/players.hpp"
 #include "experiment/preparation.hpp"
 #include "experiment/real_clock.hpp"
 #include "experiment/resumable_run.hpp"
@@ -96,7 +97,7 @@ public:
 private:
     /// Up to the ledger's part. \returns the models that answer.
     served_models prepare_session(const loaded_backbone& backbone) {
-        measure(backbone);
+        speeds_ = measure_as_wanted(run_, here_, backbone, clock_.get(), file_ ? file_->from() : std::nullopt);
         auto models = load_served_models(run_, backbone, here_, !given_.dry_run);
         if (here_.root()) {
             const auto rank_of = here_.network().needs_order() ? run_.rank_of : std::vector<int>();
@@ -108,27 +109,6 @@ private:
             }
         }
         return models;
-    }
-
-    void measure(const loaded_backbone& backbone) {
-        const bool wanted = run_.scene->computing == compute_model::measured;
-        if (wanted && here_.devices().cuda) {
-            throw usage_error(
-                "compute = measured is not built yet for GPUs; device = cpu or compute = model is accepted");
-        }
-        if ((!wanted && !clock_) || here_.devices().cuda) {
-            return;
-        }
-        here_.note("measuring stages");
-        if (here_.root()) { // the others wait, so that they do not disturb
-            const auto& from = file_->from();
-            speeds_ = from && !from->speeds.empty() ? read_speeds(from->speeds)
-                                                    : measure_stages(*run_.deploy, backbone.backbone);
-            if (wanted) {
-                use_speeds(*run_.deploy, speeds_);
-            }
-        }
-        here_.network().barrier();
     }
 
     void warn_of_batteries() const {
@@ -213,13 +193,7 @@ private:
             }
         }
         const auto& scene = *run_.scene;
-        tensor_run_hooks hooks;
-        hooks.clock = clock_ ? &clock_->timer() : nullptr;
-        hooks.idle = session::check_interrupt;
-        hooks.note = [this](std::uint32_t node, const char* what) {
-            session::check_interrupt();
-            here_.note(fmt::format("{} of {}", what, run_.deploy->net.nodes[node].name));
-        };
+        auto hooks = watchful_hooks(run_, here_, clock_.get());
         hooks.computed = [&] {
             if (here_.root()) {
                 progress_.update(++done, work, "inference");

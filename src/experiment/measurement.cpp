@@ -138,6 +138,28 @@ std::vector<stage_speed> measure_stages(const deployment& deploy, std::shared_pt
     return speeds;
 }
 
+std::vector<stage_speed> measure_as_wanted(const prepared_run& run, session& here, const loaded_backbone& backbone,
+                                           const real_clock* clock, const std::optional<checkpoint>& from) {
+    const bool wanted = run.scene->computing == compute_model::measured;
+    if (wanted && here.devices().cuda) {
+        throw usage_error("compute = measured is not built yet for GPUs; device = cpu or compute = model is accepted");
+    }
+    std::vector<stage_speed> speeds;
+    if ((!wanted && !clock) || here.devices().cuda) {
+        return speeds;
+    }
+    here.note("measuring stages");
+    if (here.root()) { // the others wait, so that they do not disturb
+        speeds =
+            from && !from->speeds.empty() ? read_speeds(from->speeds) : measure_stages(*run.deploy, backbone.backbone);
+        if (wanted) {
+            use_speeds(*run.deploy, speeds);
+        }
+    }
+    here.network().barrier();
+    return speeds;
+}
+
 void warm_up(const deployment& deploy, std::shared_ptr<const vit_backbone> backbone) {
     with_clear_errors([&] {
         for (const auto& [shape, seat] : shapes_of(deploy)) {

@@ -1,10 +1,15 @@
 #pragma once
 
+#include "experiment/backbone.hpp"
+#include "experiment/preparation.hpp"
+#include "experiment/real_clock.hpp"
 #include "model/vit.hpp"
+#include "roles/checkpoint.hpp"
 #include "roles/stage_speed.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -13,6 +18,11 @@ namespace gaisnet {
 /// Times every shape of stage of a deployment on this rank, with random data of a micro-batch's size: CPU time with one
 /// thread, so that other processes do not count, else wall time; the fastest of several repetitions.
 std::vector<stage_speed> measure_stages(const deployment&, std::shared_ptr<const vit_backbone>);
+/// What this computer can do: for `compute = measured`, where the deployment takes it over, and to know which time scale
+/// it can keep. Nothing where neither is wanted. Every rank has to call it. \param clock `clock = real`; else null.
+/// \param from a checkpoint, whose speeds are taken. \returns at rank 0. \throws usage_error on GPUs.
+std::vector<stage_speed> measure_as_wanted(const prepared_run&, session&, const loaded_backbone&,
+                                           const real_clock* clock, const std::optional<checkpoint>& from);
 /// Runs every shape of stage once, with random data, so that a GPU's kernels are loaded and its libraries have chosen
 /// theirs before the first round. \throws runtime_failure when the GPU's memory is not enough.
 void warm_up(const deployment&, std::shared_ptr<const vit_backbone>);

@@ -2,8 +2,11 @@
 
 #include "model/torch_stage.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace gaisnet {
 
@@ -28,6 +31,18 @@ executor_factory training_executors(const prepared_run& run, std::shared_ptr<con
         }
         return stage;
     };
+}
+
+tensor_run_hooks watchful_hooks(const prepared_run& run, session& here, const real_clock* clock,
+                                std::function<std::string()> where) {
+    tensor_run_hooks hooks;
+    hooks.clock = clock ? &clock->timer() : nullptr;
+    hooks.idle = session::check_interrupt;
+    hooks.note = [&run, &here, where = std::move(where)](std::uint32_t node, const char* what) {
+        session::check_interrupt();
+        here.note(fmt::format("{}{} of {}", where ? where() : std::string(), what, run.deploy->net.nodes[node].name));
+    };
+    return hooks;
 }
 
 std::vector<tensor_view> initial_models(const prepared_run& run, const loaded_backbone& backbone) {

@@ -3,19 +3,27 @@
 #include "experiment/backbone.hpp"
 #include "experiment/collected.hpp"
 #include "experiment/preparation.hpp"
+#include "experiment/real_clock.hpp"
 #include "experiment/session.hpp"
 #include "model/tuned_vit.hpp"
 #include "roles/cast.hpp"
 #include "roles/tensor_run.hpp"
 
+#include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace gaisnet {
 
 /// What the stages of this rank train with. The run must outlive the executors.
 executor_factory training_executors(const prepared_run&, std::shared_ptr<const vit_backbone>);
+
+/// Hooks by which a pass hears of interrupts and says what it does. \param clock null: none. \param where what it is
+/// part of, "round 3: "; null: nothing. The run and the session must outlive them.
+tensor_run_hooks watchful_hooks(const prepared_run&, session&, const real_clock* clock,
+                                std::function<std::string()> where = {});
 
 /// The tunables of each edge's model before training, float32 [elements].
 std::vector<tensor_view> initial_models(const prepared_run&, const loaded_backbone&);

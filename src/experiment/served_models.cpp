@@ -62,8 +62,8 @@ configuration with_tuning_of_modules(const configuration& given) {
     auto out = given;
     const auto scene = read_scenario(given.values, service_kind::inference);
     if (untuned(scene)) {
-        out.values["tuning.method"] = {"head", scene.infer.modules.empty() ? "no infer.modules"
-                                                                           : "infer.model.whose = untuned"};
+        out.values["tuning.method"] = {"head",
+                                       scene.infer.modules.empty() ? "no infer.modules" : "infer.model = untuned"};
         return out;
     }
     for (std::size_t edge = 0; edge < static_cast<std::size_t>(scene.network.edges); ++edge) {

@@ -152,13 +152,7 @@ private:
     std::uint32_t edges() const { return static_cast<std::uint32_t>(run_.scene->network.edges); }
 
     void make_players(const loaded_backbone& backbone) {
-        tensor_run_hooks hooks;
-        hooks.clock = clock_ ? &clock_->timer() : nullptr;
-        hooks.idle = session::check_interrupt;
-        hooks.note = [this](std::uint32_t node, const char* what) {
-            session::check_interrupt();
-            here_.note(fmt::format("{} of {}", what, run_.deploy->net.nodes[node].name));
-        };
+        const auto hooks = watchful_hooks(run_, here_, clock_.get());
         const auto models = initial_models(run_, backbone);
         tuner_ = std::make_unique<tensor_run>(*run_.deploy, here_.network(), run_.rank_of,
                                               training_executors(run_, backbone.backbone), models, hooks);

@@ -10,6 +10,8 @@
 #include "transport/loopback.hpp"
 #include "transport/mpi/mpi_transport.hpp"
 
+#include <fmt/format.h>
+
 #include <sched.h>
 #include <sys/prctl.h>
 
@@ -19,11 +21,14 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdio>
 #include <fstream>
 #include <map>
 #include <optional>
 #include <set>
 #include <sstream>
+#include <thread>
 
 namespace gaisnet {
 
@@ -272,6 +277,21 @@ void session::note(std::string_view operation) {
     if (heartbeat_) {
         heartbeat_->note(operation);
     }
+}
+
+int session::fail(const error& problem) {
+    if (ranks() > 1 && problem.on_all_ranks() && !root()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(std::min(8000, 1500 + 250 * rank())));
+    }
+    const bool alone = ranks() == 1 || (problem.on_all_ranks() && root());
+    fmt::print(stderr, "gaisnet: error: {}{}\n", alone ? std::string() : fmt::format("rank {} on {}: ", rank(), host()),
+               problem.what());
+    std::fflush(nullptr);
+    const int code = static_cast<int>(problem.code());
+    if (ranks() > 1) {
+        abort(code);
+    }
+    return code;
 }
 
 void session::abort(int code) {

@@ -61,6 +61,9 @@ public:
     /// What this rank does now, for failure reports.
     void note(std::string_view operation);
 
+    /// Tells an error once, ends all ranks and gives the exit code. An error that every rank finds is told by rank 0;
+    /// where it did not, because its host has the file that another's lacks, say, the next rank tells it after a while.
+    int fail(const error&);
     /// Ends all ranks because this one failed, after the message was printed.
     [[noreturn]] void abort(int code);
 

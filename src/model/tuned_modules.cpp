@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "model/safetensors.hpp"
+#include "settings/key.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -12,16 +13,10 @@
 
 namespace gaisnet {
 
-namespace {
-
-constexpr const char* layer_names[block_linears] = {"q", "k", "v", "proj", "fc1", "fc2"};
-
-} // namespace
-
 std::map<std::string, std::string> metadata_of(const tuning_settings& tuning) {
     std::string targets;
     for (const auto layer : tuning.targets) {
-        targets += (targets.empty() ? "" : ", ") + std::string(layer_names[static_cast<std::size_t>(layer)]);
+        targets += std::string(targets.empty() ? "" : ", ") + name_in(block_linear_words, layer);
     }
     return {{"method", tuning.method},
             {"prompts", std::to_string(tuning.prompts)},
@@ -32,18 +27,16 @@ std::map<std::string, std::string> metadata_of(const tuning_settings& tuning) {
 }
 
 std::vector<std::pair<std::string, std::string>> settings_of(const modules_file& file) {
-    const std::map<std::string, std::vector<std::string>> parts{{"prompt_deep", {"prompts"}},
-                                                                {"prompt_shallow", {"prompts"}},
-                                                                {"prefix", {"prompts"}},
-                                                                {"lora", {"rank", "alpha", "targets"}},
-                                                                {"adapter", {"bottleneck"}}};
     const auto& method = file.metadata.at("method");
+    const auto method_of = [&](const std::string&) { return method; }; // all that tuning.* depend on
+    const std::string section = "tuning.";
     std::vector<std::pair<std::string, std::string>> settings{{"tuning.method", method}};
-    if (const auto found = parts.find(method); found != parts.end()) {
-        for (const auto& part : found->second) {
-            if (const auto value = file.metadata.find(part); value != file.metadata.end()) {
-                settings.emplace_back("tuning." + part, value->second);
-            }
+    for (const auto& key : all_keys()) {
+        const auto value = key.name.starts_with(section) && key.name != "tuning.method"
+                               ? file.metadata.find(key.name.substr(section.size()))
+                               : file.metadata.end();
+        if (value != file.metadata.end() && without_effect(key.name, "finetune", method_of).empty()) {
+            settings.emplace_back(key.name, value->second);
         }
     }
     return settings;

@@ -61,16 +61,7 @@ constexpr double unreached = -std::numeric_limits<double>::infinity();
 
 } // namespace
 
-const char* name_of(service_policy policy) {
-    switch (policy) {
-    case service_policy::mlcp: return "mlcp";
-    case service_policy::msip: return "msip";
-    case service_policy::random: return "random";
-    case service_policy::always_infer: return "always_infer";
-    case service_policy::oracle: return "oracle";
-    }
-    return "unknown";
-}
+const char* name_of(service_policy policy) { return name_in(service_policy_words, policy); }
 
 double income_of(const std::vector<service_model>& models, const service_rules& rules, int round,
                  const service_state& state, service_action action) {

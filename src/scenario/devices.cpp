@@ -75,7 +75,7 @@ void resolve_devices(settings& values) {
         const std::string device = of->prefix;
         for (const auto* part : {".rate", ".power"}) {
             if (is_clocked(values, device) && values.at(device + part).is_default()) {
-                values[device + part] = {"", "default"};
+                values[device + part] = {"", "default", true};
             }
         }
     }

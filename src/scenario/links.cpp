@@ -216,7 +216,7 @@ void resolve_links(settings& values) {
         const bool by_other_means =
             values.at(link + ".path_loss").value != "none" || !values.at(link + ".trace").value.empty();
         if (by_other_means && values.at(link + ".rate").is_default()) {
-            values[link + ".rate"] = {"", "default"};
+            values[link + ".rate"] = {"", "default", true};
         }
     }
 }

@@ -52,7 +52,7 @@ void resolve_model(settings& values) {
     for (const auto& one : vit_config::presets()) {
         for (const auto& [key, size] : one.preset == name ? one.sizes() : decltype(one.sizes())()) {
             if (values.at(key).is_default()) {
-                values[key] = {std::to_string(size), "model.preset = " + name};
+                values[key] = {std::to_string(size), "model.preset = " + name, true};
             }
         }
     }

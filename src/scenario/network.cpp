@@ -15,7 +15,7 @@ bool is_alone(scheme_kind scheme) { return scheme == scheme_kind::fl || scheme =
 
 } // namespace
 
-std::vector<int> parse_clients(const std::string& text) {
+std::vector<int> network_settings::parse_clients(const std::string& text) {
     std::vector<int> clients;
     for (const auto& count : split_text(text, ',')) {
         clients.push_back(static_cast<int>(parse_integer(count, within(1, network_settings::most_nodes))));
@@ -84,7 +84,7 @@ void resolve_network(settings& values) {
     }
     for (const auto& [key, size] : listed_sizes(listed)) {
         if (values.at(key).is_default()) {
-            values[key] = {size, "network.file"};
+            values[key] = {size, "network.file", true};
         }
     }
 }

@@ -66,8 +66,6 @@ using recorded_paths = std::map<std::string, std::vector<std::pair<double, posit
 /// \throws usage_error naming file and line.
 std::shared_ptr<const recorded_paths> read_paths(const std::string& path);
 
-std::vector<int> parse_clients(const std::string&);
-
 struct network_settings {
     static constexpr section key{"network", commands::emulating};
     static constexpr double most_nodes = 5e6;
@@ -94,6 +92,7 @@ struct network_settings {
                  read_network_file);
 
 private:
+    static std::vector<int> parse_clients(const std::string&);
     static std::optional<double> length(const char* name, const initial_value& initial, const char* help) {
         return key.quantity_if_set(name, dimension::length, initial, help, within(0.01, 1e7, "1 cm to 10000 km"));
     }

@@ -24,6 +24,11 @@ configuration& configuration::set(const std::string& key, const std::string& val
         throw usage_error("unknown key " + key + (guess.empty() ? "" : ", did you mean " + guess + "?"));
     }
     values[key] = {value, "program"};
+    for (const auto& [name, initial] : default_settings()) {
+        if (values[name].is_derived) { // perhaps of what is now something else
+            values[name] = initial;
+        }
+    }
     values = resolve(std::move(values));
     return *this;
 }

@@ -8,7 +8,8 @@ namespace gaisnet {
 /// A value and where it came from, for messages and --print-config.
 struct setting {
     std::string value;
-    std::string source; ///< "default", "default (assumed)", "FILE:LINE", "environment NAME", "command line"
+    std::string source;      ///< "default", "default (assumed)", "FILE:LINE", "environment NAME", "command line"
+    bool is_derived = false; ///< By resolve(), from settings that were given.
     bool is_default() const { return source.starts_with("default"); }
 };
 

@@ -1,25 +1,24 @@
-// A program of somebody else, built against the installed package: a round, and what it took.
+// A program of somebody else, built against the installed package: rounds, and what they took.
 
 #include <gaisnet/gaisnet.hpp>
 
 #include <cstdio>
 
 int main(int argc, char** argv) {
+    gaisnet::session ranks(argc, argv);
     try {
-        gaisnet::session ranks(argc, argv);
         auto given = gaisnet::configuration::from_file(argv[1]);
         given.set("train.rounds", "2").set("train.steps", "3").set("output", argv[2]);
         gaisnet::fine_tuning run(given, ranks);
         while (const auto round = run.next()) {
-            const auto& edge = round->edges.front();
             if (ranks.root()) {
+                const auto& edge = round->edges.front();
                 std::printf("round %d: accuracy %.4f, %.6f s, D2D %.6f s\n", round->number, round->accuracy,
                             edge.latency_s, edge.d2d_s);
             }
         }
         ranks.end_together();
     } catch (const gaisnet::error& problem) {
-        std::fprintf(stderr, "guest: %s\n", problem.what());
-        return static_cast<int>(problem.code());
+        return ranks.fail(problem);
     }
 }

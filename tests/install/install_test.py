@@ -42,8 +42,11 @@ def main():
                       (folder / f"on{ranks}.safetensors").exists(), result.stdout + result.stderr[-2000:])
                 rows.append((lines, (folder / f"on{ranks}.safetensors").read_bytes()))
             check("... to the same modules", rows[0] == rows[1], str([lines for lines, _ in rows]))
-            result = done(guest, PROJECT / "configs/quickstart.cfg", folder / "on1.h5", cwd=folder)
-            check("... and hears what is wrong", result.returncode == 2 and "on1.h5" in result.stderr, result.stderr)
+            for ranks in (1, 2):
+                result = done(*([mpirun, "-n", ranks] if ranks > 1 else []), guest,
+                              PROJECT / "configs/quickstart.cfg", folder / "on1.h5", cwd=folder)
+                check(f"... and hears what is wrong on {ranks} rank(s), once", result.returncode == 2 and
+                      result.stderr.count("gaisnet: error:") == 1 and "on1.h5" in result.stderr, result.stderr)
     finish()
 
 

@@ -298,6 +298,21 @@ TEST_F(options, a_key_is_one_statement) {
     rejected("toy.mass", "normal(0, 1)", "a mean above 0 is accepted");
 }
 
+TEST_F(options, a_program_sets_keys_in_any_order) {
+    auto given = configuration::defaults().set("model.preset", "vit_tiny").set("link.d2d.path_loss", "free_space");
+    EXPECT_EQ(given.values.at("model.dim").value, "192");
+    EXPECT_EQ(given.values.at("link.d2d.rate").value, "");
+    given.set("model.preset", "vit_base").set("link.d2d.path_loss", "none");
+    EXPECT_EQ(read_scenario(given.values).model.vit.dim, 768) << "nothing is left of the other preset";
+    EXPECT_DOUBLE_EQ(read_scenario(given.values).link.d2d.rate.parameters[0], 50e6) << "the default is back";
+    given.set("model.preset", "custom");
+    EXPECT_EQ(read_scenario(given.values).model.vit.dim, 64);
+    EXPECT_THAT([&] { given.set("train.lrr", "1"); }, ThrowsMessage<usage_error>(HasSubstr("did you mean train.lr?")));
+    const auto of_file = configuration::from_file(file("x.cfg", "[train]\nrounds = 7\n"), "plan");
+    EXPECT_EQ(of_file.command, "plan");
+    EXPECT_EQ(read_scenario(of_file.values).train.rounds, 7);
+}
+
 TEST_F(options, commands) {
     for (const char* name : {"finetune", "infer", "serve", "plan", "pretrain"}) {
         EXPECT_EQ(parse_command_line({"--seed", "3", name}, {}).command, name);
