@@ -4,6 +4,9 @@
 
 #include "base/error.hpp"
 #include "experiment/fine_tuning.hpp"
+#include "experiment/inference.hpp"
+#include "experiment/pretraining.hpp"
+#include "experiment/serving.hpp"
 #include "experiment/session.hpp"
 #include "scenario/scenario.hpp"
 #include "settings/configuration.hpp"
