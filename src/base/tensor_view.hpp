@@ -11,12 +11,14 @@
 
 namespace gaisnet {
 
-enum class element_type : std::uint8_t { float32, int64 };
+enum class element_type : std::uint8_t { float32, int64, uint8 };
 
 /// Where a tensor's bytes are. Each rank has one device at most.
 enum class memory_space : std::uint8_t { host, device };
 
-constexpr std::size_t element_bytes(element_type type) { return type == element_type::float32 ? 4 : 8; }
+constexpr std::size_t element_bytes(element_type type) {
+    return type == element_type::float32 ? 4 : type == element_type::int64 ? 8 : 1;
+}
 
 /// A dense row-major tensor without any tensor library: what a message carries and what a stage takes and returns.
 /// In the ledger pass it has a shape and no data; in the tensor pass `data` points into memory that `owner` keeps

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "base/registry.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -216,35 +217,45 @@ shares same_classes(const dataset& data, const std::vector<std::size_t>& samples
     return deal(chosen, parts, each, seed);
 }
 
+shares as_equal(const partition_request& in) { return in.equal; }
+
+const registration<partition_entry> registered_iid{{"iid", nullptr, any(), false, as_equal}};
+const registration<partition_entry> registered_domain{{"domain", nullptr, any(), false, as_equal}};
+/// Label skew: each class is divided in proportions drawn from Dirichlet(alpha).
+const registration<partition_entry> registered_dirichlet{
+    {"dirichlet", "ALPHA", within(1e-3, 1e6), false, [](const partition_request& in) {
+         return by_dirichlet(in.data, in.samples, in.parts, in.each, in.rule.argument, in.seed);
+     }}};
+/// Different amounts, in proportions drawn from Dirichlet(alpha); each amount is a sample of all.
+const registration<partition_entry> registered_quantity{
+    {"quantity", "ALPHA", within(1e-3, 1e6), false, [](const partition_request& in) {
+         std::vector<std::size_t> some;
+         for (const auto& part : in.equal) {
+             some.insert(some.end(), part.begin(), part.end());
+         }
+         std::sort(some.begin(), some.end());
+         return by_quantity(some, in.parts, in.rule.argument, in.seed);
+     }}};
+/// Only some classes; see class_scope.
+const registration<partition_entry> registered_classes{
+    {"classes", "NUMBER", within(1, 1e6), true, [](const partition_request& in) {
+         const auto count = static_cast<std::size_t>(in.rule.argument);
+         if (count > in.data.class_names().size()) {
+             throw usage_error("data.partition = classes(" + std::to_string(count) + "): there are " +
+                               std::to_string(in.data.class_names().size()) + " classes");
+         }
+         return in.rule.scope == class_scope::client
+                    ? some_classes_each(in.data, in.samples, in.parts, in.each, count, in.seed)
+                    : same_classes(in.data, in.samples, in.parts, in.each, count, in.seed);
+     }}};
+
 } // namespace
 
 shares partition(const dataset& data, const std::vector<std::size_t>& samples, std::size_t parts, std::size_t each,
                  const partition_rule& rule, std::uint64_t seed) {
     const auto equal = deal(samples, parts, each, seed); // also finds out whether there are enough
-    const auto count = static_cast<std::size_t>(rule.classes);
-    if (rule.kind == partition_kind::classes && count > data.class_names().size()) {
-        throw usage_error("data.partition = classes(" + std::to_string(count) + "): there are " +
-                          std::to_string(data.class_names().size()) + " classes");
-    }
-    shares out;
-    switch (rule.kind) {
-    case partition_kind::iid:
-    case partition_kind::domain: return equal;
-    case partition_kind::dirichlet: out = by_dirichlet(data, samples, parts, each, rule.alpha, seed); break;
-    case partition_kind::quantity: {
-        std::vector<std::size_t> some;
-        for (const auto& part : equal) {
-            some.insert(some.end(), part.begin(), part.end());
-        }
-        std::sort(some.begin(), some.end());
-        out = by_quantity(some, parts, rule.alpha, seed);
-        break;
-    }
-    case partition_kind::classes:
-        out = rule.scope == class_scope::client ? some_classes_each(data, samples, parts, each, count, seed)
-                                                : same_classes(data, samples, parts, each, count, seed);
-        break;
-    }
+    auto out = registry<partition_entry>::at(rule.name, "data.partition")
+                   .deal({data, samples, parts, each, rule, seed, equal});
     for (auto& part : out) {
         if (part.empty()) {
             auto largest = std::max_element(out.begin(), out.end(),

@@ -17,9 +17,19 @@ struct data_split {
 /// \throws usage_error when a class has fewer than two samples, or train_fraction is not between 0 and 1.
 data_split stratified_split(const dataset&, double train_fraction, std::uint64_t seed);
 
+/// What a partition_entry deals out, and to how many.
+struct partition_request {
+    const dataset& data;
+    const std::vector<std::size_t>& samples;
+    std::size_t parts, each; ///< See partition().
+    const partition_rule& rule;
+    std::uint64_t seed;
+    const std::vector<std::vector<std::size_t>>& equal; ///< An equal part for everyone, at random: what `iid` gives.
+};
+
 /// Deals `samples` out to `parts` start points at random, without repeats: `each` to every one, or, when `each` is 0, all
 /// of them in the shares that the rule says. With `quantity`, `each` is their mean. Nobody gets nothing: who would is given
-/// one of the largest share. `domain` is for those who hold several datasets, and not for this function.
+/// one of the largest share. `domain` is for those who hold several datasets; here it is `iid`.
 /// \throws usage_error with the numbers when there are not enough.
 std::vector<std::vector<std::size_t>> partition(const dataset&, const std::vector<std::size_t>& samples,
                                                 std::size_t parts, std::size_t each, const partition_rule&,

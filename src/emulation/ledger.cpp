@@ -347,27 +347,10 @@ std::vector<critical_part> critical_parts(const std::vector<ledger_event>& event
     return parts;
 }
 
-critical_path trace_back(const std::vector<ledger_event>& events, std::int64_t last, std::uint32_t edge) {
-    critical_path path;
-    for (const auto& [index, part] : critical_parts(events, last)) {
-        const auto& event = events[static_cast<std::size_t>(index)];
-        switch (event.kind) {
-        case event_kind::sense: path.sensing_s += part; break;
-        case event_kind::forward:
-        case event_kind::backward:
-        case event_kind::step: (event.node == edge ? path.edge_s : path.compute_s) += part; break;
-        case event_kind::aggregate:
-        case event_kind::evaluate: path.edge_s += part; break;
-        case event_kind::wait: path.wait_s += part; break;
-        case event_kind::send_modules_down: path.delivery_s += part; break;
-        case event_kind::send_modules_up:
-        case event_kind::send_samples: path.upload_s += part; break;
-        case event_kind::send_forward:
-        case event_kind::send_gradient:
-        case event_kind::send_label:
-        case event_kind::send_request:
-        case event_kind::send_result: (event.link == link_class::d2d ? path.d2d_s : path.cs_smashed_s) += part; break;
-        }
+latency_parts trace_back(const std::vector<ledger_event>& events, std::int64_t last, std::uint32_t edge) {
+    latency_parts path;
+    for (const auto& [index, seconds] : critical_parts(events, last)) {
+        path.at(latency_part_of(events[static_cast<std::size_t>(index)], edge)) += seconds;
     }
     return path;
 }

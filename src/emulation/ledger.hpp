@@ -3,6 +3,7 @@
 #include "emulation/device.hpp"
 #include "emulation/energy.hpp"
 #include "emulation/event.hpp"
+#include "emulation/latency.hpp"
 #include "emulation/event_queue.hpp"
 #include "emulation/half_duplex.hpp"
 #include "emulation/link.hpp"
@@ -153,10 +154,6 @@ std::vector<critical_part> critical_parts(const std::vector<ledger_event>&, std:
 
 /// Durations along the critical path from `last` back to the start of the round, by part; they add up to the time
 /// between. What the edge computes, also as a stage of a chain, is its part.
-struct critical_path {
-    double delivery_s = 0, sensing_s = 0, compute_s = 0, d2d_s = 0, cs_smashed_s = 0, upload_s = 0, edge_s = 0;
-    double wait_s = 0;
-};
-critical_path trace_back(const std::vector<ledger_event>&, std::int64_t last, std::uint32_t edge);
+latency_parts trace_back(const std::vector<ledger_event>&, std::int64_t last, std::uint32_t edge);
 
 } // namespace gaisnet

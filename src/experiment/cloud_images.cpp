@@ -37,7 +37,7 @@ void cloud_images::open_folder(const scenario& scene, session& here, bool check)
 }
 
 void cloud_images::make_procedural_domains(const scenario& scene) {
-    const bool by_domain = scene.data.partition.kind == partition_kind::domain;
+    const bool by_domain = scene.data.partition.by_domain();
     const int first = scene.data.domain;
     const int end = first + scene.network.edges * (by_domain ? scene.network.clusters : 1);
     for (int number = 0; static_cast<int>(domains_.size()) < scene.pretrain.domains; ++number) {

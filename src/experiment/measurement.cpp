@@ -46,6 +46,12 @@ private:
     std::int64_t classes_;
 };
 
+/// Smashed data as it would arrive.
+tensor_view smashed_noise(const stage_spec& spec, std::vector<std::int64_t> shape) {
+    auto values = noise::random_tensor(std::move(shape));
+    return spec.codec ? to_view(spec.codec->encode(to_torch(values))) : values;
+}
+
 double thread_seconds() {
     timespec now{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -91,7 +97,7 @@ stage_speed measure(const deployment& deploy, const stage_seat& seat, std::share
         };
         stage_request request{stage_operation::forward, micro, {}, {}, 0.0};
         if (!spec.cut().embedding) {
-            request.input = noise::random_tensor(spec.input_shape(micro.count));
+            request.input = smashed_noise(spec, spec.input_shape(micro.count));
         }
         if (spec.cut().head) {
             request.labels = source->labels(micro);
@@ -100,7 +106,7 @@ stage_speed measure(const deployment& deploy, const stage_seat& seat, std::share
         if (spec.runs_backward()) {
             stage_request back{stage_operation::backward, micro, {}, {}, 0.0};
             if (!spec.cut().head) {
-                back.input = noise::random_tensor(spec.output_shape(micro.count));
+                back.input = smashed_noise(spec, spec.output_shape(micro.count));
             }
             timed(backward, std::move(back));
         }
@@ -180,7 +186,7 @@ void warm_up(const deployment& deploy, std::shared_ptr<const vit_backbone> backb
             for (const auto batch : batches) {
                 stage_request request{stage_operation::infer, {0, 0, 0, batch, batch}, {}, {}, 0.0};
                 if (!spec.cut().embedding) {
-                    request.input = noise::random_tensor(spec.input_shape(batch));
+                    request.input = smashed_noise(spec, spec.input_shape(batch));
                 }
                 stage.run(request);
             }

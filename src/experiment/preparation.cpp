@@ -165,7 +165,7 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
     out.scene = std::move(made);
     const auto& scene = *out.scene;
     check_outputs(given, scene);
-    const auto method = make_tuning_method(scene.tuning);
+    const auto method = make_tuning_method(scene);
     const auto net = make_network(scene, method); // before the data: ranks and cuts cost nothing to check
     for (const auto& warning : here.root() ? net.warnings : std::vector<std::string>()) {
         spdlog::warn("{}", warning);

@@ -201,7 +201,7 @@ workload::workload(const scenario& scene, session& here, bool check_images): par
     p.supply = make_supply(scene, here);
     const auto clusters = static_cast<std::size_t>(scene.network.clusters);
     const auto each = static_cast<std::size_t>(scene.data.per_cluster);
-    const bool by_domain = scene.data.partition.kind == partition_kind::domain;
+    const bool by_domain = scene.data.partition.by_domain();
     std::vector<std::unique_ptr<dataset>> domains;
     if (scene.data.source == data_source::folder) {
         for (const auto& root : scene.data.roots) {
@@ -273,7 +273,7 @@ void workload::name_domains() {
         return std::filesystem::weakly_canonical(path).filename().string();
     };
     for (std::size_t set = 0; set < p.sets.size(); ++set) {
-        const bool joined = data.partition.kind == partition_kind::domain;
+        const bool joined = data.partition.by_domain();
         const std::string name = joined                               ? fmt::format("edge{}", set)
                                  : data.source == data_source::folder ? last_name(data.roots[set])
                                                                       : fmt::format("domain {}", data.domain + set);

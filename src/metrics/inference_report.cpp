@@ -45,15 +45,7 @@ void latency_section(output out, std::span<const request_row> requests) {
     for (const auto& row : requests) {
         all.push_back(row.latency_s);
         sum.latency_s += row.latency_s;
-        sum.sensing_s += row.sensing_s;
-        sum.queue_s += row.queue_s;
-        sum.delivery_s += row.delivery_s;
-        sum.compute_s += row.compute_s;
-        sum.edge_s += row.edge_s;
-        sum.d2d_s += row.d2d_s;
-        sum.cs_smashed_s += row.cs_smashed_s;
-        sum.result_s += row.result_s;
-        sum.busy_s += row.busy_s;
+        sum.parts += row.parts;
     }
     const auto count = static_cast<double>(requests.size());
     fmt::format_to(out, "Latency of a request, from its arrival to the result\n");
@@ -61,19 +53,10 @@ void latency_section(output out, std::span<const request_row> requests) {
          fmt::format("p50 {}, p90 {}, p99 {}, largest {}", quantity(quantile(all, 0.5), "s"),
                      quantity(quantile(all, 0.9), "s"), quantity(quantile(all, 0.99), "s"),
                      quantity(quantile(all, 1.0), "s")));
-    const std::pair<const char*, double> parts[] = {
-        {"sensing", sum.sensing_s},
-        {"queue", sum.queue_s},
-        {"waiting for modules", sum.delivery_s},
-        {"compute, clients", sum.compute_s},
-        {"compute, edge", sum.edge_s},
-        {"smashed data, D2D", sum.d2d_s},
-        {"smashed data, CS", sum.cs_smashed_s},
-        {"result", sum.result_s},
-        {"busy chain", sum.busy_s},
-    };
-    for (const auto& [label, seconds] : parts) {
-        line(out, std::string("  ") + label, quantity(seconds / count, "s"), share(seconds, sum.latency_s));
+    std::size_t index = 0;
+    for (const auto* part : request_parts::parts()) {
+        const double seconds = sum.parts.at(index++);
+        line(out, std::string("  ") + part->label, quantity(seconds / count, "s"), share(seconds, sum.latency_s));
     }
 }
 

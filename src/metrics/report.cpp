@@ -15,17 +15,9 @@ using namespace report_lines;
 
 namespace {
 
-latency_parts& operator+=(latency_parts& sum, const round_row& row) {
+latency_summary& operator+=(latency_summary& sum, const round_row& row) {
     sum.total_s += row.latency_s;
-    sum.delivery_s += row.delivery_s;
-    sum.sensing_s += row.sensing_s;
-    sum.compute_s += row.compute_s;
-    sum.d2d_s += row.d2d_s;
-    sum.cs_smashed_s += row.cs_smashed_s;
-    sum.upload_s += row.upload_s;
-    sum.edge_s += row.edge_s;
-    sum.wait_s += row.wait_s;
-    sum.cloud_s += row.cloud_s;
+    sum.parts += row.parts;
     return sum;
 }
 
@@ -78,24 +70,19 @@ void count_nodes(resource_summary& summary, std::span<const node_row> node_rows,
 }
 
 void latency_section(output out, const run_summary& summary) {
-    const auto& parts = summary.latency;
+    const auto& latency = summary.latency;
     const auto until = fmt::format("{} {}, {}", summary.rounds, summary.rounds == 1 ? "round" : "rounds",
                                    summary.planned     ? "predicted"
                                    : summary.converged ? "until converged"
                                                        : "not converged");
     fmt::format_to(out, "{}\n", summary.planned || !summary.converged ? "Latency" : "Convergence latency");
-    line(out, "total", quantity(parts.total_s, "s"), until);
-    const std::pair<const char*, double> entries[] = {
-        {"delivery", parts.delivery_s},           {"sensing", parts.sensing_s},
-        {"compute, clients", parts.compute_s},    {"smashed data, D2D", parts.d2d_s},
-        {"smashed data, CS", parts.cs_smashed_s}, {"upload", parts.upload_s},
-        {"compute, edge", parts.edge_s},          {"waiting for deadline", parts.wait_s},
-    };
-    for (const auto& [label, seconds] : entries) {
-        line(out, std::string("  ") + label, quantity(seconds, "s"), share(seconds, parts.total_s));
-    }
-    if (parts.cloud_s > 0.0) {
-        line(out, "  cloud and other edges", quantity(parts.cloud_s, "s"), share(parts.cloud_s, parts.total_s));
+    line(out, "total", quantity(latency.total_s, "s"), until);
+    std::size_t index = 0;
+    for (const auto* part : latency_parts::parts()) {
+        const double seconds = latency.parts.at(index++);
+        if (seconds > 0.0 || !part->only_when_used) {
+            line(out, std::string("  ") + part->label, quantity(seconds, "s"), share(seconds, latency.total_s));
+        }
     }
 }
 
@@ -166,7 +153,7 @@ run_summary summarise(std::span<const round_row> rounds, std::span<const node_ro
     run_summary summary;
     summary.lines = lines_of(rounds);
     const auto last_round = convergence_round.value_or(std::numeric_limits<std::uint32_t>::max());
-    std::map<std::uint32_t, latency_parts> by_edge;
+    std::map<std::uint32_t, latency_summary> by_edge;
     std::map<std::uint32_t, double> wall_by_round;
     for (const auto& row : rounds) {
         if (row.round > last_round) {

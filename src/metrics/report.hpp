@@ -16,11 +16,9 @@ namespace gaisnet {
 constexpr int node_roles = 3; ///< Size of arrays with one entry a node_role.
 
 /// Latency and its parts along the critical path, s.
-struct latency_parts {
+struct latency_summary {
     double total_s = 0;
-    double delivery_s = 0, sensing_s = 0, compute_s = 0, d2d_s = 0, cs_smashed_s = 0, upload_s = 0, edge_s = 0;
-    double wait_s = 0;
-    double cloud_s = 0;
+    latency_parts parts;
 };
 
 /// The largest peaks among the nodes of one role, and which nodes had them.
@@ -74,7 +72,7 @@ struct run_summary : clock_summary, resource_summary {
     std::uint64_t samples = 0; ///< Trained on, epochs counted.
     std::uint64_t clusters_done = 0, clusters_cut = 0, clusters_lost = 0,
                   clusters_repaired = 0; ///< Over rounds and edges.
-    latency_parts latency;               ///< Of the edge that took longest in all.
+    latency_summary latency;             ///< Of the edge that took longest in all.
     double wall_s = 0;             ///< Of the counted rounds; the rounds of several edges overlap, so the longest.
     std::vector<round_line> lines; ///< All rounds, also those after convergence.
 

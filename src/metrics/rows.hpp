@@ -2,6 +2,7 @@
 
 #include "emulation/energy.hpp"
 #include "emulation/event.hpp"
+#include "emulation/latency.hpp"
 
 #include <array>
 #include <cstdint>
@@ -28,10 +29,9 @@ struct round_row {
     double train_loss = 0;   ///< Mean over the round's training samples.
     double train_accuracy = 0;
     double latency_s = 0; ///< Of the round.
-    /// Parts of latency_s along the critical path; they add up to it.
-    double delivery_s = 0, sensing_s = 0, compute_s = 0, d2d_s = 0, cs_smashed_s = 0, upload_s = 0, edge_s = 0;
-    double wait_s = 0;
-    double cloud_s = 0; ///< After the round: federation with the cloud, and waiting for other edges.
+    /// Of latency_s along the critical path, to which they add up. `cloud` comes after the round: federation, and waiting
+    /// for other edges.
+    latency_parts parts;
     std::uint32_t clusters_done = 0, clusters_cut = 0, clusters_lost = 0;
     std::uint32_t clusters_repaired = 0; ///< Of those that are done.
     double end_s = 0;                    ///< Virtual time at which the round ended.
@@ -62,16 +62,7 @@ struct request_row {
     std::uint32_t batch = 0, batch_size = 0; ///< With which requests it went through the chain.
     double arrival_s = 0;                    ///< When the requester wanted it.
     double latency_s = 0;                    ///< From then until the result was back.
-    /// Parts of latency_s; they add up to it.
-    double sensing_s = 0;  ///< Sensing of the sample, and waiting for the sensing of others.
-    double queue_s = 0;    ///< Until the chain began with its batch.
-    double delivery_s = 0; ///< Waiting for modules, at whatever stage.
-    double compute_s = 0;  ///< On clients.
-    double edge_s = 0;     ///< On the edge, as a stage.
-    double d2d_s = 0;      ///< Smashed data between clients.
-    double cs_smashed_s = 0;
-    double result_s = 0; ///< The result on its way back.
-    double busy_s = 0;   ///< Waiting for devices and links that were busy with other batches.
+    request_parts parts;                     ///< Of latency_s, to which they add up.
     // What came of it; empty in a forecast.
     std::string image, label, predicted;
     double probability = 0; ///< Of the predicted class (softmax).

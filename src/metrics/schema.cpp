@@ -1,5 +1,7 @@
 #include "metrics/schema.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <tuple>
 
@@ -29,6 +31,21 @@ std::vector<column<node_record>> with_node(std::size_t name_bytes, std::vector<c
                                        [](const row& r) { return std::string_view(name_of(r.role)); }));
     for (auto& entry : rest) {
         columns.push_back(std::move(entry));
+    }
+    return columns;
+}
+
+/// With a column for each part of a latency, behind that of the latency.
+template <typename Row>
+std::vector<column<Row>> with_parts(std::vector<column<Row>> columns) {
+    auto place = std::find_if(columns.begin(), columns.end(), [](const auto& one) { return one.info.name == "latency_s"; });
+    std::size_t index = 0;
+    for (const auto* part : decltype(Row::parts)::parts()) {
+        place = columns.insert(std::next(place),
+                               number_column<Row>(std::string(part->name) + "_s", "s",
+                                                  std::string("Part of latency_s: ") + part->description,
+                                                  [index](const Row& row) { return row.parts.at(index); }));
+        ++index;
     }
     return columns;
 }
@@ -240,20 +257,7 @@ std::vector<column<round_row>> round_columns() {
         number("loss", "nat", "Mean cross entropy on the validation samples after the round", &row::loss),
         number("train_loss", "nat", "Mean cross entropy over the round's training samples", &row::train_loss),
         number("train_accuracy", "1", "Accuracy over the round's training samples, 0 to 1", &row::train_accuracy),
-        number("latency_s", "s", "Latency of the round; the sum of the eight parts that follow", &row::latency_s),
-        number("delivery_s", "s", "Part of latency_s: delivery of tunable modules to the clients", &row::delivery_s),
-        number("sensing_s", "s", "Part of latency_s: sensing of samples", &row::sensing_s),
-        number("compute_s", "s", "Part of latency_s: computation on clients", &row::compute_s),
-        number("d2d_s", "s", "Part of latency_s: smashed data from client to client", &row::d2d_s),
-        number("cs_smashed_s", "s", "Part of latency_s: smashed data to and from an edge that is a stage of the chain",
-               &row::cs_smashed_s),
-        number("upload_s", "s",
-               "Part of latency_s: upload to the edge, of tunable modules (or samples: scheme = centralised)",
-               &row::upload_s),
-        number("edge_s", "s", "Part of latency_s: computation on the edge, aggregation included", &row::edge_s),
-        number("wait_s", "s", "Part of latency_s: waiting for the deadline of round.wait", &row::wait_s),
-        number("cloud_s", "s", "Part of latency_s: average of all edges at the cloud, waiting for other edges included",
-               &row::cloud_s),
+        number("latency_s", "s", "Latency of the round; the sum of the parts that follow", &row::latency_s),
         number("clusters_done", "1", "Clusters that ended in time and are in the average", &row::clusters_done),
         number("clusters_cut", "1", "Clusters that had not ended when the round was closed", &row::clusters_cut),
         number("clusters_lost", "1", "Clusters that lost a client and with it their round", &row::clusters_lost),
@@ -285,7 +289,7 @@ std::vector<column<round_row>> round_columns() {
                                [link](const row& r) { return r.airtime_hz_s[static_cast<std::size_t>(link)]; }));
     }
     columns.push_back(number("wall_s", "s", "Wall time that the emulation of the round took", &row::wall_s));
-    return columns;
+    return with_parts(std::move(columns));
 }
 
 namespace {
@@ -374,7 +378,7 @@ std::vector<column<request_row>> request_columns(std::size_t image_bytes) {
     const auto text = [](const char* name, std::size_t width, const char* what, std::string row::*member) {
         return text_column<row>(name, width, what, [member](const row& r) { return std::string_view(r.*member); });
     };
-    return {
+    return with_parts(std::vector<column<row>>{
         number("round", "1", "Session of inference, counted from 1", &row::round),
         number("edge", "1", "Edge of the requester", &row::edge),
         number("cluster", "1", "Cluster that the requester has founded", &row::cluster),
@@ -383,22 +387,13 @@ std::vector<column<request_row>> request_columns(std::size_t image_bytes) {
         number("batch", "1", "Batch in which it went through the chain, from 0 by requester", &row::batch),
         number("batch_size", "1", "Requests in that batch", &row::batch_size),
         number("arrival_s", "s", "Emulated time at which the request came", &row::arrival_s),
-        number("latency_s", "s", "From its arrival until its result was back; the sum of the nine parts that follow",
+        number("latency_s", "s", "From its arrival until its result was back; the sum of the parts that follow",
                &row::latency_s),
-        number("sensing_s", "s", "Part of latency_s: sensing of the sample, after those before it", &row::sensing_s),
-        number("queue_s", "s", "Part of latency_s: until the chain began with its batch", &row::queue_s),
-        number("delivery_s", "s", "Part of latency_s: a stage waited for its modules", &row::delivery_s),
-        number("compute_s", "s", "Part of latency_s: computation on clients", &row::compute_s),
-        number("edge_s", "s", "Part of latency_s: computation on an edge that is a stage of the chain", &row::edge_s),
-        number("d2d_s", "s", "Part of latency_s: smashed data from client to client", &row::d2d_s),
-        number("cs_smashed_s", "s", "Part of latency_s: smashed data to and from the edge", &row::cs_smashed_s),
-        number("result_s", "s", "Part of latency_s: the result on its way to the requester", &row::result_s),
-        number("busy_s", "s", "Part of latency_s: waiting for devices and links busy with other batches", &row::busy_s),
         text("image", image_bytes, "The sample", &row::image),
         text("label", class_bytes, "Its class; empty: not known", &row::label),
         text("predicted", class_bytes, "The class that was answered; empty in a forecast", &row::predicted),
         number("probability", "1", "Of the class that was answered (softmax)", &row::probability),
-    };
+    });
 }
 
 std::vector<column<node_record>> client_columns(std::size_t name_bytes) {

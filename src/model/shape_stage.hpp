@@ -17,14 +17,12 @@ public:
     }
     tensor_view run(const stage_request& request) override {
         switch (request.operation) {
-        case stage_operation::forward: return tensor_view::shape_only(spec_->output_shape(request.micro.count));
+        case stage_operation::forward: return spec_->sent(spec_->output_shape(request.micro.count));
         case stage_operation::backward:
-            return spec_->input_gradient ? tensor_view::shape_only(spec_->input_shape(request.micro.count))
-                                         : tensor_view{};
+            return spec_->input_gradient ? spec_->sent(spec_->input_shape(request.micro.count)) : tensor_view{};
         case stage_operation::infer:
-            return tensor_view::shape_only(spec_->cut().head
-                                               ? std::vector<std::int64_t>{request.micro.count, spec_->classes()}
-                                               : spec_->output_shape(request.micro.count));
+            return spec_->cut().head ? tensor_view::shape_only({request.micro.count, spec_->classes()})
+                                     : spec_->sent(spec_->output_shape(request.micro.count));
         case stage_operation::step: break;
         }
         return {};

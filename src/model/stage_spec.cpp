@@ -116,7 +116,14 @@ double stage_spec::forward_flops(std::int64_t n) const {
     if (cut_.head) {
         mac += d * static_cast<double>(classes_);
     }
-    return 2.0 * mac * static_cast<double>(n);
+    return 2.0 * mac * static_cast<double>(n) + coding_flops(input_shape(n), output_shape(n));
+}
+
+double stage_spec::coding_flops(const std::vector<std::int64_t>& in, const std::vector<std::int64_t>& out) const {
+    if (!codec) {
+        return 0.0;
+    }
+    return (in.empty() ? 0.0 : codec->decode_flops(in)) + (out.empty() ? 0.0 : codec->encode_flops(out));
 }
 
 double stage_spec::backward_flops(std::int64_t n) const {
@@ -133,7 +140,8 @@ double stage_spec::backward_flops(std::int64_t n) const {
         const bool wants_input = blocks.output_gradient || !method_->of_norm(vit_).empty();
         mac += d * static_cast<double>(classes_) * (wants_input ? 2.0 : 1.0);
     }
-    return 2.0 * mac * static_cast<double>(n);
+    return 2.0 * mac * static_cast<double>(n) +
+           coding_flops(output_shape(n), input_gradient ? input_shape(n) : std::vector<std::int64_t>());
 }
 
 double stage_spec::step_flops(optimizer_kind optimizer) const {
@@ -189,7 +197,8 @@ std::uint64_t stage_spec::inference_bytes(std::int64_t n) const {
 }
 
 std::vector<stage_spec> make_stages(const vit_config& vit, std::shared_ptr<const tuning_method> method,
-                                    std::int64_t classes, const std::vector<stage_cut>& cuts) {
+                                    std::int64_t classes, const std::vector<stage_cut>& cuts,
+                                    std::shared_ptr<const smashed_codec> codec) {
     ensure(!cuts.empty() && cuts.front().embedding && cuts.back().head,
            "a chain begins with the embedding and ends with the head");
     std::vector<stage_spec> stages;
@@ -197,6 +206,7 @@ std::vector<stage_spec> make_stages(const vit_config& vit, std::shared_ptr<const
     for (std::size_t i = 0; i < cuts.size(); ++i) {
         stage_spec stage(vit, method, classes, cuts[i]);
         stage.input_gradient = trainable_before;
+        stage.codec = codec;
         stage.all_tokens_out = std::any_of(cuts.begin() + static_cast<std::ptrdiff_t>(i) + 1, cuts.end(),
                                            [](const stage_cut& later) { return later.blocks > 0; });
         trainable_before = trainable_before || stage.trainable();

@@ -2,6 +2,7 @@
 
 #include "base/tensor_view.hpp"
 #include "model/block_cost.hpp"
+#include "model/smashed_codec.hpp"
 #include "model/tuning_method.hpp"
 #include "model/vit_config.hpp"
 #include "scenario/training.hpp"
@@ -44,6 +45,8 @@ public:
 
     /// Something before this stage is trainable, so the gradient of its input is wanted. Costs follow from it.
     bool input_gradient = false;
+    /// Of smashed data; null: float32 as it is.
+    std::shared_ptr<const smashed_codec> codec;
     /// A later stage has blocks, so all tokens go out; otherwise only CLS.
     bool all_tokens_out = true;
     /// What goes into its norm and head, or out, is the same for a sample in every epoch: nothing up to there is
@@ -55,6 +58,10 @@ public:
     /// stage with the head no output.
     std::vector<std::int64_t> input_shape(std::int64_t n) const;
     std::vector<std::int64_t> output_shape(std::int64_t n) const;
+    /// Type and shape in which smashed data, or its gradient, of this shape is sent.
+    tensor_view sent(std::vector<std::int64_t> shape) const {
+        return codec ? codec->encoded(std::move(shape)) : tensor_view::shape_only(std::move(shape));
+    }
 
     double forward_flops(std::int64_t n) const;
     /// Gradients of inputs (frozen weights) and, for the head, of its weights.
@@ -70,6 +77,8 @@ public:
     std::uint64_t inference_bytes(std::int64_t n) const;
 
 private:
+    /// FLOP for decoding what comes in and encoding what goes out.
+    double coding_flops(const std::vector<std::int64_t>& in, const std::vector<std::int64_t>& out) const;
     /// Costs of its blocks, one after another, and whether the last one's output has a gradient.
     block_cost blocks_cost() const;
     std::int64_t tokens_after(std::int64_t block) const; ///< -1: after the embedding.
@@ -86,7 +95,7 @@ private:
 /// The stages of one chain with the links between them filled in (input_gradient, all_tokens_out). The cuts must cover
 /// embedding, blocks 0 to depth - 1 in order, and head.
 std::vector<stage_spec> make_stages(const vit_config&, std::shared_ptr<const tuning_method>, std::int64_t classes,
-                                    const std::vector<stage_cut>&);
+                                    const std::vector<stage_cut>&, std::shared_ptr<const smashed_codec> = {});
 
 /// The unsplit model as one stage; its tunables are all those of the model in canonical order: embedding, blocks, final
 /// norm, head.

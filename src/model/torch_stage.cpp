@@ -37,6 +37,18 @@ tensor_view torch_stage::run(const stage_request& request) {
     return output;
 }
 
+/// Smashed data as it travels. Gradients do not pass through a codec.
+tensor_view torch_stage::sent(const at::Tensor& values) const {
+    const c10::NoGradGuard no_gradients;
+    return to_view(spec_->codec ? spec_->codec->encode(values.detach()) : values);
+}
+
+at::Tensor torch_stage::received(const tensor_view& message, const std::vector<std::int64_t>& shape) const {
+    const c10::NoGradGuard no_gradients;
+    auto values = on_device(message, device());
+    return spec_->codec ? spec_->codec->decode(values, shape) : values;
+}
+
 /// The mean cross entropy of the micro-batch, weighted n_i / n, so that the gradients of a batch's micro-batches add up
 /// to the gradient of the batch's mean.
 at::Tensor torch_stage::loss_of(const at::Tensor& cls, const stage_request& request) {
@@ -62,7 +74,7 @@ at::Tensor torch_stage::run_frozen_or_not(const stage_request& request, saved_ba
     if (cut.embedding) {
         tokens = part_.embed(on_device(source_->images(request.micro), device()));
     } else {
-        tokens = on_device(request.input, device());
+        tokens = received(request.input, spec_->input_shape(request.micro.count));
         if (spec_->input_gradient) {
             tokens.requires_grad_(true);
             saved.input = tokens;
@@ -86,7 +98,7 @@ tensor_view torch_stage::forward(const stage_request& request) {
     if (head) {
         saved.output = loss_of(saved.output, request);
     }
-    auto output = head ? tensor_view{} : to_view(saved.output);
+    auto output = head ? tensor_view{} : sent(saved.output);
     if (spec_->runs_backward()) {
         saved_[request.micro.first] = std::move(saved);
     }
@@ -97,21 +109,23 @@ tensor_view torch_stage::infer(const stage_request& request) {
     const c10::NoGradGuard no_gradients;
     const auto& cut = spec_->cut();
     auto tokens = cut.embedding ? part_.embed(on_device(source_->images(request.micro), device()))
-                                : on_device(request.input, device());
+                                : received(request.input, spec_->input_shape(request.micro.count));
     tokens = part_.run_blocks(std::move(tokens));
     if ((cut.head || !spec_->all_tokens_out) && tokens.dim() == 3) {
         tokens = cls_of(tokens);
     }
-    return cut.head ? to_view(part_.classify(tokens).cpu()) : to_view(tokens);
+    return cut.head ? to_view(part_.classify(tokens).cpu()) : sent(tokens);
 }
 
 tensor_view torch_stage::backward(const stage_request& request) {
     auto node = saved_.extract(request.micro.first);
     ensure(!node.empty(), "a backward follows its forward");
     auto& saved = node.mapped();
-    const auto gradient = spec_->cut().head ? at::Tensor() : on_device(request.input, device());
+    const auto gradient = spec_->cut().head
+                              ? at::Tensor()
+                              : received(request.input, spec_->output_shape(request.micro.count));
     run_backward(saved.output, gradient);
-    return spec_->input_gradient ? to_view(saved.input.grad()) : tensor_view{};
+    return spec_->input_gradient ? sent(saved.input.grad()) : tensor_view{};
 }
 
 training_totals torch_stage::take_totals() {

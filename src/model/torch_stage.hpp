@@ -42,6 +42,8 @@ private:
     };
     at::Device device() const { return part_.backbone().device(); }
     void start_totals();
+    tensor_view sent(const at::Tensor& values) const;
+    at::Tensor received(const tensor_view& message, const std::vector<std::int64_t>& shape) const;
     tensor_view forward(const stage_request&);
     at::Tensor run_frozen_or_not(const stage_request&, saved_batch&);
     tensor_view infer(const stage_request&);

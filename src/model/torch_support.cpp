@@ -22,7 +22,9 @@
 namespace gaisnet {
 
 at::Tensor to_torch(const tensor_view& view) {
-    const auto type = view.type == element_type::float32 ? at::kFloat : at::kLong;
+    const auto type = view.type == element_type::float32 ? at::kFloat
+                      : view.type == element_type::int64 ? at::kLong
+                                                         : at::kByte;
     const auto device = view.memory == memory_space::device ? at::kCUDA : at::kCPU;
     return at::from_blob(
         view.data, view.shape, [owner = view.owner](void*) mutable { owner.reset(); },
@@ -42,7 +44,9 @@ at::Tensor on_device(const tensor_view& view, at::Device device) {
 tensor_view to_view(const at::Tensor& tensor) {
     auto kept = std::make_shared<at::Tensor>(tensor.detach().contiguous());
     tensor_view view;
-    view.type = kept->scalar_type() == at::kLong ? element_type::int64 : element_type::float32;
+    view.type = kept->scalar_type() == at::kLong   ? element_type::int64
+                : kept->scalar_type() == at::kByte ? element_type::uint8
+                                                   : element_type::float32;
     view.memory = kept->is_cpu() ? memory_space::host : memory_space::device;
     view.shape = kept->sizes().vec();
     view.data = static_cast<std::byte*>(kept->data_ptr());

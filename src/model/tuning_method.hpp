@@ -72,8 +72,8 @@ public:
                                  std::span<const at::Tensor> tunables) const = 0;
 };
 
-/// Methods: prompt_deep, prompt_shallow, prefix, lora, adapter, head, full.
+/// The method that tuning.method names.
 /// \throws usage_error for a setting that does not fit, or an unknown method, naming those that exist.
-std::shared_ptr<const tuning_method> make_tuning_method(const tuning_settings&);
+std::shared_ptr<const tuning_method> make_tuning_method(const scenario&);
 
 } // namespace gaisnet

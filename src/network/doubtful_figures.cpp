@@ -92,7 +92,7 @@ void check_distances(const scenario& scene, const topology& net, std::vector<std
 void check_carriers(const scenario& scene, std::vector<std::string>& warnings) {
     for (const auto kind : {link_class::cs_up, link_class::cs_down, link_class::d2d, link_class::backhaul}) {
         const auto& radio = settings_of(scene, kind).radio;
-        if (radio && !radio->loss.of_one_frequency() &&
+        if (radio && !radio->loss.of_one_frequency &&
             (radio->frequency_hz < radio->loss.lowest_hz || radio->frequency_hz > radio->loss.highest_hz)) {
             warnings.push_back(std::string("link.") + name_of(kind) + ".path_loss = " + radio->loss.name + " is for " +
                                quantity(radio->loss.lowest_hz, "Hz") + " to " + quantity(radio->loss.highest_hz, "Hz") +

@@ -39,6 +39,7 @@ struct chain_stage {
 struct cluster {
     std::string name; ///< "c2" or "e1.c2"
     int edge = 0;
+    int place = 0; ///< Among the clusters of its edge.
     std::vector<std::uint32_t> clients; ///< Nodes in chain order; the first is the start point.
     /// What smashed data runs through. A client that holds nothing is not in it. With labels kept local the last stage
     /// is the head, back at the start point (U-shaped split learning, Vepakomma et al. 2018).
@@ -99,9 +100,5 @@ double radiated_w(const scenario&, const node&, link_class);
 
 /// The settings of a class of links.
 const link_settings& settings_of(const scenario&, link_class);
-
-/// Equal shares of `depth` blocks over a chain of `members`. With three or more the first, which holds the embedding,
-/// holds none, nor does the last if it holds the head.
-std::vector<int> even_split(int depth, int members, bool head_at_the_last = true);
 
 } // namespace gaisnet

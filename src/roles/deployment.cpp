@@ -47,7 +47,7 @@ std::int64_t deployment::total_weight(std::uint32_t edge) const {
 }
 
 bool deployment::trains(int cluster) const {
-    return scene->scheme != scheme_kind::centralised || cluster % scene->network.clusters == 0;
+    return scene->scheme != scheme_kind::centralised || net.clusters[static_cast<std::size_t>(cluster)].place == 0;
 }
 
 std::uint64_t deployment::sample_bytes() const {
@@ -129,10 +129,11 @@ deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_m
     }
 
     std::uint32_t stages = 0;
+    const auto codec = make_codec(scene);
     for (std::size_t c = 0; c < out.net.clusters.size(); ++c) {
         const auto& group = out.net.clusters[c];
         const auto edge = static_cast<std::size_t>(group.edge);
-        auto specs = make_stages(scene.model.vit, out.method, sizes[edge].classes, cuts_of(group));
+        auto specs = make_stages(scene.model.vit, out.method, sizes[edge].classes, cuts_of(group), codec);
         auto& contributors = out.contributors[edge];
         std::vector<stage_seat> chain;
         for (std::size_t position = 0; position < specs.size(); ++position) {

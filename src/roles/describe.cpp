@@ -20,7 +20,7 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
         row.name = node.name;
         row.role = node.role;
         row.edge = node.edge;
-        row.cluster = node.cluster < 0 ? -1 : node.cluster % deploy.scene->network.clusters;
+        row.cluster = node.cluster < 0 ? -1 : deploy.net.clusters[static_cast<std::size_t>(node.cluster)].place;
         row.position = -1;
         row.rank = rank_of[i];
         if (const auto* seat = first_seats[i]) {

@@ -1,5 +1,7 @@
 #include "roles/emulated_network.hpp"
 
+#include "network/link_model.hpp"
+
 #include <map>
 #include <utility>
 
@@ -52,34 +54,18 @@ void emulated_network::add_links() {
         return *own;
     };
     for (const auto& link : net_.links) {
-        ledger_.add_link(link.parameters, rate_of(link, 0), medium_of(link),
+        ledger_.add_link(link.parameters, make_rate_model({scene_, net_, link}), medium_of(link),
                          link.parameters.kind == link_class::d2d ? d2d_radios : cs_radios);
     }
-}
-
-/// The rate of a link, in a round with its fading; round 0: without.
-std::unique_ptr<rate_model> emulated_network::rate_of(const network_link& link, std::uint32_t round) const {
-    const auto& one = link.parameters;
-    std::unique_ptr<rate_model> rate;
-    if (link.by_radio) {
-        rate = radio_map::rate(net_.radio, one.kind, *settings_of(scene_, one.kind).radio, one.from, one.to,
-                               one.bandwidth_hz, round);
-    } else if (link.trace) {
-        rate = std::make_unique<traced_rate>(link.trace);
-    } else {
-        rate = std::make_unique<constant_rate>(link.rate_bit_s);
-    }
-    return link.rate_factor == 1.0 ? std::move(rate) : std::make_unique<scaled_rate>(std::move(rate), link.rate_factor);
 }
 
 /// Channels that fade are other ones in every round.
 void emulated_network::draw_channels(std::uint32_t round) {
     interference_.begin_round(round);
     for (std::uint32_t index = 0; index < net_.links.size(); ++index) {
-        const auto& link = net_.links[index];
-        const auto& radio = settings_of(scene_, link.parameters.kind).radio;
-        if (link.by_radio && radio->fading.kind != fading_kind::none) {
-            ledger_.set_rate(index, rate_of(link, round));
+        const link_model_request request{scene_, net_, net_.links[index], round};
+        if (changes_by_round(request)) {
+            ledger_.set_rate(index, make_rate_model(request));
         }
     }
 }

@@ -30,7 +30,6 @@ public:
 
 private:
     void add_links();
-    std::unique_ptr<rate_model> rate_of(const network_link&, std::uint32_t round) const;
 
     const scenario& scene_;
     const topology& net_;

@@ -124,7 +124,7 @@ void inference_ledger::add_requests(const ledger_pass& pass, int cluster, std::u
             const auto& sensing = event_at(served.sensing[static_cast<std::size_t>(request)]);
             row.arrival_s = pass.arrival_s(cluster, static_cast<std::size_t>(request));
             row.latency_s = batch.answered_s - row.arrival_s;
-            row.sensing_s = sensing.end_s - row.arrival_s;
+            row.parts["sensing"] = sensing.end_s - row.arrival_s;
             double now = sensing.end_s;
             for (const auto index : batch.events) {
                 const auto& event = event_at(index);
@@ -132,18 +132,18 @@ void inference_ledger::add_requests(const ledger_pass& pass, int cluster, std::u
                 double waited = event.start_s - now;
                 if (!transfer) {
                     const double for_modules = std::clamp(pass.delivered_s(event.node) - now, 0.0, waited);
-                    row.delivery_s += for_modules;
+                    row.parts["delivery"] += for_modules;
                     waited -= for_modules;
                 }
-                (index == batch.events.front() ? row.queue_s : row.busy_s) += waited;
+                (index == batch.events.front() ? row.parts["queue"] : row.parts["busy"]) += waited;
                 const double took = event.arrival_s - event.start_s;
                 if (!transfer) {
                     const bool client = deploy_.net.nodes[event.node].role == node_role::client;
-                    (client ? row.compute_s : row.edge_s) += took;
+                    (client ? row.parts["compute"] : row.parts["edge"]) += took;
                 } else if (event.kind == event_kind::send_result) {
-                    row.result_s += took;
+                    row.parts["result"] += took;
                 } else {
-                    (event.link == link_class::d2d ? row.d2d_s : row.cs_smashed_s) += took;
+                    (event.link == link_class::d2d ? row.parts["d2d"] : row.parts["cs_smashed"]) += took;
                 }
                 now = event.arrival_s;
             }

@@ -26,7 +26,7 @@ std::vector<std::uint64_t> resident_while_training(const deployment& deploy) {
             // In split learning the edge has one stage, which all clusters use in turn; alone it trains one model.
             const bool of_edge = deploy.net.nodes[seat.node].role == node_role::edge;
             const bool again = deploy.scene->scheme == scheme_kind::sl && of_edge &&
-                               seat.cluster % deploy.scene->network.clusters != 0;
+                               deploy.net.clusters[static_cast<std::size_t>(seat.cluster)].place != 0;
             if (again || !deploy.trains(seat.cluster)) {
                 continue;
             }
@@ -84,7 +84,7 @@ round_forecast ledger_run::play(int round) {
 /// In split learning clusters have turns; of an edge that trains alone one cluster stands for it.
 bool ledger_run::sits_out(int cluster, int turn) const {
     return !deploy_.trains(cluster) ||
-           (deploy_.scene->scheme == scheme_kind::sl && cluster % deploy_.scene->network.clusters != turn);
+           (deploy_.scene->scheme == scheme_kind::sl && deploy_.net.clusters[static_cast<std::size_t>(cluster)].place != turn);
 }
 
 round_forecast ledger_run::play_one(int round, std::uint32_t edge) {

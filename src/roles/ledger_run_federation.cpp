@@ -49,19 +49,20 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
         const auto edge = edge_row.edge;
         const auto last = cast_.edges()[edge].me.cause;
         clocks_[edge] = events[static_cast<std::size_t>(last)].arrival_s;
-        edge_row.cloud_s = clocks_[edge] - before[edge];
-        edge_row.latency_s += edge_row.cloud_s;
+        const double cloud_s = clocks_[edge] - before[edge];
+        edge_row.parts["cloud"] = cloud_s;
+        edge_row.latency_s += cloud_s;
         edge_row.end_s = clocks_[edge];
         row.end_s = std::max(row.end_s, clocks_[edge]);
         double on_the_way = 0;
         for (const auto& part : critical_parts(events, last)) {
             const auto& event = events[static_cast<std::size_t>(part.event)];
-            const double seconds = std::min(part.seconds, edge_row.cloud_s - on_the_way);
+            const double seconds = std::min(part.seconds, cloud_s - on_the_way);
             out.critical.push_back({event.node, event.peer, event.link, event.kind, seconds});
             on_the_way += seconds;
         }
-        if (edge_row.cloud_s > on_the_way) { // for an edge that is later
-            out.critical.push_back({edge, edge, link_class::none, event_kind::wait, edge_row.cloud_s - on_the_way});
+        if (cloud_s > on_the_way) { // for an edge that is later
+            out.critical.push_back({edge, edge, link_class::none, event_kind::wait, cloud_s - on_the_way});
         }
         for (const auto& event : events) {
             if (event.receivers > 0 && (event.node == edge || event.peer == edge)) {

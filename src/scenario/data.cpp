@@ -26,7 +26,7 @@ void check_folders(const scenario& scene, const value_reader& in) {
     }
     const auto folders = data.roots.size(), edges = static_cast<std::size_t>(scene.network.edges);
     const auto domains = edges * static_cast<std::size_t>(scene.network.clusters);
-    const bool by_domain = data.partition.kind == partition_kind::domain;
+    const bool by_domain = data.partition.by_domain();
     if (by_domain ? folders != domains : folders != 1 && folders != edges) {
         in.reject("data.root", std::to_string(folders) + " folders: " +
                                    (by_domain ? "one for each of the " + std::to_string(domains) + " start points"
@@ -53,7 +53,7 @@ void complete_probe(scenario& scene, const value_reader& in) {
         return;
     }
     const int domains =
-        scene.network.edges * (data.partition.kind == partition_kind::domain ? scene.network.clusters : 1);
+        scene.network.edges * (data.partition.by_domain() ? scene.network.clusters : 1);
     constexpr int far = 1000;
     if (text == "auto") {
         probe.unseen = std::max(far, data.domain + domains);
@@ -96,27 +96,29 @@ std::vector<double> data_settings::three_numbers(const std::string& text, const 
     return values;
 }
 
+std::string data_settings::partitions() {
+    std::string list;
+    for (const auto* entry : registry<partition_entry>::all()) {
+        list += (list.empty() ? "" : ", ") + std::string(entry->name) +
+                (entry->argument ? "(" + std::string(entry->argument) + ")" : "");
+    }
+    return list;
+}
+
 partition_rule data_settings::read_partition() {
     auto rule = key.parsed(
-        "partition", "iid", "iid, dirichlet(ALPHA), quantity(ALPHA), classes(NUMBER), domain",
-        "how training samples are dealt out to the start points of an edge",
+        "partition", "iid", partitions(), "how training samples are dealt out to the start points of an edge",
         [](const std::string& text) {
-            partition_rule read;
-            const auto open = text.find('(');
-            const auto name = text.substr(0, open);
-            const bool has_number = open != std::string::npos && text.ends_with(')');
-            const auto number = has_number ? text.substr(open + 1, text.size() - open - 2) : std::string();
-            if (text == "iid" || text == "domain") {
-                read.kind = text == "iid" ? partition_kind::iid : partition_kind::domain;
-            } else if (has_number && name == "classes") {
-                read.kind = partition_kind::classes;
-                read.classes = static_cast<int>(parse_integer(number, within(1, 1e6)));
-            } else if (has_number && (name == "dirichlet" || name == "quantity")) {
-                read.kind = name == "dirichlet" ? partition_kind::dirichlet : partition_kind::quantity;
-                read.alpha = parse_number(number, within(1e-3, 1e6));
-            } else {
-                throw usage_error("accepted: iid, dirichlet(ALPHA), quantity(ALPHA), classes(NUMBER), domain; for "
-                                  "example dirichlet(0.3)");
+            const auto call = parse_call(text);
+            const auto* entry = call ? registry<partition_entry>::find(call->name) : nullptr;
+            if (!entry || call->arguments.size() != (entry->argument ? 1 : 0)) {
+                throw usage_error("accepted: " + partitions() + "; for example dirichlet(0.3)");
+            }
+            partition_rule read{.name = call->name};
+            if (entry->argument) {
+                const auto& number = call->arguments.front();
+                read.argument = entry->is_whole ? static_cast<double>(parse_integer(number, entry->accepted))
+                                                : parse_number(number, entry->accepted);
             }
             return read;
         },

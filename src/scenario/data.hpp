@@ -21,25 +21,29 @@ enum class damaged_policy { skip, fatal };
 inline constexpr word<damaged_policy> damaged_words[] = {{"skip", damaged_policy::skip},
                                                          {"fatal", damaged_policy::fatal}};
 
-/// How training samples are dealt out to the start points of an edge.
-enum class partition_kind {
-    iid,
-    dirichlet, ///< Label skew: each class is divided in proportions drawn from Dirichlet(alpha).
-    quantity,  ///< Different amounts, in proportions drawn from Dirichlet(alpha); each amount is a sample of all.
-    classes,   ///< Only some classes; see class_scope.
-    domain,    ///< Each start point has a domain of its own.
-};
 enum class class_scope {
     client,           ///< Each start point sees `classes` of all classes; start points differ.
     all_start_points, ///< All see the same ones (`union`). The amount of data does not depend on how many.
 };
 inline constexpr word<class_scope> class_scope_words[] = {{"client", class_scope::client},
                                                           {"union", class_scope::all_start_points}};
+/// How training samples are dealt out to the start points of an edge.
 struct partition_rule {
-    partition_kind kind = partition_kind::iid;
-    double alpha = 1.0;
-    int classes = 1;
+    std::string name = "iid"; ///< Of a partition_entry.
+    double argument = 1.0;    ///< Its number, if it takes one.
     class_scope scope = class_scope::client;
+    bool by_domain() const { return name == "domain"; } ///< Each start point has a domain of its own.
+};
+
+struct partition_request;
+/// A rule that data.partition can name; see data/partition.hpp.
+struct partition_entry {
+    const char* name;
+    const char* argument; ///< "ALPHA", what its number is; nullptr: it takes none.
+    range accepted;       ///< Of the number.
+    bool is_whole;        ///< It is a whole number.
+    /// \returns sample numbers by start point. \throws usage_error when there are not enough.
+    std::vector<std::vector<std::size_t>> (*deal)(const partition_request&);
 };
 
 inline constexpr double most_drawn_images = 1e7; ///< Of a domain.
@@ -98,6 +102,7 @@ struct data_settings {
 private:
     static std::vector<double> three_numbers(const std::string&, const range&);
     static partition_rule read_partition();
+    static std::string partitions(); ///< "dirichlet(ALPHA), iid"
 };
 
 enum class sensing_kind { dataset, each_round, stream };

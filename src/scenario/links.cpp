@@ -15,11 +15,12 @@ constexpr const char* cs_band =
 
 /// "NAME(A, B)" as its numbers; nothing when the text is of another form.
 std::optional<std::vector<double>> arguments_of(const std::string& text, const std::string& name, dimension what) {
-    if (!text.starts_with(name + "(") || !text.ends_with(')')) {
+    const auto call = parse_call(text);
+    if (!call || call->name != name || call->arguments.empty()) {
         return std::nullopt;
     }
     std::vector<double> numbers;
-    for (auto number : split_text(text.substr(name.size() + 1, text.size() - name.size() - 2), ',')) {
+    for (auto number : call->arguments) {
         if (what == dimension::number && number.ends_with(" dB")) {
             number.resize(number.size() - 3);
         }
@@ -42,7 +43,7 @@ void check_radio(const std::string& link, const link_settings& its, const value_
         in.reject(link + ".rate", "with " + link + ".path_loss the rate follows from the radio: give one of them");
     }
     const auto& loss = its.radio->loss;
-    if (loss.of_one_frequency() && in.is_changed(link + ".frequency")) {
+    if (loss.of_one_frequency && in.is_changed(link + ".frequency")) {
         in.reject(link + ".frequency",
                   loss.name +
                       (loss.lowest_hz > 0.0 ? " holds for " + quantity(loss.lowest_hz, "Hz") + " only"
@@ -130,26 +131,23 @@ const link_defaults& backhaul_defaults() {
 }
 
 std::string radio_settings::path_loss_names() {
-    std::string names = "none";
-    for (const auto& model : path_loss_models()) {
-        names += ", " + model.name;
-    }
-    return names;
+    return "none, " + registry<path_loss_model>::names();
 }
 
 path_loss_model radio_settings::parse_path_loss(const std::string& text) {
     if (text == "none") {
         return {};
     }
-    for (const auto& model : path_loss_models()) {
-        if (text == model.name) {
-            return model;
-        }
+    if (const auto* known = registry<path_loss_model>::find(text)) {
+        return *known;
     }
     if (const auto numbers = arguments_of(text, "log_distance", dimension::number)) {
         if (numbers->size() == 2 && (*numbers)[1] > 0.0) {
             constexpr double a_decade = 10.0;
-            return path_loss_model{text, "the scenario", (*numbers)[0], a_decade * (*numbers)[1], 0.0, 0.0};
+            return path_loss_model{.name = text,
+                                   .source = "the scenario",
+                                   .of_one_frequency = true,
+                                   .formula = log_distance_law((*numbers)[0], a_decade * (*numbers)[1], 0.0)};
         }
     }
     throw usage_error("accepted: " + path_loss_names() + ", log_distance(DB AT 1 M, EXPONENT)");

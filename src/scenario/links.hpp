@@ -3,6 +3,7 @@
 // Links and how they share their media: [link.*], [cs], [cs_up], [cs_down], half_duplex, [charge].
 
 #include "emulation/medium.hpp"
+#include "emulation/path_loss.hpp"
 #include "emulation/radio.hpp"
 #include "emulation/rate_model.hpp"
 #include "settings/key.hpp"
@@ -18,6 +19,13 @@ namespace gaisnet {
 
 class value_reader;
 struct scenario;
+struct link_model_request;
+
+/// How fast links of a class are over time; see network/link_model.hpp.
+struct link_model_entry {
+    const char* name;
+    std::unique_ptr<rate_model> (*make)(const link_model_request&);
+};
 
 /// What differs between the classes of links.
 struct link_defaults {
@@ -102,6 +110,9 @@ struct link_settings {
                                           "bit/s/Hz: a link with a rate (or the peak of its trace) takes the band that "
                                           "this needs, unless bandwidth is set",
                                           above(0));
+    /// Of a link_model_entry.
+    std::string model = key.named<link_model_entry>(
+        "model", "auto", "what its rate follows from; auto: a radio with path_loss, else trace, else rate");
     share_kind share = choose_share();
     /// bit/s, maxmin
     std::optional<distribution> capacity =

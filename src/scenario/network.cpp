@@ -26,19 +26,19 @@ std::vector<int> network_settings::parse_clients(const std::string& text) {
     return clients;
 }
 
-std::vector<std::vector<int>> split_settings::parse_blocks(const std::string& text) {
-    std::vector<std::vector<int>> lists;
-    if (text == "even") {
-        return lists;
+split_rule split_settings::parse_blocks(const std::string& text) {
+    if (registry<splitter_entry>::find(text)) {
+        return {.policy = text};
     }
+    split_rule rule;
     for (const auto& list : split_text(text, ';')) {
-        auto& counts = lists.emplace_back();
+        auto& counts = rule.blocks.emplace_back();
         for (const auto& count : split_text(list, ',')) {
             constexpr double most = 1e6;
             counts.push_back(static_cast<int>(parse_integer(count, within(0, most))));
         }
     }
-    return lists;
+    return rule;
 }
 
 edge_stage_rule cluster_settings::parse_edge_stage(const std::string& text) {

@@ -119,16 +119,38 @@ struct mobility_settings {
         key.file("file", "a path", "CSV of node, time, x, y: recorded positions", read_paths);
 };
 
-struct split_settings {
+struct split_request;
+/// A rule that divides a model's blocks over a chain; see network/splitting.hpp.
+struct splitter_entry {
+    const char* name;
+    /// \returns blocks by member, summing to the request's depth.
+    std::vector<int> (*split)(const split_request&);
+};
+
+struct split_rule {
+    std::string policy = "even"; ///< Of a splitter_entry; without lists of blocks.
+    /// One count of blocks a stage, in chain order (the edge's stage included), summing to the model's depth; one list for
+    /// all clusters, or one list for each cluster of an edge.
+    std::vector<std::vector<int>> blocks{};
+};
+
+struct split_settings : split_rule {
     static constexpr section key{"split", commands::emulating};
-    /// Empty: `even`. Otherwise one count of blocks a stage, in chain order (the edge's stage included), summing to the
-    /// model's depth; one list for all clusters, or one list for each cluster of an edge.
-    std::vector<std::vector<int>> blocks =
-        key.parsed("blocks", "even", "even, or 0,6,6,0",
-                   "blocks of each stage in chain order: even, one list, or lists separated by ;", parse_blocks);
+    split_settings()
+        : split_rule(key.parsed("blocks", "even", registry<splitter_entry>::names() + ", or 0,6,6,0",
+                                "blocks of each stage in chain order: even, one list, or lists separated by ;",
+                                parse_blocks)) {}
 
 private:
-    static std::vector<std::vector<int>> parse_blocks(const std::string&);
+    static split_rule parse_blocks(const std::string&);
+};
+
+struct clustering_request;
+/// A rule that forms the clusters of an edge; see network/clustering.hpp.
+struct clustering_entry {
+    const char* name;
+    /// \returns indices of the request's clients, by cluster and in chain order.
+    std::vector<std::vector<std::size_t>> (*group)(const clustering_request&);
 };
 
 /// Whether the edge holds a stage of each chain.
@@ -146,6 +168,8 @@ struct cluster_settings : edge_stage_rule {
               "the edge holds a stage at this place of every chain (1 is the start point); auto: behind the start "
               "point, with as few blocks as the clients' memory, or a deadline (round.wait, infer.deadline), needs",
               parse_edge_stage)) {}
+    std::string policy =
+        key.named<clustering_entry>("policy", "given", "who forms a cluster with whom; given: as network.* say");
 
 private:
     static edge_stage_rule parse_edge_stage(const std::string&);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace gaisnet {
 
@@ -77,9 +78,15 @@ struct checkpoint_settings {
                                  above(0), {.commands = commands::infer, .identity = false});
 };
 
-enum class placement_kind { automatic, cluster, node };
-inline constexpr word<placement_kind> placement_words[] = {
-    {"auto", placement_kind::automatic}, {"cluster", placement_kind::cluster}, {"node", placement_kind::node}};
+struct topology;
+
+/// A rule that gives every node a rank; see runtime/placement.hpp.
+struct placement_entry {
+    const char* name;
+    /// \returns the rank of every node, 0 to ranks - 1. \throws usage_error when ranks would have nothing to do.
+    std::vector<int> (*place)(const topology&, int ranks);
+};
+
 enum class compute_model { by_rate, measured };
 inline constexpr word<compute_model> compute_model_words[] = {{"model", compute_model::by_rate},
                                                               {"measured", compute_model::measured}};
@@ -89,8 +96,8 @@ inline constexpr word<clock_kind> clock_words[] = {{"virtual", clock_kind::virtu
 /// Keys without a section.
 struct run_settings {
     static constexpr section key{""};
-    placement_kind placement = key.choice("placement", "auto", placement_words, "which rank plays which node",
-                                          {.commands = commands::emulating, .identity = false});
+    std::string placement = key.named<placement_entry>("placement", "auto", "which rank plays which node",
+                                                       {.commands = commands::emulating, .identity = false});
     /// Where compute times come from.
     compute_model computing = key.choice(
         "compute", "model", compute_model_words,

@@ -10,8 +10,10 @@
 #include "scenario/rounds.hpp"
 #include "scenario/run.hpp"
 #include "scenario/services.hpp"
+#include "scenario/smashed.hpp"
 #include "scenario/training.hpp"
 #include "scenario/tuning.hpp"
+#include "settings/extra_sections.hpp"
 #include "settings/values.hpp"
 
 namespace gaisnet {
@@ -30,6 +32,7 @@ struct scenario : scheme_settings, run_settings {
     model_settings model;
     tuning_settings tuning;
     training_settings train;
+    smashed_settings smashed;
     data_settings data;
     sensing_settings sense;
     all_link_settings link;
@@ -41,6 +44,7 @@ struct scenario : scheme_settings, run_settings {
     job_settings job;
     runtime_settings runtime;
     checkpoint_settings checkpoint;
+    extra_sections extra;
 };
 
 /// Types and checks all settings. \throws usage_error with source, key, value and what is accepted.

@@ -4,15 +4,6 @@
 
 namespace gaisnet {
 
-std::string tuning_settings::choose_method() {
-    std::vector<word<std::string>> words;
-    for (const auto* name : {"prompt_deep", "prompt_shallow", "prefix", "lora", "adapter", "head", "full"}) {
-        words.push_back({name, name});
-    }
-    return key.choice("method", "prompt_deep", std::span<const word<std::string>>(words),
-                      "what is tuned beside the head");
-}
-
 std::vector<block_linear> tuning_settings::parse_targets(const std::string& text) {
     std::vector<block_linear> targets;
     for (const auto& name : split_text(text, ',')) {

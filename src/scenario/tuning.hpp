@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,10 +20,19 @@ inline constexpr word<block_linear> block_linear_words[] = {
     {"q", block_linear::query},         {"k", block_linear::key},   {"v", block_linear::value},
     {"proj", block_linear::projection}, {"fc1", block_linear::fc1}, {"fc2", block_linear::fc2}};
 
-/// See make_tuning_method.
+struct scenario;
+class tuning_method;
+
+/// A tuning method that tuning.method can name; each registers itself in a file of src/model/tuning.
+struct tuning_entry {
+    const char* name;
+    /// \throws usage_error for a setting that does not fit.
+    std::shared_ptr<const tuning_method> (*make)(const scenario&);
+};
+
 struct tuning_settings {
     static constexpr section key{"tuning", commands::emulating};
-    std::string method = choose_method();
+    std::string method = key.named<tuning_entry>("method", "prompt_deep", "what is tuned beside the head");
     std::int64_t prompts = key.integer("prompts", "10", "prompts, or keys and values, a block", within(1, 100'000),
                                        {.when = {with("tuning.method", {"prompt_deep", "prompt_shallow", "prefix"})}});
     std::int64_t rank = key.integer("rank", "8", "rank of each change", within(1, 100'000),
@@ -36,7 +46,6 @@ struct tuning_settings {
                                           {.when = {with("tuning.method", {"adapter"})}});
 
 private:
-    static std::string choose_method();
     static std::vector<block_linear> parse_targets(const std::string&);
 };
 

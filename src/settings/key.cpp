@@ -272,6 +272,17 @@ std::string without_effect(const std::string& key, const std::string& command,
     return {};
 }
 
+std::optional<word_call> parse_call(const std::string& text) {
+    const auto open = text.find('(');
+    if (open == std::string::npos) {
+        return text.empty() ? std::nullopt : std::optional(word_call{text, {}});
+    }
+    if (open == 0 || !text.ends_with(')')) {
+        return std::nullopt;
+    }
+    return word_call{text.substr(0, open), split_text(text.substr(open + 1, text.size() - open - 2), ',')};
+}
+
 std::vector<std::string> split_text(const std::string& text, char separator) {
     std::vector<std::string> parts;
     std::stringstream in(text);

@@ -14,6 +14,7 @@
 
 #include "base/distribution.hpp"
 #include "base/error.hpp"
+#include "base/registry.hpp"
 #include "base/words.hpp"
 #include "settings/commands.hpp"
 #include "settings/quantity.hpp"
@@ -166,6 +167,18 @@ public:
              const std::string& help, key_traits traits = {}) const {
         return choice(name, initial, std::span<const word<T>>(words), help, std::move(traits));
     }
+    /// The name of an entry of a registry. A program that has none of the kind (the core alone has no tuning method) takes
+    /// any name.
+    template <typename Entry>
+    std::string named(const std::string& name, const initial_value& initial, const std::string& help,
+                      key_traits traits = {}) const {
+        std::vector<std::string> names;
+        for (const auto* entry : registry<Entry>::all()) {
+            names.emplace_back(entry->name);
+        }
+        return names.empty() ? text(name, initial, "", help, std::move(traits))
+                             : names[choose(name, initial, names, help, std::move(traits))];
+    }
     /// Something of a form of its own. \param parse its text; throws usage_error with what is accepted.
     template <typename Parse>
     auto parsed(const std::string& name, const initial_value& initial, const std::string& accepted,
@@ -242,6 +255,14 @@ settings resolve(settings);
 /// all keys.
 std::string without_effect(const std::string& key, const std::string& command,
                            const std::function<std::string(const std::string&)>& value_of);
+
+/// A word with arguments: "dirichlet(0.3)", "log_distance(38 dB, 3)", "iid".
+struct word_call {
+    std::string name;
+    std::vector<std::string> arguments; ///< None for a word alone.
+};
+/// Nothing when the text is of another form.
+std::optional<word_call> parse_call(const std::string& text);
 
 /// Parts of a text between separators, without blanks at their ends.
 std::vector<std::string> split_text(const std::string& text, char separator);

@@ -57,7 +57,7 @@ TEST(cloud, each_edge_joins_when_it_is_ready_and_goes_on_with_the_average) {
     ledger_run ledger(deploy), alone(deploy_apart);
     const auto first = ledger.play(1);
     EXPECT_FALSE(first.federation) << "every second round";
-    EXPECT_EQ(first.rounds[0].cloud_s, 0.0);
+    EXPECT_EQ(first.rounds[0].parts["cloud"], 0.0);
     const auto second = ledger.play(2);
     alone.play(1);
     alone.play(2);
@@ -70,7 +70,7 @@ TEST(cloud, each_edge_joins_when_it_is_ready_and_goes_on_with_the_average) {
     for (std::size_t edge = 0; edge < 2; ++edge) {
         const double end = last + hop + merge + hop;
         EXPECT_NEAR(ledger.clocks()[edge], end, 1e-9 * end);
-        EXPECT_NEAR(second.rounds[edge].cloud_s, end - alone.clocks()[edge], 1e-9);
+        EXPECT_NEAR(second.rounds[edge].parts["cloud"], end - alone.clocks()[edge], 1e-9);
         EXPECT_NEAR(second.rounds[edge].end_s, end, 1e-9 * end);
         EXPECT_EQ(second.rounds[edge].bytes[static_cast<std::size_t>(link_class::backhaul)],
                   static_cast<std::uint64_t>(2 * bytes));
@@ -92,7 +92,7 @@ TEST(cloud, edges_share_the_backhaul) {
     const auto shared = lab::deploy(scene);
     const auto private_links = ledger_run(alone).play(1), one_medium = ledger_run(shared).play(1);
     const double send = 8 * 4 * static_cast<double>(alone.domain_of(0).shared_elements) / 10e6;
-    EXPECT_NEAR(one_medium.rounds[0].cloud_s - private_links.rounds[0].cloud_s, 2 * send, 1e-9)
+    EXPECT_NEAR(one_medium.rounds[0].parts["cloud"] - private_links.rounds[0].parts["cloud"], 2 * send, 1e-9)
         << "both ways take twice as long";
     expect_sums_agree(one_medium);
 }

@@ -4,6 +4,7 @@
 #include "model/torch_support.hpp"
 #include "roles/stage_role.hpp"
 #include "support/lab.hpp"
+#include "support/tuned.hpp"
 
 #include <ATen/record_function.h>
 #include <gtest/gtest.h>
@@ -24,7 +25,7 @@ TEST(cost, parameters_of_vit_base) {
     EXPECT_EQ(elements_of(block_tensors(vit_base, 0)), 7'087'872);
     EXPECT_EQ(elements_of(embedding_tensors(vit_base)), 742'656);
     EXPECT_EQ(elements_of(backbone_tensors(vit_base)), 85'798'656);
-    const auto method = make_tuning_method({});
+    const auto method = tuned_by({});
     std::int64_t prompts = 0, head = 0;
     const auto model = whole_model(vit_base, method, 5);
     for (const auto& tunable : model.tunables()) {
@@ -38,7 +39,7 @@ TEST(cost, parameters_of_vit_base) {
 }
 
 TEST(cost, flops_of_a_vit_base_block_with_ten_prompts) {
-    const auto method = make_tuning_method({});
+    const auto method = tuned_by({});
     const auto stages =
         make_stages(vit_base, method, 5, {{true, 0, 0, false}, {false, 0, 1, false}, {false, 1, 11, true}});
     EXPECT_NEAR(stages[1].forward_flops(1) / 2e9, 1.531, 5e-4); // GMAC of 207 tokens
@@ -48,13 +49,13 @@ TEST(cost, flops_of_a_vit_base_block_with_ten_prompts) {
 }
 
 TEST(cost, smashed_data_of_vit_base) {
-    const auto method = make_tuning_method({});
+    const auto method = tuned_by({});
     const auto stages =
         make_stages(vit_base, method, 5, {{true, 0, 0, false}, {false, 0, 12, false}, {false, 12, 0, true}});
     EXPECT_EQ(tensor_view::shape_only(stages[0].output_shape(1)).bytes(), 605'184U);
     EXPECT_EQ(tensor_view::shape_only(stages[1].output_shape(1)).bytes(), 3'072U) << "only CLS goes into the head";
     const auto more =
-        make_stages(vit_base, make_tuning_method({.prompts = 50}), 5, {{true, 0, 6, false}, {false, 6, 6, true}});
+        make_stages(vit_base, tuned_by({.prompts = 50}), 5, {{true, 0, 6, false}, {false, 6, 6, true}});
     EXPECT_EQ(tensor_view::shape_only(more[0].output_shape(1)).bytes(), 605'184U) << "prompts do not travel";
     EXPECT_FALSE(stages[1].input_gradient) << "nothing trainable at the start point: no gradient goes there";
     EXPECT_TRUE(stages[2].input_gradient);
@@ -120,7 +121,7 @@ struct bench {
         : vit(its_vit)
         , count(its_count) {
         set_torch_threads(1);
-        method = make_tuning_method(tuning);
+        method = tuned_by(tuning);
         specs = make_stages(vit, method, lab::classes, cuts);
         const auto backbone = lab::random_backbone(vit);
         source = std::make_shared<lab::random_samples>(vit, 0, count);

@@ -6,6 +6,7 @@
 #include "model/torch_support.hpp"
 #include "model/tuned_vit.hpp"
 #include "model/weight_store.hpp"
+#include "support/tuned.hpp"
 
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/empty.h>
@@ -49,7 +50,7 @@ protected:
 
     /// The tuned model with the golden prompts and head.
     tuned_vit make_model() const {
-        tuned_vit model(backbone, make_tuning_method({.prompts = 5}), 7);
+        tuned_vit model(backbone, tuned_by({.prompts = 5}), 7);
         const c10::NoGradGuard no_grad;
         const auto prompts = tensor("golden.prompts");
         for (std::size_t block = 0; block < 3; ++block) {
@@ -148,7 +149,7 @@ TEST_F(golden, every_tuning_method) {
         SCOPED_TRACE(method);
         settings.method = method;
         const std::string prefix = std::string(method) + ".";
-        tuned_vit model(backbone, make_tuning_method(settings), 7);
+        tuned_vit model(backbone, tuned_by(settings), 7);
         for (std::size_t i = 0; i < model.tunables().size(); ++i) {
             const c10::NoGradGuard no_grad;
             model.parameters()[i].copy_(tensor_of(prefix + model.tunables()[i].tensor.name));

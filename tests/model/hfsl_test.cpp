@@ -59,7 +59,7 @@ TEST(hfsl, does_not_depend_on_ranks_or_placement) {
             if (ranks > nodes) {
                 continue;
             }
-            for (const auto placement : {placement_kind::automatic, placement_kind::node}) {
+            for (const auto placement : {"auto", "node"}) {
                 scene.placement = placement;
                 for (const int active : {1, 3}) {
                     scene.runtime.active_clusters = active;
@@ -181,7 +181,7 @@ TEST(hfsl, no_raw_sample_leaves_a_start_point_and_no_label_when_labels_stay) {
     for (const auto labels : {label_route::chain, label_route::local}) {
         auto scene = lab::small_scenario();
         scene.train.labels = labels;
-        scene.placement = placement_kind::node;
+        scene.placement = "node";
         const auto nodes = static_cast<int>(lab::deploy(scene).net.nodes.size());
         const auto run = run_hfsl(scene, {.ranks = nodes});
         ASSERT_FALSE(run.messages.empty());
@@ -198,7 +198,7 @@ TEST(hfsl, no_raw_sample_leaves_a_start_point_and_no_label_when_labels_stay) {
 TEST(hfsl, what_the_ledger_charged_is_what_was_sent) {
     for (const auto& one : variants) {
         auto scene = scenario_of(one);
-        scene.placement = placement_kind::node;
+        scene.placement = "node";
         SCOPED_TRACE(one.name);
         const auto nodes = static_cast<int>(lab::deploy(scene).net.nodes.size());
         const auto run = run_hfsl(scene, {.ranks = nodes});

@@ -49,8 +49,8 @@ TEST(ledger_run, serial_round_is_the_sum_of_its_parts) {
     ledger_run ledger(deploy);
     const auto round = ledger.play(1);
     EXPECT_NEAR(round.rounds[0].latency_s, expected, relative * expected);
-    EXPECT_NEAR(round.rounds[0].sensing_s, 12 * scene.sense.time, relative);
-    EXPECT_NEAR(round.rounds[0].upload_s, f.hop(static_cast<double>(last.tunable_bytes())), relative);
+    EXPECT_NEAR(round.rounds[0].parts["sensing"], 12 * scene.sense.time, relative);
+    EXPECT_NEAR(round.rounds[0].parts["upload"], f.hop(static_cast<double>(last.tunable_bytes())), relative);
     const double sensing = 12 * scene.sense.time;
     EXPECT_NEAR(ledger.play(2).rounds[0].latency_s, expected - sensing, relative * expected) << "samples are there";
     scene.sense.mode = sensing_kind::each_round;
@@ -66,7 +66,7 @@ TEST(ledger_run, an_edge_divides_its_power_over_deliveries_at_once) {
     scene.sense.time = 0.0;
     scene.link.cs_down.tx_power = distribution::of(1e-3);
     radio_settings radio;
-    radio.loss = path_loss_models().front();
+    radio.loss = *registry<path_loss_model>::find("free_space");
     radio.frequency_hz = 2e9;
     scene.link.cs_down.radio = radio;
     scene.network.layout = layout_kind::list;
@@ -268,8 +268,8 @@ TEST(ledger_run, energy_bytes_and_airtime_add_up) {
             airtime_rounds += std::accumulate(row.airtime_hz_s.begin(), row.airtime_hz_s.end(), 0.0);
             bytes_rounds += std::accumulate(row.bytes.begin(), row.bytes.end(), std::uint64_t{0});
             flops_rounds += row.client_flops + row.edge_flops;
-            const double parts = row.delivery_s + row.sensing_s + row.compute_s + row.d2d_s + row.cs_smashed_s +
-                                 row.upload_s + row.edge_s;
+            const double parts = row.parts["delivery"] + row.parts["sensing"] + row.parts["compute"] + row.parts["d2d"] + row.parts["cs_smashed"] +
+                                 row.parts["upload"] + row.parts["edge"];
             EXPECT_NEAR(parts, row.latency_s, 1e-12 * row.latency_s + 1e-15);
         }
         EXPECT_GT(by_event, 0.0);
@@ -315,7 +315,7 @@ TEST(ledger_run, an_edge_stage_uses_the_cellular_links_and_the_edges_device) {
         edge_computes = edge_computes || (event.node == 0 && event.kind == event_kind::backward);
     }
     EXPECT_TRUE(up && down && edge_computes);
-    EXPECT_GT(round.rounds[0].cs_smashed_s, 0.0);
+    EXPECT_GT(round.rounds[0].parts["cs_smashed"], 0.0);
 }
 
 TEST(ledger_run, nodes_are_described_by_their_place_in_the_chain) {
@@ -359,7 +359,7 @@ TEST(ledger_run, delivered_modules_are_no_temporary_data_of_a_client) {
     auto scene = lab::small_scenario();
     scene.network.clients = {4};
     const std::int64_t many = 5000;
-    const auto deploy = make_deployment(scene, make_tuning_method(scene.tuning), {{many, 20}}, {12, 12});
+    const auto deploy = make_deployment(scene, make_tuning_method(scene), {{many, 20}}, {12, 12});
     const auto& end_point = deploy.chains[0].back();
     const auto modules = end_point.spec.tunable_bytes();
     ASSERT_LT(end_point.spec.retained_bytes(4) + end_point.spec.workspace_bytes(4), modules);

@@ -9,6 +9,7 @@
 #include "settings/key.hpp"
 #include "settings/options.hpp"
 #include "support/lab.hpp"
+#include "support/tuned.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -45,8 +46,8 @@ private:
 
 radio_settings random_radio(dice& roll) {
     radio_settings radio;
-    radio.loss =
-        path_loss_models()[static_cast<std::size_t>(roll.pick(0, static_cast<int>(path_loss_models().size()) - 1))];
+    const auto models = registry<path_loss_model>::all();
+    radio.loss = *models[static_cast<std::size_t>(roll.pick(0, static_cast<int>(models.size()) - 1))];
     radio.frequency_hz = roll.log_uniform(0.7e9, 60e9);
     radio.shadowing_db = roll.yes(0.5) ? roll.log_uniform(1, 10) : 0.0;
     radio.noise_figure_db = 9;
@@ -309,16 +310,16 @@ TEST(properties, sessions_of_inference_add_up) {
             ASSERT_EQ(played.requests.size(), static_cast<std::size_t>(infer.requests) * deploy.net.clusters.size())
                 << name;
             for (const auto& row : played.requests) {
-                const double parts = row.sensing_s + row.queue_s + row.delivery_s + row.compute_s + row.edge_s +
-                                     row.d2d_s + row.cs_smashed_s + row.result_s + row.busy_s;
+                const double parts = row.parts["sensing"] + row.parts["queue"] + row.parts["delivery"] + row.parts["compute"] + row.parts["edge"] +
+                                     row.parts["d2d"] + row.parts["cs_smashed"] + row.parts["result"] + row.parts["busy"];
                 ASSERT_NEAR(parts, row.latency_s, 1e-12 + 1e-9 * row.latency_s) << name;
-                for (const double part : {row.sensing_s, row.queue_s, row.delivery_s, row.busy_s, row.result_s}) {
+                for (const double part : {row.parts["sensing"], row.parts["queue"], row.parts["delivery"], row.parts["busy"], row.parts["result"]}) {
                     ASSERT_GE(part, -1e-12) << name;
                 }
-                seen["queue"] += row.queue_s > 1e-6;
-                seen["modules"] += row.delivery_s > 1e-6;
-                seen["busy"] += row.busy_s > 1e-6;
-                seen["edge"] += row.edge_s > 0;
+                seen["queue"] += row.parts["queue"] > 1e-6;
+                seen["modules"] += row.parts["delivery"] > 1e-6;
+                seen["busy"] += row.parts["busy"] > 1e-6;
+                seen["edge"] += row.parts["edge"] > 0;
             }
             double events_j = 0, nodes_j = 0, rest_j = 0, flops_events = 0, flops_nodes = 0;
             std::uint64_t bytes_events = 0, bytes_nodes = 0;
@@ -357,8 +358,8 @@ TEST(properties, placement_changes_nothing_in_the_ledger) {
         auto scene = random_scenario(number);
         const auto deploy = lab::deploy(scene);
         const auto alone = ledger_run(deploy).play(1);
-        for (const auto placement : {placement_kind::cluster, placement_kind::node}) {
-            const auto units = placement == placement_kind::node ? deploy.net.nodes.size() : deploy.net.clusters.size();
+        for (const auto placement : {"cluster", "node"}) {
+            const auto units = std::string(placement) == "node" ? deploy.net.nodes.size() : deploy.net.clusters.size();
             const int ranks = static_cast<int>(std::min<std::size_t>(3, units));
             const auto spread = ledger_run(deploy, place_nodes(deploy.net, placement, ranks)).play(1);
             ASSERT_EQ(alone.rounds.front().end_s, spread.rounds.front().end_s) << number;
@@ -397,7 +398,7 @@ outcome result_of(arguments given) {
         }
     }
     const auto scene = read_scenario(parse_command_line(all, {}).values);
-    const auto deploy = make_deployment(scene, make_tuning_method({.method = scene.tuning.method, .prompts = 3}),
+    const auto deploy = make_deployment(scene, tuned_by({.method = scene.tuning.method, .prompts = 3}),
                                         {{lab::classes, 20}}, {12, 12});
     ledger_run ledger(deploy);
     outcome sum;

@@ -34,14 +34,14 @@ TEST(pacing, rounds_take_their_emulated_time_on_any_number_of_ranks) {
     for (const int ranks : {1, 2, 3}) {
         for (const double scale : {1.0, 0.5}) {
             scene.time_scale = scale;
-            scene.placement = ranks == 3 ? placement_kind::node : placement_kind::automatic;
+            scene.placement = ranks == 3 ? "node" : "auto";
             const auto paced = run_hfsl(scene, {.ranks = ranks, .rounds = 2});
             EXPECT_EQ(paced.models, expected.models) << "values do not depend on the clock";
             ASSERT_EQ(paced.took_s.size(), 2U);
             for (std::size_t round = 0; round < 2; ++round) {
                 const auto& row = paced.rounds[round].rounds[0];
                 // The pass ends with the last average; what the edge computes after it takes no message.
-                EXPECT_GE(paced.took_s[round], scale * (row.latency_s - row.edge_s) - 1e-6) << ranks;
+                EXPECT_GE(paced.took_s[round], scale * (row.latency_s - row.parts["edge"]) - 1e-6) << ranks;
                 EXPECT_GE(row.latency_s, 0.1);
             }
         }

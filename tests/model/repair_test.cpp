@@ -178,7 +178,7 @@ TEST(repair, needs_a_link_between_the_new_neighbours) {
     scene.network.layout = layout_kind::list;
     scene.network.clusters = 1;
     radio_settings radio;
-    radio.loss = path_loss_models().front();
+    radio.loss = *registry<path_loss_model>::find("free_space");
     radio.frequency_hz = 5e9;
     scene.link.d2d.radio = radio;
     scene.link.d2d.tx_power = distribution::of(0.1);

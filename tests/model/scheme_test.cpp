@@ -138,13 +138,13 @@ TEST(scheme, an_edge_alone_gets_the_samples_once_over_the_uplinks) {
     EXPECT_EQ(row.bytes[static_cast<std::size_t>(link_class::cs_down)], 0U);
     EXPECT_EQ(row.samples, 32U);
     // 20 samples: sensed at 1 ms each, sent at 50 Mbit/s with 2 ms; then the edge computes: at 1 GFLOP/s here.
-    EXPECT_NEAR(row.sensing_s, 20e-3, 1e-12);
-    EXPECT_NEAR(row.upload_s, 20'000 * 8 / 50e6 + 2e-3, 1e-12);
-    EXPECT_NEAR(row.edge_s, row.edge_flops / 1e9, 1e-9);
-    EXPECT_NEAR(row.latency_s, row.sensing_s + row.upload_s + row.edge_s, 1e-12);
+    EXPECT_NEAR(row.parts["sensing"], 20e-3, 1e-12);
+    EXPECT_NEAR(row.parts["upload"], 20'000 * 8 / 50e6 + 2e-3, 1e-12);
+    EXPECT_NEAR(row.parts["edge"], row.edge_flops / 1e9, 1e-9);
+    EXPECT_NEAR(row.latency_s, row.parts["sensing"] + row.parts["upload"] + row.parts["edge"], 1e-12);
     const auto second = ledger.play(2);
     EXPECT_EQ(second.rounds.front().bytes[static_cast<std::size_t>(link_class::cs_up)], 0U);
-    EXPECT_EQ(second.rounds.front().sensing_s, 0.0);
+    EXPECT_EQ(second.rounds.front().parts["sensing"], 0.0);
 }
 
 // What an edge holds once for all clusters counts once.

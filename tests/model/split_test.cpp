@@ -35,7 +35,7 @@ struct training {
 };
 
 training train_whole(const scenario& scene, std::shared_ptr<const vit_backbone> backbone) {
-    const auto method = make_tuning_method(scene.tuning);
+    const auto method = make_tuning_method(scene);
     tuned_vit model(backbone, method, lab::classes);
     model.load(initial_values(model.tunables(), 1, lab::weights_of(backbone)));
     optimizer step(sgd);
@@ -63,7 +63,7 @@ training train_whole(const scenario& scene, std::shared_ptr<const vit_backbone> 
 /// Runs a chain of stages by hand, as its messages would.
 training train_split(const scenario& scene, std::shared_ptr<const vit_backbone> backbone,
                      const std::vector<stage_cut>& cuts, int micro_batches) {
-    const auto method = make_tuning_method(scene.tuning);
+    const auto method = make_tuning_method(scene);
     const auto specs = make_stages(scene.model.vit, method, lab::classes, cuts);
     const auto samples = std::make_shared<lab::random_samples>(scene.model.vit, 0, batch_size);
     std::vector<std::unique_ptr<torch_stage>> stages;

@@ -98,7 +98,7 @@ TEST(stragglers, a_deadline_that_nobody_meets_leaves_the_model_as_it_was) {
     EXPECT_EQ(row.clusters_done, 0U);
     EXPECT_EQ(row.clusters_cut, 3U);
     EXPECT_DOUBLE_EQ(row.latency_s, 0.02);
-    EXPECT_DOUBLE_EQ(row.wait_s, 0.02);
+    EXPECT_DOUBLE_EQ(row.parts["wait"], 0.02);
     EXPECT_EQ(row.samples, 0U);
     EXPECT_TRUE(run.rounds[0].decisions.averages.empty());
     EXPECT_EQ(run.models[0], run.models[1]);
@@ -120,8 +120,8 @@ TEST(stragglers, a_deadline_between_cuts_the_slow_one_and_the_edge_waits_for_it)
     const auto played = ledger_run(deploy).play(1);
     EXPECT_EQ(outcomes(played, deploy), (fates{done, done, cut}));
     const auto& row = played.rounds[0];
-    EXPECT_NEAR(row.latency_s - row.edge_s, scene.round.deadline_s, 1e-12);
-    EXPECT_NEAR(row.wait_s, scene.round.deadline_s - (fast - row.edge_s), 1e-12);
+    EXPECT_NEAR(row.latency_s - row.parts["edge"], scene.round.deadline_s, 1e-12);
+    EXPECT_NEAR(row.parts["wait"], scene.round.deadline_s - (fast - row.parts["edge"]), 1e-12);
     expect_sums_agree(played);
     // A deadline after all have ended changes nothing.
     scene.round.deadline_s = 2 * all.rounds[0].latency_s;

@@ -1,6 +1,7 @@
 // What each tuning method tunes, delivers and sends, by closed forms; and that no rank count changes what it trains.
 
 #include "support/lab.hpp"
+#include "support/tuned.hpp"
 
 #include <gtest/gtest.h>
 
@@ -59,7 +60,7 @@ TEST(tuning, parameters_and_what_is_delivered_and_uploaded) {
 TEST(tuning, of_vit_base) {
     const vit_config vit_base{"vit_base", 224, 16, 768, 12, 12, 4};
     const auto tuned = [&](tuning_settings tuning) {
-        return whole_model(vit_base, make_tuning_method(tuning), 1).tunable_elements() - 769;
+        return whole_model(vit_base, tuned_by(tuning), 1).tunable_elements() - 769;
     };
     EXPECT_EQ(tuned({.method = "prompt_deep", .prompts = 10}), 92'160);
     EXPECT_EQ(tuned({.method = "lora", .rank = 4}), 147'456); // query and value, as in the paper's ViT experiments

@@ -129,7 +129,7 @@ deployment deploy(const scenario& scene, std::vector<std::int64_t> samples) {
     samples.resize(static_cast<std::size_t>(scene.network.edges * scene.network.clusters),
                    samples.empty() ? 12 : samples.back());
     const std::vector<domain_size> sizes(static_cast<std::size_t>(scene.network.edges), {classes, 20});
-    return make_deployment(scene, make_tuning_method(scene.tuning), sizes, samples);
+    return make_deployment(scene, make_tuning_method(scene), sizes, samples);
 }
 
 namespace {
@@ -318,7 +318,7 @@ hfsl_result run_hfsl(const scenario& scene, const lab_options& options) {
 hfsl_result expect_same_everywhere(scenario scene, const std::string& name) {
     auto alone = run_hfsl(scene, {.ranks = 1, .rounds = 3});
     for (const int ranks : {2, 3}) {
-        for (const auto placement : {placement_kind::cluster, placement_kind::node}) {
+        for (const auto placement : {"cluster", "node"}) {
             scene.placement = placement;
             const auto spread = run_hfsl(scene, {.ranks = ranks, .rounds = 3});
             EXPECT_EQ(alone.models, spread.models) << name << " on " << ranks;
@@ -350,8 +350,8 @@ void expect_sums_agree(const round_forecast& round, const std::string& name) {
         rounds_j += row.energy.total_j();
         bytes_rounds += std::accumulate(row.bytes.begin(), row.bytes.end(), std::uint64_t{0});
         airtime_rounds += std::accumulate(row.airtime_hz_s.begin(), row.airtime_hz_s.end(), 0.0);
-        const double parts = row.delivery_s + row.sensing_s + row.compute_s + row.d2d_s + row.cs_smashed_s +
-                             row.upload_s + row.edge_s + row.wait_s + row.cloud_s;
+        const double parts = row.parts["delivery"] + row.parts["sensing"] + row.parts["compute"] + row.parts["d2d"] + row.parts["cs_smashed"] +
+                             row.parts["upload"] + row.parts["edge"] + row.parts["wait"] + row.parts["cloud"];
         EXPECT_NEAR(parts, row.latency_s, 1e-12 + 1e-9 * row.latency_s) << name;
     }
     rounds_j += round.federation ? round.federation->energy_j : 0.0;

@@ -199,7 +199,7 @@ TEST(partition, dirichlet_goes_from_one_class_each_to_all_alike) {
         for (const double alpha : {0.01, 0.3, 3.0, 1000.0}) {
             double mean = 0;
             for (std::uint64_t seed = 1; seed <= 20; ++seed) {
-                const auto parts = partition(data, samples, 10, each, {partition_kind::dirichlet, alpha}, seed);
+                const auto parts = partition(data, samples, 10, each, {"dirichlet", alpha}, seed);
                 expect_disjoint(parts);
                 EXPECT_EQ(total(parts), each == 0 ? samples.size() : 1000U);
                 mean += concentration(data, parts) / 20;
@@ -216,7 +216,7 @@ TEST(partition, quantity_gives_different_amounts_of_the_same_mix) {
     const auto samples = all_of(data);
     double spread = 0;
     for (const double alpha : {100.0, 0.5}) {
-        const auto parts = partition(data, samples, 6, 0, {partition_kind::quantity, alpha}, 3);
+        const auto parts = partition(data, samples, 6, 0, {"quantity", alpha}, 3);
         expect_disjoint(parts);
         EXPECT_EQ(total(parts), samples.size());
         const auto [least, most] = std::minmax_element(
@@ -226,7 +226,7 @@ TEST(partition, quantity_gives_different_amounts_of_the_same_mix) {
         EXPECT_EQ(classes_in(data, *most), 5U);
     }
     EXPECT_GT(spread, 600.0);
-    EXPECT_EQ(total(partition(data, samples, 6, 50, {partition_kind::quantity, 0.5}, 3)), 300U);
+    EXPECT_EQ(total(partition(data, samples, 6, 50, {"quantity", 0.5}, 3)), 300U);
 }
 
 TEST(partition, some_classes_of_each_start_point) {
@@ -234,7 +234,7 @@ TEST(partition, some_classes_of_each_start_point) {
     const auto samples = all_of(data);
     for (const int count : {1, 2, 4, 5}) {
         for (const std::size_t each : {std::size_t{0}, std::size_t{60}}) {
-            const auto parts = partition(data, samples, 7, each, {partition_kind::classes, 1, count}, 1);
+            const auto parts = partition(data, samples, 7, each, {"classes", static_cast<double>(count)}, 1);
             expect_disjoint(parts);
             std::vector<std::size_t> all;
             for (const auto& part : parts) {
@@ -248,11 +248,11 @@ TEST(partition, some_classes_of_each_start_point) {
         }
     }
     EXPECT_THAT(refusal([&] {
-                    partition(data, samples, 2, 0, {partition_kind::classes, 1, 6}, 1);
+                    partition(data, samples, 2, 0, {"classes", 6}, 1);
                 }),
                 testing::AllOf(HasSubstr("classes(6)"), HasSubstr("5 classes")));
     EXPECT_THAT(refusal([&] {
-                    partition(data, samples, 2, 1000, {partition_kind::classes, 1, 1}, 1);
+                    partition(data, samples, 2, 1000, {"classes", 1}, 1);
                 }),
                 testing::AllOf(HasSubstr("data.per_cluster = 1000"), HasSubstr("too few")));
 }
@@ -263,7 +263,7 @@ TEST(partition, the_same_classes_for_all_give_as_much_data_whatever_their_number
     std::set<std::int64_t> before;
     for (const int count : {1, 2, 3, 4, 5}) {
         const auto parts =
-            partition(data, samples, 6, 0, {partition_kind::classes, 1, count, class_scope::all_start_points}, 1);
+            partition(data, samples, 6, 0, {"classes", static_cast<double>(count), class_scope::all_start_points}, 1);
         expect_disjoint(parts);
         EXPECT_EQ(total(parts), 633U) << "the smallest class";
         std::vector<std::size_t> all;

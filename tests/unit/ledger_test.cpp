@@ -146,12 +146,12 @@ TEST_F(ledger_test, parts_of_the_critical_path_add_up_to_the_time) {
     const auto last = std::max_element(events.begin(), events.end(),
                                        [](const auto& a, const auto& b) { return a.arrival_s < b.arrival_s; });
     const auto path = trace_back(events, last - events.begin(), /*edge=*/9);
-    EXPECT_NEAR(path.d2d_s + path.compute_s, queue.now(), 1e-12);
-    EXPECT_EQ(path.edge_s, 0.0);
+    EXPECT_NEAR(path["d2d"] + path["compute"], queue.now(), 1e-12);
+    EXPECT_EQ(path["edge"], 0.0);
     // What an edge computes as a stage of the chain is not the clients' part.
     const auto with_edge = trace_back(events, last - events.begin(), /*edge=*/1);
-    EXPECT_NEAR(with_edge.edge_s + with_edge.compute_s, path.compute_s, 1e-12);
-    EXPECT_GE(with_edge.edge_s, 7 * 3e-3 - 1e-12) << "seven computations of 3 ms each, one after another";
+    EXPECT_NEAR(with_edge["edge"] + with_edge["compute"], path["compute"], 1e-12);
+    EXPECT_GE(with_edge["edge"], 7 * 3e-3 - 1e-12) << "seven computations of 3 ms each, one after another";
 }
 
 TEST_F(ledger_test, a_circle_of_waiting_is_reported_with_names) {

@@ -1,6 +1,8 @@
 // Radio against the formulas of its sources, and the topology that is made with it.
 
 #include "emulation/radio.hpp"
+#include "base/registry.hpp"
+#include "emulation/path_loss.hpp"
 
 #include "base/error.hpp"
 #include "network/interference.hpp"
@@ -21,12 +23,7 @@ using testing::HasSubstr;
 using testing::ThrowsMessage;
 
 const path_loss_model& model(const std::string& name) {
-    for (const auto& one : path_loss_models()) {
-        if (one.name == name) {
-            return one;
-        }
-    }
-    throw std::logic_error(name);
+    return registry<path_loss_model>::at(name, "path_loss");
 }
 
 TEST(radio, path_loss_is_that_of_the_formulas_in_kilometres) {
@@ -58,8 +55,9 @@ TEST(radio, the_street_canyon_has_a_breakpoint) {
 }
 
 TEST(radio, no_formula_is_better_than_free_space) {
-    for (const auto& one : path_loss_models()) {
-        const double frequency = one.of_one_frequency() ? 2e9 : 3.5e9;
+    for (const auto* found : registry<path_loss_model>::all()) {
+        const auto& one = *found;
+        const double frequency = one.of_one_frequency ? 2e9 : 3.5e9;
         for (double metres = 1.0; metres < 3000.0; metres *= 1.1) {
             const double distance = std::max(metres, one.shortest_m);
             const double friis = 20 * std::log10(4 * M_PI * distance * frequency / 299792458.0);

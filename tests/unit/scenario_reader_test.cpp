@@ -77,7 +77,7 @@ TEST(scenario_reader, defaults_make_a_scenario) {
     EXPECT_EQ(scene.device.client.rate.parameters[0], 236e9);
     EXPECT_EQ(scene.device.client.memory.parameters[0], 4.0 * 1024 * 1024 * 1024);
     EXPECT_DOUBLE_EQ(scene.sense.time, 1e-3);
-    EXPECT_EQ(scene.placement, placement_kind::automatic);
+    EXPECT_EQ(scene.placement, "auto");
 }
 
 TEST(scenario_reader, presets_are_the_sizes_of_vision_transformers) {
@@ -101,14 +101,14 @@ TEST(scenario_reader, dimensions_of_the_model_fit_together) {
 }
 
 TEST(scenario_reader, partitions) {
-    EXPECT_EQ(read({}).data.partition.kind, partition_kind::iid);
+    EXPECT_EQ(read({}).data.partition.name, "iid");
     const auto skewed = read({{"data.partition", "dirichlet(0.3)"}}).data.partition;
-    EXPECT_EQ(skewed.kind, partition_kind::dirichlet);
-    EXPECT_DOUBLE_EQ(skewed.alpha, 0.3);
+    EXPECT_EQ(skewed.name, "dirichlet");
+    EXPECT_DOUBLE_EQ(skewed.argument, 0.3);
     const auto some = read({{"data.partition", "classes(2)"}, {"classes.scope", "union"}}).data.partition;
-    EXPECT_EQ(some.classes, 2);
+    EXPECT_EQ(some.argument, 2);
     EXPECT_EQ(some.scope, class_scope::all_start_points);
-    EXPECT_EQ(read({{"data.partition", "domain"}}).data.partition.kind, partition_kind::domain);
+    EXPECT_EQ(read({{"data.partition", "domain"}}).data.partition.name, "domain");
     for (const char* wrong : {"dirichlet", "dirichlet(", "iid(2)", "classes(two)", "classes(0)", "shards(2)", ""}) {
         rejects({{"data.partition", wrong}}, "data.partition");
     }

@@ -1,4 +1,5 @@
 #include "network/topology.hpp"
+#include "network/splitting.hpp"
 
 #include "base/error.hpp"
 
@@ -228,7 +229,7 @@ TEST(topology, every_client_has_a_link_to_its_edge_and_back) {
 scenario with_radio() {
     auto scene = twelve_blocks();
     radio_settings radio;
-    radio.loss = path_loss_models().front();
+    radio.loss = *registry<path_loss_model>::find("free_space");
     radio.frequency_hz = 2e9;
     scene.link.d2d.radio = radio;
     return scene;

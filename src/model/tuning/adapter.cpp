@@ -1,7 +1,7 @@
-#include "model/tuning/methods.hpp"
-#include "model/vit.hpp"
-
 #include "base/error.hpp"
+#include "model/tuning/block_method.hpp"
+#include "model/vit.hpp"
+#include "scenario/scenario.hpp"
 
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/linear.h>
@@ -12,6 +12,8 @@ namespace gaisnet {
 
 namespace {
 
+/// Adapters (Houlsby et al., ICML 2019): y + up(gelu(down(y))) of the output y of attention and of the MLP, with down
+/// [bottleneck, dim] and up [dim, bottleneck] and their biases.
 class adapter final : public block_method {
 public:
     explicit adapter(std::int64_t width): width_(width) {}
@@ -48,13 +50,15 @@ private:
     std::int64_t width_;
 };
 
-} // namespace
+const registration<tuning_entry> registered_adapter{
+    {"adapter", [](const scenario& scene) -> std::shared_ptr<const tuning_method> {
+         const auto width = scene.tuning.bottleneck;
+         if (width < 1) {
+             throw usage_error("tuning.bottleneck = " + std::to_string(width) + ": at least 1 is needed");
+         }
+         return std::make_shared<adapter>(width);
+     }}};
 
-std::shared_ptr<const tuning_method> make_adapter(const tuning_settings& settings) {
-    if (settings.bottleneck < 1) {
-        throw usage_error("tuning.bottleneck = " + std::to_string(settings.bottleneck) + ": at least 1 is needed");
-    }
-    return std::make_shared<adapter>(settings.bottleneck);
-}
+} // namespace
 
 } // namespace gaisnet

@@ -1,7 +1,7 @@
-#include "model/tuning/methods.hpp"
-#include "model/vit.hpp"
-
 #include "base/error.hpp"
+#include "model/tuning/block_method.hpp"
+#include "model/vit.hpp"
+#include "scenario/scenario.hpp"
 
 #include <ATen/ops/linear.h>
 
@@ -30,6 +30,8 @@ layer_shape shape_of(const vit_config& vit, block_linear layer) {
     return {"mlp.fc2", hidden, vit.dim};
 }
 
+/// Low-rank adaptation (Hu et al., ICLR 2022): the output of a linear layer grows by alpha / rank x A^T B^T of its input x,
+/// with A [rank, in] and B [out, rank].
 class lora final : public block_method {
 public:
     explicit lora(const tuning_settings& settings)
@@ -82,13 +84,14 @@ private:
     std::vector<block_linear> targets_;
 };
 
-} // namespace
+const registration<tuning_entry> registered_lora{
+    {"lora", [](const scenario& scene) -> std::shared_ptr<const tuning_method> {
+         if (scene.tuning.rank < 1 || scene.tuning.targets.empty()) {
+             throw usage_error("tuning.rank and tuning.targets: lora needs a rank of at least 1 and one layer or more");
+         }
+         return std::make_shared<lora>(scene.tuning);
+     }}};
 
-std::shared_ptr<const tuning_method> make_lora(const tuning_settings& settings) {
-    if (settings.rank < 1 || settings.targets.empty()) {
-        throw usage_error("tuning.rank and tuning.targets: lora needs a rank of at least 1 and one layer or more");
-    }
-    return std::make_shared<lora>(settings);
-}
+} // namespace
 
 } // namespace gaisnet

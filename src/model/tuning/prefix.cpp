@@ -1,12 +1,13 @@
-#include "model/tuning/methods.hpp"
-#include "model/vit.hpp"
-
 #include "base/error.hpp"
+#include "model/tuning/block_method.hpp"
+#include "model/vit.hpp"
+#include "scenario/scenario.hpp"
 
 namespace gaisnet {
 
 namespace {
 
+/// Prefix tuning (Li and Liang, ACL 2021): the attention of every block gets keys and values [prompts, dim] of its own.
 class prefix final : public block_method {
 public:
     explicit prefix(std::int64_t count): count_(count) {}
@@ -29,13 +30,15 @@ private:
     std::int64_t count_;
 };
 
-} // namespace
+const registration<tuning_entry> registered_prefix{
+    {"prefix", [](const scenario& scene) -> std::shared_ptr<const tuning_method> {
+         const auto count = scene.tuning.prompts;
+         if (count < 1) {
+             throw usage_error("tuning.prompts = " + std::to_string(count) + ": at least 1 is needed");
+         }
+         return std::make_shared<prefix>(count);
+     }}};
 
-std::shared_ptr<const tuning_method> make_prefix(const tuning_settings& settings) {
-    if (settings.prompts < 1) {
-        throw usage_error("tuning.prompts = " + std::to_string(settings.prompts) + ": at least 1 is needed");
-    }
-    return std::make_shared<prefix>(settings.prompts);
-}
+} // namespace
 
 } // namespace gaisnet

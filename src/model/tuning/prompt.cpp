@@ -1,7 +1,7 @@
-#include "model/tuning/methods.hpp"
-#include "model/vit.hpp"
-
 #include "base/error.hpp"
+#include "model/tuning/block_method.hpp"
+#include "model/vit.hpp"
+#include "scenario/scenario.hpp"
 
 #include <ATen/ops/cat.h>
 
@@ -16,6 +16,7 @@ at::Tensor with_prompts(const at::Tensor& tokens, const at::Tensor& prompts) {
     return at::cat({tokens.narrow(1, 0, 1), of_each, tokens.narrow(1, 1, tokens.size(1) - 1)}, 1);
 }
 
+/// Visual prompt tuning (Jia et al., ECCV 2022): prompts [prompts, dim] between CLS and the patches.
 class prompts : public block_method {
 public:
     explicit prompts(const tuning_settings& settings): count_(settings.prompts) {
@@ -35,6 +36,7 @@ protected:
     std::int64_t count_;
 };
 
+/// Every block gets prompts of its own, and what it makes of them is dropped: smashed data does not grow.
 class prompt_deep final : public prompts {
 public:
     using prompts::prompts;
@@ -52,6 +54,7 @@ public:
     }
 };
 
+/// Only the first block gets prompts; they go on from block to block.
 class prompt_shallow final : public prompts {
 public:
     using prompts::prompts;
@@ -69,14 +72,13 @@ public:
     }
 };
 
+template <typename Method>
+std::shared_ptr<const tuning_method> make_prompts(const scenario& scene) {
+    return std::make_shared<Method>(scene.tuning);
+}
+const registration<tuning_entry> registered_prompt_deep{{"prompt_deep", make_prompts<prompt_deep>}};
+const registration<tuning_entry> registered_prompt_shallow{{"prompt_shallow", make_prompts<prompt_shallow>}};
+
 } // namespace
-
-std::shared_ptr<const tuning_method> make_prompt_deep(const tuning_settings& settings) {
-    return std::make_shared<prompt_deep>(settings);
-}
-
-std::shared_ptr<const tuning_method> make_prompt_shallow(const tuning_settings& settings) {
-    return std::make_shared<prompt_shallow>(settings);
-}
 
 } // namespace gaisnet

@@ -1,10 +1,12 @@
-#include "model/tuning/methods.hpp"
+#include "model/tuning/block_method.hpp"
 #include "model/vit.hpp"
+#include "scenario/scenario.hpp"
 
 namespace gaisnet {
 
 namespace {
 
+/// The head alone.
 class head_only final : public block_method {
 public:
     block_change change(const vit_config&, std::int64_t) const override { return {}; }
@@ -23,6 +25,7 @@ std::vector<tunable_spec> pretrained(const std::vector<tensor_spec>& tensors) {
     return out;
 }
 
+/// All weights of the backbone as well, under timm's names.
 class full final : public tuning_method {
 public:
     block_change change(const vit_config&, std::int64_t) const override { return {.weights = true}; }
@@ -63,10 +66,13 @@ public:
     }
 };
 
+template <typename Method>
+std::shared_ptr<const tuning_method> make_whole(const scenario&) {
+    return std::make_shared<Method>();
+}
+const registration<tuning_entry> registered_head{{"head", make_whole<head_only>}};
+const registration<tuning_entry> registered_full{{"full", make_whole<full>}};
+
 } // namespace
-
-std::shared_ptr<const tuning_method> make_head_only(const tuning_settings&) { return std::make_shared<head_only>(); }
-
-std::shared_ptr<const tuning_method> make_full(const tuning_settings&) { return std::make_shared<full>(); }
 
 } // namespace gaisnet

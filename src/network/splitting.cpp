@@ -1,0 +1,104 @@
+#include "network/splitting.hpp"
+
+#include "base/error.hpp"
+#include "base/registry.hpp"
+
+#include <numeric>
+
+namespace gaisnet {
+
+namespace {
+
+const registration<splitter_entry> registered_even{{"even", [](const split_request& in) {
+                                                       return even_split(in.depth,
+                                                                         static_cast<int>(in.members.size()),
+                                                                         in.head_at_the_last);
+                                                   }}};
+
+/// What split.blocks says: counts of blocks, or a rule.
+std::vector<int> blocks_of(const scenario& scene, const std::vector<node>& nodes, const cluster& group,
+                           const std::vector<std::uint32_t>& members, int place, bool head_at_the_last) {
+    const auto depth = static_cast<int>(scene.model.vit.depth);
+    const auto& lists = scene.split.blocks;
+    std::vector<int> blocks;
+    if (lists.empty()) {
+        std::vector<const node*> chain;
+        for (const auto member : members) {
+            chain.push_back(&nodes[member]);
+        }
+        blocks = registry<splitter_entry>::at(scene.split.policy, "split.blocks")
+                     .split({scene, depth, chain, head_at_the_last});
+    } else {
+        blocks = lists.size() == 1 ? lists[0] : lists.at(static_cast<std::size_t>(place));
+    }
+    const auto sum = std::accumulate(blocks.begin(), blocks.end(), 0);
+    if (blocks.size() != members.size() || sum != depth) {
+        throw usage_error("split.blocks: cluster " + group.name + " has " + std::to_string(members.size()) +
+                          " stages and the model " + std::to_string(depth) + " blocks, but " +
+                          std::to_string(blocks.size()) + " counts with sum " + std::to_string(sum) + " are given");
+    }
+    return blocks;
+}
+
+} // namespace
+
+std::vector<chain_stage> make_chain(const scenario& scene, const std::vector<node>& nodes, const cluster& group, int place,
+                                    int number) {
+    auto members = group.clients;
+    const auto edge = static_cast<std::uint32_t>(group.edge);
+    switch (scene.scheme) {
+    case scheme_kind::hfsl: break;
+    case scheme_kind::fl: members.resize(1); break;
+    case scheme_kind::sl:
+    case scheme_kind::splitfed: members = {members.front(), edge}; break;
+    case scheme_kind::centralised: members = {edge}; break;
+    }
+    if (scene.cluster.edge_stage) {
+        const auto position = *scene.cluster.edge_stage;
+        if (position < 2 || position > static_cast<int>(members.size()) + 1) {
+            throw usage_error("cluster.edge_stage = " + std::to_string(position) + ": cluster " + group.name +
+                              " accepts 2 to " + std::to_string(members.size() + 1));
+        }
+        members.insert(members.begin() + (position - 1), edge);
+    }
+    const bool labels_stay = scene.train.labels == label_route::local;
+    const auto& shares = scene.cluster.edge_blocks;
+    const int of_edge = shares.empty() ? 0 : shares.at(static_cast<std::size_t>(number));
+    auto blocks = of_edge > 0 ? even_split(static_cast<int>(scene.model.vit.depth) - of_edge,
+                                           static_cast<int>(members.size()), !labels_stay && members.size() > 1)
+                              : blocks_of(scene, nodes, group, members, place, !labels_stay);
+    if (of_edge > 0) {
+        members.insert(members.begin() + 1, edge);
+        blocks.insert(blocks.begin() + 1, of_edge);
+    }
+    std::vector<chain_stage> out;
+    int first_block = 0;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        const bool last = i + 1 == members.size();
+        chain_stage stage{members[i], i == 0, first_block, blocks[i], last && !labels_stay};
+        first_block += blocks[i];
+        if (stage.embedding || stage.blocks > 0 || stage.head) {
+            out.push_back(stage);
+        }
+    }
+    if (labels_stay) {
+        if (out.size() == 1) {
+            out.front().head = true;
+        } else {
+            out.push_back({group.clients.front(), false, first_block, 0, true});
+        }
+    }
+    return out;
+}
+
+std::vector<int> even_split(int depth, int members, bool head_at_the_last) {
+    std::vector<int> blocks(static_cast<std::size_t>(members), 0);
+    const int first = members >= 3 ? 1 : 0;
+    const int sharing = members - first - (members >= 3 && head_at_the_last ? 1 : 0);
+    for (int i = 0; i < sharing; ++i) {
+        blocks[static_cast<std::size_t>(first + i)] = depth / sharing + (i < depth % sharing ? 1 : 0);
+    }
+    return blocks;
+}
+
+} // namespace gaisnet

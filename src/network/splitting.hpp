@@ -1,0 +1,27 @@
+#pragma once
+
+#include "network/topology.hpp"
+
+#include <span>
+#include <vector>
+
+namespace gaisnet {
+
+/// What a splitter_entry divides: the blocks of a model over the members of a chain.
+struct split_request {
+    const scenario& scene;
+    int depth = 0;                        ///< Blocks to divide.
+    std::span<const node* const> members; ///< In chain order; the edge may be one of them.
+    bool head_at_the_last = true;         ///< Else the head is back at the start point.
+};
+
+/// Equal shares of `depth` blocks over a chain of `members`. With three or more the first, which holds the embedding,
+/// holds none, nor does the last if it holds the head.
+std::vector<int> even_split(int depth, int members, bool head_at_the_last = true);
+
+/// What each member of a cluster's chain holds, by scheme, cluster.edge_stage and split.blocks.
+/// \param place of the cluster among those of its edge \param number of the cluster among all
+/// \throws usage_error for a cut that does not fit the model.
+std::vector<chain_stage> make_chain(const scenario&, const std::vector<node>&, const cluster&, int place, int number);
+
+} // namespace gaisnet
