@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "experiment/fine_tuning.hpp"
+#include "experiment/forecasting.hpp"
 #include "experiment/inference.hpp"
 #include "experiment/pretraining.hpp"
 #include "experiment/serving.hpp"

@@ -10,6 +10,8 @@
 
 namespace gaisnet {
 
+namespace {
+
 exit_code finetune(const command_line& given, session& here) {
     if (given.dry_run) {
         return plan(given, here);
@@ -24,5 +26,9 @@ exit_code finetune(const command_line& given, session& here) {
     }
     return exit_code_of(run.ending());
 }
+
+const registration<command_action> registered_finetune{{"finetune", finetune}};
+
+} // namespace
 
 } // namespace gaisnet

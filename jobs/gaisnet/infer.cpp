@@ -8,6 +8,8 @@
 
 namespace gaisnet {
 
+namespace {
+
 exit_code infer(const command_line& given, session& here) {
     if (!given.dry_run) {
         here.accept_requeue();
@@ -27,5 +29,9 @@ exit_code infer(const command_line& given, session& here) {
     }
     return exit_code_of(ending);
 }
+
+const registration<command_action> registered_infer{{"infer", infer}};
+
+} // namespace
 
 } // namespace gaisnet

@@ -38,19 +38,7 @@ exit_code run(const command_line& given, session& here) {
     for (const auto& line : here.root() ? settings_without_effect(given) : std::vector<std::string>()) {
         spdlog::warn("{}", line);
     }
-    if (given.command == "finetune") {
-        return finetune(given, here);
-    }
-    if (given.command == "infer") {
-        return infer(given, here);
-    }
-    if (given.command == "serve") {
-        return serve(given, here);
-    }
-    if (given.command == "calibrate") {
-        return calibrate(given, here);
-    }
-    return given.command == "plan" ? plan(given, here) : pretrain(given, here);
+    return registry<command_action>::at(given.command, "command").run(given, here);
 }
 
 } // namespace

@@ -6,6 +6,8 @@
 
 namespace gaisnet {
 
+namespace {
+
 exit_code pretrain(const command_line& given, session& here) {
     pretraining job(given, here);
     auto ending = run_ending::complete;
@@ -18,5 +20,9 @@ exit_code pretrain(const command_line& given, session& here) {
     }
     return exit_code_of(ending);
 }
+
+const registration<command_action> registered_pretrain{{"pretrain", pretrain}};
+
+} // namespace
 
 } // namespace gaisnet

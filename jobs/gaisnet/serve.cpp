@@ -19,8 +19,6 @@ void print(const service_outcome& outcome, const std::string& file) {
     std::fflush(stdout);
 }
 
-} // namespace
-
 exit_code serve(const command_line& given, session& here) {
     const auto output = given.values.at("output").value;
     if (given.values.at("serve.mode").value == "table") {
@@ -38,5 +36,9 @@ exit_code serve(const command_line& given, session& here) {
     }
     return exit_code_of(ending);
 }
+
+const registration<command_action> registered_serve{{"serve", serve}};
+
+} // namespace
 
 } // namespace gaisnet

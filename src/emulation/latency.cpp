@@ -18,35 +18,29 @@ bool is_smashed(event_kind kind) {
 registered part_delivery{
     {"delivery", 10, "delivery", "delivery of tunable modules to the clients",
      [](const event_row& event, std::uint32_t) { return event.kind == event_kind::send_modules_down; }}};
-registered part_sensing{{"sensing", 20, "sensing", "sensing of samples", [](const event_row& event, std::uint32_t) {
-                             return event.kind == event_kind::sense;
-                         }}};
-registered part_compute{{"compute", 30, "compute, clients", "computation on clients",
-                         [](const event_row& event, std::uint32_t edge) {
-                             return is_computation(event.kind) && event.node != edge;
-                         }}};
-registered part_d2d{{"d2d", 40, "smashed data, D2D", "smashed data from client to client",
-                     [](const event_row& event, std::uint32_t) {
-                         return is_smashed(event.kind) && event.link == link_class::d2d;
-                     }}};
-registered part_cs{{"cs_smashed", 50, "smashed data, CS",
-                    "smashed data to and from an edge that is a stage of the chain",
-                    [](const event_row& event, std::uint32_t) {
-                        return is_smashed(event.kind) && event.link != link_class::d2d;
-                    }}};
-registered part_upload{
-    {"upload", 60, "upload", "upload to the edge, of tunable modules (or samples: scheme = centralised)",
-     [](const event_row& event, std::uint32_t) {
-         return event.kind == event_kind::send_modules_up || event.kind == event_kind::send_samples;
-     }}};
+registered part_sensing{{"sensing", 20, "sensing", "sensing of samples",
+                         [](const event_row& event, std::uint32_t) { return event.kind == event_kind::sense; }}};
+registered part_compute{
+    {"compute", 30, "compute, clients", "computation on clients",
+     [](const event_row& event, std::uint32_t edge) { return is_computation(event.kind) && event.node != edge; }}};
+registered part_d2d{
+    {"d2d", 40, "smashed data, D2D", "smashed data from client to client",
+     [](const event_row& event, std::uint32_t) { return is_smashed(event.kind) && event.link == link_class::d2d; }}};
+registered part_cs{
+    {"cs_smashed", 50, "smashed data, CS", "smashed data to and from an edge that is a stage of the chain",
+     [](const event_row& event, std::uint32_t) { return is_smashed(event.kind) && event.link != link_class::d2d; }}};
+registered part_upload{{"upload", 60, "upload",
+                        "upload to the edge, of tunable modules (or samples: scheme = centralised)",
+                        [](const event_row& event, std::uint32_t) {
+                            return event.kind == event_kind::send_modules_up || event.kind == event_kind::send_samples;
+                        }}};
 registered part_edge{{"edge", 70, "compute, edge", "computation on the edge, aggregation included",
                       [](const event_row& event, std::uint32_t edge) {
                           return event.kind == event_kind::aggregate || event.kind == event_kind::evaluate ||
                                  (is_computation(event.kind) && event.node == edge);
                       }}};
-registered part_wait{
-    {"wait", 80, "waiting for deadline", "waiting for the deadline of round.wait",
-     [](const event_row& event, std::uint32_t) { return event.kind == event_kind::wait; }}};
+registered part_wait{{"wait", 80, "waiting for deadline", "waiting for the deadline of round.wait",
+                      [](const event_row& event, std::uint32_t) { return event.kind == event_kind::wait; }}};
 registered part_cloud{{"cloud", 90, "cloud and other edges",
                        "average of all edges at the cloud, waiting for other edges included", nullptr,
                        /*only_when_used=*/true}};
@@ -59,8 +53,7 @@ registered_request request_edge{{"edge", 50, "compute, edge", "computation on an
 registered_request request_d2d{{"d2d", 60, "smashed data, D2D", "smashed data from client to client"}};
 registered_request request_cs{{"cs_smashed", 70, "smashed data, CS", "smashed data to and from the edge"}};
 registered_request request_result{{"result", 80, "result", "the result on its way to the requester"}};
-registered_request request_busy{
-    {"busy", 90, "busy chain", "waiting for devices and links busy with other batches"}};
+registered_request request_busy{{"busy", 90, "busy chain", "waiting for devices and links busy with other batches"}};
 
 } // namespace
 

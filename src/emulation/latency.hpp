@@ -49,7 +49,8 @@ public:
         static const auto all = [] {
             auto list = registry<Part>::all();
             ensure(list.size() <= most, "at most 16 parts of a latency");
-            std::stable_sort(list.begin(), list.end(), [](const auto* a, const auto* b) { return a->order < b->order; });
+            std::stable_sort(list.begin(), list.end(),
+                             [](const auto* a, const auto* b) { return a->order < b->order; });
             return list;
         }();
         return all;

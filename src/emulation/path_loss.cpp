@@ -69,15 +69,14 @@ const registration<path_loss_model> registered_pedestrian{
      .highest_hz = 2e9,
      .of_one_frequency = true,
      .formula = log_distance_law(148.0 - three_decades * 40.0, 40.0, 0.0)}};
-const registration<path_loss_model> registered_umi_los{
-    {.name = "umi_los",
-     .source = "3GPP TR 38.901 UMi street canyon, line of sight",
-     .shadowing_db = 4.0,
-     .shortest_m = 10.0,
-     .longest_m = 5000.0,
-     .lowest_hz = 0.5e9,
-     .highest_hz = 100e9,
-     .formula = street_canyon_db}};
+const registration<path_loss_model> registered_umi_los{{.name = "umi_los",
+                                                        .source = "3GPP TR 38.901 UMi street canyon, line of sight",
+                                                        .shadowing_db = 4.0,
+                                                        .shortest_m = 10.0,
+                                                        .longest_m = 5000.0,
+                                                        .lowest_hz = 0.5e9,
+                                                        .highest_hz = 100e9,
+                                                        .formula = street_canyon_db}};
 const registration<path_loss_model> registered_umi_nlos{
     {.name = "umi_nlos",
      .source = "3GPP TR 38.901 UMi street canyon, no line of sight, receiver at 1.5 m",
@@ -89,15 +88,14 @@ const registration<path_loss_model> registered_umi_nlos{
      .formula = [law = log_distance_law(22.4, 35.3, 21.3)](double distance_m, double frequency_hz) {
          return std::max(law(distance_m, frequency_hz), street_canyon_db(distance_m, frequency_hz));
      }}};
-const registration<path_loss_model> registered_inf_los{
-    {.name = "inf_los",
-     .source = "3GPP TR 38.901 indoor factory, line of sight",
-     .shadowing_db = 4.3,
-     .shortest_m = 1.0,
-     .longest_m = 600.0,
-     .lowest_hz = 0.5e9,
-     .highest_hz = 100e9,
-     .formula = log_distance_law(31.84, 21.5, 19.0)}};
+const registration<path_loss_model> registered_inf_los{{.name = "inf_los",
+                                                        .source = "3GPP TR 38.901 indoor factory, line of sight",
+                                                        .shadowing_db = 4.3,
+                                                        .shortest_m = 1.0,
+                                                        .longest_m = 600.0,
+                                                        .lowest_hz = 0.5e9,
+                                                        .highest_hz = 100e9,
+                                                        .formula = log_distance_law(31.84, 21.5, 19.0)}};
 
 } // namespace
 

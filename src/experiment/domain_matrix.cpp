@@ -62,7 +62,8 @@ std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<con
         const auto& judged = models[which];
         const auto classes = run.deploy->domain_of(judged.edge).size.classes;
         const bool untuned = modules[which].empty();
-        const auto method = untuned ? registry<tuning_entry>::at("head", "method").make(*run.scene) : run.deploy->method;
+        const auto method =
+            untuned ? registry<tuning_entry>::at("head", "method").make(*run.scene) : run.deploy->method;
         tuned_vit model(backbone, method, classes);
         if (!untuned) {
             model.load(modules[which]);

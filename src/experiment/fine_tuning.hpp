@@ -32,7 +32,7 @@ struct fine_tuning_outcome {
 ///     gaisnet::session ranks(argc, argv);
 ///     gaisnet::fine_tuning run(gaisnet::configuration::from_file("x.cfg").set("train.rounds", "5"), ranks);
 ///     while (const auto round = run.next()) {
-///         use(round->accuracy, round->edges.front().d2d_s);
+///         use(round->accuracy, round->edges.front().parts["d2d"]);
 ///     }
 ///
 /// Every rank makes one and makes the same calls. It writes the results file, checkpoints and, at its end, the tuned

@@ -194,4 +194,54 @@ void warm_up(const deployment& deploy, std::shared_ptr<const vit_backbone> backb
     });
 }
 
+double measure_chain(const deployment& deploy, std::shared_ptr<const vit_backbone> backbone) {
+    std::map<std::string, stage_speed> speed_of;
+    for (auto& speed : measure_stages(deploy, std::move(backbone))) {
+        speed_of[speed.shape] = speed;
+    }
+    double flops = 0.0, seconds = 0.0;
+    for (const auto& seat : deploy.chains.front()) {
+        const auto& speed = speed_of.at(shape_of(seat.spec));
+        flops += seat.spec.forward_flops(1);
+        seconds += seat.spec.forward_flops(1) / std::max(speed.forward_flop_s, 1.0);
+        if (seat.spec.runs_backward()) {
+            flops += seat.spec.backward_flops(1);
+            seconds += seat.spec.backward_flops(1) / std::max(speed.backward_flop_s, 1.0);
+        }
+    }
+    return flops / seconds;
+}
+
+measured_link measure_link(transport& network) {
+    constexpr std::int64_t large = 1 << 20; // float32
+    constexpr int trips = 20;
+    const channel there{0, 1, message_kind::forward}, back{1, 0, message_kind::forward};
+    const auto receive = [&] {
+        for (;;) {
+            if (auto arrived = network.poll()) {
+                return std::move(arrived->tensor);
+            }
+        }
+    };
+    const auto round_trip = [&](std::int64_t elements) {
+        double best = std::numeric_limits<double>::infinity();
+        for (int i = 0; i < trips; ++i) {
+            if (network.rank() == 0) {
+                const double start = wall_seconds();
+                network.send(1, {there, tensor_view::allocate({elements})});
+                receive();
+                best = std::min(best, wall_seconds() - start);
+            } else if (network.rank() == 1) {
+                network.send(0, {back, receive()});
+            }
+            while (!network.idle()) {}
+        }
+        network.barrier();
+        return best;
+    };
+    const double small = round_trip(1), big = round_trip(large);
+    constexpr double bits = 32.0;
+    return {small / 2.0, static_cast<double>(large) * bits / std::max((big - small) / 2.0, 1e-12)};
+}
+
 } // namespace gaisnet

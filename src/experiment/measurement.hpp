@@ -6,6 +6,7 @@
 #include "model/vit.hpp"
 #include "roles/checkpoint.hpp"
 #include "roles/stage_speed.hpp"
+#include "transport/transport.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -28,5 +29,15 @@ std::vector<stage_speed> measure_as_wanted(const prepared_run&, session&, const 
 void warm_up(const deployment&, std::shared_ptr<const vit_backbone>);
 /// The same for inference alone, with batches of these sizes.
 void warm_up(const deployment&, std::shared_ptr<const vit_backbone>, const std::set<std::int64_t>& batches);
+
+/// FLOP/s of this computer on a whole chain of the deployment's first cluster, forward and backward.
+double measure_chain(const deployment&, std::shared_ptr<const vit_backbone>);
+
+/// What messages between two ranks take.
+struct measured_link {
+    double latency_s = 0, rate_bit_s = 0;
+};
+/// Between ranks 0 and 1, by messages that go to and fro; at rank 0. Every rank has to call it.
+measured_link measure_link(transport&);
 
 } // namespace gaisnet

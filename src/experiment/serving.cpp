@@ -83,8 +83,8 @@ public:
             }
         }
         infer_scene_->service = service_kind::inference;
-        infer_deploy_ = std::make_unique<deployment>(make_deployment(
-            *infer_scene_, make_tuning_method(*infer_scene_), run_.data->sizes(), run_.data->samples()));
+        infer_deploy_ = std::make_unique<deployment>(make_deployment(*infer_scene_, make_tuning_method(*infer_scene_),
+                                                                     run_.data->sizes(), run_.data->samples()));
         const auto edges = static_cast<std::size_t>(scene.network.edges);
         used_.assign(infer_deploy_->chains.size(), 0);
         sessions_of_edge_.assign(edges, 0);

@@ -38,7 +38,8 @@ std::vector<column<node_record>> with_node(std::size_t name_bytes, std::vector<c
 /// With a column for each part of a latency, behind that of the latency.
 template <typename Row>
 std::vector<column<Row>> with_parts(std::vector<column<Row>> columns) {
-    auto place = std::find_if(columns.begin(), columns.end(), [](const auto& one) { return one.info.name == "latency_s"; });
+    auto place =
+        std::find_if(columns.begin(), columns.end(), [](const auto& one) { return one.info.name == "latency_s"; });
     std::size_t index = 0;
     for (const auto* part : decltype(Row::parts)::parts()) {
         place = columns.insert(std::next(place),

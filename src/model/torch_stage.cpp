@@ -121,9 +121,8 @@ tensor_view torch_stage::backward(const stage_request& request) {
     auto node = saved_.extract(request.micro.first);
     ensure(!node.empty(), "a backward follows its forward");
     auto& saved = node.mapped();
-    const auto gradient = spec_->cut().head
-                              ? at::Tensor()
-                              : received(request.input, spec_->output_shape(request.micro.count));
+    const auto gradient =
+        spec_->cut().head ? at::Tensor() : received(request.input, spec_->output_shape(request.micro.count));
     run_backward(saved.output, gradient);
     return spec_->input_gradient ? sent(saved.input.grad()) : tensor_view{};
 }

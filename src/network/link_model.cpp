@@ -23,7 +23,8 @@ const registration<link_model_entry> registered_auto{{"auto", by_what_is_set}};
 
 const link_model_entry& model_of(const link_model_request& in) {
     const auto kind = in.link.parameters.kind;
-    return registry<link_model_entry>::at(settings_of(in.scene, kind).model, "link." + std::string(name_of(kind)) + ".model");
+    return registry<link_model_entry>::at(settings_of(in.scene, kind).model,
+                                          "link." + std::string(name_of(kind)) + ".model");
 }
 
 } // namespace

@@ -10,10 +10,9 @@ namespace gaisnet {
 namespace {
 
 const registration<splitter_entry> registered_even{{"even", [](const split_request& in) {
-                                                       return even_split(in.depth,
-                                                                         static_cast<int>(in.members.size()),
-                                                                         in.head_at_the_last);
-                                                   }}};
+                                                        return even_split(in.depth, static_cast<int>(in.members.size()),
+                                                                          in.head_at_the_last);
+                                                    }}};
 
 /// What split.blocks says: counts of blocks, or a rule.
 std::vector<int> blocks_of(const scenario& scene, const std::vector<node>& nodes, const cluster& group,
@@ -42,8 +41,8 @@ std::vector<int> blocks_of(const scenario& scene, const std::vector<node>& nodes
 
 } // namespace
 
-std::vector<chain_stage> make_chain(const scenario& scene, const std::vector<node>& nodes, const cluster& group, int place,
-                                    int number) {
+std::vector<chain_stage> make_chain(const scenario& scene, const std::vector<node>& nodes, const cluster& group,
+                                    int place, int number) {
     auto members = group.clients;
     const auto edge = static_cast<std::uint32_t>(group.edge);
     switch (scene.scheme) {

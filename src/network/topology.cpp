@@ -169,8 +169,8 @@ private:
             int position = 0;
             for (const auto client : members) {
                 group.clients.push_back(static_cast<std::uint32_t>(net.nodes.size()));
-                add({homes[client].name, node_role::client, edge, number, position++, devices[client]},
-                    {paths[client]}, net);
+                add({homes[client].name, node_role::client, edge, number, position++, devices[client]}, {paths[client]},
+                    net);
             }
             group.chain = make_chain(scene_, net.nodes, group, place++, number);
             net.clusters.push_back(std::move(group));

@@ -39,7 +39,7 @@ struct chain_stage {
 struct cluster {
     std::string name; ///< "c2" or "e1.c2"
     int edge = 0;
-    int place = 0; ///< Among the clusters of its edge.
+    int place = 0;                      ///< Among the clusters of its edge.
     std::vector<std::uint32_t> clients; ///< Nodes in chain order; the first is the start point.
     /// What smashed data runs through. A client that holds nothing is not in it. With labels kept local the last stage
     /// is the head, back at the start point (U-shaped split learning, Vepakomma et al. 2018).

@@ -83,8 +83,8 @@ round_forecast ledger_run::play(int round) {
 
 /// In split learning clusters have turns; of an edge that trains alone one cluster stands for it.
 bool ledger_run::sits_out(int cluster, int turn) const {
-    return !deploy_.trains(cluster) ||
-           (deploy_.scene->scheme == scheme_kind::sl && deploy_.net.clusters[static_cast<std::size_t>(cluster)].place != turn);
+    return !deploy_.trains(cluster) || (deploy_.scene->scheme == scheme_kind::sl &&
+                                        deploy_.net.clusters[static_cast<std::size_t>(cluster)].place != turn);
 }
 
 round_forecast ledger_run::play_one(int round, std::uint32_t edge) {

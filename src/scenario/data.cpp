@@ -52,8 +52,7 @@ void complete_probe(scenario& scene, const value_reader& in) {
         }
         return;
     }
-    const int domains =
-        scene.network.edges * (data.partition.by_domain() ? scene.network.clusters : 1);
+    const int domains = scene.network.edges * (data.partition.by_domain() ? scene.network.clusters : 1);
     constexpr int far = 1000;
     if (text == "auto") {
         probe.unseen = std::max(far, data.domain + domains);

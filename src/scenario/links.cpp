@@ -130,9 +130,7 @@ const link_defaults& backhaul_defaults() {
     return its;
 }
 
-std::string radio_settings::path_loss_names() {
-    return "none, " + registry<path_loss_model>::names();
-}
+std::string radio_settings::path_loss_names() { return "none, " + registry<path_loss_model>::names(); }
 
 path_loss_model radio_settings::parse_path_loss(const std::string& text) {
     if (text == "none") {

@@ -1,8 +1,11 @@
 #pragma once
 
+#include "base/registry.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gaisnet {
 
@@ -25,59 +28,24 @@ struct narrowing {
     const char *key, *value;
     std::string_view beginnings[4]; ///< Of those that it looks at.
 };
-inline constexpr narrowing table_of_services{"serve.mode", "table", {"serve.", "seed", "output", "overwrite"}};
 
+/// A command of the program. One that is added looks at the keys of others: its set names them.
+///
+///     const registration<commands::info> registered_export{{"export", commands::training, "..."}};
 struct info {
     const char* name;
     command_set set;
     const char* help;
     const narrowing* narrow = nullptr;
 };
-inline constexpr info known[] = {
-    {"finetune", finetune, "hybrid federated split fine-tuning over emulated links and devices"},
-    {"infer", infer, "requests answered by chains of clients, with what was tuned"},
-    {"serve", serve, "rounds in which a policy chooses between fine-tuning a model and using it", &table_of_services},
-    {"plan", plan, "what finetune would cost in time, energy, bytes and spectrum, without training"},
-    {"calibrate", calibrate, "the speed of this computer and its ranks' link, as settings"},
-    {"pretrain", pretrain, "a foundation model from procedural images or a folder, with labels or without"},
-};
 
-constexpr const narrowing* narrowing_of(std::string_view name) {
-    for (const auto& one : known) {
-        if (name == one.name) {
-            return one.narrow;
-        }
-    }
-    return nullptr;
-}
-
+/// In the order of the help.
+std::vector<const info*> known();
 /// All for a command that is not among them: it looks at every key.
-constexpr command_set named(std::string_view name) {
-    for (const auto& one : known) {
-        if (name == one.name) {
-            return one.set;
-        }
-    }
-    return all;
-}
-
-constexpr bool is_known(std::string_view name) {
-    for (const auto& one : known) {
-        if (name == one.name) {
-            return true;
-        }
-    }
-    return false;
-}
-
+command_set named(std::string_view name);
+inline bool is_known(std::string_view name) { return registry<info>::find(name) != nullptr; }
 /// "finetune, infer, ..."
-inline std::string listed() {
-    std::string names;
-    for (const auto& one : known) {
-        names += (names.empty() ? "" : ", ") + std::string(one.name);
-    }
-    return names;
-}
+std::string listed();
 
 } // namespace commands
 

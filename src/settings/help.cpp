@@ -134,9 +134,9 @@ std::string help_text(const std::string& command, const std::string& topic) {
     }
     std::string text = "usage: gaisnet " + (command.empty() ? "COMMAND" : command) +
                        " [--config FILE]... [--KEY VALUE]...\n\n" + (command.empty() ? "commands\n" : "");
-    for (const auto& one : commands::known) {
-        if (command.empty() || command == one.name) {
-            text += "  " + padded(one.name, 11) + one.help + "\n";
+    for (const auto* one : commands::known()) {
+        if (command.empty() || command == one->name) {
+            text += "  " + padded(one->name, 11) + one->help + "\n";
         }
     }
     text += "\nflags\n";
@@ -159,8 +159,8 @@ std::string completion_script(const std::string& shell) {
         throw usage_error("--completion " + shell + ": bash and zsh are accepted");
     }
     std::string names, words, cases;
-    for (const auto& one : commands::known) {
-        names += std::string(names.empty() ? "" : " ") + one.name;
+    for (const auto* one : commands::known()) {
+        names += std::string(names.empty() ? "" : " ") + one->name;
     }
     for (const auto& one : flags) {
         words += std::string(" --") + one.name;

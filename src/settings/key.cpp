@@ -250,7 +250,8 @@ std::string without_effect(const std::string& key, const std::string& command,
     if ((info.commands & asking) == 0) {
         return command + " does not look at it";
     }
-    if (const auto* few = commands::narrowing_of(command); few && value_of(few->key) == few->value) {
+    const auto* asked = registry<commands::info>::find(command);
+    if (const auto* few = asked ? asked->narrow : nullptr; few && value_of(few->key) == few->value) {
         const bool is_one = std::any_of(std::begin(few->beginnings), std::end(few->beginnings),
                                         [&](std::string_view beginning) { return key.starts_with(beginning); });
         if (!is_one) {

@@ -52,8 +52,8 @@ void set_command(command_line& out, const std::string& word) {
         throw usage_error("command line: \"" + word + "\" is too much behind " + out.command + "; flags start with --");
     }
     std::vector<std::string> names;
-    for (const auto& one : commands::known) {
-        names.emplace_back(one.name);
+    for (const auto* one : commands::known()) {
+        names.emplace_back(one->name);
     }
     if (std::find(names.begin(), names.end(), word) == names.end()) {
         const auto guess = nearest(word, names);

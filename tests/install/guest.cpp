@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
             if (ranks.root()) {
                 const auto& edge = round->edges.front();
                 std::printf("round %d: accuracy %.4f, %.6f s, D2D %.6f s\n", round->number, round->accuracy,
-                            edge.latency_s, edge.d2d_s);
+                            edge.latency_s, edge.parts["d2d"]);
             }
         }
         ranks.end_together();

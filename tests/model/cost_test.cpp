@@ -54,8 +54,7 @@ TEST(cost, smashed_data_of_vit_base) {
         make_stages(vit_base, method, 5, {{true, 0, 0, false}, {false, 0, 12, false}, {false, 12, 0, true}});
     EXPECT_EQ(tensor_view::shape_only(stages[0].output_shape(1)).bytes(), 605'184U);
     EXPECT_EQ(tensor_view::shape_only(stages[1].output_shape(1)).bytes(), 3'072U) << "only CLS goes into the head";
-    const auto more =
-        make_stages(vit_base, tuned_by({.prompts = 50}), 5, {{true, 0, 6, false}, {false, 6, 6, true}});
+    const auto more = make_stages(vit_base, tuned_by({.prompts = 50}), 5, {{true, 0, 6, false}, {false, 6, 6, true}});
     EXPECT_EQ(tensor_view::shape_only(more[0].output_shape(1)).bytes(), 605'184U) << "prompts do not travel";
     EXPECT_FALSE(stages[1].input_gradient) << "nothing trainable at the start point: no gradient goes there";
     EXPECT_TRUE(stages[2].input_gradient);

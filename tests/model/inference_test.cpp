@@ -47,8 +47,8 @@ struct serving {
 };
 
 double parts_of(const request_row& row) {
-    return row.parts["sensing"] + row.parts["queue"] + row.parts["delivery"] + row.parts["compute"] + row.parts["edge"] + row.parts["d2d"] + row.parts["cs_smashed"] +
-           row.parts["result"] + row.parts["busy"];
+    return row.parts["sensing"] + row.parts["queue"] + row.parts["delivery"] + row.parts["compute"] +
+           row.parts["edge"] + row.parts["d2d"] + row.parts["cs_smashed"] + row.parts["result"] + row.parts["busy"];
 }
 
 // ---------------------------------------------------------------------------------------------- what it costs
@@ -115,8 +115,8 @@ TEST(inference, waiting_times_are_those_of_a_queue_with_one_server) {
     const serving here(scene);
     const auto played = here.forecast();
     const auto& arrivals = here.plan.lines.front().arrivals_s;
-    const double service =
-        played.requests.front().parts["compute"] + played.requests.front().parts["d2d"] + played.requests.front().parts["result"];
+    const double service = played.requests.front().parts["compute"] + played.requests.front().parts["d2d"] +
+                           played.requests.front().parts["result"];
     double wait = 0.0, waited = 0.0;
     for (std::size_t i = 0; i < arrivals.size(); ++i) {
         wait = i == 0 ? 0.0 : std::max(0.0, wait + service - (arrivals[i] - arrivals[i - 1]));

@@ -268,8 +268,8 @@ TEST(ledger_run, energy_bytes_and_airtime_add_up) {
             airtime_rounds += std::accumulate(row.airtime_hz_s.begin(), row.airtime_hz_s.end(), 0.0);
             bytes_rounds += std::accumulate(row.bytes.begin(), row.bytes.end(), std::uint64_t{0});
             flops_rounds += row.client_flops + row.edge_flops;
-            const double parts = row.parts["delivery"] + row.parts["sensing"] + row.parts["compute"] + row.parts["d2d"] + row.parts["cs_smashed"] +
-                                 row.parts["upload"] + row.parts["edge"];
+            const double parts = row.parts["delivery"] + row.parts["sensing"] + row.parts["compute"] +
+                                 row.parts["d2d"] + row.parts["cs_smashed"] + row.parts["upload"] + row.parts["edge"];
             EXPECT_NEAR(parts, row.latency_s, 1e-12 * row.latency_s + 1e-15);
         }
         EXPECT_GT(by_event, 0.0);

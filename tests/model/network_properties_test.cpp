@@ -310,10 +310,12 @@ TEST(properties, sessions_of_inference_add_up) {
             ASSERT_EQ(played.requests.size(), static_cast<std::size_t>(infer.requests) * deploy.net.clusters.size())
                 << name;
             for (const auto& row : played.requests) {
-                const double parts = row.parts["sensing"] + row.parts["queue"] + row.parts["delivery"] + row.parts["compute"] + row.parts["edge"] +
-                                     row.parts["d2d"] + row.parts["cs_smashed"] + row.parts["result"] + row.parts["busy"];
+                const double parts = row.parts["sensing"] + row.parts["queue"] + row.parts["delivery"] +
+                                     row.parts["compute"] + row.parts["edge"] + row.parts["d2d"] +
+                                     row.parts["cs_smashed"] + row.parts["result"] + row.parts["busy"];
                 ASSERT_NEAR(parts, row.latency_s, 1e-12 + 1e-9 * row.latency_s) << name;
-                for (const double part : {row.parts["sensing"], row.parts["queue"], row.parts["delivery"], row.parts["busy"], row.parts["result"]}) {
+                for (const double part : {row.parts["sensing"], row.parts["queue"], row.parts["delivery"],
+                                          row.parts["busy"], row.parts["result"]}) {
                     ASSERT_GE(part, -1e-12) << name;
                 }
                 seen["queue"] += row.parts["queue"] > 1e-6;
@@ -398,8 +400,8 @@ outcome result_of(arguments given) {
         }
     }
     const auto scene = read_scenario(parse_command_line(all, {}).values);
-    const auto deploy = make_deployment(scene, tuned_by({.method = scene.tuning.method, .prompts = 3}),
-                                        {{lab::classes, 20}}, {12, 12});
+    const auto deploy =
+        make_deployment(scene, tuned_by({.method = scene.tuning.method, .prompts = 3}), {{lab::classes, 20}}, {12, 12});
     ledger_run ledger(deploy);
     outcome sum;
     for (int round = 1; round <= 2; ++round) {
@@ -522,6 +524,9 @@ TEST(sensitivity, every_key_of_links_and_devices_moves_the_result_in_the_right_d
         expect_way(one.latency, now.latency_s, before.latency_s, what + ": latency");
         expect_way(one.energy, now.energy_j, before.energy_j, what + ": energy");
         expect_way(one.airtime, now.airtime_hz_s, before.airtime_hz_s, what + ": spectrum");
+    }
+    for (const auto* link : {"cs_up", "cs_down", "d2d"}) {
+        covered.insert("link." + std::string(link) + ".model"); // auto is all there is; tests/toys has another one
     }
     for (const auto& key : all_keys()) {
         const bool of_link = key.name.starts_with("link.") && !key.name.starts_with("link.backhaul.");

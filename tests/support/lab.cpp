@@ -350,8 +350,9 @@ void expect_sums_agree(const round_forecast& round, const std::string& name) {
         rounds_j += row.energy.total_j();
         bytes_rounds += std::accumulate(row.bytes.begin(), row.bytes.end(), std::uint64_t{0});
         airtime_rounds += std::accumulate(row.airtime_hz_s.begin(), row.airtime_hz_s.end(), 0.0);
-        const double parts = row.parts["delivery"] + row.parts["sensing"] + row.parts["compute"] + row.parts["d2d"] + row.parts["cs_smashed"] +
-                             row.parts["upload"] + row.parts["edge"] + row.parts["wait"] + row.parts["cloud"];
+        const double parts = row.parts["delivery"] + row.parts["sensing"] + row.parts["compute"] + row.parts["d2d"] +
+                             row.parts["cs_smashed"] + row.parts["upload"] + row.parts["edge"] + row.parts["wait"] +
+                             row.parts["cloud"];
         EXPECT_NEAR(parts, row.latency_s, 1e-12 + 1e-9 * row.latency_s) << name;
     }
     rounds_j += round.federation ? round.federation->energy_j : 0.0;

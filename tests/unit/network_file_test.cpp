@@ -194,7 +194,7 @@ TEST_F(network_file_test, radio_keys_are_read_and_checked) {
     const auto rejected = [&](std::vector<std::string> arguments, const char* because) {
         EXPECT_THAT([&] { scene(arguments); }, ThrowsMessage<usage_error>(HasSubstr(because)));
     };
-    rejected({"--link.d2d.path_loss", "umi"}, "accepted: none, free_space, macro");
+    rejected({"--link.d2d.path_loss", "umi"}, "accepted: none, free_space, inf_los, macro");
     rejected({"--link.d2d.path_loss", "umi_los", "--link.d2d.rate", "5 Mbit/s"}, "give one of them");
     rejected({"--link.d2d.frequency", "5 GHz"}, "link.d2d.path_loss is none");
     rejected({"--link.d2d.share", "reuse"}, "needs link.d2d.path_loss");

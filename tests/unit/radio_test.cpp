@@ -1,8 +1,8 @@
 // Radio against the formulas of its sources, and the topology that is made with it.
 
-#include "emulation/radio.hpp"
 #include "base/registry.hpp"
 #include "emulation/path_loss.hpp"
+#include "emulation/radio.hpp"
 
 #include "base/error.hpp"
 #include "network/interference.hpp"
@@ -22,9 +22,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-const path_loss_model& model(const std::string& name) {
-    return registry<path_loss_model>::at(name, "path_loss");
-}
+const path_loss_model& model(const std::string& name) { return registry<path_loss_model>::at(name, "path_loss"); }
 
 TEST(radio, path_loss_is_that_of_the_formulas_in_kilometres) {
     for (const double metres : {30.0, 100.0, 750.0}) {

@@ -1,5 +1,5 @@
-#include "network/topology.hpp"
 #include "network/splitting.hpp"
+#include "network/topology.hpp"
 
 #include "base/error.hpp"
 

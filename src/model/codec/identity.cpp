@@ -20,8 +20,7 @@ public:
 };
 
 const registration<codec_entry> registered_identity{
-    {"identity",
-     [](const scenario&) -> std::shared_ptr<const smashed_codec> { return std::make_shared<identity>(); }}};
+    {"identity", [](const scenario&) -> std::shared_ptr<const smashed_codec> { return std::make_shared<identity>(); }}};
 
 } // namespace
 

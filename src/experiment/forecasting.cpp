@@ -1,0 +1,130 @@
+#include "experiment/forecasting.hpp"
+
+#include "experiment/backbone.hpp"
+#include "experiment/measurement.hpp"
+#include "network/network_file.hpp"
+#include "roles/describe.hpp"
+#include "roles/ledger_run.hpp"
+#include "roles/slow_links.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <utility>
+
+namespace gaisnet {
+
+forecasting::forecasting(configuration given, session& here, checks which)
+    : given_(std::move(given))
+    , here_(here)
+    , run_(prepare(given_, here, which == checks::everything)) {
+    const auto& scene = *run_.scene;
+    const bool measured = scene.computing == compute_model::measured;
+    if (which == checks::everything || measured) {
+        const auto loaded = load_backbone(scene, here);
+        if (measured && here.root()) {
+            use_speeds(*run_.deploy, measure_stages(*run_.deploy, loaded.backbone));
+        }
+    }
+    here.network().barrier(); // no rank leaves before all have found their input usable
+    if (here.root() && which == checks::everything && scene.resume.empty()) {
+        recorder::check_output(scene.output, scene.overwrite);
+        check_modules_path(scene);
+    }
+}
+
+std::string forecasting::description() const {
+    auto text = describe(run_);
+    if (run_.ranks == here_.ranks() && !here_.devices().ranks.empty()) {
+        text += describe_devices(here_.devices());
+    }
+    return text;
+}
+
+std::string forecasting::write_network() const {
+    const auto path = network_path(*run_.scene);
+    std::error_code code;
+    if (std::filesystem::exists(path, code) && !run_.scene->overwrite) {
+        return fmt::format("network: {} exists and was left alone (overwrite = on replaces it)\n", path.string());
+    }
+    std::ofstream out(path);
+    out << network_file_text(run_.deploy->net);
+    out.close();
+    if (!out) {
+        throw usage_error("output " + run_.scene->output + ": " + path.string() + " cannot be written");
+    }
+    return fmt::format("network: {}, for network.file\n", path.string());
+}
+
+/// The output of a config file is that of the run, and stays alone.
+std::optional<recorder> forecasting::results_file() const {
+    if (given_.command != "plan" || given_.dry_run || given_.values.at("output").source != "command line") {
+        return std::nullopt;
+    }
+    return recorder::create(run_.scene->output, header_of(given_, *run_.scene, here_),
+                            describe_nodes(*run_.deploy, run_.rank_of), describe_links(*run_.deploy),
+                            {run_.scene->overwrite, run_.scene->events, {}, {}, describe_samples(run_)});
+}
+
+forecast_outcome forecasting::run() {
+    const auto start = std::chrono::steady_clock::now();
+    ledger_run ledger(*run_.deploy);
+    forecaster sums(*run_.deploy);
+    slow_links slow(*run_.deploy);
+    auto file = results_file();
+    const auto rounds = run_.scene->train.rounds;
+    std::string reason;
+    for (int round = 1; reason.empty(); ++round) {
+        session::check_interrupt();
+        auto played = ledger.play(round);
+        if (round == 1) {
+            check_memory(*run_.deploy, played.nodes);
+        }
+        for (const auto& warning : slow.find(played.events)) {
+            spdlog::warn("{}", warning);
+        }
+        for (auto& row : played.rounds) { // nothing is trained
+            row.accuracy = row.loss = row.train_accuracy = row.train_loss = std::numeric_limits<double>::quiet_NaN();
+        }
+        if (file) {
+            file->write_round({played.rounds, played.nodes, played.events, {}, {}, federations_of(played)});
+        }
+        sums.add(played);
+        if (round == rounds) {
+            reason = fmt::format("train.rounds = {}", rounds);
+        } else if (!ledger.anyone_left()) {
+            reason = nobody_is_left;
+        }
+    }
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    forecast_outcome out{{}, sums.take(), static_cast<double>(ledger.events_fired()) / elapsed.count()};
+    out.summary = summarise(out.found.rounds, out.found.nodes, describe_nodes(*run_.deploy, run_.rank_of));
+    out.summary.planned = true;
+    out.summary.stop_reason = reason;
+    out.summary.clock = "virtual";
+    if (file) {
+        file->finish(run_status::complete, reason, false);
+        out.summary.output = run_.scene->output;
+    }
+    spdlog::info("ledger: {} events in {:.3f} s ({:.0f} events/s)", ledger.events_fired(), elapsed.count(),
+                 out.events_per_second);
+    return out;
+}
+
+std::string forecasting::analysis(const forecast_outcome& outcome) const {
+    energy_parts energy;
+    for (const auto& row : outcome.found.rounds) {
+        energy += row.energy;
+    }
+    return fmt::format(
+        "\n{}\nBottleneck\n  {}\n\n{}", resource_tables(*run_.deploy, outcome.found),
+        bottleneck(*run_.deploy, outcome.found),
+        sensitivity_table(outcome.summary.latency.total_s, energy, halve_each(*run_.deploy, run_.scene->train.rounds)));
+}
+
+} // namespace gaisnet

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "experiment/preparation.hpp"
+#include "metrics/report.hpp"
+#include "planning/forecast.hpp"
+#include "settings/configuration.hpp"
+
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// What a run would cost, at rank 0.
+struct forecast_outcome {
+    run_summary summary;
+    forecast found;
+    double events_per_second = 0; ///< Of the ledger.
+};
+
+/// The ledger's rounds without training: what fine-tuning would cost in time, energy, bytes and spectrum.
+///
+///     gaisnet::forecasting job(gaisnet::configuration::from_file("x.cfg"), ranks);
+///     const auto cost = job.run();
+///     use(cost.summary.latency.total_s);
+///
+/// Every rank makes one; rank 0 alone runs it.
+class forecasting {
+public:
+    /// What is looked at before: what the ledger needs, or everything that fine-tuning would need as well, images and
+    /// weights included.
+    enum class checks { ledger, everything };
+    /// \throws usage_error for what the user has to change.
+    forecasting(configuration, session&, checks = checks::ledger);
+
+    /// Plays train.rounds rounds, or fewer when no client is left. Writes a results file when `output` was given to the
+    /// command line of `plan`.
+    /// \throws usage_error when a node needs more memory than its device has.
+    forecast_outcome run();
+
+    const prepared_run& prepared() const { return run_; }
+    /// Nodes, placement, cuts, links and devices.
+    std::string description() const;
+    /// Writes the network beside the results file, for network.file; never in place of what somebody may have edited.
+    /// \returns what was done, a line. \throws usage_error when it cannot be written.
+    std::string write_network() const;
+    /// By device and link, the bottleneck, and what halving each figure does.
+    std::string analysis(const forecast_outcome&) const;
+
+private:
+    std::optional<recorder> results_file() const;
+
+    configuration given_;
+    session& here_;
+    prepared_run run_;
+};
+
+} // namespace gaisnet
