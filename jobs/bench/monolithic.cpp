@@ -6,9 +6,9 @@
 #include "experiment/backbone.hpp"
 #include "experiment/measurement.hpp"
 #include "experiment/preparation.hpp"
-#include "model/optimizer.hpp"
-#include "model/torch_support.hpp"
-#include "model/tuned_vit.hpp"
+#include "model/torch/optimizer.hpp"
+#include "model/torch/torch_support.hpp"
+#include "model/vit/tuned_vit.hpp"
 #include "settings/options.hpp"
 #include "settings/sources.hpp"
 

@@ -4,7 +4,7 @@
 
 #include "base/error.hpp"
 #include "experiment/session.hpp"
-#include "model/torch_support.hpp"
+#include "model/torch/torch_support.hpp"
 
 #include <ATen/ops/ones.h>
 #include <fmt/format.h>

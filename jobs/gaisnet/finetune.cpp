@@ -1,7 +1,7 @@
 #include "commands.hpp"
 
 #include "experiment/fine_tuning.hpp"
-#include "metrics/report.hpp"
+#include "results/report.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

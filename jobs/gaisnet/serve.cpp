@@ -1,7 +1,7 @@
 #include "commands.hpp"
 
 #include "experiment/serving.hpp"
-#include "metrics/service_report.hpp"
+#include "results/service_report.hpp"
 
 #include <fmt/format.h>
 

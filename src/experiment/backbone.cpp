@@ -1,8 +1,8 @@
 #include "experiment/backbone.hpp"
 
 #include "experiment/preparation.hpp"
-#include "model/torch_support.hpp"
-#include "model/weight_store.hpp"
+#include "model/files/weight_store.hpp"
+#include "model/torch/torch_support.hpp"
 
 #include <ATen/ops/from_blob.h>
 #include <spdlog/spdlog.h>

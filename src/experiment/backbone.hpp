@@ -2,7 +2,7 @@
 
 #include "experiment/session.hpp"
 #include "model/stage_spec.hpp"
-#include "model/vit.hpp"
+#include "model/vit/vit.hpp"
 #include "scenario/scenario.hpp"
 
 #include <cstdint>

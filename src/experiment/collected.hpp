@@ -1,9 +1,9 @@
 #pragma once
 
-#include "metrics/rows.hpp"
-#include "roles/checkpoint.hpp"
-#include "roles/inference_run.hpp"
-#include "roles/tensor_run.hpp"
+#include "results/rows.hpp"
+#include "rounds/checkpoint.hpp"
+#include "rounds/inference_run.hpp"
+#include "rounds/tensor_run.hpp"
 #include "scenario/scenario.hpp"
 #include "transport/transport.hpp"
 

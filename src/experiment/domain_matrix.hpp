@@ -2,8 +2,8 @@
 
 #include "experiment/preparation.hpp"
 #include "experiment/session.hpp"
-#include "metrics/rows.hpp"
-#include "model/vit.hpp"
+#include "model/vit/vit.hpp"
+#include "results/rows.hpp"
 
 #include <memory>
 #include <string>

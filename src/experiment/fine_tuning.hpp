@@ -2,8 +2,8 @@
 
 #include "experiment/run_ending.hpp"
 #include "experiment/session.hpp"
-#include "metrics/report.hpp"
-#include "metrics/rows.hpp"
+#include "results/report.hpp"
+#include "results/rows.hpp"
 #include "settings/configuration.hpp"
 
 #include <memory>

@@ -3,9 +3,9 @@
 #include "experiment/backbone.hpp"
 #include "experiment/measurement.hpp"
 #include "network/network_file.hpp"
-#include "roles/describe.hpp"
-#include "roles/ledger_run.hpp"
-#include "roles/slow_links.hpp"
+#include "rounds/describe.hpp"
+#include "rounds/ledger_run.hpp"
+#include "rounds/slow_links.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "experiment/preparation.hpp"
-#include "metrics/report.hpp"
 #include "planning/forecast.hpp"
+#include "results/report.hpp"
 #include "settings/configuration.hpp"
 
 #include <string>

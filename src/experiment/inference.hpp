@@ -2,7 +2,7 @@
 
 #include "experiment/run_ending.hpp"
 #include "experiment/session.hpp"
-#include "metrics/inference_report.hpp"
+#include "results/inference_report.hpp"
 #include "settings/configuration.hpp"
 
 #include <memory>

@@ -1,8 +1,8 @@
 #include "experiment/measurement.hpp"
 
-#include "metrics/report.hpp"
-#include "model/torch_stage.hpp"
-#include "model/torch_support.hpp"
+#include "model/torch/torch_stage.hpp"
+#include "model/torch/torch_support.hpp"
+#include "results/report.hpp"
 
 #include <spdlog/spdlog.h>
 

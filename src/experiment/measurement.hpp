@@ -3,9 +3,9 @@
 #include "experiment/backbone.hpp"
 #include "experiment/preparation.hpp"
 #include "experiment/real_clock.hpp"
-#include "model/vit.hpp"
-#include "roles/checkpoint.hpp"
-#include "roles/stage_speed.hpp"
+#include "model/vit/vit.hpp"
+#include "rounds/checkpoint.hpp"
+#include "rounds/stage_speed.hpp"
 #include "transport/transport.hpp"
 
 #include <cstdint>

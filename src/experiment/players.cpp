@@ -1,6 +1,6 @@
 #include "experiment/players.hpp"
 
-#include "model/torch_stage.hpp"
+#include "model/torch/torch_stage.hpp"
 
 #include <fmt/format.h>
 

@@ -5,9 +5,9 @@
 #include "experiment/preparation.hpp"
 #include "experiment/real_clock.hpp"
 #include "experiment/session.hpp"
-#include "model/tuned_vit.hpp"
+#include "model/vit/tuned_vit.hpp"
 #include "roles/cast.hpp"
-#include "roles/tensor_run.hpp"
+#include "rounds/tensor_run.hpp"
 
 #include <functional>
 #include <memory>

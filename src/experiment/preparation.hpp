@@ -2,11 +2,11 @@
 
 #include "experiment/session.hpp"
 #include "experiment/workload.hpp"
-#include "metrics/recorder.hpp"
-#include "metrics/rows.hpp"
-#include "model/vit.hpp"
-#include "roles/checkpoint.hpp"
+#include "model/vit/vit.hpp"
+#include "results/recorder.hpp"
+#include "results/rows.hpp"
 #include "roles/deployment.hpp"
+#include "rounds/checkpoint.hpp"
 #include "scenario/scenario.hpp"
 #include "settings/configuration.hpp"
 

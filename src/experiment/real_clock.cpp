@@ -1,7 +1,7 @@
 #include "experiment/real_clock.hpp"
 #include "transport/collectives.hpp"
 
-#include "metrics/report.hpp"
+#include "results/report.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>

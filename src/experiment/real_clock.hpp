@@ -1,8 +1,8 @@
 #pragma once
 
 #include "experiment/session.hpp"
-#include "metrics/rows.hpp"
-#include "roles/stage_speed.hpp"
+#include "results/rows.hpp"
+#include "rounds/stage_speed.hpp"
 #include "runtime/pacer.hpp"
 
 #include <cstdint>

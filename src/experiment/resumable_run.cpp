@@ -4,7 +4,7 @@
 #include "transport/collectives.hpp"
 
 #include "base/random.hpp"
-#include "roles/describe.hpp"
+#include "rounds/describe.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>

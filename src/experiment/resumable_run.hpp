@@ -3,8 +3,8 @@
 #include "experiment/backbone.hpp"
 #include "experiment/preparation.hpp"
 #include "experiment/session.hpp"
-#include "metrics/recorder.hpp"
-#include "roles/checkpoint.hpp"
+#include "results/recorder.hpp"
+#include "rounds/checkpoint.hpp"
 #include "settings/configuration.hpp"
 
 #include <cstddef>

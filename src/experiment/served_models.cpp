@@ -2,10 +2,10 @@
 #include "transport/collectives.hpp"
 
 #include "experiment/collected.hpp"
-#include "model/class_means.hpp"
-#include "model/torch_support.hpp"
-#include "model/tuned_modules.hpp"
-#include "model/tuned_vit.hpp"
+#include "model/files/tuned_modules.hpp"
+#include "model/torch/class_means.hpp"
+#include "model/torch/torch_support.hpp"
+#include "model/vit/tuned_vit.hpp"
 #include "scenario/scenario.hpp"
 
 #include <c10/core/GradMode.h>

@@ -2,7 +2,7 @@
 
 #include "experiment/preparation.hpp"
 #include "experiment/serving.hpp"
-#include "metrics/recorder.hpp"
+#include "results/recorder.hpp"
 
 #include <fmt/format.h>
 

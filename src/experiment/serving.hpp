@@ -2,7 +2,7 @@
 
 #include "experiment/run_ending.hpp"
 #include "experiment/session.hpp"
-#include "metrics/rows.hpp"
+#include "results/rows.hpp"
 #include "settings/configuration.hpp"
 
 #include <memory>

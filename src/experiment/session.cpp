@@ -4,7 +4,7 @@
 #include "base/interruption.hpp"
 #include "base/text.hpp"
 #include "base/time_limit.hpp"
-#include "model/torch_support.hpp"
+#include "model/torch/torch_support.hpp"
 #include "transport/collectives.hpp"
 #include "transport/device_transport.hpp"
 #include "transport/loopback.hpp"

@@ -6,8 +6,8 @@
 #include "data/partition.hpp"
 #include "data/procedural.hpp"
 #include "experiment/image_check.hpp"
-#include "model/device_images.hpp"
-#include "model/torch_support.hpp"
+#include "model/torch/device_images.hpp"
+#include "model/torch/torch_support.hpp"
 
 #include <ATen/ops/cross_entropy_loss.h>
 #include <c10/core/GradMode.h>

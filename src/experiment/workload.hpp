@@ -3,9 +3,9 @@
 #include "data/batch_loader.hpp"
 #include "experiment/collected.hpp"
 #include "experiment/session.hpp"
-#include "metrics/rows.hpp"
-#include "model/sample_source.hpp"
-#include "model/tuned_vit.hpp"
+#include "model/torch/sample_source.hpp"
+#include "model/vit/tuned_vit.hpp"
+#include "results/rows.hpp"
 #include "roles/deployment.hpp"
 #include "scenario/scenario.hpp"
 

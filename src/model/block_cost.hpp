@@ -1,7 +1,7 @@
 #pragma once
 
 #include "model/tuning_method.hpp"
-#include "model/vit_config.hpp"
+#include "model/vit/vit_config.hpp"
 
 #include <cstdint>
 

@@ -4,7 +4,7 @@
 #include "model/block_cost.hpp"
 #include "model/smashed_codec.hpp"
 #include "model/tuning_method.hpp"
-#include "model/vit_config.hpp"
+#include "model/vit/vit_config.hpp"
 #include "scenario/training.hpp"
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "model/vit_config.hpp"
+#include "model/vit/vit_config.hpp"
 #include "scenario/tuning.hpp"
 
 #include <array>

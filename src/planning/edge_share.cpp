@@ -1,7 +1,7 @@
 #include "planning/edge_share.hpp"
 
-#include "roles/inference_ledger.hpp"
-#include "roles/ledger_run.hpp"
+#include "rounds/inference_ledger.hpp"
+#include "rounds/ledger_run.hpp"
 
 #include <algorithm>
 #include <set>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "roles/ledger_run.hpp"
+#include "rounds/ledger_run.hpp"
 
 #include <cstdint>
 #include <map>

@@ -8,6 +8,9 @@ namespace gaisnet {
 cast::cast(const deployment& deploy, const executor_factory& make, const std::function<bool(std::uint32_t node)>& plays)
     : deploy_(deploy)
     , make_(make) {
+    for (std::uint32_t edge = 0; edge < deploy.domains.size(); ++edge) {
+        models_.push_back(tensor_view::shape_only({deploy.domain_of(edge).elements}));
+    }
     std::map<std::uint32_t, std::vector<stage_role>> stages;
     for (std::size_t c = 0; c < deploy.chains.size(); ++c) {
         for (const auto& seat : deploy.chains[c]) {
@@ -24,7 +27,7 @@ cast::cast(const deployment& deploy, const executor_factory& make, const std::fu
             } else {
                 seated_.push_back({&seat, stages[seat.node].front().executor});
             }
-            stages[seat.node].emplace_back(deploy, seat, *seated_.back().executor);
+            stages[seat.node].emplace_back(deploy, seat, *seated_.back().executor, model_of(seat));
         }
     }
     for (std::uint32_t node = 0; node < deploy.net.nodes.size(); ++node) {
@@ -36,10 +39,22 @@ cast::cast(const deployment& deploy, const executor_factory& make, const std::fu
         if (member.role == node_role::cloud) {
             cloud_ = cloud_role{&deploy, me};
         } else if (member.role == node_role::edge) {
-            edges_.push_back(
-                {&deploy, me, std::move(stages[node]), {}, tensor_view::shape_only({deploy.domain_of(node).elements})});
+            edges_.push_back({&deploy, me, std::move(stages[node]), {}, models_[node]});
         } else {
             clients_.push_back({&deploy, me, std::move(stages[node]), {}, {}});
+        }
+    }
+}
+
+const tensor_view& cast::model_of(const stage_seat& seat) const {
+    return models_[static_cast<std::size_t>(deploy_.net.nodes[seat.node].edge)];
+}
+
+void cast::set_model(std::uint32_t edge, const tensor_view& model) {
+    models_[edge] = model;
+    for (auto& role : edges_) {
+        if (role.me.node == edge) {
+            role.model = model;
         }
     }
 }
@@ -132,7 +147,7 @@ void cast::begin_round(const round_plan& plan) {
                 seat.node = one.heir;
                 owned_by_heirs_.push_back(make_(seat));
                 taken_.push_back({&seat, owned_by_heirs_.back().get()});
-                heir->taken.emplace_back(deploy_, seat, *owned_by_heirs_.back());
+                heir->taken.emplace_back(deploy_, seat, *owned_by_heirs_.back(), model_of(seat));
             };
             seat_in(edges_);
             seat_in(clients_);

@@ -28,6 +28,9 @@ public:
     const std::vector<client_role>& clients() const { return clients_; }
     std::optional<cloud_role>& cloud() { return cloud_; }
 
+    /// From now on stages take their tunables out of this model of an edge, and the edge, if it is in this cast, has it.
+    void set_model(std::uint32_t edge, const tensor_view& model);
+
     /// Every stage of this cast, by cluster and position.
     struct seated_executor {
         const stage_seat* seat = nullptr;
@@ -46,8 +49,11 @@ public:
     const std::vector<seated_executor>& taken() const { return taken_; }
 
 private:
+    const tensor_view& model_of(const stage_seat&) const;
+
     const deployment& deploy_;
     executor_factory make_;
+    std::vector<tensor_view> models_; ///< By edge; shapes until set_model.
     std::vector<std::unique_ptr<stage_executor>> owned_;
     std::vector<seated_executor> seated_;
     std::deque<stage_seat> heirs_; ///< Seats of this round with their new nodes.

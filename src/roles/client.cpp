@@ -4,27 +4,13 @@
 
 namespace gaisnet {
 
-tensor_view slice_of(const tensor_view& whole, std::int64_t first, std::int64_t elements) {
-    auto part = whole;
-    part.shape = {elements};
-    if (part.data) {
-        part.data += static_cast<std::size_t>(first) * element_bytes(part.type);
-    }
-    return part;
-}
-
 bool client_role::trainable() const {
     return std::any_of(stages.begin(), stages.end(), [](const auto& stage) { return stage.seat->spec.trainable(); });
 }
 
-void client_role::load(const tensor_view& modules) {
-    std::int64_t first = 0;
+void client_role::load() {
     for (auto& stage : stages) {
-        const auto elements = stage.seat->spec.tunable_elements();
-        if (elements > 0) {
-            stage.executor->load(slice_of(modules, first, elements));
-        }
-        first += elements;
+        stage.load_modules();
     }
 }
 
@@ -53,7 +39,8 @@ task<> client_role::play_round(pass& in, const round_plan& plan) {
 task<> client_role::take_modules(pass& in) {
     actor receiver{me.node, me.cluster};
     const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
-    load(co_await in.recv(receiver, edge, message_kind::modules));
+    co_await in.recv(receiver, edge, message_kind::modules);
+    load();
     me.cause = receiver.cause;
 }
 
@@ -114,7 +101,8 @@ task<> client_role::work_on_requests(pass& in, const inference_plan& session) {
     for (const auto& wanted : wanted_in(*deploy, session, me.cluster)) {
         if (wanted.node == me.node && served) {
             const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
-            load(co_await in.recv(me, edge, message_kind::modules));
+            co_await in.recv(me, edge, message_kind::modules);
+            load();
         }
     }
     std::vector<task<>> work;

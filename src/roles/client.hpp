@@ -29,10 +29,7 @@ private:
     task<> sense_requests(pass& in, const inference_plan&) const;
     task<> collect_results(pass& in, const inference_plan&);
     task<> work_on_requests(pass& in, const inference_plan&);
-    void load(const tensor_view& modules);
+    void load();
 };
-
-/// Part [first, first + elements) of a float32 vector, without a copy.
-tensor_view slice_of(const tensor_view& whole, std::int64_t first, std::int64_t elements);
 
 } // namespace gaisnet

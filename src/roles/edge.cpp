@@ -6,28 +6,6 @@
 
 namespace gaisnet {
 
-tensor_view modules_of(const tensor_view& model, const std::vector<const stage_seat*>& seats, bool with_frozen) {
-    std::int64_t elements = 0;
-    for (const auto* seat : seats) {
-        elements += seat->spec.tunable_elements();
-    }
-    if (!model.data) {
-        for (const auto* seat : with_frozen ? seats : std::vector<const stage_seat*>()) {
-            elements += seat->spec.frozen_elements();
-        }
-        return tensor_view::shape_only({elements});
-    }
-    auto modules = tensor_view::allocate({elements});
-    auto* out = modules.as<float>();
-    for (const auto* seat : seats) {
-        for (const auto& slice : seat->slices) {
-            std::memcpy(out, model.as<float>() + slice.in_model, static_cast<std::size_t>(slice.elements) * 4);
-            out += slice.elements;
-        }
-    }
-    return modules;
-}
-
 void edge_role::deliver(pass& in, const round_plan& plan) {
     struct parcel {
         std::vector<std::uint32_t> receivers;
@@ -61,13 +39,13 @@ void edge_role::deliver(pass& in, const round_plan& plan) {
         }
     }
     for (const auto& one : parcels) {
-        in.send(me, one.receivers, message_kind::modules, modules_for(one.seats));
+        in.send(me, one.receivers, message_kind::modules, delivery_of(one.seats));
     }
 }
 
 task<> edge_role::train(pass& in, stage_role& stage, const round_plan& plan) {
     if (stage.seat->spec.trainable()) {
-        stage.executor->load(modules_for({stage.seat}));
+        stage.load_modules();
     }
     if (deploy->scene->scheme == scheme_kind::centralised && plan.round == 1) {
         for (const auto& group : deploy->net.clusters) {
@@ -83,13 +61,13 @@ task<> edge_role::found(pass& in, int cluster, const inference_plan& session) co
     actor who{me.node, cluster};
     co_await in.recv(who, deploy->chains[static_cast<std::size_t>(cluster)].front().node, message_kind::request);
     for (const auto& wanted : wanted_in(*deploy, session, cluster)) {
-        in.send(who, wanted.node, message_kind::modules, modules_for(wanted.seats, session.whole_stages));
+        in.send(who, wanted.node, message_kind::modules, delivery_of(wanted.seats, session.whole_stages));
     }
 }
 
 task<> edge_role::infer(pass& in, stage_role& stage, const inference_plan& session) {
     if (stage.seat->spec.trainable()) {
-        stage.executor->load(modules_for({stage.seat}));
+        stage.load_modules();
     }
     co_await stage.infer(in, session);
 }
@@ -102,7 +80,7 @@ task<> edge_role::repair(pass& in, int cluster, const round_plan& plan) const {
             co_await in.recv(who, chain.front().node, message_kind::request);
         }
         if (const auto& seat = chain[one.stage]; seat.spec.trainable()) {
-            in.send(who, one.heir, message_kind::modules, modules_for({&seat}), seat.number);
+            in.send(who, one.heir, message_kind::modules, delivery_of({&seat}), seat.number);
         }
     }
 }
@@ -124,8 +102,7 @@ task<> edge_role::federate(pass& in) {
     mine.shape = {domain.shared_elements};
     in.contribute(me, {*deploy->net.cloud, edge, &domain.shared, std::move(mine), deploy->total_weight(edge),
                        static_cast<int>(edge)});
-    const auto shared = co_await in.recv(me, *deploy->net.cloud, message_kind::modules);
-    model = with_shared(model, shared);
+    co_await in.recv(me, *deploy->net.cloud, message_kind::modules); // tensor_run merges it into the model
 }
 
 task<> edge_role::play(pass& in, const round_plan& plan) {

@@ -4,12 +4,9 @@
 
 namespace gaisnet {
 
-/// What some stages need of a model's tunables, concatenated in their order.
-/// \param with_frozen the ledger pass counts frozen weights too; really they are on every rank already.
-tensor_view modules_of(const tensor_view& model, const std::vector<const stage_seat*>& seats, bool with_frozen = false);
-
 /// An edge: owns its domain model, delivers it to its clusters, averages what comes back; may itself be a stage of
-/// their chains.
+/// their chains. Deliveries are charged by their size and carry no values: every rank of the edge took part in the sum that
+/// made the model, so the receivers have it (stage_role::domain).
 struct edge_role {
     const deployment* deploy = nullptr;
     actor me;
@@ -36,9 +33,6 @@ struct edge_role {
 private:
     /// Sends every client of its clusters the modules that it tunes.
     void deliver(pass& in, const round_plan&);
-    tensor_view modules_for(const std::vector<const stage_seat*>& seats, bool with_frozen = false) const {
-        return modules_of(model, seats, with_frozen);
-    }
 };
 
 /// A model with other shared modules: `shared`, float32 [the first elements of the model].

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -49,6 +50,9 @@ struct cluster_fate {
     bool present(std::uint32_t node) const;
     bool loses(std::uint32_t node) const;
     bool operator==(const cluster_fate&) const = default;
+    static auto parts(auto& self) {
+        return std::tie(self.sits_out, self.plays, self.losses, self.takeovers, self.stops_before);
+    }
 };
 
 /// One round as roles play it.

@@ -1,6 +1,7 @@
 #include "roles/stage_role.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace gaisnet {
 
@@ -32,6 +33,33 @@ std::vector<micro_batch> split_batch(const micro_batch& batch, int parts) {
         micros.push_back({batch.epoch, batch.batch, batch.first + first, end - first, batch.of});
     }
     return micros;
+}
+
+tensor_view modules_of(const tensor_view& model, const std::vector<const stage_seat*>& seats) {
+    auto modules = tensor_view::allocate(delivery_of(seats).shape);
+    auto* out = modules.as<float>();
+    for (const auto* seat : seats) {
+        for (const auto& slice : seat->slices) {
+            std::memcpy(out, model.as<float>() + slice.in_model,
+                        static_cast<std::size_t>(slice.elements) * sizeof(float));
+            out += slice.elements;
+        }
+    }
+    return modules;
+}
+
+tensor_view delivery_of(const std::vector<const stage_seat*>& seats, bool with_frozen) {
+    std::int64_t elements = 0;
+    for (const auto* seat : seats) {
+        elements += seat->spec.tunable_elements() + (with_frozen ? seat->spec.frozen_elements() : 0);
+    }
+    return tensor_view::shape_only({elements});
+}
+
+void stage_role::load_modules() {
+    if (domain->data && seat->spec.trainable()) {
+        executor->load(modules_of(*domain, {seat}));
+    }
 }
 
 /// Labels go along the chain to the stage with the loss, unless that stage is the start point's own.
@@ -97,8 +125,8 @@ task<> stage_role::train_round(pass& in, const round_plan& round) {
 
 task<> stage_role::take_over(pass& in, const round_plan& round) {
     if (seat->spec.trainable()) {
-        const auto modules = co_await in.recv(me, edge(), message_kind::modules, seat->number);
-        executor->load(modules);
+        co_await in.recv(me, edge(), message_kind::modules, seat->number);
+        load_modules();
     }
     co_await train_round(in, round);
 }

@@ -25,18 +25,29 @@ std::vector<schedule_step> make_schedule(schedule_kind, int micro_batches, std::
 /// Splits a batch into at most `parts` micro-batches of nearly equal size.
 std::vector<micro_batch> split_batch(const micro_batch& batch, int parts);
 
+/// The tunables of some stages, concatenated in their order, out of a model with values.
+tensor_view modules_of(const tensor_view& model, const std::vector<const stage_seat*>&);
+/// What is delivered to some stages: a shape, which the ledger charges. \param with_frozen frozen weights count too.
+tensor_view delivery_of(const std::vector<const stage_seat*>&, bool with_frozen = false);
+
 /// A stage of a chain during rounds. The struct outlives the coroutine, which lives for one round.
 struct stage_role {
     const deployment* deploy;
     const stage_seat* seat;
     stage_executor* executor;
+    /// The domain model of its edge as its rank holds it, float32 [elements]; in the ledger pass without values.
+    const tensor_view* domain;
     actor me;
 
-    stage_role(const deployment& of, const stage_seat& held, stage_executor& computes)
+    stage_role(const deployment& of, const stage_seat& held, stage_executor& computes, const tensor_view& model)
         : deploy(&of)
         , seat(&held)
         , executor(&computes)
+        , domain(&model)
         , me{held.node, held.cluster, -1, 0} {}
+
+    /// Takes its tunables out of the domain model.
+    void load_modules();
 
     bool first() const { return seat->position == 0; }
     bool last() const { return seat->position + 1 == chain().size(); }

@@ -4,8 +4,8 @@
 #include "fuzz.hpp"
 
 #include "base/random.hpp"
-#include "model/safetensors.hpp"
-#include "roles/checkpoint.hpp"
+#include "model/files/safetensors.hpp"
+#include "rounds/checkpoint.hpp"
 
 #include <fmt/format.h>
 

@@ -2,9 +2,9 @@
 
 #include "fuzz.hpp"
 
-#include "model/safetensors.hpp"
-#include "model/vit_config.hpp"
-#include "model/weight_names.hpp"
+#include "model/files/safetensors.hpp"
+#include "model/vit/vit_config.hpp"
+#include "model/vit/weight_names.hpp"
 
 #include <vector>
 

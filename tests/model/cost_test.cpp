@@ -1,7 +1,7 @@
 // What a stage costs by its shapes, against published figures of ViT-B/16 and against what torch really does.
 
-#include "model/torch_stage.hpp"
-#include "model/torch_support.hpp"
+#include "model/torch/torch_stage.hpp"
+#include "model/torch/torch_support.hpp"
 #include "roles/stage_role.hpp"
 #include "support/lab.hpp"
 #include "support/tuned.hpp"

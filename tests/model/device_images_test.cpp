@@ -1,8 +1,8 @@
 // Inputs made on a device against those of the CPU's loader. The device is the CPU here: the same code.
 
 #include "data/batch_loader.hpp"
-#include "model/device_images.hpp"
-#include "model/torch_support.hpp"
+#include "model/torch/device_images.hpp"
+#include "model/torch/torch_support.hpp"
 
 #include "base/random.hpp"
 #include "data/image_codec.hpp"

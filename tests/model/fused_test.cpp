@@ -2,8 +2,8 @@
 // CMake leaves this file out with older LibTorchs, which have none.
 
 #include "base/random.hpp"
-#include "model/optimizer.hpp"
-#include "model/torch_support.hpp"
+#include "model/torch/optimizer.hpp"
+#include "model/torch/torch_support.hpp"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>

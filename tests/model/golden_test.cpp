@@ -1,11 +1,11 @@
-// A tiny random ViT against an independent implementation: plain PyTorch in Python, float64 (tests/data/make_vit_golden.py).
+// A tiny random ViT against an independent implementation: plain PyTorch in Python, float64 (tests/golden/make_vit_golden.py).
 
-#include "model/class_means.hpp"
-#include "model/optimizer.hpp"
-#include "model/safetensors.hpp"
-#include "model/torch_support.hpp"
-#include "model/tuned_vit.hpp"
-#include "model/weight_store.hpp"
+#include "model/files/safetensors.hpp"
+#include "model/files/weight_store.hpp"
+#include "model/torch/class_means.hpp"
+#include "model/torch/optimizer.hpp"
+#include "model/torch/torch_support.hpp"
+#include "model/vit/tuned_vit.hpp"
 #include "support/tuned.hpp"
 
 #include <ATen/ops/cross_entropy_loss.h>
@@ -129,7 +129,7 @@ TEST(class_means, are_compared_by_their_cosine) {
     EXPECT_TRUE(near.equal(at::tensor({0, 0, 2, 2}, at::kLong))) << near;
 }
 
-/// Every tuning method against analysis/vit.py in PyTorch (tests/data/make_tuning_golden.py). Modules are found by their
+/// Every tuning method against analysis/vit.py in PyTorch (tests/golden/make_tuning_golden.py). Modules are found by their
 /// names, so this is also what a user's script gets from a run's output.
 TEST_F(golden, every_tuning_method) {
     const safetensors_file methods(folder + "/tiny_vit_methods.safetensors");

@@ -1,7 +1,7 @@
-#include "model/pretraining.hpp"
+#include "model/torch/pretraining.hpp"
 
-#include "model/torch_support.hpp"
-#include "model/weight_store.hpp"
+#include "model/files/weight_store.hpp"
+#include "model/torch/torch_support.hpp"
 #include "support/lab.hpp"
 
 #include <ATen/ops/empty.h>

@@ -1,8 +1,8 @@
 // Split training equals training the whole model on the same batches, for every cut of a small model.
 
-#include "model/torch_stage.hpp"
-#include "model/torch_support.hpp"
-#include "model/tuned_vit.hpp"
+#include "model/torch/torch_stage.hpp"
+#include "model/torch/torch_support.hpp"
+#include "model/vit/tuned_vit.hpp"
 #include "roles/stage_role.hpp"
 #include "support/lab.hpp"
 

@@ -1,9 +1,9 @@
 #include "support/lab.hpp"
 
 #include "base/error.hpp"
-#include "model/torch_support.hpp"
-#include "model/weight_store.hpp"
-#include "roles/tensor_run.hpp"
+#include "model/files/weight_store.hpp"
+#include "model/torch/torch_support.hpp"
+#include "rounds/tensor_run.hpp"
 #include "runtime/placement.hpp"
 #include "transport/loopback.hpp"
 

@@ -2,9 +2,9 @@
 
 // Small scenarios that run in milliseconds, for tests of the whole of HFSL without program, data sets or MPI.
 
-#include "model/torch_stage.hpp"
+#include "model/torch/torch_stage.hpp"
 #include "roles/deployment.hpp"
-#include "roles/ledger_run.hpp"
+#include "rounds/ledger_run.hpp"
 #include "runtime/pacer.hpp"
 #include "scenario/scenario.hpp"
 #include "transport/transport.hpp"

@@ -1,6 +1,6 @@
 #include "model/tuning/block_method.hpp"
 
-#include "model/vit.hpp"
+#include "model/vit/vit.hpp"
 
 namespace gaisnet {
 

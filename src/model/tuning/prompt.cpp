@@ -1,6 +1,6 @@
 #include "base/error.hpp"
 #include "model/tuning/block_method.hpp"
-#include "model/vit.hpp"
+#include "model/vit/vit.hpp"
 #include "scenario/scenario.hpp"
 
 #include <ATen/ops/cat.h>

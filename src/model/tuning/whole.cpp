@@ -1,5 +1,5 @@
 #include "model/tuning/block_method.hpp"
-#include "model/vit.hpp"
+#include "model/vit/vit.hpp"
 #include "scenario/scenario.hpp"
 
 namespace gaisnet {

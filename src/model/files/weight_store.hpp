@@ -1,0 +1,96 @@
+#pragma once
+
+#include "base/mapped_file.hpp"
+#include "model/files/safetensors.hpp"
+#include "model/vit/vit_config.hpp"
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gaisnet {
+
+struct backbone_match;
+
+/// The frozen backbone of a Vision Transformer: float32 tensors by timm's names (backbone_tensors), each aligned to 64
+/// bytes, never written after construction. A store opened from a checkpoint is one image file in a cache folder that
+/// all processes of a host map read-only and share; it is made once, by whichever process comes first.
+class weight_store {
+    struct passkey {};
+
+public:
+    /// The backbone in the safetensors file `file` (timm or Hugging Face names; F32, F16 or BF16). The float32 image is
+    /// looked up in `cache_dir` (empty: default_cache_dir()) by a hash of the file's bytes and by `config`, and made
+    /// when it is missing or damaged. A cache that cannot be used is no error: the store then keeps its values in
+    /// private memory and says so in notes(). Throws usage_error as safetensors_file and match_backbone do.
+    static std::shared_ptr<const weight_store> open(const std::filesystem::path& file, const vit_config& config,
+                                                    const std::filesystem::path& cache_dir = {});
+    /// Random weights: embedding tensors and weight matrices normal with standard deviation 0.02, drawn again beyond
+    /// two deviations; biases 0, LayerNorm weights 1. A function of (seed, tensor name, shape) only.
+    static std::shared_ptr<const weight_store> random(const vit_config& config, std::uint64_t seed);
+    /// Exactly the tensors of backbone_tensors(config), row-major. Throws usage_error when one is missing, unknown or
+    /// of another size.
+    static std::shared_ptr<const weight_store> from_tensors(const vit_config& config,
+                                                            const std::map<std::string, std::vector<float>>& tensors);
+    /// $XDG_CACHE_HOME/gaisnet, else $HOME/.cache/gaisnet, else gaisnet-USERID in the folder for temporary files.
+    static std::filesystem::path default_cache_dir();
+
+    const vit_config& config() const { return config_; }
+    /// Values and shape of a tensor of backbone_tensors(config); valid as long as the store. Any other name throws
+    /// runtime_failure.
+    std::span<const float> tensor(std::string_view name) const;
+    const std::vector<std::int64_t>& shape(std::string_view name) const;
+
+    /// 64-bit hash of all values: equal for equal weights, however the store was made.
+    std::uint64_t fingerprint() const { return fingerprint_; }
+    /// True when the values are a mapped image shared with other processes, false when they are private memory.
+    bool shared() const { return !image_.bytes().empty(); }
+    /// __metadata__ of the checkpoint (timm exports name mean and std of the images there); empty for other stores.
+    const std::map<std::string, std::string>& metadata() const { return metadata_; }
+    /// What the user should be told: ignored heads, a rebuilt or unusable cache.
+    const std::vector<std::string>& notes() const { return notes_; }
+
+    /// Only for the functions above.
+    weight_store(passkey, const vit_config& config);
+
+private:
+    struct slot {
+        tensor_spec spec;
+        std::size_t offset = 0; ///< Bytes from the first tensor; a multiple of 64.
+    };
+    struct alignas(64) cache_line {
+        std::array<std::byte, 64> bytes;
+    };
+    struct image_header;
+
+    const slot& find(std::string_view name) const;
+    std::span<float> private_values(const slot&);
+    void allocate_private();
+    void fingerprint_private();
+    image_header expected_header(std::uint64_t source_hash, std::size_t source_bytes) const;
+    /// Converts a checkpoint into an image file, one tensor at a time, so that memory for one tensor is enough. Throws
+    /// runtime_failure when the image cannot be written, usage_error for a value that is not finite.
+    void write_image(const safetensors_file& source, const backbone_match& match, image_header header,
+                     const std::filesystem::path& path) const;
+    /// Maps and verifies an image; an empty string, or why it cannot be used.
+    std::string map_image(const std::filesystem::path& path, const image_header& expected);
+
+    vit_config config_;
+    std::vector<slot> slots_;
+    std::map<std::string, std::size_t, std::less<>> index_;
+    std::size_t data_bytes_ = 0;
+    mapped_file image_;
+    std::vector<cache_line> private_;
+    const std::byte* data_ = nullptr;
+    std::uint64_t fingerprint_ = 0;
+    std::map<std::string, std::string> metadata_;
+    std::vector<std::string> notes_;
+};
+
+} // namespace gaisnet

@@ -1,0 +1,13 @@
+// LibTorch 1.13 has no fused kernels that are worth their differences.
+
+#include "model/torch/torch_support.hpp"
+
+namespace gaisnet {
+
+at::Tensor fused_attention(const at::Tensor&, const at::Tensor&, const at::Tensor&) { return {}; }
+
+bool fused_sgd(const fused_step&) { return false; }
+
+bool fused_adamw(const fused_step&) { return false; }
+
+} // namespace gaisnet

@@ -1,0 +1,35 @@
+#include "model/torch/torch_support.hpp"
+
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+
+#include <vector>
+
+namespace gaisnet {
+
+at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values) {
+    return at::scaled_dot_product_attention(query, keys, values);
+}
+
+// The moments are there from the first step on, all zero, which makes that step PyTorch's first one. Without momentum the
+// kernel for GPUs refuses them.
+bool fused_sgd(const fused_step& all) {
+    at::_fused_sgd_(all.parameters, all.gradients, all.momentum > 0.0 ? all.first_moments : at::TensorList(),
+                    all.weight_decay, all.momentum, all.learning_rate,
+                    /*dampening=*/0.0, /*nesterov=*/false, /*maximize=*/false, /*is_first_step=*/false);
+    return true;
+}
+
+bool fused_adamw(const fused_step& all) {
+    // Filled by a kernel, so that nothing is copied from the host.
+    const auto steps = at::full({}, static_cast<double>(all.steps), all.parameters[0].options());
+    const std::vector<at::Tensor> of_each(all.parameters.size(), steps);
+    at::_fused_adamw_(all.parameters, all.gradients, all.first_moments, all.second_moments, /*max_exp_avg_sqs=*/{},
+                      of_each, all.learning_rate, /*beta1=*/0.9, /*beta2=*/0.999, all.weight_decay, /*eps=*/1e-8,
+                      /*amsgrad=*/false, /*maximize=*/false);
+    return true;
+}
+
+} // namespace gaisnet

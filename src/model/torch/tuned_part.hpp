@@ -1,0 +1,45 @@
+#pragma once
+
+#include "base/tensor_view.hpp"
+#include "model/stage_spec.hpp"
+#include "model/vit/vit.hpp"
+
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace gaisnet {
+
+/// What a stage holds of the model, with its tunables as trainable float32 tensors on the backbone's device.
+class tuned_part {
+public:
+    /// \param spec must outlive it.
+    tuned_part(const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone);
+
+    /// Values of the tunables, float32 [elements] in the order of stage_spec::tunables().
+    void load(const tensor_view& modules);
+    tensor_view unload() const;
+    std::vector<at::Tensor>& parameters() { return parameters_; }
+
+    /// Images [n, 3, image, image] to tokens.
+    at::Tensor embed(const at::Tensor& images) const;
+    /// Tokens float32 through its blocks, float32.
+    at::Tensor run_blocks(at::Tensor tokens) const;
+    /// CLS [n, dim] behind the final norm, what the head gets.
+    at::Tensor features(const at::Tensor& cls) const;
+    /// CLS [n, dim] to logits [n, classes].
+    at::Tensor classify(const at::Tensor& cls) const;
+
+    const vit_backbone& backbone() const { return *backbone_; }
+
+private:
+    std::span<const at::Tensor> own(std::size_t first, std::size_t count) const {
+        return std::span(parameters_).subspan(first, count);
+    }
+
+    const stage_spec* spec_;
+    std::shared_ptr<const vit_backbone> backbone_;
+    std::vector<at::Tensor> parameters_; ///< In the order of spec.tunables().
+};
+
+} // namespace gaisnet

@@ -1,0 +1,415 @@
+#include "model/vit/weight_names.hpp"
+
+#include "base/error.hpp"
+#include "base/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <optional>
+#include <set>
+#include <string_view>
+
+namespace gaisnet {
+
+namespace {
+
+/// How many culprits of one kind a message lists before it only counts them.
+constexpr std::size_t listed = 3;
+
+struct preset {
+    const char* name;
+    std::int64_t dim;
+    std::int64_t depth;
+};
+/// Dosovitskiy et al. (base), Touvron et al. (tiny, small): patch 16, image 224.
+constexpr std::array<preset, 3> presets = {{{"vit_tiny", 192, 12}, {"vit_small", 384, 12}, {"vit_base", 768, 12}}};
+
+/// Tensors beside the backbone that a checkpoint may hold; they are not used.
+constexpr std::array<std::string_view, 7> ignored_parts = {
+    "head.", "head_dist.", "fc_norm.", "classifier.", "pooler.", "mask_token", "embeddings.mask_token"};
+
+/// Parts of names that only Vision Transformers of other kinds have, and what they are.
+struct foreign_part {
+    std::string_view name;
+    const char* what;
+};
+constexpr std::array<foreign_part, 18> foreign_parts = {{
+    {"ls1.gamma", "layer scale (as DINOv2, CaiT and BEiT)"},
+    {"layer_scale1.", "layer scale (as DINOv2)"},
+    {"lambda_1", "layer scale (as BEiT)"},
+    {"gamma_1", "layer scale (as CaiT and BEiT)"},
+    {"dist_token", "a distillation token (as distilled DeiT)"},
+    {"distillation_token", "a distillation token (as distilled DeiT)"},
+    {"reg_token", "register tokens (as DINOv2 with registers)"},
+    {"register_tokens", "register tokens (as DINOv2 with registers)"},
+    {"norm_pre.", "a LayerNorm before the blocks (as CLIP)"},
+    {"pre_layrnorm.", "a LayerNorm before the blocks (as CLIP)"},
+    {"mlp.w12.", "SwiGLU in its blocks"},
+    {"mlp.fc1_g.", "SwiGLU in its blocks"},
+    {"weights_in.", "SwiGLU in its blocks"},
+    {"attn.q_norm.", "LayerNorm of queries and keys"},
+    {"relative_position_bias", "relative positions (as BEiT and Swin)"},
+    {"rope.", "rotary positions"},
+    {"decoder_blocks.", "a decoder (as a whole masked autoencoder)"},
+    {"patch_embed.backbone.", "a convolutional network before the patches (a hybrid)"},
+}};
+
+bool replace_prefix(std::string& name, std::string_view from, std::string_view to) {
+    if (!name.starts_with(from)) {
+        return false;
+    }
+    name.replace(0, from.size(), to);
+    return true;
+}
+
+/// The Hugging Face names (without "vit.") of one backbone tensor: three for qkv, else one.
+std::vector<std::string> hugging_face_names(std::string name) {
+    if (name == "cls_token") {
+        return {"embeddings.cls_token"};
+    }
+    if (name == "pos_embed") {
+        return {"embeddings.position_embeddings"};
+    }
+    if (replace_prefix(name, "patch_embed.proj.", "embeddings.patch_embeddings.projection.") ||
+        replace_prefix(name, "norm.", "layernorm.") || !replace_prefix(name, "blocks.", "encoder.layer.")) {
+        return {name};
+    }
+    // "encoder.layer.I." and the rest.
+    const auto split = name.find('.', std::string_view("encoder.layer.").size()) + 1;
+    const std::string block = name.substr(0, split);
+    std::string rest = name.substr(split);
+    if (replace_prefix(rest, "attn.qkv.", "")) {
+        const std::string attention = block + "attention.attention.";
+        return {attention + "query." + rest, attention + "key." + rest, attention + "value." + rest};
+    }
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 5> renamed = {{
+        {"norm1.", "layernorm_before."},
+        {"norm2.", "layernorm_after."},
+        {"attn.proj.", "attention.output.dense."},
+        {"mlp.fc1.", "intermediate.dense."},
+        {"mlp.fc2.", "output.dense."},
+    }};
+    for (const auto& [from, to] : renamed) {
+        if (replace_prefix(rest, from, to)) {
+            break;
+        }
+    }
+    return {block + rest};
+}
+
+struct convention {
+    weight_naming naming;
+    std::string prefix; ///< Of all names of the backbone: "vit.", "module." or nothing.
+
+    std::vector<std::string> names_of(const std::string& timm_name) const {
+        auto names = naming == weight_naming::timm ? std::vector{timm_name} : hugging_face_names(timm_name);
+        for (auto& name : names) {
+            name.insert(0, prefix);
+        }
+        return names;
+    }
+};
+
+[[noreturn]] void reject(const safetensors_file& file, const std::string& reason) {
+    throw usage_error("weights " + printable(file.path().string()) + ": " + reason);
+}
+
+/// What stands before `anchor` in the names that have it as whole words; the shortest, since a decoder may have it again.
+std::optional<std::string> prefix_before(const safetensors_file& file, std::string_view anchor) {
+    std::optional<std::string> shortest;
+    for (const auto& tensor : file.tensors()) {
+        const auto at = tensor.name.find(anchor);
+        const bool whole = at != std::string::npos && (at == 0 || tensor.name[at - 1] == '.') &&
+                           (anchor.ends_with('.') || at + anchor.size() == tensor.name.size());
+        if (whole && (!shortest || at < shortest->size())) {
+            shortest = tensor.name.substr(0, at);
+        }
+    }
+    return shortest;
+}
+
+convention detect_convention(const safetensors_file& file) {
+    for (const char* anchor : {"embeddings.cls_token", "embeddings.", "encoder.layer."}) {
+        if (auto prefix = prefix_before(file, anchor)) {
+            return {weight_naming::hugging_face, std::move(*prefix)};
+        }
+    }
+    for (const char* anchor : {"cls_token", "patch_embed.", "blocks."}) {
+        if (auto prefix = prefix_before(file, anchor)) {
+            return {weight_naming::timm, std::move(*prefix)};
+        }
+    }
+    reject(file, "it holds no Vision Transformer under names that are understood" +
+                     (file.tensors().empty() ? std::string(" (it holds no tensor at all)")
+                                             : ", its first tensor is " + printable(file.tensors().front().name)) +
+                     "; accepted: timm's names (blocks.0.attn.qkv.weight) or those of Hugging Face "
+                     "(vit.encoder.layer.0.attention.attention.query.weight)");
+}
+
+std::string nearest_name(std::string_view name, const std::set<std::string>& known) {
+    // The distance is quadratic in the length, and a hostile name may be megabytes long.
+    const auto start = name.substr(0, 200);
+    return *std::min_element(known.begin(), known.end(), [start](const auto& a, const auto& b) {
+        return edit_distance(start, a) < edit_distance(start, b);
+    });
+}
+
+/// Culprits of one kind: the first few in words, the number of all.
+class culprits {
+public:
+    explicit culprits(std::string kind): kind_(std::move(kind)) {}
+    bool wants_more() const { return count_ < listed; }
+    void add(const std::string& description) {
+        if (wants_more()) {
+            text_ += (count_ == 0 ? "" : ", ") + description;
+        }
+        ++count_;
+    }
+    void append_to(std::string& message) const {
+        if (count_ > 0) {
+            message += (message.empty() ? "" : "; ") + std::to_string(count_) + " " + kind_ + ": " + text_ +
+                       (count_ > listed ? ", ..." : "");
+        }
+    }
+
+private:
+    std::string kind_;
+    std::string text_;
+    std::size_t count_ = 0;
+};
+
+/// The dimensions that the tensors of a file show; nothing where they do not agree among themselves.
+struct shown_dims {
+    std::optional<std::int64_t> dim;
+    std::optional<std::int64_t> patch;
+    std::optional<std::int64_t> image;
+    std::optional<std::int64_t> depth;
+};
+
+/// Number of blocks: one more than the highest index in "prefix I ...".
+std::optional<std::int64_t> count_blocks(const safetensors_file& file, const std::string& prefix) {
+    std::optional<std::int64_t> depth;
+    for (const auto& tensor : file.tensors()) {
+        if (!tensor.name.starts_with(prefix)) {
+            continue;
+        }
+        std::int64_t index = -1;
+        const char* const end = tensor.name.data() + tensor.name.size();
+        const auto parsed = std::from_chars(tensor.name.data() + prefix.size(), end, index);
+        if (parsed.ec == std::errc{} && parsed.ptr != end && *parsed.ptr == '.' && index >= 0 && index < 100'000) {
+            depth = std::max(depth.value_or(0), index + 1);
+        }
+    }
+    return depth;
+}
+
+shown_dims shown_by(const safetensors_file& file, const convention& names) {
+    const auto extents = [&](const char* timm_name, std::size_t rank) {
+        const auto* tensor = file.find(names.names_of(timm_name).front());
+        return tensor != nullptr && tensor->shape.size() == rank ? tensor->shape : std::vector<std::int64_t>();
+    };
+    shown_dims shown;
+    const auto cls = extents("cls_token", 3);
+    const auto positions = extents("pos_embed", 3);
+    const auto patches = extents("patch_embed.proj.weight", 4);
+    if (!cls.empty() && !positions.empty() && !patches.empty() && cls[2] == positions[2] && cls[2] == patches[0]) {
+        shown.dim = cls[2];
+    }
+    if (!patches.empty() && patches[2] == patches[3]) {
+        shown.patch = patches[2];
+    }
+    if (!positions.empty() && positions[1] > 1 && shown.patch) {
+        const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(positions[1] - 1))));
+        // The bound keeps the products far from overflow; extents of a file can be anything when the tensor is empty.
+        if (side < 100'000 && *shown.patch < 100'000 && side * side == positions[1] - 1) {
+            shown.image = side * *shown.patch;
+        }
+    }
+    shown.depth =
+        count_blocks(file, names.prefix + (names.naming == weight_naming::timm ? "blocks." : "encoder.layer."));
+    return shown;
+}
+
+/// Throws when the file plainly holds a ViT of another size: a list of a hundred wrong shapes would hide the cause.
+void check_size(const safetensors_file& file, const convention& names, const vit_config& config) {
+    const auto shown = shown_by(file, names);
+    using optional_extent = std::optional<std::int64_t>;
+    const auto differs = [](const optional_extent& has, std::int64_t wants) { return has && *has != wants; };
+    if (!differs(shown.dim, config.dim) && !differs(shown.patch, config.patch) && !differs(shown.image, config.image) &&
+        !differs(shown.depth, config.depth)) {
+        return;
+    }
+    const auto text = [](const optional_extent& value) { return value ? std::to_string(*value) : "unknown"; };
+    std::string message = "it holds a ViT of dim " + text(shown.dim) + ", depth " + text(shown.depth) + ", patch " +
+                          text(shown.patch) + ", image " + text(shown.image) + ", but model.preset = " + config.preset +
+                          " is dim " + std::to_string(config.dim) + ", depth " + std::to_string(config.depth) +
+                          ", patch " + std::to_string(config.patch) + ", image " + std::to_string(config.image);
+    const auto fits = std::find_if(presets.begin(), presets.end(), [&shown](const preset& candidate) {
+        return shown.dim == candidate.dim && shown.depth == candidate.depth && shown.patch == 16 && shown.image == 224;
+    });
+    if (fits != presets.end()) {
+        message += std::string("; model.preset = ") + fits->name + " fits the file";
+    } else if (shown.dim && shown.depth && shown.patch && shown.image) {
+        message += "; model.preset = custom with model.dim = " + text(shown.dim) +
+                   ", model.depth = " + text(shown.depth) + ", model.patch = " + text(shown.patch) +
+                   ", model.image = " + text(shown.image) + " and the model.heads it was trained with fits the file";
+    }
+    reject(file, message);
+}
+
+/// Shapes do not show the number of heads; a checkpoint that states it in its metadata is taken at its word.
+void check_metadata(const safetensors_file& file, const vit_config& config, std::vector<std::string>& notes) {
+    const auto heads = file.metadata().find("heads");
+    if (heads != file.metadata().end() && heads->second != std::to_string(config.heads)) {
+        reject(file, "its metadata say heads = " + printable(heads->second) + ", but model.heads is " +
+                         std::to_string(config.heads));
+    }
+    const auto epsilon = file.metadata().find("ln_eps");
+    if (epsilon != file.metadata().end() && std::strtod(epsilon->second.c_str(), nullptr) != 1e-6) {
+        notes.push_back("weights " + printable(file.path().string()) + ": its metadata say ln_eps = " +
+                        printable(epsilon->second) + "; LayerNorm is computed with eps 1e-6");
+    }
+}
+
+/// Throws when the file holds a Vision Transformer of a kind that this program has not: one sentence says more than a
+/// hundred unknown names.
+void check_kind(const safetensors_file& file) {
+    for (const auto& part : foreign_parts) {
+        const auto found = std::find_if(file.tensors().begin(), file.tensors().end(), [&](const auto& tensor) {
+            const auto at = tensor.name.find(part.name);
+            return at != std::string::npos && (at == 0 || tensor.name[at - 1] == '.' || tensor.name[at - 1] == '_');
+        });
+        if (found != file.tensors().end()) {
+            reject(file,
+                   std::string("it has ") + part.what + ": " + printable(found->name) +
+                       ". A Vision Transformer without is accepted, as timm's vit_*_patch16_224 or Hugging Face's "
+                       "ViTModel");
+        }
+    }
+}
+
+/// A counter, as optimisers and batch norms leave behind.
+bool is_counter(const safetensors_entry& tensor) {
+    return tensor.elements == 1 && (tensor.dtype.starts_with("I") || tensor.dtype.starts_with("U"));
+}
+
+/// Heads and poolers that were met, with the number of classes where a weight matrix shows it.
+using ignored_map = std::map<std::string_view, std::optional<std::int64_t>>;
+
+/// True when the tensor belongs to a head or a pooler; enters it in `ignored`.
+bool ignore_tensor(const safetensors_entry& tensor, std::string_view prefix, ignored_map& ignored) {
+    std::string_view name = tensor.name;
+    if (name.starts_with(prefix)) {
+        name.remove_prefix(prefix.size());
+    } else if (const auto outer = prefix.substr(0, prefix.find('.') + 1); name.starts_with(outer)) {
+        name.remove_prefix(outer.size()); // "module.head." beside "module.backbone.cls_token"
+    }
+    for (const auto part : ignored_parts) {
+        if (name.starts_with(part)) {
+            auto& classes = ignored[part];
+            const bool classifies = part == "head." || part == "head_dist." || part == "classifier.";
+            if (classifies && name.substr(part.size()) == "weight" && tensor.shape.size() == 2) {
+                classes = tensor.shape[0];
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+void note_ignored(const safetensors_file& file, const ignored_map& ignored, std::vector<std::string>& notes) {
+    for (const auto& [part, classes] : ignored) {
+        const auto what = printable(part.ends_with('.') ? part.substr(0, part.size() - 1) : part);
+        notes.push_back(
+            "weights " + printable(file.path().string()) + ": " +
+            (classes ? "the classification head " + what + " of " + std::to_string(*classes) + " classes" : what) +
+            " is ignored");
+    }
+}
+
+} // namespace
+
+backbone_match match_backbone(const safetensors_file& file, const vit_config& config) {
+    const auto names = detect_convention(file);
+    check_kind(file);
+    check_size(file, names, config);
+
+    backbone_match match;
+    match.naming = names.naming;
+    if (!names.prefix.empty() && names.prefix != "vit.") {
+        match.notes.push_back("weights " + printable(file.path().string()) + ": its names begin with " +
+                              printable(names.prefix) + ", which is left away");
+    }
+    check_metadata(file, config, match.notes);
+    culprits missing("missing tensors");
+    culprits misshapen("tensors of a wrong shape");
+    culprits mistyped("tensors of a dtype other than F32, F16, BF16");
+    culprits unknown("unknown tensors");
+    std::set<std::string> known;
+    for (auto& spec : backbone_tensors(config)) {
+        auto parts = names.names_of(spec.name);
+        auto wanted = spec.shape;
+        wanted[0] /= static_cast<std::int64_t>(parts.size());
+        for (const auto& part : parts) {
+            known.insert(part);
+            const auto* tensor = file.find(part);
+            if (tensor == nullptr) {
+                missing.add(printable(part));
+            } else if (tensor->shape != wanted) {
+                misshapen.add(printable(part) + " has " + shape_text(tensor->shape) + ", wants " + shape_text(wanted));
+            } else if (tensor->dtype != "F32" && tensor->dtype != "F16" && tensor->dtype != "BF16") {
+                mistyped.add(printable(part) + " is " + tensor->dtype);
+            }
+        }
+        match.tensors.push_back({std::move(spec), std::move(parts)});
+    }
+    ignored_map ignored;
+    for (const auto& tensor : file.tensors()) {
+        if (!known.contains(tensor.name) && is_counter(tensor)) {
+            match.notes.push_back("weights " + printable(file.path().string()) + ": the integer " +
+                                  printable(tensor.name) + " is ignored");
+        } else if (!known.contains(tensor.name) && !ignore_tensor(tensor, names.prefix, ignored)) {
+            unknown.add(unknown.wants_more() ? printable(tensor.name) + " (nearest known name: " +
+                                                   printable(nearest_name(tensor.name, known)) + ")"
+                                             : std::string());
+        }
+    }
+    note_ignored(file, ignored, match.notes);
+    std::string message;
+    missing.append_to(message);
+    misshapen.append_to(message);
+    mistyped.append_to(message);
+    unknown.append_to(message);
+    if (!message.empty()) {
+        reject(file, message);
+    }
+    return match;
+}
+
+void read_backbone_tensor(const safetensors_file& file, const backbone_source& source, std::span<float> out) {
+    const std::size_t share = out.size() / source.parts.size();
+    for (std::size_t i = 0; i < source.parts.size(); ++i) {
+        const auto values = out.subspan(i * share, share);
+        file.read_float32(source.parts[i], values);
+        const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+        if (bad != values.end()) {
+            reject(file, "tensor " + printable(source.parts[i]) + " holds " + std::to_string(*bad) + " at element " +
+                             std::to_string(bad - values.begin()) + "; accepted: finite values");
+        }
+    }
+}
+
+std::map<std::string, std::vector<float>> read_backbone(const safetensors_file& file, const vit_config& config) {
+    std::map<std::string, std::vector<float>> tensors;
+    for (const auto& source : match_backbone(file, config).tensors) {
+        auto& values = tensors[source.spec.name];
+        values.resize(static_cast<std::size_t>(source.spec.elements()));
+        read_backbone_tensor(file, source, values);
+    }
+    return tensors;
+}
+
+} // namespace gaisnet

@@ -1,0 +1,95 @@
+#include "results/inference_report.hpp"
+
+#include "results/report_lines.hpp"
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+namespace gaisnet {
+
+using namespace report_lines;
+
+namespace {
+
+void result_section(output out, const inference_summary& summary) {
+    std::size_t labelled = 0, correct = 0;
+    double first = std::numeric_limits<double>::infinity(), last = 0.0;
+    std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> batches;
+    for (const auto& row : summary.requests) {
+        labelled += row.label.empty() ? 0U : 1U;
+        correct += !row.label.empty() && row.label == row.predicted ? 1U : 0U;
+        first = std::min(first, row.arrival_s);
+        last = std::max(last, row.arrival_s + row.latency_s);
+        batches[{row.cluster, row.batch}] = row.batch_size;
+    }
+    fmt::format_to(out, "{}\n", summary.planned ? "Prediction" : "Result");
+    if (labelled > 0) {
+        line(out, "accuracy", percent(static_cast<double>(correct) / static_cast<double>(labelled)),
+             fmt::format("{} of {} requests", correct, labelled));
+    }
+    if (!summary.served_by.empty()) {
+        line(out, "served by", "", summary.served_by);
+    }
+    const auto requests = static_cast<double>(summary.requests.size());
+    line(out, "requests", std::to_string(summary.requests.size()),
+         fmt::format("in {} batches of {:.2f} on average", batches.size(),
+                     requests / static_cast<double>(batches.size())));
+    line(out, "throughput", fmt::format("{:.4g} /s", requests / (last - first)),
+         fmt::format("requests from the first arrival to the last result, {}", quantity(last - first, "s")));
+}
+
+void latency_section(output out, std::span<const request_row> requests) {
+    std::vector<double> all;
+    request_row sum;
+    for (const auto& row : requests) {
+        all.push_back(row.latency_s);
+        sum.latency_s += row.latency_s;
+        sum.parts += row.parts;
+    }
+    const auto count = static_cast<double>(requests.size());
+    fmt::format_to(out, "Latency of a request, from its arrival to the result\n");
+    line(out, "mean", quantity(sum.latency_s / count, "s"),
+         fmt::format("p50 {}, p90 {}, p99 {}, largest {}", quantity(quantile(all, 0.5), "s"),
+                     quantity(quantile(all, 0.9), "s"), quantity(quantile(all, 0.99), "s"),
+                     quantity(quantile(all, 1.0), "s")));
+    std::size_t index = 0;
+    for (const auto* part : request_parts::parts()) {
+        const double seconds = sum.parts.at(index++);
+        line(out, std::string("  ") + part->label, quantity(seconds / count, "s"), share(seconds, sum.latency_s));
+    }
+}
+
+} // namespace
+
+std::string report(const inference_summary& summary) {
+    std::string text;
+    const auto out = std::back_inserter(text);
+    if (summary.requests.empty()) {
+        return "no requests\n";
+    }
+    result_section(out, summary);
+    latency_section(out, summary.requests);
+    const auto energy = summary.resources.energy_of_all();
+    std::uint64_t bytes = 0;
+    for (const auto some : summary.resources.bytes) {
+        bytes += some;
+    }
+    const auto count = static_cast<double>(summary.requests.size());
+    fmt::format_to(out, "A request costs\n");
+    line(out, "energy", quantity(energy.total_j() / count, "J"), "of all nodes, idling included");
+    line(out, "  without idling", quantity(energy.active_j() / count, "J"));
+    line(out, "communication", quantity(static_cast<double>(bytes) / count, "B"), "delivery included");
+    text += resource_sections(summary.resources);
+    fmt::format_to(out, "Run\n");
+    text += clock_lines(summary);
+    if (!summary.planned) {
+        fmt::format_to(out, "  {:<22}{}\n", "wall time", quantity(summary.wall_s, "s"));
+    }
+    if (!summary.output.empty()) {
+        fmt::format_to(out, "  {:<22}{}\n", "results file", summary.output);
+    }
+    return text;
+}
+
+} // namespace gaisnet

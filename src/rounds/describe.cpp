@@ -1,0 +1,66 @@
+#include "rounds/describe.hpp"
+
+#include <limits>
+
+namespace gaisnet {
+
+std::vector<node_description> describe_nodes(const deployment& deploy, const std::vector<int>& rank_of) {
+    // Of a client with two stages the start point's; of an edge that is a stage the first cluster's.
+    std::vector<const stage_seat*> first_seats(deploy.net.nodes.size(), nullptr);
+    for (const auto& chain : deploy.chains) {
+        for (const auto& seat : chain) {
+            auto& first = first_seats[seat.node];
+            first = first ? first : &seat;
+        }
+    }
+    std::vector<node_description> out;
+    for (std::size_t i = 0; i < deploy.net.nodes.size(); ++i) {
+        const auto& node = deploy.net.nodes[i];
+        node_description row;
+        row.name = node.name;
+        row.role = node.role;
+        row.edge = node.edge;
+        row.cluster = node.cluster < 0 ? -1 : deploy.net.clusters[static_cast<std::size_t>(node.cluster)].place;
+        row.position = -1;
+        row.rank = rank_of[i];
+        if (const auto* seat = first_seats[i]) {
+            row.position = node.cluster < 0 ? -1 : static_cast<std::int32_t>(seat->position);
+            if (seat->spec.cut().blocks > 0) {
+                row.first_block = static_cast<std::int32_t>(seat->spec.cut().first_block);
+                row.blocks = static_cast<std::int32_t>(seat->spec.cut().blocks);
+            }
+        }
+        if (node.cluster >= 0 && node.member == 0) {
+            row.samples = static_cast<std::uint64_t>(deploy.plans[static_cast<std::size_t>(node.cluster)].samples);
+        }
+        row.rate_flop_s = node.device.rate_flop_s;
+        row.power_w = node.device.power_w;
+        row.radiated_w = node.device.tx_power_w;
+        row.tx_power_w = node.device.radio.send_w(node.device.tx_power_w);
+        row.rx_power_w = node.device.radio.receive_w;
+        row.idle_power_w = node.device.radio.idle_w;
+        row.base_power_w = node.device.base_power_w;
+        row.sleep_power_w = node.device.sleep_power_w.value_or(std::numeric_limits<double>::quiet_NaN());
+        row.battery_j = node.device.battery_j;
+        const auto place = deploy.net.radio->place(static_cast<std::uint32_t>(i), 0.0);
+        row.x_m = place.x;
+        row.y_m = place.y;
+        row.memory_bytes = node.device.memory_bytes;
+        out.push_back(row);
+    }
+    return out;
+}
+
+std::vector<link_description> describe_links(const deployment& deploy) {
+    std::vector<link_description> out;
+    for (const auto& link : deploy.net.links) {
+        const auto& one = link.parameters;
+        const auto share = link.medium ? deploy.net.media[*link.medium].share : share_kind::exclusive;
+        out.push_back({one.from, one.to, one.kind, link.rate_bit_s, one.latency_s, one.bandwidth_hz, one.radiated_w,
+                       one.wired_j_bit.value_or(std::numeric_limits<double>::quiet_NaN()), one.loss, link.distance_m,
+                       link.path_loss_db, name_of(share)});
+    }
+    return out;
+}
+
+} // namespace gaisnet

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "results/rows.hpp"
+#include "roles/deployment.hpp"
+
+#include <vector>
+
+namespace gaisnet {
+
+/// Topology for tables: nodes (with their ranks) and links.
+std::vector<node_description> describe_nodes(const deployment&, const std::vector<int>& rank_of);
+std::vector<link_description> describe_links(const deployment&);
+
+} // namespace gaisnet

@@ -1,0 +1,225 @@
+#include "rounds/inference_ledger.hpp"
+
+#include "model/shape_stage.hpp"
+#include "rounds/ledger_rows.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace gaisnet {
+
+namespace {
+
+/// Weights and tunables.
+std::vector<std::uint64_t> resident_while_serving(const deployment& deploy) {
+    auto bytes = frozen_bytes(deploy);
+    for (const auto& chain : deploy.chains) {
+        for (const auto& seat : chain) {
+            bytes[seat.node] += seat.spec.tunable_bytes();
+        }
+    }
+    for (std::uint32_t edge = 0; edge < deploy.domains.size(); ++edge) {
+        bytes[edge] += static_cast<std::uint64_t>(deploy.domain_of(edge).elements) * sizeof(float);
+    }
+    return bytes;
+}
+
+} // namespace
+
+inference_ledger::inference_ledger(const deployment& deploy, std::vector<int> rank_of)
+    : deploy_(deploy)
+    , rank_of_(std::move(rank_of))
+    , emulated_(*deploy.scene, deploy.net)
+    , cast_(
+          deploy, [](const stage_seat& seat) { return std::make_unique<shape_stage>(seat.spec); },
+          [](std::uint32_t) { return true; }) {}
+
+inference_forecast inference_ledger::play(const inference_plan& session, int number, double start_s) {
+    inference_forecast out;
+    auto& accounts = emulated_.accounts();
+    const auto round = static_cast<std::uint32_t>(number);
+    emulated_.draw_channels(round);
+    accounts.begin_round(round, start_s);
+    cast_.begin_round({number, {}});
+    ledger_pass pass(accounts, emulated_.names(), {});
+    std::map<int, request_line> lines;
+    for (std::size_t c = 0; c < session.lines.size(); ++c) {
+        lines[static_cast<int>(c)] = session.lines[c];
+    }
+    pass.serve(std::move(lines));
+    std::vector<sent_message> sent;
+    if (!rank_of_.empty()) {
+        pass.record([&](const channel& route) { return rank_of_[route.from] != rank_of_[route.to]; }, sent);
+    }
+    auto& arrivals = out.decisions.arrivals;
+    if (deploy_.scene->clock == clock_kind::real) {
+        pass.record_arrivals(arrivals);
+    }
+    cast_.serve(pass, session);
+    pass.run();
+    for (auto& [route, times] : arrivals) {
+        std::for_each(times.begin(), times.end(), [&](double& time) { time -= start_s; });
+    }
+
+    out.end_s.assign(static_cast<std::size_t>(deploy_.net.edges), start_s);
+    for (std::size_t c = 0; c < session.lines.size(); ++c) {
+        const auto& served = pass.served(static_cast<int>(c));
+        auto& end = out.end_s[static_cast<std::size_t>(deploy_.net.clusters[c].edge)];
+        auto& batches = out.decisions.batches.emplace_back();
+        for (const auto& batch : served.batches) {
+            batches.push_back(batch.requests);
+            batches.back().taken_s = batch.taken_s - start_s;
+            end = std::max(end, batch.answered_s);
+        }
+        out.decisions.latency_s = std::max(out.decisions.latency_s, end - start_s);
+        add_requests(pass, static_cast<int>(c), round, out);
+    }
+    const auto resident = resident_while_serving(deploy_), backbone = other_backbone_bytes(deploy_);
+    for (std::uint32_t node = 0; node < deploy_.net.nodes.size(); ++node) {
+        const auto& member = deploy_.net.nodes[node];
+        if (member.role == node_role::cloud) {
+            continue; // it has no part in this
+        }
+        accounts.close_round(std::span(&node, 1), start_s, out.end_s[static_cast<std::size_t>(member.edge)]);
+        auto& row = out.nodes.emplace_back();
+        row.node = node;
+        row.round = round;
+        add(row, accounts.account(node));
+        row.battery_j = std::max(0.0, member.device.battery_j - row.total_j());
+        row.outcome = member.cluster >= 0 ? cluster_outcome::done : cluster_outcome::none;
+        row.temporary_bytes = pass.memory(node).peak;
+        row.backbone_bytes = backbone[node];
+        row.total_bytes = resident[node] + row.temporary_bytes;
+        if (member.cluster >= 0 && member.member == 0) {
+            row.samples = static_cast<std::uint64_t>(session.requests_of(member.cluster));
+        }
+    }
+    append_events(deploy_, accounts.events(), out.events);
+    order_exchanges(sent, out);
+    return out;
+}
+
+/// Where the time of each request went: its batch's events are one chain, and what lies between two of them is waiting.
+void inference_ledger::add_requests(const ledger_pass& pass, int cluster, std::uint32_t number,
+                                    inference_forecast& out) const {
+    const auto& events = emulated_.accounts().events();
+    const auto& served = pass.served(cluster);
+    const auto& group = deploy_.net.clusters[static_cast<std::size_t>(cluster)];
+    const auto event_at = [&](std::int64_t index) -> const ledger_event& {
+        return events[static_cast<std::size_t>(index)];
+    };
+    const auto begin = out.requests.size();
+    for (std::size_t b = 0; b < served.batches.size(); ++b) {
+        const auto& batch = served.batches[b];
+        for (auto request = batch.requests.first; request < batch.requests.first + batch.requests.count; ++request) {
+            request_row row;
+            row.round = number;
+            row.edge = static_cast<std::uint32_t>(group.edge);
+            row.cluster = static_cast<std::uint32_t>(cluster);
+            row.client = deploy_.chains[static_cast<std::size_t>(cluster)].front().node;
+            row.request = static_cast<std::uint32_t>(request);
+            row.batch = static_cast<std::uint32_t>(b);
+            row.batch_size = static_cast<std::uint32_t>(batch.requests.count);
+            const auto& sensing = event_at(served.sensing[static_cast<std::size_t>(request)]);
+            row.arrival_s = pass.arrival_s(cluster, static_cast<std::size_t>(request));
+            row.latency_s = batch.answered_s - row.arrival_s;
+            row.parts["sensing"] = sensing.end_s - row.arrival_s;
+            double now = sensing.end_s;
+            for (const auto index : batch.events) {
+                const auto& event = event_at(index);
+                const bool transfer = event.receivers > 0;
+                double waited = event.start_s - now;
+                if (!transfer) {
+                    const double for_modules = std::clamp(pass.delivered_s(event.node) - now, 0.0, waited);
+                    row.parts["delivery"] += for_modules;
+                    waited -= for_modules;
+                }
+                (index == batch.events.front() ? row.parts["queue"] : row.parts["busy"]) += waited;
+                const double took = event.arrival_s - event.start_s;
+                if (!transfer) {
+                    const bool client = deploy_.net.nodes[event.node].role == node_role::client;
+                    (client ? row.parts["compute"] : row.parts["edge"]) += took;
+                } else if (event.kind == event_kind::send_result) {
+                    row.parts["result"] += took;
+                } else {
+                    (event.link == link_class::d2d ? row.parts["d2d"] : row.parts["cs_smashed"]) += took;
+                }
+                now = event.arrival_s;
+            }
+            out.requests.push_back(std::move(row));
+        }
+    }
+    std::sort(out.requests.begin() + static_cast<std::ptrdiff_t>(begin), out.requests.end(),
+              [](const request_row& a, const request_row& b) { return a.request < b.request; });
+}
+
+/// As in ledger_run: what founds clusters comes first, then clusters in waves of runtime.active_clusters, within a wave
+/// by the ledger's start, then by the order of sending.
+void inference_ledger::order_exchanges(const std::vector<sent_message>& sent, inference_forecast& out) const {
+    exchange_order order;
+    for (const auto& one : sent) {
+        const bool founds = one.route.kind == message_kind::request || one.route.kind == message_kind::modules;
+        const double start =
+            one.event < 0 ? one.sent_at : emulated_.accounts().events()[static_cast<std::size_t>(one.event)].start_s;
+        const int wave = founds ? exchange_order::before_all : one.cluster / deploy_.scene->runtime.active_clusters;
+        order.add({one.route, one.shape}, wave, start);
+    }
+    out.decisions.exchanges = order.take();
+}
+
+std::size_t most_batches(const inference_decisions& decisions) {
+    std::size_t most = 0;
+    for (const auto& some : decisions.batches) {
+        most = std::max(most, some.size());
+    }
+    return most;
+}
+
+session_part part_of(const inference_plan& plan, const inference_decisions& whole, std::size_t first, std::size_t end) {
+    session_part part{plan, {}};
+    if (first > 0) {
+        part.plan.founded = true;
+        part.plan.holds.assign(plan.holds.size(), true);
+    }
+    for (std::size_t c = 0; c < whole.batches.size(); ++c) {
+        const auto& all = whole.batches[c];
+        auto& mine = part.decisions.batches.emplace_back();
+        auto& arrivals = part.plan.lines[c].arrivals_s;
+        const auto before = std::exchange(arrivals, {});
+        for (auto b = first; b < std::min(end, all.size()); ++b) {
+            mine.push_back(all[b]);
+            const auto begin = before.begin() + all[b].first;
+            arrivals.insert(arrivals.end(), begin, begin + all[b].count);
+        }
+    }
+    // Each batch is one message of each channel that batches take.
+    const auto founds = [](const channel& route) {
+        return route.kind == message_kind::request || route.kind == message_kind::modules;
+    };
+    const auto is_in = [&](std::size_t batch) { return batch >= first && batch < end; };
+    std::map<channel, std::size_t> passed;
+    for (const auto& one : whole.exchanges) {
+        if (is_in(founds(one.route) ? 0 : passed[one.route]++)) {
+            part.decisions.exchanges.push_back(one);
+        }
+    }
+    double start = first > 0 ? whole.latency_s : 0.0;
+    for (const auto& some : part.decisions.batches) {
+        start = some.empty() ? start : std::min(start, some.front().taken_s);
+    }
+    for (const auto& [route, times] : whole.arrivals) {
+        for (std::size_t i = 0; i < times.size(); ++i) {
+            if (is_in(founds(route) ? 0 : i)) {
+                part.decisions.arrivals[route].push_back(times[i] - start);
+            }
+        }
+    }
+    for (auto& some : part.decisions.batches) {
+        std::for_each(some.begin(), some.end(), [&](request_batch& one) { one.taken_s -= start; });
+    }
+    part.decisions.latency_s = whole.latency_s - start;
+    return part;
+}
+
+} // namespace gaisnet

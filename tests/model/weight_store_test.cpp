@@ -1,0 +1,585 @@
+#include "base/error.hpp"
+#include "model/files/safetensors.hpp"
+#include "model/files/weight_store.hpp"
+#include "model/vit/vit_config.hpp"
+#include "model/vit/weight_names.hpp"
+#include "support/real_data.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <set>
+#include <thread>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace gaisnet {
+namespace {
+
+namespace fs = std::filesystem;
+using tensor_map = std::map<std::string, std::vector<float>>;
+
+/// Tensors of a checkpoint as they will stand in the file: shape and values, by the file's names.
+struct checkpoint {
+    struct entry {
+        std::vector<std::int64_t> shape;
+        std::vector<float> values;
+    };
+    std::map<std::string, entry> tensors;
+    std::map<std::string, std::string> metadata;
+
+    void write(const fs::path& path) const {
+        std::vector<tensor_to_write> list;
+        for (const auto& [name, tensor] : tensors) {
+            list.emplace_back(name, tensor.shape, std::span<const float>(tensor.values));
+        }
+        write_safetensors(path, list, metadata);
+    }
+    void add(const std::string& name, std::vector<std::int64_t> shape) {
+        std::int64_t count = 1;
+        for (const auto extent : shape) {
+            count *= extent;
+        }
+        tensors[name] = {std::move(shape), std::vector<float>(static_cast<std::size_t>(count), 0.5F)};
+    }
+    void rename(const std::string& from, const std::string& to) {
+        auto node = tensors.extract(from);
+        node.key() = to;
+        tensors.insert(std::move(node));
+    }
+};
+
+vit_config tiny() {
+    vit_config config;
+    config.image = 16;
+    config.patch = 4;
+    config.dim = 24;
+    config.depth = 3;
+    config.heads = 3;
+    return config;
+}
+
+/// Every value differs from every other, so that a mistaken place shows.
+checkpoint timm_checkpoint(const vit_config& config) {
+    checkpoint result;
+    float next = 1.0F;
+    for (const auto& spec : backbone_tensors(config)) {
+        result.add(spec.name, spec.shape);
+        for (auto& value : result.tensors[spec.name].values) {
+            value = next++;
+        }
+    }
+    return result;
+}
+
+/// The same weights under Hugging Face's names, written down by hand from the names of ViTModel's parameters.
+checkpoint hugging_face_checkpoint(const vit_config& config, const std::string& prefix) {
+    auto result = timm_checkpoint(config);
+    const std::string embeddings = prefix + "embeddings.";
+    result.rename("cls_token", embeddings + "cls_token");
+    result.rename("pos_embed", embeddings + "position_embeddings");
+    for (const std::string kind : {".weight", ".bias"}) {
+        result.rename("patch_embed.proj" + kind, embeddings + "patch_embeddings.projection" + kind);
+        result.rename("norm" + kind, prefix + "layernorm" + kind);
+        for (std::int64_t i = 0; i < config.depth; ++i) {
+            const auto from = "blocks." + std::to_string(i) + ".";
+            const auto to = prefix + "encoder.layer." + std::to_string(i) + ".";
+            result.rename(from + "norm1" + kind, to + "layernorm_before" + kind);
+            result.rename(from + "norm2" + kind, to + "layernorm_after" + kind);
+            result.rename(from + "attn.proj" + kind, to + "attention.output.dense" + kind);
+            result.rename(from + "mlp.fc1" + kind, to + "intermediate.dense" + kind);
+            result.rename(from + "mlp.fc2" + kind, to + "output.dense" + kind);
+            const auto qkv = result.tensors.extract(from + "attn.qkv" + kind).mapped();
+            const auto third = static_cast<std::ptrdiff_t>(qkv.values.size() / 3);
+            auto shape = qkv.shape;
+            shape[0] /= 3;
+            std::ptrdiff_t start = 0;
+            for (const std::string part : {"query", "key", "value"}) {
+                result.tensors[to + "attention.attention." + part + kind] = {
+                    shape, {qkv.values.begin() + start, qkv.values.begin() + start + third}};
+                start += third;
+            }
+        }
+    }
+    return result;
+}
+
+class weight_store_test : public testing::Test {
+protected:
+    weight_store_test() {
+        std::string pattern = (fs::temp_directory_path() / "gaisnet-test-XXXXXX").string();
+        if (::mkdtemp(pattern.data()) == nullptr) {
+            throw std::runtime_error("cannot make a folder for the test");
+        }
+        folder = pattern;
+        cache = folder / "cache";
+        file = folder / "weights.safetensors";
+    }
+    ~weight_store_test() override { fs::remove_all(folder); }
+
+    std::vector<fs::path> images() const {
+        std::vector<fs::path> paths;
+        for (const auto& entry : fs::directory_iterator(cache)) {
+            if (entry.path().extension() == ".f32") {
+                paths.push_back(entry.path());
+            }
+        }
+        return paths;
+    }
+    /// Opening the checkpoint must throw one usage_error that names the file and holds every one of `words`.
+    void expect_refused(const checkpoint& weights, const vit_config& config, const std::vector<std::string>& words) {
+        weights.write(file);
+        try {
+            weight_store::open(file, config, cache);
+            ADD_FAILURE() << "accepted, but should fail with: " << testing::PrintToString(words);
+        } catch (const usage_error& problem) {
+            const std::string message = problem.what();
+            EXPECT_NE(message.find(file.string()), std::string::npos) << message;
+            for (const auto& word : words) {
+                EXPECT_NE(message.find(word), std::string::npos) << "no \"" << word << "\" in: " << message;
+            }
+        }
+    }
+
+    fs::path folder;
+    fs::path cache;
+    fs::path file;
+};
+
+void expect_holds(const weight_store& store, const checkpoint& timm) {
+    for (const auto& spec : backbone_tensors(store.config())) {
+        const auto values = store.tensor(spec.name);
+        const auto& expected = timm.tensors.at(spec.name).values;
+        EXPECT_TRUE(std::equal(values.begin(), values.end(), expected.begin(), expected.end())) << spec.name;
+        EXPECT_EQ(store.shape(spec.name), spec.shape);
+        EXPECT_EQ(reinterpret_cast<std::uintptr_t>(values.data()) % 64, 0U) << spec.name;
+    }
+}
+
+bool any_note_has(const weight_store& store, const std::string& text) {
+    return std::any_of(store.notes().begin(), store.notes().end(),
+                       [&](const auto& note) { return note.find(text) != std::string::npos; });
+}
+
+TEST_F(weight_store_test, every_naming_gives_the_same_store) {
+    const auto weights = timm_checkpoint(tiny());
+    weights.write(file);
+    const auto timm = weight_store::open(file, tiny(), cache);
+    expect_holds(*timm, weights);
+    EXPECT_TRUE(timm->shared());
+    EXPECT_TRUE(timm->notes().empty());
+
+    tensor_map values;
+    for (const auto& [name, tensor] : weights.tensors) {
+        values[name] = tensor.values;
+    }
+    EXPECT_EQ(read_backbone(safetensors_file(file), tiny()), values);
+    const auto given = weight_store::from_tensors(tiny(), values);
+    expect_holds(*given, weights);
+    EXPECT_FALSE(given->shared());
+    EXPECT_EQ(given->fingerprint(), timm->fingerprint());
+
+    for (const std::string prefix : {"", "vit."}) {
+        hugging_face_checkpoint(tiny(), prefix).write(file);
+        const auto store = weight_store::open(file, tiny(), cache);
+        expect_holds(*store, weights);
+        EXPECT_EQ(store->fingerprint(), timm->fingerprint());
+        EXPECT_EQ(match_backbone(safetensors_file(file), tiny()).naming, weight_naming::hugging_face);
+    }
+    EXPECT_EQ(images().size(), 3U);
+}
+
+TEST_F(weight_store_test, heads_and_poolers_are_ignored_with_a_note) {
+    auto weights = timm_checkpoint(tiny());
+    weights.add("head.weight", {1000, 24});
+    weights.add("head.bias", {1000});
+    weights.add("fc_norm.weight", {24});
+    weights.metadata = {{"mean", "0.5,0.5,0.5"}};
+    weights.write(file);
+    const auto timm = weight_store::open(file, tiny(), cache);
+    expect_holds(*timm, weights);
+    EXPECT_EQ(timm->notes().size(), 2U);
+    EXPECT_TRUE(any_note_has(*timm, "classification head 'head' of 1000 classes is ignored"));
+    EXPECT_TRUE(any_note_has(*timm, "'fc_norm' is ignored"));
+    EXPECT_EQ(timm->metadata().at("mean"), "0.5,0.5,0.5");
+
+    auto other = hugging_face_checkpoint(tiny(), "vit.");
+    other.add("vit.pooler.dense.weight", {24, 24});
+    other.add("vit.pooler.dense.bias", {24});
+    other.add("classifier.weight", {21, 24});
+    other.write(file);
+    const auto hugging_face = weight_store::open(file, tiny(), cache);
+    EXPECT_EQ(hugging_face->notes().size(), 2U);
+    EXPECT_TRUE(any_note_has(*hugging_face, "'classifier' of 21 classes is ignored"));
+    EXPECT_TRUE(any_note_has(*hugging_face, "'pooler' is ignored"));
+}
+
+TEST_F(weight_store_test, what_wrappers_put_before_all_names_is_left_away) {
+    const auto weights = timm_checkpoint(tiny());
+    weights.write(file);
+    const auto plain = weight_store::open(file, tiny(), cache);
+    for (const std::string prefix : {"module.", "model.", "_orig_mod.", "backbone.", "module.vit.", "a.b.c."}) {
+        for (const bool hugging_face : {false, true}) {
+            const auto bare = hugging_face ? hugging_face_checkpoint(tiny(), "") : weights;
+            struct checkpoint wrapped;
+            for (const auto& [name, tensor] : bare.tensors) {
+                wrapped.tensors[prefix + name] = tensor;
+            }
+            wrapped.add(prefix + "head.weight", {10, 24});
+            wrapped.add(prefix.substr(0, prefix.find('.') + 1) + "classifier.weight", {7, 24});
+            wrapped.write(file);
+            const auto store = weight_store::open(file, tiny(), cache);
+            EXPECT_EQ(store->fingerprint(), plain->fingerprint()) << prefix;
+            EXPECT_TRUE(any_note_has(*store, "begin with '" + prefix + "', which is left away"));
+            EXPECT_TRUE(any_note_has(*store, "'head' of 10 classes is ignored"));
+            EXPECT_TRUE(any_note_has(*store, "'classifier' of 7 classes is ignored"));
+        }
+    }
+    auto broken = weights; // one tensor without the prefix of the others is no part of the model
+    for (const auto& [name, tensor] : weights.tensors) {
+        broken.rename(name, name == "norm.weight" ? "norm2.weight" : "module." + name);
+    }
+    expect_refused(broken, tiny(), {"1 missing tensors: 'module.norm.weight'", "1 unknown tensors: 'norm2.weight'"});
+}
+
+TEST_F(weight_store_test, counters_are_ignored_with_a_note) {
+    const auto weights = timm_checkpoint(tiny());
+    std::vector<tensor_to_write> list;
+    for (const auto& [name, tensor] : weights.tensors) {
+        list.emplace_back(name, tensor.shape, std::span<const float>(tensor.values));
+    }
+    const std::vector<std::int64_t> steps{1000};
+    list.emplace_back("num_batches", std::vector<std::int64_t>(), std::span<const std::int64_t>(steps));
+    write_safetensors(file, list);
+    const auto store = weight_store::open(file, tiny(), cache);
+    expect_holds(*store, weights);
+    EXPECT_TRUE(any_note_has(*store, "integer 'num_batches' is ignored"));
+}
+
+TEST_F(weight_store_test, other_kinds_of_vision_transformers_are_named) {
+    const std::pair<const char*, const char*> cases[] = {
+        {"blocks.0.ls1.gamma", "layer scale"},
+        {"blocks.1.gamma_1", "layer scale"},
+        {"dist_token", "distillation token"},
+        {"reg_token", "register tokens"},
+        {"norm_pre.weight", "LayerNorm before"},
+        {"blocks.0.mlp.w12.weight", "SwiGLU"},
+        {"blocks.0.attn.q_norm.weight", "LayerNorm of"},
+        {"decoder_blocks.0.norm1.weight", "a decoder"},
+    };
+    for (const auto& [name, words] : cases) {
+        auto weights = timm_checkpoint(tiny());
+        weights.add(name, {24});
+        auto other = tiny(); // that its size is another one does not matter then
+        other.depth = 7;
+        expect_refused(weights, other, {std::string("it has "), words, name, "ViTModel"});
+    }
+}
+
+TEST_F(weight_store_test, names_missing_misshapen_and_unknown_tensors_in_one_message) {
+    auto weights = timm_checkpoint(tiny());
+    weights.tensors.erase("norm.bias");
+    weights.add("blocks.1.mlp.fc1.weight", {24, 96});
+    weights.rename("blocks.0.attn.qkv.weight", "blocks.0.attn.qvk.weight");
+    expect_refused(weights, tiny(),
+                   {"2 missing tensors: 'blocks.0.attn.qkv.weight', 'norm.bias'",
+                    "1 tensors of a wrong shape: 'blocks.1.mlp.fc1.weight' has [24, 96], wants [96, 24]",
+                    "'blocks.0.attn.qvk.weight' (nearest known name: 'blocks.0.attn.qkv.weight')"});
+}
+
+TEST_F(weight_store_test, counts_what_it_does_not_list) {
+    auto weights = timm_checkpoint(tiny());
+    std::erase_if(weights.tensors, [](const auto& item) { return item.first.ends_with("bias"); });
+    // 3 blocks of 6 biases, the patch embedding and the final norm.
+    expect_refused(weights, tiny(), {"20 missing tensors: 'patch_embed.proj.bias', 'blocks.0.norm1.bias', ", ", ..."});
+}
+
+TEST_F(weight_store_test, messages_use_the_names_of_the_file) {
+    auto weights = hugging_face_checkpoint(tiny(), "vit.");
+    weights.tensors.erase("vit.encoder.layer.1.attention.attention.key.bias");
+    weights.add("vit.encoder.layer.2.attention.attention.value.weight", {24, 23});
+    weights.add("vit.embeddings.cls_tokem", {1, 1, 24});
+    expect_refused(weights, tiny(),
+                   {"1 missing tensors: 'vit.encoder.layer.1.attention.attention.key.bias'",
+                    "'vit.encoder.layer.2.attention.attention.value.weight' has [24, 23], wants [24, 24]",
+                    "'vit.embeddings.cls_tokem' (nearest known name: 'vit.embeddings.cls_token')"});
+}
+
+TEST_F(weight_store_test, refuses_files_without_a_vit) {
+    checkpoint other;
+    other.add("conv1.weight", {64, 3, 7, 7});
+    expect_refused(other, tiny(), {"no Vision Transformer", "'conv1.weight'", "timm", "Hugging Face"});
+    expect_refused(checkpoint{}, tiny(), {"no tensor at all"});
+}
+
+TEST_F(weight_store_test, another_size_names_the_preset_that_fits) {
+    vit_config small{"vit_small", 224, 16, 384, 12, 6, 4};
+    checkpoint weights; // Only what shows the size; the values do not matter.
+    weights.add("cls_token", {1, 1, 192});
+    weights.add("pos_embed", {1, 197, 192});
+    weights.add("patch_embed.proj.weight", {192, 3, 16, 16});
+    weights.add("blocks.11.norm1.weight", {192});
+    expect_refused(weights, small,
+                   {"dim 192, depth 12, patch 16, image 224", "model.preset = vit_small is dim 384",
+                    "model.preset = vit_tiny fits"});
+    auto deeper = tiny();
+    deeper.depth = 4;
+    expect_refused(timm_checkpoint(tiny()), deeper, {"depth 3", "depth 4", "model.depth = 3, model.patch = 4"});
+    auto larger = tiny();
+    larger.image = 32;
+    expect_refused(hugging_face_checkpoint(tiny(), ""), larger, {"image 16", "image 32", "model.image = 16"});
+}
+
+TEST_F(weight_store_test, refuses_other_dtypes_heads_and_values) {
+    auto weights = timm_checkpoint(tiny());
+    weights.metadata = {{"heads", "4"}};
+    expect_refused(weights, tiny(), {"heads = '4'", "model.heads is 3"});
+    weights.metadata = {{"ln_eps", "1e-12"}};
+    weights.tensors["norm.bias"].values[5] = std::nanf("");
+    expect_refused(weights, tiny(), {"'norm.bias' holds nan at element 5"});
+    EXPECT_TRUE(images().empty()); // Nothing half made stays.
+    weights.tensors["norm.bias"].values[5] = 0.0F;
+    weights.write(file);
+    EXPECT_TRUE(any_note_has(*weight_store::open(file, tiny(), cache), "ln_eps = '1e-12'"));
+
+    // The header is patched in place: a dtype of the same width that is no floating-point number.
+    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+    std::string bytes(fs::file_size(file), '\0');
+    stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    const auto place = bytes.find("F32", bytes.find("\"norm.weight\""));
+    stream.seekp(static_cast<std::streamoff>(place)).write("I32", 3);
+    stream.close();
+    try {
+        weight_store::open(file, tiny(), cache);
+        ADD_FAILURE() << "an I32 weight was accepted";
+    } catch (const usage_error& problem) {
+        EXPECT_NE(std::string(problem.what()).find("'norm.weight' is I32"), std::string::npos) << problem.what();
+    }
+}
+
+TEST_F(weight_store_test, image_is_made_once_and_depends_on_content_not_on_path) {
+    const auto weights = timm_checkpoint(tiny());
+    weights.write(file);
+    const auto first = weight_store::open(file, tiny(), cache);
+    ASSERT_EQ(images().size(), 1U);
+    const auto made = fs::last_write_time(images().front());
+    std::ofstream(cache / ("." + images().front().filename().string() + ".1-0.tmp")) << "left by a killed process";
+
+    fs::rename(file, folder / "moved.safetensors");
+    const auto again = weight_store::open(folder / "moved.safetensors", tiny(), cache);
+    expect_holds(*again, weights);
+    EXPECT_EQ(images().size(), 1U);
+    EXPECT_EQ(fs::last_write_time(images().front()), made);
+
+    auto changed = weights;
+    changed.tensors["norm.bias"].values[0] += 1.0F;
+    changed.write(file);
+    const auto other = weight_store::open(file, tiny(), cache);
+    expect_holds(*other, changed);
+    expect_holds(*first, weights);
+    EXPECT_NE(other->fingerprint(), first->fingerprint());
+    EXPECT_EQ(images().size(), 2U);
+}
+
+TEST_F(weight_store_test, racing_opens_agree) {
+    const auto weights = timm_checkpoint(tiny());
+    weights.write(file);
+    std::vector<std::shared_ptr<const weight_store>> stores(8);
+    {
+        std::vector<std::jthread> threads;
+        for (auto& store : stores) {
+            threads.emplace_back([&] { store = weight_store::open(file, tiny(), cache); });
+        }
+    }
+    for (const auto& store : stores) {
+        expect_holds(*store, weights);
+        EXPECT_TRUE(store->shared());
+        EXPECT_TRUE(store->notes().empty());
+    }
+    EXPECT_EQ(images().size(), 1U);
+    for (const auto& entry : fs::directory_iterator(cache)) {
+        EXPECT_NE(entry.path().extension(), ".tmp") << entry.path();
+    }
+}
+
+TEST_F(weight_store_test, damaged_image_is_made_again) {
+    const auto weights = timm_checkpoint(tiny());
+    weights.write(file);
+    weight_store::open(file, tiny(), cache);
+    ASSERT_EQ(images().size(), 1U);
+    const auto image = images().front();
+    const auto size = fs::file_size(image);
+    const auto overwrite = [&](std::uintmax_t offset, char value) {
+        std::fstream stream(image, std::ios::in | std::ios::out | std::ios::binary);
+        stream.seekp(static_cast<std::streamoff>(offset)).put(value);
+    };
+    const std::vector<std::pair<std::string, std::function<void()>>> damages = {
+        {"it has only 0 bytes", [&] { fs::resize_file(image, 0); }},
+        {"instead of " + std::to_string(size), [&] { fs::resize_file(image, size - 64); }},
+        {"instead of " + std::to_string(size), [&] { fs::resize_file(image, size + 1); }},
+        {"not an image of version 1", [&] { overwrite(0, 'X'); }},
+        {"not an image of version 1", [&] { overwrite(8, 9); }},
+        {"checksum of its header", [&] { overwrite(20, 'X'); }},
+        {"checksum of its tensors", [&] { overwrite(4096 + 5, 'X'); }},
+    };
+    for (const auto& [reason, damage] : damages) {
+        SCOPED_TRACE(reason);
+        damage();
+        const auto store = weight_store::open(file, tiny(), cache);
+        expect_holds(*store, weights);
+        EXPECT_TRUE(store->shared());
+        ASSERT_EQ(store->notes().size(), 1U);
+        EXPECT_TRUE(any_note_has(*store, reason)) << store->notes().front();
+        EXPECT_TRUE(weight_store::open(file, tiny(), cache)->notes().empty());
+    }
+}
+
+TEST_F(weight_store_test, unusable_cache_means_private_memory_and_a_note) {
+    const auto weights = timm_checkpoint(tiny());
+    weights.write(file);
+    const auto shared = weight_store::open(file, tiny(), cache);
+
+    // A file stands where the folder should be: fails for root too.
+    std::ofstream(folder / "not-a-folder") << "x";
+    const auto blocked = weight_store::open(file, tiny(), folder / "not-a-folder" / "cache");
+    expect_holds(*blocked, weights);
+    EXPECT_FALSE(blocked->shared());
+    EXPECT_TRUE(any_note_has(*blocked, "every rank keeps its own copy"));
+    EXPECT_TRUE(any_note_has(*blocked, std::strerror(ENOTDIR)));
+    EXPECT_EQ(blocked->fingerprint(), shared->fingerprint());
+
+    // As on a full disk, the image cannot be written to its end.
+    struct rlimit before {};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    const struct rlimit limited { 32 * 1024, before.rlim_max };
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limited), 0);
+    const auto full = weight_store::open(file, tiny(), folder / "full");
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    std::signal(SIGXFSZ, handler);
+    expect_holds(*full, weights);
+    EXPECT_FALSE(full->shared());
+    EXPECT_TRUE(any_note_has(*full, std::strerror(EFBIG)));
+    for (const auto& entry : fs::directory_iterator(folder / "full")) {
+        EXPECT_EQ(entry.path().filename(), ".lock");
+    }
+}
+
+TEST_F(weight_store_test, default_cache_follows_the_environment) {
+    const auto with = [](const char* xdg, const char* home) {
+        xdg == nullptr ? ::unsetenv("XDG_CACHE_HOME") : ::setenv("XDG_CACHE_HOME", xdg, 1);
+        home == nullptr ? ::unsetenv("HOME") : ::setenv("HOME", home, 1);
+        return weight_store::default_cache_dir();
+    };
+    const std::string home = std::getenv("HOME") == nullptr ? "" : std::getenv("HOME");
+    const std::string xdg = std::getenv("XDG_CACHE_HOME") == nullptr ? "" : std::getenv("XDG_CACHE_HOME");
+    EXPECT_EQ(with("/x/cache", "/home/a"), "/x/cache/gaisnet");
+    EXPECT_EQ(with("relative", "/home/a"), "/home/a/.cache/gaisnet");
+    EXPECT_EQ(with(nullptr, "/home/a"), "/home/a/.cache/gaisnet");
+    EXPECT_EQ(with(nullptr, nullptr), fs::temp_directory_path() / ("gaisnet-" + std::to_string(::getuid())));
+
+    // And open() takes it when it is given none.
+    timm_checkpoint(tiny()).write(file);
+    with((folder / "xdg").c_str(), nullptr);
+    EXPECT_TRUE(weight_store::open(file, tiny())->shared());
+    EXPECT_TRUE(fs::is_directory(folder / "xdg" / "gaisnet"));
+    with(xdg.empty() ? nullptr : xdg.c_str(), home.empty() ? nullptr : home.c_str());
+}
+
+TEST(random_backbone, has_the_stated_distribution_and_depends_on_names_only) {
+    auto config = tiny();
+    config.dim = 48;
+    const auto store = weight_store::random(config, 7);
+    double sum = 0;
+    double squares = 0;
+    double largest = 0;
+    const auto values = store->tensor("blocks.0.mlp.fc1.weight");
+    for (const float value : values) {
+        sum += value;
+        squares += static_cast<double>(value) * value;
+        largest = std::max(largest, std::abs(static_cast<double>(value)));
+    }
+    const auto count = static_cast<double>(values.size()); // 9,216
+    // A normal cut at two deviations has deviation 0.8796; five standard errors of mean and deviation.
+    const double deviation = 0.02 * 0.8796;
+    EXPECT_NEAR(sum / count, 0.0, 5 * deviation / std::sqrt(count));
+    EXPECT_NEAR(std::sqrt(squares / count), deviation, 5 * deviation / std::sqrt(2 * count));
+    EXPECT_LE(largest, 0.04);
+    EXPECT_GT(largest, 0.035);
+    for (const char* name : {"norm.weight", "blocks.1.norm2.weight"}) {
+        EXPECT_EQ(std::set<float>(store->tensor(name).begin(), store->tensor(name).end()), std::set<float>{1.0F});
+    }
+    for (const char* name : {"norm.bias", "blocks.2.attn.qkv.bias", "patch_embed.proj.bias"}) {
+        EXPECT_EQ(std::set<float>(store->tensor(name).begin(), store->tensor(name).end()), std::set<float>{0.0F});
+    }
+    EXPECT_GT(std::set<float>(store->tensor("pos_embed").begin(), store->tensor("pos_embed").end()).size(), 100U);
+    EXPECT_NE(store->tensor("cls_token")[0], 0.0F);
+
+    auto deeper = config;
+    deeper.depth = 5;
+    const auto other = weight_store::random(deeper, 7);
+    EXPECT_TRUE(std::equal(values.begin(), values.end(), other->tensor("blocks.0.mlp.fc1.weight").begin()));
+    EXPECT_EQ(weight_store::random(config, 7)->fingerprint(), store->fingerprint());
+    EXPECT_NE(weight_store::random(config, 8)->fingerprint(), store->fingerprint());
+    EXPECT_NE(store->tensor("blocks.0.mlp.fc1.weight")[0], store->tensor("blocks.1.mlp.fc1.weight")[0]);
+}
+
+TEST(given_tensors, must_be_exactly_the_backbone) {
+    tensor_map tensors;
+    for (const auto& spec : backbone_tensors(tiny())) {
+        tensors[spec.name].resize(static_cast<std::size_t>(spec.elements()));
+    }
+    const auto message = [](const tensor_map& given) {
+        try {
+            weight_store::from_tensors(tiny(), given);
+        } catch (const usage_error& problem) {
+            return std::string(problem.what());
+        }
+        return std::string("accepted");
+    };
+    EXPECT_EQ(message(tensors), "accepted");
+    auto missing = tensors;
+    missing.erase("norm.bias");
+    EXPECT_NE(message(missing).find("'norm.bias' is missing"), std::string::npos);
+    auto longer = tensors;
+    longer["norm.bias"].resize(25);
+    EXPECT_NE(message(longer).find("'norm.bias' has 25 values, wants 24"), std::string::npos);
+    auto more = tensors;
+    more["head.bias"].resize(7);
+    EXPECT_NE(message(more).find("'head.bias' is unknown"), std::string::npos);
+    EXPECT_THROW(weight_store::from_tensors(tiny(), tensors)->tensor("head.bias"), runtime_failure);
+}
+
+TEST_F(weight_store_test, opens_the_golden_backbone) {
+    const auto golden = fs::path(__FILE__).parent_path().parent_path() / "golden" / "tiny_vit.safetensors";
+    const auto store = weight_store::open(golden, tiny(), cache);
+    EXPECT_EQ(store->metadata().at("heads"), "3");
+    // The file is written by Python; its first tensor in file order is the CLS token, whose bytes start the data.
+    const safetensors_file source(golden);
+    EXPECT_EQ(source.tensors().front().name, "cls_token");
+    EXPECT_EQ(std::memcmp(store->tensor("cls_token").data(), source.bytes(source.tensors().front()).data(), 24 * 4), 0);
+}
+
+TEST_F(weight_store_test, opens_a_real_half_precision_checkpoint) {
+    const auto path = real_data("vit_tiny_patch16_224_augreg.fp16.safetensors");
+    if (!path) {
+        GTEST_SKIP() << "no real ViT-Ti weights: neither GAISNET_DATA nor shared/data beside the project has them";
+    }
+    const vit_config config{"vit_tiny", 224, 16, 192, 12, 3, 4};
+    const auto store = weight_store::open(*path, config, cache);
+    EXPECT_TRUE(any_note_has(*store, "head"));
+    for (const auto& spec : backbone_tensors(config)) {
+        const auto values = store->tensor(spec.name);
+        EXPECT_TRUE(std::any_of(values.begin(), values.end(), [](float value) { return value != 0.0F; })) << spec.name;
+    }
+}
+
+} // namespace
+} // namespace gaisnet
