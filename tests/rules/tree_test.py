@@ -152,15 +152,18 @@ def backticked(text):
 
 
 def named_paths(text, rooms=()):
-    """Paths in backticks, links and code. In backticks a path may begin with a room of src/."""
+    """Paths in backticks, links and code. In backticks a source file's path may begin with a room of src/."""
 
     def paths_in(part, folders):
         found = re.findall(rf"(?<![\w./~$-])(?:{'|'.join(folders)})/[\w./*-]*", part)
         return {path.rstrip(".") for path in found}
 
+    def is_source(path):  # results/run.h5 is a file of a run, whatever rooms there are
+        return Path(path).suffix in ("", ".cpp", ".hpp", ".*")
+
     paths = set()
     for span in backticked(text):
-        paths |= paths_in(span, (*FOLDERS, *rooms))
+        paths |= paths_in(span, FOLDERS) | {path for path in paths_in(span, rooms) if rooms and is_source(path)}
     code, prose = code_and_prose(text)
     for line in code:
         paths |= paths_in(line, FOLDERS)
@@ -171,8 +174,7 @@ def named_paths(text, rooms=()):
 def is_there(root, path):
     """Whether a path exists. NAME stands for anything, and a suffix may be missing."""
     pattern = re.sub(r"\bNAME\b", "*", path).rstrip("/")
-    start = root if (root / pattern.split("/")[0]).exists() else root / "src"
-    return any(any(start.glob(each)) for each in (pattern, pattern + ".*"))
+    return any(any(start.glob(each)) for start in (root, root / "src") for each in (pattern, pattern + ".*"))
 
 
 def stale_paths(root, text):
@@ -449,6 +451,7 @@ def test_a_stale_path_is_found(toy):
     root = toy(dict.fromkeys(there, ""))
     text = """
 `src/low/` and `src/low/a.*` and `low/a` and `low/a.cpp` are there, and `src/low/kinds/NAME.cpp`, `jobs/run.sh --help`.
+`low/run.h5` is a file of a run.
 `src/low/b.cpp`, `low/b`, `src/gone/` and `src/gone/NAME.cpp` are not; `results/b.h5` is nobody's. src/prose/ is prose.
 See [news](NEWS.md), [licence](LICENCE) and [a page](https://example.org/src/page).
 
