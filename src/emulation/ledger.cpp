@@ -95,7 +95,7 @@ std::int64_t ledger::sense(std::uint32_t node, std::int64_t samples, double begu
                   count * device.sense_energy_j, cause, done);
 }
 
-/// The link to one node, or the multicast to several, which is made when it is first used.
+/// The link to one node, or the multicast to several; a multicast is created at its first use.
 std::uint32_t ledger::link_to(std::uint32_t from, std::span<const std::uint32_t> to) {
     const auto unicast = [&](std::uint32_t receiver) {
         const auto found = link_of_pair_.find(pair_key(from, receiver));
@@ -155,7 +155,7 @@ void ledger::transfer_started(std::uint64_t transfer, double start, std::optiona
 
 void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, const std::vector<double>& arrivals,
                             std::uint64_t resent) {
-    const auto state = transfers_[transfer]; // a copy: what runs below may send
+    const auto state = transfers_[transfer]; // a copy, because the callbacks below may send
     const auto& on = *links_[state.link];
     auto& event = events_[static_cast<std::size_t>(state.event)];
     event.arrival_s = *std::max_element(arrivals.begin(), arrivals.end());
@@ -171,8 +171,8 @@ void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, 
     }
 }
 
-/// A transfer whose occupation ends now, after `bytes` of its bytes. What its radios draw is known when the round is
-/// closed.
+/// Records a transfer that stops occupying its link now, after `bytes` of its bytes. The energy of its radios is known
+/// only when the round is closed.
 void ledger::charge_transfer(std::int64_t index, const link& on, const airtime_report& used, std::uint64_t bytes) {
     auto& event = events_[static_cast<std::size_t>(index)];
     const auto& parameters = on.parameters();
@@ -246,7 +246,7 @@ void ledger::cut() {
     }
     for (auto& event : events_) {
         if (event.receivers > 0) {
-            event.dropped = !event.began; // it waited for its link
+            event.dropped = !event.began; // it was still waiting for its link
             continue;
         }
         if (event.end_s <= now) {

@@ -10,7 +10,7 @@ namespace gaisnet {
 
 namespace {
 
-/// Clusters with a client whose memory does not suffice, or that miss their deadline.
+/// Clusters that miss their deadline or have a client with too little memory.
 std::set<int> clusters_in_need(const deployment& deploy) {
     const auto& scene = *deploy.scene;
     std::set<int> needy;

@@ -8,13 +8,13 @@
 
 namespace gaisnet {
 
-/// What the end table of a session of inference shows.
+/// The contents of the end table of a session of inference.
 struct inference_summary : clock_summary {
     std::span<const request_row> requests;
     resource_summary resources;
-    bool planned = false; ///< Nothing was computed: no predictions.
+    bool planned = false; ///< Only a forecast, without predictions.
     double wall_s = 0;
-    std::string served_by; ///< Whose modules answered.
+    std::string served_by; ///< Origin of the modules that answered.
     std::string output;    ///< Path of the results file; empty: none.
 };
 

@@ -174,7 +174,7 @@ run_summary summarise(std::span<const round_row> rounds, std::span<const node_ro
             summary.airtime_hz_s[i] += row.airtime_hz_s[i];
         }
     }
-    // Edges work at the same time; the parts are those of one edge, so that they still add up.
+    // Edges work at the same time, so the parts of one edge are shown; these add up.
     for (const auto& [edge, parts] : by_edge) {
         if (parts.total_s > summary.latency.total_s) {
             summary.latency = parts;
@@ -222,7 +222,7 @@ std::string resource_sections(const resource_summary& summary) {
 
 std::string domain_table(std::span<const probe_row> all) {
     std::vector<std::string> domains, lines;
-    std::map<std::pair<std::string, std::string>, double> cells; // the last one counts
+    std::map<std::pair<std::string, std::string>, double> cells; // later rows replace earlier ones
     for (const auto& row : all) {
         const auto domain = row.seen ? row.domain : row.domain + " (unseen)";
         const auto label = row.model + ", " + row.method;
@@ -289,7 +289,7 @@ double quantile(std::vector<double> values, double part) {
     if (values.empty()) {
         return 0.0;
     }
-    constexpr double rounding = 1e-9; // 0.9 of ten values are nine
+    constexpr double rounding = 1e-9; // so that 0.9 of ten values are nine
     const double rank = std::ceil(part * static_cast<double>(values.size()) - rounding);
     const auto index = static_cast<std::size_t>(std::clamp(rank - 1.0, 0.0, static_cast<double>(values.size() - 1)));
     std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(index), values.end());

@@ -35,7 +35,7 @@ task<> client_role::play_round(pass& in, const round_plan& plan) {
     co_await when_all(std::move(work));
 }
 
-/// Work goes on because of what ends last: the modules have come, or the samples are there.
+/// The later of two causes is recorded: the modules have arrived, or the samples have been sensed.
 task<> client_role::take_modules(pass& in) {
     actor receiver{me.node, me.cluster};
     const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
@@ -76,7 +76,7 @@ task<> client_role::sense_requests(pass& in, const inference_plan& session) cons
     const auto requests = session.requests_of(me.cluster);
     for (std::int64_t request = 0; request < requests; ++request) {
         co_await in.arrival(who);
-        if (request == 0 && !session.founded) { // founds the cluster
+        if (request == 0 && !session.founded) { // this request founds the cluster
             in.send(who, static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge), message_kind::request,
                     deploy->request());
         }

@@ -69,7 +69,7 @@ double deployment::learning_rate(int cluster, std::int64_t index) const {
 
 namespace {
 
-/// Where each tensor of a domain's model lies.
+/// The place of each tensor in a domain's model.
 using tensor_places = std::map<std::string, tunable_slice>;
 
 domain_model make_domain(const scenario& scene, std::shared_ptr<const tuning_method> method, domain_size size,
@@ -101,13 +101,13 @@ std::vector<stage_cut> cuts_of(const cluster& group) {
 } // namespace
 
 topology make_network(const scenario& scene, const std::shared_ptr<const tuning_method>& method) {
-    std::vector<stage_cut> known; // most clusters are cut alike
+    std::vector<stage_cut> known; // most clusters have the same cuts
     std::vector<bool> sent;
     return make_topology(scene, [&](const cluster& group) {
         if (auto cuts = cuts_of(group); cuts != known) {
             known = std::move(cuts);
             sent.clear();
-            constexpr std::int64_t any = 2; // classes: what is trainable does not depend on them
+            constexpr std::int64_t any = 2; // number of classes; it does not affect what is trainable
             for (const auto& stage : make_stages(scene.model.vit, method, any, known)) {
                 sent.push_back(stage.input_gradient);
             }

@@ -9,10 +9,10 @@ namespace gaisnet {
 void edge_role::deliver(pass& in, const round_plan& plan) {
     struct parcel {
         std::vector<std::uint32_t> receivers;
-        std::vector<const stage_seat*> seats; ///< Of the first receiver; those of the others need the same.
+        std::vector<const stage_seat*> seats; ///< Seats of the first receiver; the others need the same modules.
     };
     std::vector<parcel> parcels;
-    std::map<std::vector<std::int64_t>, std::size_t> same; // by what is in them
+    std::map<std::vector<std::int64_t>, std::size_t> same; // by the tensors in them
     for (std::size_t c = 0; c < deploy->chains.size(); ++c) {
         if (deploy->net.clusters[c].edge != deploy->net.nodes[me.node].edge || !plan.fates[c].plays) {
             continue;
@@ -116,9 +116,9 @@ task<> edge_role::play_round(pass& in, const round_plan& plan) {
     deliver(in, plan);
     const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
     auto average = co_await in.average(me, edge);
-    if (!average.model.shape.empty()) { // else nobody has ended in time, and the model stays as it is
+    if (!average.model.shape.empty()) { // otherwise no cluster has finished in time, and the model stays unchanged
         model = std::move(average.model);
-        // One multiplication and one addition for every value of every cluster that is in it.
+        // One multiplication and one addition per value and cluster in the average.
         const auto merged = deploy->domain_of(edge).elements * average.parties;
         compute_cost merge{event_kind::aggregate, 2.0 * static_cast<double>(merged), 0, 0};
         co_await in.charge(me, merge);

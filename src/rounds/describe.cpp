@@ -5,7 +5,8 @@
 namespace gaisnet {
 
 std::vector<node_description> describe_nodes(const deployment& deploy, const std::vector<int>& rank_of) {
-    // Of a client with two stages the start point's; of an edge that is a stage the first cluster's.
+    // A node may have several stages. For a client with two, this is the one at the start point; for an edge that is a
+    // stage, the one in its first cluster.
     std::vector<const stage_seat*> first_seats(deploy.net.nodes.size(), nullptr);
     for (const auto& chain : deploy.chains) {
         for (const auto& seat : chain) {

@@ -7,7 +7,7 @@
 
 namespace gaisnet {
 
-/// Topology for tables: nodes (with their ranks) and links.
+/// The nodes (with their ranks) and links of a topology as table rows.
 std::vector<node_description> describe_nodes(const deployment&, const std::vector<int>& rank_of);
 std::vector<link_description> describe_links(const deployment&);
 

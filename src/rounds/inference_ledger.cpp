@@ -11,7 +11,7 @@ namespace gaisnet {
 
 namespace {
 
-/// Weights and tunables.
+/// Memory of weights and tunables, by node.
 std::vector<std::uint64_t> resident_while_serving(const deployment& deploy) {
     auto bytes = frozen_bytes(deploy);
     for (const auto& chain : deploy.chains) {
@@ -79,7 +79,7 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
     for (std::uint32_t node = 0; node < deploy_.net.nodes.size(); ++node) {
         const auto& member = deploy_.net.nodes[node];
         if (member.role == node_role::cloud) {
-            continue; // it has no part in this
+            continue; // this node has no part in the session
         }
         accounts.close_round(std::span(&node, 1), start_s, out.end_s[static_cast<std::size_t>(member.edge)]);
         auto& row = out.nodes.emplace_back();
@@ -100,7 +100,7 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
     return out;
 }
 
-/// Where the time of each request went: its batch's events are one chain, and what lies between two of them is waiting.
+/// Splits each request's latency: the events of its batch form one chain, and the gaps between them are waiting times.
 void inference_ledger::add_requests(const ledger_pass& pass, int cluster, std::uint32_t number,
                                     inference_forecast& out) const {
     const auto& events = emulated_.accounts().events();
@@ -154,8 +154,8 @@ void inference_ledger::add_requests(const ledger_pass& pass, int cluster, std::u
               [](const request_row& a, const request_row& b) { return a.request < b.request; });
 }
 
-/// As in ledger_run: what founds clusters comes first, then clusters in waves of runtime.active_clusters, within a wave
-/// by the ledger's start, then by the order of sending.
+/// As in ledger_run: founding of clusters comes first, then clusters in waves of runtime.active_clusters; within a wave
+/// messages are sorted by the ledger's start, then by the order of sending.
 void inference_ledger::order_exchanges(const std::vector<sent_message>& sent, inference_forecast& out) const {
     exchange_order order;
     for (const auto& one : sent) {
@@ -193,7 +193,7 @@ session_part part_of(const inference_plan& plan, const inference_decisions& whol
             arrivals.insert(arrivals.end(), begin, begin + all[b].count);
         }
     }
-    // Each batch is one message of each channel that batches take.
+    // On each channel that batches use, each batch is one message.
     const auto founds = [](const channel& route) {
         return route.kind == message_kind::request || route.kind == message_kind::modules;
     };

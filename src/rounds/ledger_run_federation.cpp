@@ -5,8 +5,8 @@
 
 namespace gaisnet {
 
-/// Between rounds: every edge joins when its own round has ended, and goes on when it has the average. Nothing else
-/// uses the backhaul, so this is exact although each edge's round was played by itself.
+/// Plays a federation between rounds: every edge joins when its own round has ended and continues when it has the
+/// average. Nothing else uses the backhaul, so this is exact although each edge's round was played separately.
 void ledger_run::federate(round_forecast& out, round_decisions& decided) {
     const auto cloud = *deploy_.net.cloud;
     const auto before = clocks_;
@@ -61,7 +61,7 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
             out.critical.push_back({event.node, event.peer, event.link, event.kind, seconds});
             on_the_way += seconds;
         }
-        if (cloud_s > on_the_way) { // for an edge that is later
+        if (cloud_s > on_the_way) { // it also waited for an edge that is later
             out.critical.push_back({edge, edge, link_class::none, event_kind::wait, cloud_s - on_the_way});
         }
         for (const auto& event : events) {
@@ -71,7 +71,7 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
             }
         }
     }
-    for (auto& node : out.nodes) { // all but the cloud idle meanwhile
+    for (auto& node : out.nodes) { // all nodes but the cloud are idle meanwhile
         const auto edge = static_cast<std::size_t>(deploy_.net.nodes[node.node].edge);
         if (battery_j_[node.node] <= 0.0) {
             ledger_.switch_off(node.node, before[edge]);
@@ -103,7 +103,7 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
     out.federation = row;
     append_events(deploy_, events, out.events);
 
-    // In real time the rounds of all edges begin together, so the last edge joins when its round has ended.
+    // In real time the rounds of all edges start together, so the last edge joins at the end of the slowest round.
     const double shift = decided.latency_s - *std::max_element(before.begin(), before.end());
     for (const auto& [route, times] : arrivals) {
         for (const double time : times) {

@@ -17,7 +17,7 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
             continue;
         }
         const double begin = sent.event < 0 ? sent.sent_at : events[static_cast<std::size_t>(sent.event)].start_s;
-        // Delivery comes first: it waits for nothing, and everything for it.
+        // Delivery comes first: it depends on nothing, and everything depends on it.
         const int wave = sent.cluster < 0 ? exchange_order::before_all : wave_of(sent.cluster);
         exchanges.add({sent.route, sent.shape}, wave, begin - played.start_s);
     }

@@ -23,8 +23,9 @@ ROOMS = (
     "transport",
     "model",
     "runtime",
-    "metrics",
+    "results",
     "roles",
+    "rounds",
     "planning",
     "experiment",
 )
