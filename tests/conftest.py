@@ -73,6 +73,18 @@ def build_folder(pytestconfig):
 
 
 @pytest.fixture(scope="session")
+def inject(pytestconfig, build_folder):
+    """The library that disturbs a run's system calls."""
+    return existing(pytestconfig.getoption("inject") or build_folder / "tests" / "libinject.so", "--inject")
+
+
+@pytest.fixture(scope="session")
+def transport_test(pytestconfig, build_folder):
+    """The program that tests the MPI transport."""
+    return existing(pytestconfig.getoption("transport_test") or build_folder / "transport_mpi_test", "--transport-test")
+
+
+@pytest.fixture(scope="session")
 def foundation_model(gaisnet, tmp_path_factory):
     """A small pre-trained model, whose features are better than chance."""
     model = tmp_path_factory.mktemp("foundation") / "model.safetensors"
