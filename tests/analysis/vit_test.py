@@ -72,7 +72,7 @@ def test_pytorch_answers_as_gaisnet_does(quiet, vit, weights, photos, images, tm
     tuned, about = vit.load(modules)
     batch = torch.stack([images[answer["image"]] for answer in answers])
     ours = torch.softmax(vit.logits(batch, backbone, tuned, HEADS, float(about.get("alpha", 0))), dim=1).max(dim=1)
-    theirs = torch.tensor(table(output, "inference")["probability"], dtype=torch.float64)
+    theirs = torch.tensor(table(output, "inference")["probability"].tolist(), dtype=torch.float64)
     assert (ours.values.double() - theirs).abs().max() < 2e-5
     # A class has one index, and an index one class.
     pairs = set(zip(ours.indices.tolist(), (answer["predicted"] for answer in answers)))
