@@ -11,12 +11,14 @@ pytest.register_assert_rewrite("support.results")
 
 PROJECT = pathlib.Path(__file__).resolve().parents[1]
 SKIPPED = 77  # the exit code by which CTest knows that nothing could be tested
+SMALL = ("--model.weights", "random", "--data.samples", 120, "--network.clusters", 2, "--network.clients", 3,
+         "--train.rounds", 2, "--progress", "none", "--overwrite", "on")
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("gaisnet")
     group.addoption("--gaisnet", metavar="PROGRAM", type=pathlib.Path,
-                    default=os.environ.get("GAISNET_PROGRAM", PROJECT / "build" / "release" / "gaisnet"),
+                    default=os.environ.get("GAISNET_PROGRAM") or PROJECT / "build" / "release" / "gaisnet",
                     help="the program to test (default: $GAISNET_PROGRAM, else build/release/gaisnet)")
     group.addoption("--mpirun", metavar="SCRIPT", type=pathlib.Path, default=PROJECT / "jobs" / "mpirun.sh",
                     help="what starts it on several ranks (default: jobs/mpirun.sh)")
@@ -63,6 +65,18 @@ def mpirun(pytestconfig):
 def gaisnet(pytestconfig, mpirun):
     """The program: `gaisnet("plan", "--config", file)` runs it to its end."""
     return Gaisnet(existing(pytestconfig.getoption("gaisnet"), "--gaisnet"), mpirun)
+
+
+@pytest.fixture(scope="session")
+def finetune(gaisnet):
+    """`finetune("--output", file, ranks=2)`: two rounds with two clusters of three clients."""
+    return gaisnet.bind("finetune", *SMALL)
+
+
+@pytest.fixture(scope="session")
+def plan(gaisnet):
+    """The prediction for the same scenario."""
+    return gaisnet.bind("plan", *SMALL)
 
 
 @pytest.fixture(scope="session")

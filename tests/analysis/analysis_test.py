@@ -90,9 +90,10 @@ class TestSummary:
 
     def test_of_the_models_of_a_cloud_by_domain(self, clouded):
         rows = table(clouded, "accuracy_by_domain")
-        last = rows[(rows["round"] == rows["round"].max()) & (rows["model"] == b"cloud") & (rows["method"] == b"class means")]
-        assert len(last) == 3
-        assert "  ".join(["cloud", *(f"{100 * value:.2f} %" for value in last["accuracy"])]) in single_spaced(summary(clouded))
+        rows = rows[(rows["round"] == rows["round"].max()) & (rows["model"] == b"cloud") & (rows["method"] == b"class means")]
+        assert len(rows) == 3
+        line = "  ".join(["cloud", *(f"{100 * value:.2f} %" for value in rows["accuracy"])])
+        assert line in single_spaced(summary(clouded))
 
 
 class TestTimeline:

@@ -136,12 +136,6 @@ def hosts(mpirun, tmp_path_factory):
         yield hosts
 
 
-@pytest.fixture(scope="module")
-def finetune(gaisnet):
-    return gaisnet.bind("finetune", "--model.weights", "random", "--data.samples", 120, "--network.clusters", 2,
-                        "--network.clients", 3, "--train.rounds", 2, "--progress", "none", "--overwrite", "on")
-
-
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_the_suite_of_the_transports_passes(hosts, transport_test, ranks):
     done = hosts.run(ranks, transport_test)

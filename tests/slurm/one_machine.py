@@ -9,7 +9,6 @@ import pathlib
 import shutil
 import socket
 import subprocess
-import sys
 import time
 
 from support.processes import wait_until
