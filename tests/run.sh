@@ -69,8 +69,9 @@ run_tests() {
     local code=0 # kept, because `set -e` does not hold in a function whose failure the caller takes up
     (cd "$project_root" && ctest --preset "$preset" --output-on-failure --no-tests=error --parallel "$(usable_cores)" "$@") ||
         code=$?
-    # CTest keeps the reasons of what was skipped to itself. The second form is pytest's.
-    grep -hE '^(skipped: |SKIPPED \[)' "$project_root/build/$preset/Testing/Temporary/LastTest.log" | sort -u || true
+    # CTest keeps the reasons of what was skipped to itself; pytest tells them as `SKIPPED [TESTS] FILE:LINE: REASON`.
+    sed -nE 's/^SKIPPED \[[0-9]+\] ([^:]+):[0-9]+: /skipped: \1: /; /^skipped: /p' \
+        "$project_root/build/$preset/Testing/Temporary/LastTest.log" | sort -u || true
     return "$code"
 }
 
