@@ -22,7 +22,7 @@ class Gaisnet:
         launch = [] if ranks is None else [self.mpirun, "-n", ranks]
         return [str(word) for word in (*launch, self.program, *self.words, *words)]
 
-    def __call__(self, *words, ranks=None, timeout=100, **options):
+    def __call__(self, *words, ranks=None, timeout=200, **options):
         """Runs it to its end."""
         with self.start(*words, ranks=ranks, **options) as process:
             stdout, stderr = process.communicate(timeout=timeout)
