@@ -79,7 +79,7 @@ if [[ $install -eq 1 ]]; then
     setup_packages "${needed[@]}"
 fi
 [[ $libtorch != wheel ]] || setup_wheel
-find_python || die "the tests of the command line and of the HDF5 file need Python with h5py and numpy"
+find_python || die "the tests of the command line and of the HDF5 file need Python"
 
 case $mode in
     asan)

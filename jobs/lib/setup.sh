@@ -4,7 +4,7 @@
 #   setup_packages PACKAGE...       installs the Debian packages that are missing, and selects the BLAS that torch needs
 #   setup_wheel                     installs PyTorch's wheel into a virtual environment and makes CMake find its LibTorch
 #   build_preset NAME [TARGET...]   configures the CMake preset once and builds it
-#   find_python                     sets and exports PYTHON, an interpreter with h5py and numpy
+#   find_python                     sets and exports PYTHON, an interpreter with h5py, numpy, pandas and SciPy
 #
 # Everything says what it does, and does nothing that is done already. Only missing packages need root or sudo.
 
@@ -21,7 +21,7 @@ project_packages=(
     libgtest-dev libgmock-dev
     libjpeg62-turbo-dev libpng-dev
     nlohmann-json3-dev libspdlog-dev libfmt-dev
-    python3-h5py python3-numpy python3-venv
+    python3-h5py python3-numpy python3-pandas python3-scipy python3-venv
 )
 
 # What tests need beyond that: a Slurm (without a configuration its services do not start, but for munge's; the tests
@@ -120,8 +120,8 @@ list_requirements() {
     done
     say "packages: this is not Debian, so nothing is installed. Needed: a C++20 compiler, CMake 3.25+, Ninja," \
         "LibTorch 1.13+, an OpenMP build of OpenBLAS, Open MPI, HDF5 with C++, Boost.Program_options, GoogleTest," \
-        "libjpeg-turbo, libpng, nlohmann-json, spdlog, fmt; for the tests Python 3 with h5py and" \
-        "numpy. (Debian's names: $*)"
+        "libjpeg-turbo, libpng, nlohmann-json, spdlog, fmt; for the results and the tests Python 3 with h5py," \
+        "numpy, pandas and SciPy. (Debian's names: $*)"
     if [[ ${#missing[@]} -gt 0 ]]; then
         warn "not found on PATH: ${missing[*]}"
     fi
@@ -250,7 +250,7 @@ build_preset() {
     cmake --build "$project_root/build/$name" --parallel "$jobs" "${targets[@]}" || die "build/$name does not compile"
 }
 
-# Sets and exports PYTHON: the caller's $PYTHON, else the first interpreter that can import h5py and numpy.
+# Sets and exports PYTHON: the caller's $PYTHON, else the first interpreter that has what analysis/ needs.
 find_python() {
     local candidate
     local -a candidates=()
@@ -261,12 +261,13 @@ find_python() {
         candidates+=(/usr/bin/python3)
     fi
     for candidate in "${candidates[@]}"; do
-        if "$candidate" -c 'import h5py, numpy' >/dev/null 2>&1; then
+        if "$candidate" -c 'import h5py, numpy, pandas, scipy' >/dev/null 2>&1; then
             export PYTHON=$candidate
             say "python: $PYTHON ($("$PYTHON" --version 2>&1))"
             return 0
         fi
     done
-    warn "no Python with h5py and numpy among: ${candidates[*]}; install python3-h5py, or name one in PYTHON"
+    warn "no Python with h5py, numpy, pandas and SciPy among: ${candidates[*]}; install python3-h5py, python3-pandas and" \
+        "python3-scipy, or name one in PYTHON"
     return 1
 }
