@@ -53,17 +53,16 @@ class Runs:
                 tables[seed] = table(file, name)
         return pandas.concat(tables, names=["seed"])
 
+    def by_round(self, run, rows, column):
+        """Means of a column in some of a run's rows, [seeds, rounds]. Raises UnreadableFile."""
+        found = rows.groupby(["seed", "round"])[column].mean().unstack()
+        if len(found) < len(self.files[run]) or found.isna().any(axis=None):
+            raise UnreadableFile(f"the run {run} has no {column} by round, or its seeds differ in their rounds")
+        return found
+
     def accuracies(self, run):
         """[seeds, rounds], mean over edges."""
-        return by_round(self.table(run, "rounds"), "accuracy")
-
-
-def by_round(rows, column):
-    """Means of a column, [seeds, rounds]."""
-    found = rows.groupby(["seed", "round"])[column].mean().unstack()
-    if found.isna().any(axis=None):
-        raise UnreadableFile(f"seeds of a run have different numbers of rounds: {len(found.columns)} at most")
-    return found
+        return self.by_round(run, self.table(run, "rounds"), "accuracy")
 
 
 def interval(values):
@@ -268,7 +267,7 @@ def orders(last):
 def fig8(runs):
     def cash(run, policy):
         services = runs.table(run, "service")
-        return by_round(services[services["policy"] == policy], "cash")
+        return runs.by_round(run, services[services["policy"] == policy], "cash")
 
     policies = ("mlcp", "msip", "random")
     given = {policy: cash("table", policy) for policy in policies}
@@ -301,14 +300,15 @@ def circle(runs):
     def judged(run, model, seen):
         """Accuracy by the classes' means, [seeds, rounds], mean over the domains that edges have, or have not. model None: of
         each edge's own model, on its own domain if edges have it."""
-        rows = runs.table(run, "accuracy_by_domain").query("method == 'class means' and seen == @seen")
+        rows = runs.table(run, "accuracy_by_domain")
+        rows = rows[(rows["method"] == "class means") & (rows["seen"] == seen)]
         if model is not None:
-            return by_round(rows[rows["model"] == model], "accuracy")
+            return runs.by_round(run, rows[rows["model"] == model], "accuracy")
         rows = rows[rows["model"].str.startswith("edge")]
         if seen:
             domains, _ = rows["domain"].factorize()  # in the order of the edges
             rows = rows[domains == rows["model"].str.removeprefix("edge").astype(int)]
-        return by_round(rows, "accuracy")
+        return runs.by_round(run, rows, "accuracy")
 
     own = {run: runs.accuracies(run) for run in ("period1", "period0", "random")}
     last = own["period1"].columns.max()
