@@ -93,7 +93,7 @@ if [[ $install -eq 1 ]]; then
     setup_packages "${needed[@]}"
 fi
 [[ $libtorch != wheel ]] || setup_wheel
-find_python pytest || die "the tests of the program need Python with pytest, h5py and numpy"
+find_python pytest || die "the tests of the program need Python with pytest and what analysis/ needs"
 
 case $mode in
     asan)

@@ -4,7 +4,7 @@
 #   setup_packages PACKAGE...       installs the Debian packages that are missing, and selects the BLAS that torch needs
 #   setup_wheel                     installs PyTorch's wheel into a virtual environment and makes CMake find its LibTorch
 #   build_preset NAME [TARGET...]   configures the CMake preset once and builds it
-#   find_python [MODULE...]         sets and exports PYTHON, an interpreter with h5py, numpy and these modules
+#   find_python [MODULE...]         sets and exports PYTHON, an interpreter with what analysis/ needs, and these modules
 #
 # Everything says what it does, and does nothing that is done already. Only missing packages need root or sudo.
 
@@ -21,7 +21,7 @@ project_packages=(
     libgtest-dev libgmock-dev
     libjpeg62-turbo-dev libpng-dev
     nlohmann-json3-dev libspdlog-dev libfmt-dev
-    python3-h5py python3-numpy python3-venv
+    python3-h5py python3-numpy python3-pandas python3-scipy python3-venv
 )
 
 # What tests need beyond that: pytest, a Slurm (without a configuration its services do not start, but for munge's; the
@@ -120,8 +120,8 @@ list_requirements() {
     done
     say "packages: this is not Debian, so nothing is installed. Needed: a C++20 compiler, CMake 3.25+, Ninja," \
         "LibTorch 1.13+, an OpenMP build of OpenBLAS, Open MPI, HDF5 with C++, Boost.Program_options, GoogleTest," \
-        "libjpeg-turbo, libpng, nlohmann-json, spdlog, fmt; for the tests Python 3 with pytest, h5py and" \
-        "numpy. (Debian's names: $*)"
+        "libjpeg-turbo, libpng, nlohmann-json, spdlog, fmt; for the results Python 3 with h5py, numpy, pandas and" \
+        "SciPy, for the tests pytest too. (Debian's names: $*)"
     if [[ ${#missing[@]} -gt 0 ]]; then
         warn "not found on PATH: ${missing[*]}"
     fi
@@ -250,11 +250,12 @@ build_preset() {
     cmake --build "$project_root/build/$name" --parallel "$jobs" "${targets[@]}" || die "build/$name does not compile"
 }
 
-# Sets and exports PYTHON: the caller's $PYTHON, else the first interpreter that can import h5py, numpy and what is named.
+# Sets and exports PYTHON: the caller's $PYTHON, else the first interpreter that can import what analysis/ needs and what is
+# named.
 find_python() {
     local candidate modules
     local -a candidates=()
-    modules=$(printf ', %s' h5py numpy "$@")
+    modules=$(printf ', %s' h5py numpy pandas scipy "$@")
     modules=${modules#, }
     if [[ -n ${PYTHON:-} ]]; then
         candidates=("$PYTHON")
