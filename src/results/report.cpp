@@ -296,15 +296,22 @@ double quantile(std::vector<double> values, double part) {
     return values[index];
 }
 
-std::string clock_lines(const clock_summary& summary) {
-    const auto scale = summary.clock == "real" ? fmt::format(", time scale {:g}", summary.time_scale)
-                                               : std::string(" (emulated times are computed, nothing was delayed)");
-    auto text = fmt::format("  {:<22}{}{}\n", "clock", summary.clock.empty() ? "-" : summary.clock, scale);
-    if (!summary.lateness.empty()) {
-        text +=
-            fmt::format("  {:<22}p50 {}, p99 {}, largest {}, of {} messages\n", "lateness",
-                        quantity(quantile(summary.lateness, 0.5), "s"), quantity(quantile(summary.lateness, 0.99), "s"),
-                        quantity(quantile(summary.lateness, 1.0), "s"), summary.lateness.size());
+std::string run_section(const run_figures& run) {
+    std::string text = "Run\n";
+    const auto out = std::back_inserter(text);
+    const auto scale = run.clock == "real" ? fmt::format(", time scale {:g}", run.time_scale)
+                                           : std::string(" (emulated times are computed, nothing was delayed)");
+    fmt::format_to(out, "  {:<22}{}{}\n", "clock", run.clock.empty() ? "-" : run.clock, scale);
+    if (!run.lateness.empty()) {
+        fmt::format_to(out, "  {:<22}p50 {}, p99 {}, largest {}, of {} messages\n", "lateness",
+                       quantity(quantile(run.lateness, 0.5), "s"), quantity(quantile(run.lateness, 0.99), "s"),
+                       quantity(quantile(run.lateness, 1.0), "s"), run.lateness.size());
+    }
+    if (!run.planned) {
+        fmt::format_to(out, "  {:<22}{}\n", "wall time", quantity(run.wall_s, "s"));
+    }
+    if (!run.output.empty()) {
+        fmt::format_to(out, "  {:<22}{}\n", "results file", run.output);
     }
     return text;
 }
@@ -336,15 +343,7 @@ std::string report(const run_summary& summary) {
     }
     latency_section(out, summary);
     text += resource_sections(summary);
-    fmt::format_to(out, "Run\n");
-    text += clock_lines(summary);
-    if (!summary.planned) {
-        fmt::format_to(out, "  {:<22}{}\n", "wall time", quantity(summary.wall_s, "s"));
-    }
-    if (!summary.output.empty()) {
-        fmt::format_to(out, "  {:<22}{}\n", "results file", summary.output);
-    }
-    return text;
+    return text + run_section(summary);
 }
 
 } // namespace gaisnet

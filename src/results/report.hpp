@@ -54,17 +54,20 @@ struct resource_summary {
     }
 };
 
-/// The kind of clock, and how well it was kept.
-struct clock_summary {
+/// How a run was carried out: its clock, how well that was kept, its wall time and its file.
+struct run_figures {
     std::string clock; ///< "virtual" or "real"
     double time_scale = 1.0;
     std::vector<double> lateness; ///< Lateness of each message with the real clock, s.
+    bool planned = false;         ///< A forecast: nothing was computed with values.
+    double wall_s = 0;            ///< Of the counted rounds; the rounds of edges overlap, so the longest counts.
+    std::string output;           ///< Path of the results file; empty: none.
 };
-/// The lines of an end table about the clock.
-std::string clock_lines(const clock_summary&);
+/// The section "Run" of an end table.
+std::string run_section(const run_figures&);
 
 /// The contents of the end table. summarise() fills everything that rows determine; the caller fills the rest.
-struct run_summary : clock_summary, resource_summary {
+struct run_summary : run_figures, resource_summary {
     // From the rows, up to and including the round of convergence.
     double accuracy = std::numeric_limits<double>::quiet_NaN(); ///< After the last counted round, mean over the edges.
     double loss = std::numeric_limits<double>::quiet_NaN();
@@ -73,14 +76,11 @@ struct run_summary : clock_summary, resource_summary {
     std::uint64_t clusters_done = 0, clusters_cut = 0, clusters_lost = 0,
                   clusters_repaired = 0; ///< Sum over rounds and edges.
     latency_summary latency;             ///< Of the edge with the largest total.
-    double wall_s = 0;             ///< Of the counted rounds; rounds of several edges overlap, so the longest counts.
-    std::vector<round_line> lines; ///< All rounds, including those after convergence.
+    std::vector<round_line> lines;       ///< All rounds, including those after convergence.
 
     // From the run.
-    bool planned = false; ///< A forecast (`plan`): nothing was trained.
     std::string stop_reason;
     bool converged = false;
-    std::string output; ///< Path of the results file; empty: none.
 };
 
 /// Sums rows as papers report them: up to and including round `convergence_round`, or all rounds when it is absent.
