@@ -83,8 +83,8 @@ public:
             }
         }
         infer_scene_->service = service_kind::inference;
-        infer_deploy_ = std::make_unique<deployment>(make_deployment(*infer_scene_, make_tuning_method(*infer_scene_),
-                                                                     run_.data->sizes(), run_.data->samples()));
+        infer_deploy_ = std::make_unique<deployment>(make_deployment(
+            *infer_scene_, make_tuning_method(*infer_scene_), run_.data->sizes(), run_.data->shares().samples()));
         const auto edges = static_cast<std::size_t>(scene.network.edges);
         used_.assign(infer_deploy_->chains.size(), 0);
         sessions_of_edge_.assign(edges, 0);
@@ -362,7 +362,7 @@ private:
             return;
         }
         for (std::uint32_t edge = 0; edge < edges(); ++edge) {
-            const double fit = run_.data->data_fit(edge, start_points_);
+            const double fit = run_.data->shares().data_fit(edge, start_points_);
             curves_.emplace_back(starts[edge], fit);
             truth_.push_back({starts[edge]});
             spdlog::info(
@@ -502,7 +502,7 @@ private:
         const auto which = static_cast<std::size_t>(cluster);
         const auto requests = plan.requests_of(cluster);
         if (here_.root()) {
-            const auto samples = run_.data->request_samples(cluster, start_points_[which], used_[which] + requests);
+            const auto samples = run_.data->requests().of(cluster, start_points_[which], used_[which] + requests);
             service_row row;
             row.model = run_.deploy->net.nodes[edge].name;
             row.requester = start_points_[which];
@@ -511,9 +511,9 @@ private:
             row.requests = static_cast<std::uint64_t>(requests);
             for (auto& one : played.requests) {
                 const auto& given = answers.at(cluster).at(one.request);
-                std::tie(one.image, one.label) = run_.data->describe_request(
+                std::tie(one.image, one.label) = run_.data->requests().describe(
                     cluster, samples.at(static_cast<std::size_t>(used_[which]) + one.request));
-                one.predicted = run_.data->class_names(edge).at(given.predicted);
+                one.predicted = run_.data->shares().class_names(edge).at(given.predicted);
                 one.probability = given.probability;
                 row.right += one.label == one.predicted ? 1U : 0U;
             }
