@@ -30,7 +30,7 @@ probe_row count_hits(const workload& data, std::size_t domain, std::int64_t samp
 }
 
 probe_row by_class_means(const workload& data, const tuned_vit& model, std::size_t domain, std::int64_t samples) {
-    class_means means(static_cast<std::int64_t>(data.probe_domains()[domain].class_names.size()), model.dim());
+    class_means means(static_cast<std::int64_t>(data.probes().all()[domain].class_names.size()), model.dim());
     data.for_each_batch(domain, true, samples, [&](const labelled_batch& batch) {
         means.add(model.features(to_torch(batch.images)).cpu(), to_torch(batch.labels));
     });
@@ -48,7 +48,7 @@ probe_row by_head(const workload& data, const tuned_vit& model, std::size_t doma
 std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<const vit_backbone> backbone,
                                     session& here, std::vector<judged_model> models, int round) {
     const auto samples = run.scene->probe.samples;
-    const auto& domains = run.data->probe_domains();
+    const auto& domains = run.data->probes().all();
     std::vector<tensor_view> modules;
     for (auto& model : models) {
         modules.push_back(model.modules);
@@ -71,7 +71,7 @@ std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<con
         std::vector<probe_row> rows;
         with_clear_errors([&] {
             rows.push_back(by_class_means(*run.data, model, domain, samples));
-            if (judged.with_head && domains[domain].class_names == run.data->class_names(judged.edge)) {
+            if (judged.with_head && domains[domain].class_names == run.data->shares().class_names(judged.edge)) {
                 rows.push_back(by_head(*run.data, model, domain, samples));
             }
         });

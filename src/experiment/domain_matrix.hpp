@@ -19,7 +19,7 @@ struct judged_model {
     bool with_head = false; ///< Also evaluate its head, on domains with the same classes as the edge's.
 };
 
-/// Evaluates models on every domain (see workload::probe_domains); each pair is evaluated by one rank. Every rank has
+/// Evaluates models on every domain of the workload (see probe_domains); each pair is evaluated by one rank. Every rank has
 /// to call it; only rank 0 needs the models. \returns the rows at rank 0, by model and domain; empty elsewhere.
 std::vector<probe_row> judge_models(const prepared_run&, std::shared_ptr<const vit_backbone>, session&,
                                     std::vector<judged_model>, int round);

@@ -117,7 +117,7 @@ private:
             ledger_ = std::make_unique<ledger_run>(*run_.deploy,
                                                    here_.network().needs_order() ? run_.rank_of : std::vector<int>());
             spdlog::info("{} nodes in {} clusters on {} rank(s), {} from {}", run_.deploy->net.nodes.size(),
-                         run_.deploy->net.clusters.size(), here_.ranks(), sizes_text(), run_.data->origin());
+                         run_.deploy->net.clusters.size(), here_.ranks(), sizes_text(), run_.data->shares().origin());
         }
         clock_ = real_clock::start(*run_.scene, here_);
         speeds_ = measure_as_wanted(run_, here_, backbone_, clock_.get(), from());
@@ -437,7 +437,7 @@ private:
     std::string write_tuned_modules(std::uint32_t edge) const {
         const auto path = modules_path(*run_.scene, static_cast<int>(edge));
         auto metadata = metadata_of(run_.scene->tuning);
-        metadata["classes"] = nlohmann::json(run_.data->class_names(edge)).dump();
+        metadata["classes"] = nlohmann::json(run_.data->shares().class_names(edge)).dump();
         metadata["weights"] = valid_utf8(std::filesystem::path(run_.scene->model.weights).filename().string());
         metadata["weights_hash"] = fmt::format("{:016x}", backbone_.fingerprint());
         write_modules(path, run_.deploy->domain_of(edge).tunables, models_[edge], std::move(metadata));

@@ -57,7 +57,7 @@ public:
         : given_(with_tuning_of_modules(given))
         , here_(here)
         , run_(prepare(given_, here, true))
-        , plan_(make_inference_plan(*run_.deploy, run_.data->own_requests())) {}
+        , plan_(make_inference_plan(*run_.deploy, run_.data->requests().own())) {}
 
     inference_summary forecast() {
         const auto models = prepare_session(load_backbone(*run_.scene, here_));
@@ -134,8 +134,8 @@ private:
         for (std::size_t c = 0; c < plan_.lines.size(); ++c) {
             const int cluster = static_cast<int>(c);
             for (const auto sample :
-                 run_.data->request_samples(cluster, requester(cluster), plan_.requests_of(cluster))) {
-                widest = std::max(widest, run_.data->describe_request(cluster, sample).first.size());
+                 run_.data->requests().of(cluster, requester(cluster), plan_.requests_of(cluster))) {
+                widest = std::max(widest, run_.data->requests().describe(cluster, sample).first.size());
             }
         }
         recorder_options options;
@@ -319,9 +319,9 @@ private:
             const int cluster = static_cast<int>(row.cluster);
             auto& own = samples[cluster];
             if (own.empty()) {
-                own = run_.data->request_samples(cluster, requester(cluster), plan_.requests_of(cluster));
+                own = run_.data->requests().of(cluster, requester(cluster), plan_.requests_of(cluster));
             }
-            std::tie(row.image, row.label) = run_.data->describe_request(cluster, own.at(row.request));
+            std::tie(row.image, row.label) = run_.data->requests().describe(cluster, own.at(row.request));
             const auto& given = answers_.at(cluster).at(row.request);
             row.predicted = models.classes[row.edge].at(given.predicted);
             row.probability = given.probability;

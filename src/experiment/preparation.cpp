@@ -190,7 +190,9 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
             sizes[edge].classes = static_cast<std::int64_t>(classes[edge].size());
         }
     }
-    const auto deploy = [&](const scenario& some) { return make_deployment(some, method, sizes, out.data->samples()); };
+    const auto deploy = [&](const scenario& some) {
+        return make_deployment(some, method, sizes, out.data->shares().samples());
+    };
     if (scene.cluster.edge_when_needed) {
         here.note("choosing the edge's stages");
         const auto choice = choose_edge_shares(scene, deploy);

@@ -48,7 +48,7 @@ tensor_view head_of_means(const prepared_run& run, const tuned_vit& model, std::
     class_means means(run.deploy->domain_of(static_cast<std::uint32_t>(edge)).size.classes, model.dim());
     const c10::NoGradGuard no_grad;
     with_clear_errors([&] {
-        run.data->for_each_batch(run.data->domain_of(edge), true, std::max(least, run.scene->probe.samples),
+        run.data->for_each_batch(run.data->shares().set_of_edge(edge), true, std::max(least, run.scene->probe.samples),
                                  [&](const labelled_batch& batch) {
                                      means.add(model.features(to_torch(batch.images)).cpu(), to_torch(batch.labels));
                                  });
@@ -94,8 +94,7 @@ std::vector<std::vector<std::string>> served_classes(const scenario& scene, cons
     std::vector<std::vector<std::string>> all;
     for (std::size_t edge = 0; edge < static_cast<std::size_t>(scene.network.edges); ++edge) {
         const bool of_file = !scene.infer.images.empty() && !untuned(scene);
-        all.push_back(of_file ? open(scene, source_of(scene, edge)).classes
-                              : data.class_names(static_cast<std::uint32_t>(edge)));
+        all.push_back(of_file ? open(scene, source_of(scene, edge)).classes : data.shares().class_names(edge));
     }
     return all;
 }

@@ -1,0 +1,64 @@
+#include "data/requests.hpp"
+
+#include "base/random.hpp"
+#include "base/text.hpp"
+#include "data/image_folder.hpp"
+
+namespace gaisnet {
+
+request_samples::request_samples(const scenario& scene, const data_shares& shares, const folder_check& check)
+    : scene_(scene)
+    , shares_(shares) {
+    if (scene.service == service_kind::inference && !scene.infer.images.empty()) {
+        auto folder = std::make_unique<image_folder>(image_folder::without_labels(scene.infer.images, "infer.images"));
+        check(*folder);
+        given_ = std::move(folder);
+    }
+}
+
+std::vector<std::int64_t> request_samples::own() const {
+    std::vector<std::int64_t> counts;
+    const auto requesters = shares_.clusters();
+    for (std::size_t cluster = 0; given_ && cluster < requesters; ++cluster) {
+        counts.push_back(static_cast<std::int64_t>((given_->size() + requesters - 1 - cluster) / requesters));
+    }
+    return counts;
+}
+
+const dataset& request_samples::set_of(int cluster) const {
+    return given_ ? *given_ : shares_.set(shares_.set_of_cluster(cluster));
+}
+
+std::vector<std::size_t> request_samples::of(int cluster, const std::string& name, std::int64_t requests) const {
+    std::vector<std::size_t> samples;
+    if (given_) {
+        for (std::int64_t i = 0; i < requests; ++i) { // with a trace there may be more requests than images
+            const auto number = static_cast<std::size_t>(i) * shares_.clusters() + static_cast<std::size_t>(cluster);
+            samples.push_back(number % given_->size());
+        }
+        return samples;
+    }
+    const auto& known = shares_.split(shares_.set_of_cluster(cluster)).validation;
+    for (std::uint32_t turn = 0; samples.size() < static_cast<std::size_t>(requests); ++turn) {
+        for (const auto which : random_stream(scene_.seed, "request.sample", name, turn).permutation(known.size())) {
+            samples.push_back(known[which]);
+        }
+    }
+    samples.resize(static_cast<std::size_t>(requests));
+    return samples;
+}
+
+std::pair<std::string, std::string> request_samples::describe(int cluster, std::size_t sample) const {
+    const auto& set = set_of(cluster);
+    const auto name = valid_utf8(set.name(sample));
+    return {name, given_ ? "" : set.class_names()[static_cast<std::size_t>(set.label(sample))]};
+}
+
+std::uint64_t request_samples::hash_names(std::uint64_t hash) const {
+    for (std::size_t sample = 0; given_ && sample < given_->size(); ++sample) {
+        hash = stable_hash(given_->name(sample), hash);
+    }
+    return hash;
+}
+
+} // namespace gaisnet

@@ -1,0 +1,40 @@
+#pragma once
+
+#include "data/dataset.hpp"
+#include "data/shares.hpp"
+#include "scenario/scenario.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace gaisnet {
+
+/// Which samples the requests of start points are for: the user's images (infer.images), dealt out in turn, or else
+/// validation samples of the edge, drawn from the seed.
+class request_samples {
+public:
+    /// Both must outlive this object. \throws usage_error when infer.images cannot be used.
+    request_samples(const scenario&, const data_shares&, const folder_check&);
+
+    /// How many images of the user's each start point classifies, by cluster; empty: requests are for validation
+    /// samples.
+    std::vector<std::int64_t> own() const;
+    /// The data that a cluster's samples are of.
+    const dataset& set_of(int cluster) const;
+    /// The samples of a start point's requests, in the order of arrival. \param name of its node.
+    std::vector<std::size_t> of(int cluster, const std::string& name, std::int64_t requests) const;
+    /// Name of a request's sample, and its class; "" when it is not known.
+    std::pair<std::string, std::string> describe(int cluster, std::size_t sample) const;
+    /// Goes on with a hash over the names of the user's images.
+    std::uint64_t hash_names(std::uint64_t hash) const;
+
+private:
+    const scenario& scene_;
+    const data_shares& shares_;
+    std::unique_ptr<dataset> given_; ///< The user's images; null: none.
+};
+
+} // namespace gaisnet

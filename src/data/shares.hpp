@@ -1,0 +1,69 @@
+#pragma once
+
+#include "data/dataset.hpp"
+#include "data/image_folder.hpp"
+#include "data/partition.hpp"
+#include "data/quality.hpp"
+#include "data/sample_schedule.hpp"
+#include "scenario/scenario.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// What is done with an image folder before anybody has a share of it: damaged samples are left out, for example.
+using folder_check = std::function<void(image_folder&)>;
+
+/// The datasets of the edges, and who trains and validates on what. A function of the scenario and of the folders; no
+/// image is decoded. Clusters are those of all edges in order; each has one start point.
+class data_shares {
+public:
+    /// \param scene must outlive the shares. \throws usage_error for a folder that cannot be used, or when there are not
+    /// enough samples.
+    data_shares(const scenario& scene, const folder_check&);
+
+    /// Datasets: one for all edges, or one for each.
+    std::size_t sets() const { return sets_.size(); }
+    const dataset& set(std::size_t number) const { return *sets_[number]; }
+    const data_split& split(std::size_t number) const { return splits_[number]; }
+    std::size_t set_of_edge(std::size_t edge) const { return sets_.size() == 1 ? 0 : edge; }
+    std::size_t set_of_cluster(int cluster) const;
+    const std::vector<std::string>& class_names(std::size_t edge) const;
+    /// "procedural images", or the image folders.
+    std::string origin() const;
+    /// Goes on with a hash over the names of all samples.
+    std::uint64_t hash_names(std::uint64_t hash) const;
+
+    std::size_t clusters() const { return by_cluster_.size(); }
+    /// Training samples by cluster; of a stream those in the buffer.
+    std::vector<std::int64_t> samples() const;
+    /// Samples of each class that a cluster's start point has.
+    std::vector<std::int64_t> class_counts(int cluster) const;
+    /// What a cluster trains on: of an edge that trains alone, the samples of all its start points for the first.
+    std::vector<std::size_t> trained_on(int cluster) const;
+    /// How well a start point senses. \param name of its node.
+    sample_quality quality_of(const std::string& start_point) const;
+    /// How start points go on sensing; absent: they have all of their samples from the start.
+    std::optional<sample_stream> stream() const;
+
+    /// How well the data of an edge's start points suit its domain: 1 less the total variation distance between their
+    /// classes and those of its validation samples, times the part of their labels that is right (data.label_noise).
+    /// \param start_points names of these nodes, by cluster.
+    double data_fit(std::size_t edge, const std::vector<std::string>& start_points) const;
+
+private:
+    void deal_out();
+    void leave_available();
+
+    const scenario& scene_;
+    std::vector<std::unique_ptr<dataset>> sets_;
+    std::vector<data_split> splits_; ///< Like sets_
+    std::vector<std::vector<std::size_t>> by_cluster_;
+};
+
+} // namespace gaisnet

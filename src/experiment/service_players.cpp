@@ -1,0 +1,247 @@
+#include "experiment/service_players.hpp"
+
+#include "experiment/collected.hpp"
+#include "experiment/players.hpp"
+#include "experiment/service_table.hpp"
+#include "model/torch/torch_stage.hpp"
+#include "transport/collectives.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace gaisnet {
+
+namespace {
+
+/// Samples of requests, of which earlier sessions have used the first ones.
+class remaining_requests final : public sample_source {
+public:
+    remaining_requests(std::shared_ptr<sample_source> all, const std::int64_t& used)
+        : all_(std::move(all))
+        , used_(used) {}
+    tensor_view images(const micro_batch& micro) override { return all_->images(after(micro)); }
+    tensor_view labels(const micro_batch& micro) override { return all_->labels(after(micro)); }
+
+private:
+    micro_batch after(micro_batch micro) const {
+        micro.first += used_;
+        return micro;
+    }
+    std::shared_ptr<sample_source> all_;
+    const std::int64_t& used_;
+};
+
+} // namespace
+
+service_players::service_players(const prepared_run& run, const deployment& answering, session& here,
+                                 const loaded_backbone& backbone, real_clock* clock, const checkpoint* from)
+    : run_(run)
+    , answering_(answering)
+    , here_(here)
+    , clock_(clock)
+    , from_(from)
+    , rules_(rules_of(*run.scene))
+    , rounds_(static_cast<std::size_t>(run.scene->network.edges), 0)
+    , sessions_of_edge_(rounds_.size(), 0)
+    , versions_(answering.net.nodes.size(), -1)
+    , used_(answering.chains.size(), 0) {
+    for (const auto& chain : run_.deploy->chains) {
+        start_points_.push_back(run_.deploy->net.nodes[chain.front().node].name);
+    }
+    make_tensors(backbone);
+    if (here_.root()) {
+        const auto order = here_.network().needs_order() ? run_.rank_of : std::vector<int>();
+        tuning_ledger_ = std::make_unique<ledger_run>(*run_.deploy, order);
+        answer_ledger_ = std::make_unique<inference_ledger>(answering_, order);
+        if (from_) {
+            fidelity_ = from_->fidelity;
+        }
+    }
+}
+
+void service_players::make_tensors(const loaded_backbone& backbone) {
+    const auto hooks = watchful_hooks(run_, here_, clock_);
+    const auto models = initial_models(run_, backbone);
+    tuner_ = std::make_unique<tensor_run>(*run_.deploy, here_.network(), run_.rank_of,
+                                          training_executors(run_, backbone.backbone), models, hooks);
+    std::int64_t most = 0; // requests that one start point can have
+    for (int round = 0; round < run_.scene->serve.rounds; ++round) {
+        std::int64_t largest = 0;
+        for (std::uint32_t edge = 0; edge < edges(); ++edge) {
+            largest = std::max(largest, demand_of(round, edge));
+        }
+        most += largest;
+    }
+    answerer_ = std::make_unique<inference_run>(
+        answering_, here_.network(), run_.rank_of,
+        [&](const stage_seat& seat) {
+            std::shared_ptr<sample_source> source;
+            const auto cluster = static_cast<std::size_t>(seat.cluster);
+            if (seat.node == answering_.chains[cluster].front().node) {
+                source = std::make_shared<remaining_requests>(
+                    run_.data->requests_of(seat.cluster, start_points_[cluster], most), used_[cluster]);
+            }
+            return std::make_unique<torch_stage>(seat.spec, backbone.backbone, optimizer_settings{}, std::move(source));
+        },
+        models, hooks);
+    for (const auto& domain : run_.deploy->domains) {
+        evaluated_.emplace_back(backbone.backbone, run_.deploy->method, domain.size.classes);
+    }
+}
+
+std::int64_t service_players::demand_of(int round, std::uint32_t edge) const {
+    return static_cast<std::int64_t>(rules_.demand_of(round, edge));
+}
+
+/// A session in which one start point has requests.
+inference_plan service_players::plan_for(int cluster, int round, std::int64_t of_session) const {
+    std::vector<std::int64_t> requests(answering_.chains.size(), 0);
+    requests[static_cast<std::size_t>(cluster)] = of_session;
+    auto plan = make_inference_plan(answering_, requests, round + 1);
+    for (std::size_t node = 0; node < versions_.size(); ++node) {
+        const auto owner = answering_.net.nodes[node].edge;
+        plan.holds[node] =
+            plan.holds[node] || (owner >= 0 && versions_[node] == rounds_[static_cast<std::size_t>(owner)]);
+    }
+    return plan;
+}
+
+/// Other edges have no part in a session. \param since_s when it began.
+service_effort service_players::effort_of(const inference_forecast& all, std::uint32_t edge, double since_s) const {
+    service_effort mine;
+    mine.events = all.events;
+    for (const auto& node : all.nodes) {
+        if (answering_.net.nodes[node.node].edge == static_cast<int>(edge)) {
+            mine.nodes.push_back(node);
+        }
+    }
+    mine.latency_s = all.end_s[edge] - since_s;
+    return mine;
+}
+
+std::vector<service_forecast> service_players::forecast() const {
+    ledger_run tuning(*run_.deploy);
+    inference_ledger answering(answering_);
+    std::vector<service_forecast> all;
+    for (std::uint32_t edge = 0; edge < edges(); ++edge) {
+        auto& its = all.emplace_back();
+        const auto first = tuning.play_one(1, edge);
+        check_memory(*run_.deploy, first.nodes);
+        its.tuning = {first.nodes, first.events, first.rounds.front().latency_s};
+        its.requests = 1;
+        for (int round = 0; round < run_.scene->serve.rounds; ++round) {
+            its.requests = std::max(its.requests, demand_of(round, edge));
+        }
+        its.answering = effort_of(answering.play(plan_for(first_cluster(edge), 0, its.requests)), edge, 0.0);
+    }
+    return all;
+}
+
+/// \param work of a service that takes `latency_s`: it begins and ends with the real clock, if there is one.
+template <typename Players, typename Work>
+void service_players::in_real_time(int round, double latency_s, Players& players, const Work& work) {
+    if (clock_) {
+        clock_->begin_round();
+    }
+    work();
+    if (clock_) {
+        const auto late = clock_->end_round(static_cast<std::uint32_t>(round) + 1, latency_s, players.take_lateness());
+        fidelity_.insert(fidelity_.end(), late.begin(), late.end());
+    }
+}
+
+round_forecast service_players::train(int round, std::uint32_t edge, double now_s) {
+    const int number = ++rounds_[edge];
+    round_forecast played;
+    if (here_.root()) {
+        tuning_ledger_->wait_until(edge, now_s);
+        played = tuning_ledger_->play_one(number, edge);
+    }
+    const auto decisions = share_from_root(here_.network(), played.decisions);
+    if (!replays()) {
+        in_real_time(round, decisions.latency_s, *tuner_, [&] { tuner_->play(number, decisions); });
+    }
+    return played;
+}
+
+void service_players::put_to_use(std::uint32_t edge) {
+    if (!replays() && tuner_->in_group(edge)) {
+        answerer_->set_model(edge, tuner_->model(edge));
+    }
+}
+
+answered_session service_players::answer(int round, std::uint32_t edge, double now_s) {
+    const int cluster = first_cluster(edge) + sessions_of_edge_[edge]++ % run_.scene->network.clusters;
+    const auto plan = plan_for(cluster, round, demand_of(round, edge));
+    inference_forecast played;
+    if (here_.root()) {
+        played = answer_ledger_->play(plan, round + 1, now_s);
+    }
+    const auto decisions = share_from_root(here_.network(), played.decisions);
+    if (replays()) {
+        sessions_.push_back(from_->sessions.at(sessions_.size()));
+    } else {
+        in_real_time(round, decisions.latency_s, *answerer_, [&] { answerer_->play(plan, decisions); });
+        sessions_.push_back(collect_answers(here_.network(), *answerer_));
+    }
+    for (const auto& seat : answering_.chains[static_cast<std::size_t>(cluster)]) {
+        versions_[seat.node] = rounds_[edge];
+    }
+    auto& used = used_[static_cast<std::size_t>(cluster)];
+    const auto before = std::exchange(used, used + plan.requests_of(cluster));
+    if (!here_.root()) {
+        return {};
+    }
+    answered_session done;
+    done.requester = start_points_[static_cast<std::size_t>(cluster)];
+    done.effort = effort_of(played, edge, now_s);
+    done.requests = std::move(played.requests);
+    const auto& data = *run_.data;
+    const auto samples = data.requests().of(cluster, done.requester, used);
+    const auto& answers = sessions_.back();
+    for (auto& one : done.requests) {
+        const auto& given = answers.at(cluster).at(one.request);
+        std::tie(one.image, one.label) =
+            data.requests().describe(cluster, samples.at(static_cast<std::size_t>(before) + one.request));
+        one.predicted = data.shares().class_names(edge).at(given.predicted);
+        one.probability = given.probability;
+    }
+    return done;
+}
+
+std::vector<round_result> service_players::evaluate(std::span<const std::uint32_t> some) {
+    if (replays()) {
+        evaluations_.push_back(from_->rounds.at(evaluations_.size()));
+    } else {
+        const auto batches = evaluate_models(run_, here_, *tuner_, evaluated_, some);
+        evaluations_.push_back(collect_results(here_.network(), *run_.deploy, tuner_->take_totals(), batches));
+    }
+    return evaluations_.back();
+}
+
+void service_players::leave_real_time() {
+    clock_ = nullptr;
+    tuner_->pace_by(nullptr);
+}
+
+void service_players::restore() {
+    tuner_->restore(from_->stages);
+    for (std::uint32_t edge = 0; edge < from_->models.size(); ++edge) {
+        tuner_->set_model(edge, from_->models[edge]);
+        answerer_->set_model(edge, from_->models[edge]);
+    }
+    from_ = nullptr;
+}
+
+checkpoint service_players::save() const {
+    checkpoint state;
+    state.stages = collect_stages(here_.network(), tuner_->save());
+    state.models = collect_models(here_.network(), *tuner_, run_.scene->network.edges);
+    state.rounds = evaluations_;
+    state.sessions = sessions_;
+    state.fidelity = fidelity_;
+    return state;
+}
+
+} // namespace gaisnet

@@ -1,0 +1,119 @@
+#include "model/torch/sample_sources.hpp"
+
+#include "data/sample_schedule.hpp"
+#include "model/torch/torch_support.hpp"
+
+#include <cstdint>
+#include <utility>
+
+namespace gaisnet {
+
+namespace {
+
+/// Part of a batch, without a copy.
+tensor_view rows_of(const tensor_view& whole, std::int64_t first, std::int64_t count) {
+    auto part = whole;
+    const auto row_bytes = whole.bytes() / static_cast<std::size_t>(whole.shape[0]);
+    part.data += static_cast<std::size_t>(first) * row_bytes;
+    part.shape[0] = count;
+    return part;
+}
+
+class loader_source final : public sample_source {
+public:
+    explicit loader_source(std::unique_ptr<batch_loader> loader): loader_(std::move(loader)) {}
+    tensor_view images(const micro_batch& micro) override {
+        return rows_of(loader_->get(micro.epoch, micro.batch).images, micro.first, micro.count);
+    }
+    tensor_view labels(const micro_batch& micro) override {
+        return rows_of(loader_->labels(micro.epoch, micro.batch), micro.first, micro.count);
+    }
+
+private:
+    std::unique_ptr<batch_loader> loader_;
+};
+
+class device_source final : public sample_source {
+public:
+    device_source(std::shared_ptr<device_images> images, const dataset& data, std::vector<std::size_t> samples,
+                  const loader_settings& settings)
+        : images_(std::move(images))
+        , wanted_{&data, {}, settings.quality}
+        , settings_(settings)
+        , schedule_(std::move(samples), settings.batch, settings.seed, settings.owner, settings.stream) {}
+
+    tensor_view images(const micro_batch& micro) override {
+        const auto all = schedule_.batch(micro.epoch, micro.batch);
+        if (micro.first == 0) {
+            wanted_.samples = all;
+            images_->expect(wanted_, decode_pool::haste::now);
+            look_ahead(micro.epoch, micro.batch);
+        }
+        const auto first = all.begin() + micro.first;
+        wanted_.samples.assign(first, first + micro.count);
+        return to_view(settings_.augment ? images_->training_batch(wanted_, static_cast<std::uint32_t>(micro.epoch))
+                                         : images_->validation_batch(wanted_));
+    }
+    tensor_view labels(const micro_batch& micro) override {
+        const auto all = sensed_labels(*wanted_.data, schedule_.batch(micro.epoch, micro.batch), settings_);
+        return rows_of(all, micro.first, micro.count);
+    }
+
+private:
+    void look_ahead(std::int64_t epoch, std::int64_t batch) {
+        for (int ahead = 0; ahead < 2; ++ahead) {
+            if (++batch == schedule_.batches()) {
+                batch = 0;
+                ++epoch;
+            }
+            wanted_.samples = schedule_.batch(epoch, batch);
+            images_->expect(wanted_);
+        }
+    }
+
+    std::shared_ptr<device_images> images_;
+    device_images::request wanted_;
+    loader_settings settings_;
+    sample_schedule schedule_;
+};
+
+class listed_source final : public sample_source {
+public:
+    listed_source(const dataset& data, std::vector<std::size_t> samples, transform_spec transform, image_supply& supply)
+        : data_(data)
+        , samples_(std::move(samples))
+        , transform_(transform)
+        , supply_(supply) {}
+    tensor_view images(const micro_batch& micro) override {
+        const auto first = samples_.begin() + micro.first;
+        return load_batch(data_, {first, first + micro.count}, transform_, supply_).images;
+    }
+    tensor_view labels(const micro_batch& micro) override {
+        const auto first = samples_.begin() + micro.first;
+        return labels_of(data_, {first, first + micro.count});
+    }
+
+private:
+    const dataset& data_;
+    std::vector<std::size_t> samples_;
+    transform_spec transform_;
+    image_supply& supply_;
+};
+
+} // namespace
+
+std::shared_ptr<sample_source> loaded_samples(std::unique_ptr<batch_loader> loader) {
+    return std::make_shared<loader_source>(std::move(loader));
+}
+
+std::shared_ptr<sample_source> device_samples(std::shared_ptr<device_images> images, const dataset& data,
+                                              std::vector<std::size_t> samples, const loader_settings& how) {
+    return std::make_shared<device_source>(std::move(images), data, std::move(samples), how);
+}
+
+std::shared_ptr<sample_source> listed_samples(const dataset& data, std::vector<std::size_t> samples,
+                                              const transform_spec& transform, image_supply& supply) {
+    return std::make_shared<listed_source>(data, std::move(samples), transform, supply);
+}
+
+} // namespace gaisnet
