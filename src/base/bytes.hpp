@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/indexed.hpp"
 
 #include <concepts>
 #include <cstddef>
@@ -135,6 +136,12 @@ struct packing<std::vector<T>> {
         }
         return list;
     }
+};
+
+template <typename T>
+struct packing<indexed<T>> {
+    static void put(byte_writer& out, const indexed<T>& list) { out.put<std::vector<T>>(list); }
+    static indexed<T> get(byte_reader& in) { return in.get<std::vector<T>>(); }
 };
 
 template <typename Key, typename T>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/indexed.hpp"
 #include "emulation/device.hpp"
 #include "emulation/energy.hpp"
 #include "emulation/event.hpp"
@@ -92,7 +93,7 @@ public:
 
     /// Names of the links that are sending, for messages: at most `most`, and the number of the others.
     std::string sending_links(std::size_t most = 3) const;
-    const std::vector<ledger_event>& events() const { return events_; }
+    const indexed<ledger_event>& events() const { return events_; }
     const node_account& account(std::uint32_t node) const { return nodes_[node].account; }
     double round_start_s() const { return round_start_s_; }
 
@@ -139,8 +140,8 @@ private:
     std::vector<std::unique_ptr<link>> links_;
     std::unordered_map<std::uint64_t, std::uint32_t> link_of_pair_;
     std::map<std::vector<std::uint32_t>, std::uint32_t> multicasts_; ///< Indexed by sender and receivers.
-    std::vector<ledger_event> events_;
-    std::vector<transfer_state> transfers_; ///< Of this round; the index is the transfer number that the link uses.
+    indexed<ledger_event> events_;
+    indexed<transfer_state> transfers_; ///< Of this round; the index is the transfer number that the link uses.
     std::uint32_t round_ = 0;
     double round_start_s_ = 0;
 };
@@ -150,10 +151,10 @@ struct critical_part {
     std::int64_t event = -1;
     double seconds = 0;
 };
-std::vector<critical_part> critical_parts(const std::vector<ledger_event>&, std::int64_t last);
+std::vector<critical_part> critical_parts(const indexed<ledger_event>&, std::int64_t last);
 
 /// Time on the critical path from `last` back to the start of the round, by category. The categories add up to the
 /// whole time. Computations of the edge, also as a stage of a chain, count as its own category.
-latency_parts trace_back(const std::vector<ledger_event>&, std::int64_t last, std::uint32_t edge);
+latency_parts trace_back(const indexed<ledger_event>&, std::int64_t last, std::uint32_t edge);
 
 } // namespace gaisnet

@@ -160,7 +160,7 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
         read_scenario(given.values, serves ? service_kind::inference : service_kind::fine_tuning));
     auto& chosen = *made;
     if (given.command == "serve") {
-        chosen.train.rounds = chosen.serve.rounds; // an edge has as many at most: the learning rate decays over them
+        chosen.train.rounds = chosen.serve.rounds; // per edge has as many at most: the learning rate decays over them
     }
     out.scene = std::move(made);
     const auto& scene = *out.scene;

@@ -61,9 +61,7 @@ private:
         return draw_bandwidth(settings, out_.nodes[is_client ? one.from : one.to].name);
     }
 
-    std::string owner_of(int edge) const {
-        return edge < 0 ? "cloud" : out_.nodes[static_cast<std::size_t>(edge)].name;
-    }
+    std::string owner_of(int edge) const { return edge < 0 ? "cloud" : out_.nodes[edge].name; }
 
     /// The medium of a class under an edge (-1: shared by all edges); none if its links share nothing.
     std::optional<std::size_t> medium_of(link_class kind, int edge) {
@@ -239,7 +237,7 @@ private:
         const int group = std::max(from.cluster, to.cluster);
         throw usage_error(
             (group < 0 ? "the cloud cannot be reached: "
-                       : "cluster " + out_.clusters[static_cast<std::size_t>(group)].name + " cannot be formed: ") +
+                       : "cluster " + out_.clusters[group].name + " cannot be formed: ") +
             kind + " " + from.name + " -> " + to.name + " at " + quantity(worst->distance_m, "m") + " carries " +
             quantity(worst->rate_bit_s, "bit/s") + ", less than link." + kind +
             ".min_rate = " + quantity(settings_of(scene_, worst->parameters.kind).radio->min_rate, "bit/s") +

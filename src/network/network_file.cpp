@@ -27,7 +27,7 @@ std::string network_file_text(const topology& net) {
         for (const auto client : group.clients) {
             names.push_back(net.nodes[client].name);
         }
-        add(clusters, {{"edge", net.nodes[static_cast<std::size_t>(group.edge)].name}, {"clients", names}});
+        add(clusters, {{"edge", net.nodes[group.edge].name}, {"clients", names}});
     }
     for (std::uint32_t i = 0; i < net.nodes.size(); ++i) {
         const auto& device = net.nodes[i].device;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/indexed.hpp"
 #include "emulation/device.hpp"
 #include "emulation/event.hpp"
 #include "emulation/link.hpp"
@@ -75,8 +76,8 @@ struct network_medium {
 /// Nodes, clusters and links of a scenario, with every value drawn. A pure function of the scenario: each value depends
 /// only on the seed, its purpose and the name of its node or link.
 struct topology {
-    std::vector<node> nodes; ///< Edges first, then the clients, cluster by cluster in chain order, then the cloud.
-    std::vector<cluster> clusters;
+    indexed<node> nodes; ///< Edges first, then the clients, cluster by cluster in chain order, then the cloud.
+    indexed<cluster> clusters;
     std::vector<network_link> links;
     std::vector<network_medium> media;
     std::shared_ptr<const radio_map> radio; ///< It also knows the positions.

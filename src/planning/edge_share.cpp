@@ -59,7 +59,7 @@ edge_share_choice choose_edge_shares(scenario scene, const std::function<deploym
         }
         if (!more) {
             for (const int cluster : needy) {
-                choice.lacking.push_back(made.net.clusters[static_cast<std::size_t>(cluster)].name);
+                choice.lacking.push_back(made.net.clusters[cluster].name);
             }
             choice.blocks = blocks;
             return choice;

@@ -53,7 +53,7 @@ task<> client_role::sense_samples(pass& in, const round_plan& plan) {
 }
 
 task<> client_role::send_samples(pass& in) {
-    const auto samples = deploy->plans[static_cast<std::size_t>(me.cluster)].own;
+    const auto samples = deploy->plans[me.cluster].own;
     co_await in.sense(me, samples);
     const auto bytes = static_cast<std::uint64_t>(samples) * deploy->sample_bytes();
     const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
@@ -87,7 +87,7 @@ task<> client_role::sense_requests(pass& in, const inference_plan& session) cons
 
 task<> client_role::collect_results(pass& in, const inference_plan& session) {
     actor who{me.node, me.cluster};
-    const auto& chain = deploy->chains[static_cast<std::size_t>(me.cluster)];
+    const auto& chain = deploy->chains[me.cluster];
     for (auto left = session.requests_of(me.cluster); left > 0;) {
         auto logits = co_await in.recv(who, chain.back().node, message_kind::result, chain.front().number);
         in.answer(who);

@@ -47,7 +47,7 @@ std::int64_t deployment::total_weight(std::uint32_t edge) const {
 }
 
 bool deployment::trains(int cluster) const {
-    return scene->scheme != scheme_kind::centralised || net.clusters[static_cast<std::size_t>(cluster)].place == 0;
+    return scene->scheme != scheme_kind::centralised || net.clusters[cluster].place == 0;
 }
 
 std::uint64_t deployment::sample_bytes() const {
@@ -61,7 +61,7 @@ tensor_view deployment::request() const {
 
 double deployment::learning_rate(int cluster, std::int64_t index) const {
     const auto& train = scene->train;
-    const double total = static_cast<double>(plans[static_cast<std::size_t>(cluster)].batches_a_round * train.rounds);
+    const double total = static_cast<double>(plans[cluster].batches_a_round * train.rounds);
     const double progress = std::min(1.0, static_cast<double>(index) / total);
     const double cosine = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
     return train.lr * (train.lr_final + (1.0 - train.lr_final) * cosine);

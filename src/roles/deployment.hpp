@@ -66,10 +66,10 @@ struct deployment {
     const scenario* scene = nullptr;
     topology net;
     std::shared_ptr<const tuning_method> method;
-    std::vector<domain_model> domains;                  ///< Indexed by edge.
-    std::vector<std::vector<stage_seat>> chains;        ///< By cluster, in chain order.
-    std::vector<cluster_plan> plans;                    ///< By cluster.
-    std::vector<std::vector<std::string>> contributors; ///< Indexed by edge: the node behind each contribution.
+    indexed<domain_model> domains;                  ///< Indexed by edge.
+    indexed<indexed<stage_seat>> chains;            ///< By cluster, in chain order.
+    indexed<cluster_plan> plans;                    ///< By cluster.
+    indexed<std::vector<std::string>> contributors; ///< Indexed by edge: the node behind each contribution.
 
     const domain_model& domain_of(std::uint32_t edge) const { return domains[edge]; }
     /// Number of clusters of an edge.

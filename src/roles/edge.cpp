@@ -59,7 +59,7 @@ task<> edge_role::train(pass& in, stage_role& stage, const round_plan& plan) {
 
 task<> edge_role::found(pass& in, int cluster, const inference_plan& session) const {
     actor who{me.node, cluster};
-    co_await in.recv(who, deploy->chains[static_cast<std::size_t>(cluster)].front().node, message_kind::request);
+    co_await in.recv(who, deploy->chains[cluster].front().node, message_kind::request);
     for (const auto& wanted : wanted_in(*deploy, session, cluster)) {
         in.send(who, wanted.node, message_kind::modules, delivery_of(wanted.seats, session.whole_stages));
     }
@@ -74,7 +74,7 @@ task<> edge_role::infer(pass& in, stage_role& stage, const inference_plan& sessi
 
 task<> edge_role::repair(pass& in, int cluster, const round_plan& plan) const {
     actor who{me.node, cluster};
-    const auto& chain = deploy->chains[static_cast<std::size_t>(cluster)];
+    const auto& chain = deploy->chains[cluster];
     for (const auto& one : plan.fate_of(cluster).takeovers) {
         if (one.before_batch != client_loss::absent) {
             co_await in.recv(who, chain.front().node, message_kind::request);
@@ -128,7 +128,7 @@ task<> edge_role::play_round(pass& in, const round_plan& plan) {
         const auto& net = deploy->net;
         const auto own = std::find_if(net.clusters.begin(), net.clusters.end(),
                                       [&](const cluster& one) { return one.edge == static_cast<int>(edge); });
-        for (const auto& seat : deploy->chains[static_cast<std::size_t>(own - net.clusters.begin())]) {
+        for (const auto& seat : deploy->chains[own - net.clusters.begin()]) {
             flops += seat.spec.forward_flops(deploy->domain_of(edge).size.validation_samples);
         }
         compute_cost check{event_kind::evaluate, flops, 0, 0};

@@ -91,7 +91,7 @@ bool reaches(const deployment& deploy, std::uint32_t from, std::uint32_t to) {
 /// Finds heirs for all stages of a chain whose holders are lost before a batch; returns false if a stage has none.
 bool repair(const deployment& deploy, int cluster, std::int64_t batch, const refused_takeovers& refused,
             cluster_fate& fate) {
-    const auto& chain = deploy.chains[static_cast<std::size_t>(cluster)];
+    const auto& chain = deploy.chains[cluster];
     std::vector<std::uint32_t> holders;
     for (const auto& seat : chain) {
         holders.push_back(fate.holder(seat, batch));

@@ -57,14 +57,14 @@ struct cluster_fate {
 
 /// One round as the roles play it.
 struct round_plan {
-    int round = 0;                   ///< Starts at 1.
-    std::vector<cluster_fate> fates; ///< Indexed by cluster.
-    bool federates = false;          ///< The round ends with an average at the cloud.
+    int round = 0;               ///< Starts at 1.
+    indexed<cluster_fate> fates; ///< Indexed by cluster.
+    bool federates = false;      ///< The round ends with an average at the cloud.
     /// Number of samples that each cluster's start point senses; empty if sensing costs nothing, as in the tensor pass.
-    std::vector<std::int64_t> sensed{};
+    indexed<std::int64_t> sensed{};
 
-    std::int64_t sensed_by(int cluster) const { return sensed.empty() ? 0 : sensed[static_cast<std::size_t>(cluster)]; }
-    const cluster_fate& fate_of(int cluster) const { return fates[static_cast<std::size_t>(cluster)]; }
+    std::int64_t sensed_by(int cluster) const { return sensed.empty() ? 0 : sensed[cluster]; }
+    const cluster_fate& fate_of(int cluster) const { return fates[cluster]; }
 };
 
 /// Losses that are drawn or scheduled, by cluster. A client that is lost after a fraction x of the round's n batches

@@ -51,8 +51,8 @@ struct stage_role {
 
     bool first() const { return seat->position == 0; }
     bool last() const { return seat->position + 1 == chain().size(); }
-    const std::vector<stage_seat>& chain() const { return deploy->chains[static_cast<std::size_t>(seat->cluster)]; }
-    const cluster_plan& plan() const { return deploy->plans[static_cast<std::size_t>(seat->cluster)]; }
+    const std::vector<stage_seat>& chain() const { return deploy->chains[seat->cluster]; }
+    const cluster_plan& plan() const { return deploy->plans[seat->cluster]; }
 
     /// Trains on the batches of the round in which its node holds the stage. The last holder contributes the tuned
     /// modules to the average, unless the cluster gives up before.

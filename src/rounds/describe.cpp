@@ -21,7 +21,7 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
         row.name = node.name;
         row.role = node.role;
         row.edge = node.edge;
-        row.cluster = node.cluster < 0 ? -1 : deploy.net.clusters[static_cast<std::size_t>(node.cluster)].place;
+        row.cluster = node.cluster < 0 ? -1 : deploy.net.clusters[node.cluster].place;
         row.position = -1;
         row.rank = rank_of[i];
         if (const auto* seat = first_seats[i]) {
@@ -32,7 +32,7 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
             }
         }
         if (node.cluster >= 0 && node.member == 0) {
-            row.samples = static_cast<std::uint64_t>(deploy.plans[static_cast<std::size_t>(node.cluster)].samples);
+            row.samples = static_cast<std::uint64_t>(deploy.plans[node.cluster].samples);
         }
         row.rate_flop_s = node.device.rate_flop_s;
         row.power_w = node.device.power_w;

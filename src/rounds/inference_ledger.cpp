@@ -65,7 +65,7 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
     out.end_s.assign(static_cast<std::size_t>(deploy_.net.edges), start_s);
     for (std::size_t c = 0; c < session.lines.size(); ++c) {
         const auto& served = pass.served(static_cast<int>(c));
-        auto& end = out.end_s[static_cast<std::size_t>(deploy_.net.clusters[c].edge)];
+        auto& end = out.end_s[deploy_.net.clusters[c].edge];
         auto& batches = out.decisions.batches.emplace_back();
         for (const auto& batch : served.batches) {
             batches.push_back(batch.requests);
@@ -81,7 +81,7 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
         if (member.role == node_role::cloud) {
             continue; // this node has no part in the session
         }
-        accounts.close_round(std::span(&node, 1), start_s, out.end_s[static_cast<std::size_t>(member.edge)]);
+        accounts.close_round(std::span(&node, 1), start_s, out.end_s[member.edge]);
         auto& row = out.nodes.emplace_back();
         row.node = node;
         row.round = round;
@@ -105,10 +105,8 @@ void inference_ledger::add_requests(const ledger_pass& pass, int cluster, std::u
                                     inference_forecast& out) const {
     const auto& events = emulated_.accounts().events();
     const auto& served = pass.served(cluster);
-    const auto& group = deploy_.net.clusters[static_cast<std::size_t>(cluster)];
-    const auto event_at = [&](std::int64_t index) -> const ledger_event& {
-        return events[static_cast<std::size_t>(index)];
-    };
+    const auto& group = deploy_.net.clusters[cluster];
+    const auto event_at = [&](std::int64_t index) -> const ledger_event& { return events[index]; };
     const auto begin = out.requests.size();
     for (std::size_t b = 0; b < served.batches.size(); ++b) {
         const auto& batch = served.batches[b];
@@ -117,7 +115,7 @@ void inference_ledger::add_requests(const ledger_pass& pass, int cluster, std::u
             row.round = number;
             row.edge = static_cast<std::uint32_t>(group.edge);
             row.cluster = static_cast<std::uint32_t>(cluster);
-            row.client = deploy_.chains[static_cast<std::size_t>(cluster)].front().node;
+            row.client = deploy_.chains[cluster].front().node;
             row.request = static_cast<std::uint32_t>(request);
             row.batch = static_cast<std::uint32_t>(b);
             row.batch_size = static_cast<std::uint32_t>(batch.requests.count);

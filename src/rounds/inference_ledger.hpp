@@ -15,8 +15,8 @@ namespace gaisnet {
 
 /// Decisions of the ledger pass that the tensor pass of a session of inference follows.
 struct inference_decisions {
-    std::vector<std::vector<request_batch>> batches; ///< Indexed by cluster.
-    std::vector<decided_exchange> exchanges;         ///< See exchange_order.
+    indexed<std::vector<request_batch>> batches; ///< Indexed by cluster.
+    std::vector<decided_exchange> exchanges;     ///< See exchange_order.
     /// For `clock = real`: arrival times of messages, s since the start of the session.
     std::map<channel, std::vector<double>> arrivals;
     double latency_s = 0; ///< From the start to the last result.
@@ -41,7 +41,7 @@ struct inference_forecast {
     std::vector<request_row> requests; ///< By cluster, then by arrival; without predictions.
     std::vector<node_row> nodes;
     std::vector<event_row> events; ///< Sorted by start.
-    std::vector<double> end_s;     ///< By edge: when its last result was back.
+    indexed<double> end_s;         ///< By edge: when its last result was back.
     inference_decisions decisions;
 };
 

@@ -26,8 +26,8 @@ std::vector<std::uint64_t> resident_while_training(const deployment& deploy) {
             // In split learning the edge has one stage, which all clusters use in turn; with centralised training it
             // has one model.
             const bool of_edge = deploy.net.nodes[seat.node].role == node_role::edge;
-            const bool again = deploy.scene->scheme == scheme_kind::sl && of_edge &&
-                               deploy.net.clusters[static_cast<std::size_t>(seat.cluster)].place != 0;
+            const bool again =
+                deploy.scene->scheme == scheme_kind::sl && of_edge && deploy.net.clusters[seat.cluster].place != 0;
             if (again || !deploy.trains(seat.cluster)) {
                 continue;
             }
@@ -84,8 +84,8 @@ round_forecast ledger_run::play(int round) {
 
 /// Whether a cluster is idle: in split learning outside its turn; with centralised training all but the edge's first.
 bool ledger_run::sits_out(int cluster, int turn) const {
-    return !deploy_.trains(cluster) || (deploy_.scene->scheme == scheme_kind::sl &&
-                                        deploy_.net.clusters[static_cast<std::size_t>(cluster)].place != turn);
+    return !deploy_.trains(cluster) ||
+           (deploy_.scene->scheme == scheme_kind::sl && deploy_.net.clusters[cluster].place != turn);
 }
 
 round_forecast ledger_run::play_one(int round, std::uint32_t edge) {
@@ -290,7 +290,7 @@ void ledger_run::note_sensing(std::uint32_t edge, const round_plan& plan) {
     for (const auto& event : ledger_.events()) {
         const int cluster = deploy_.net.nodes[event.node].cluster;
         if (event.kind != event_kind::sense || event.dropped || cluster < 0 ||
-            deploy_.net.clusters[static_cast<std::size_t>(cluster)].edge != static_cast<int>(edge)) {
+            deploy_.net.clusters[cluster].edge != static_cast<int>(edge)) {
             continue;
         }
         const double all = static_cast<double>(plan.sensed_by(cluster));
@@ -300,7 +300,7 @@ void ledger_run::note_sensing(std::uint32_t edge, const round_plan& plan) {
                             : energy > 0.0 ? event.energy_j / energy
                             : time > 0.0   ? (event.end_s - event.start_s) / time
                                            : 1.0;
-        sensed_[static_cast<std::size_t>(cluster)] += static_cast<std::int64_t>(std::floor(part * all));
+        sensed_[cluster] += static_cast<std::int64_t>(std::floor(part * all));
     }
 }
 

@@ -108,7 +108,7 @@ private:
     std::vector<double> clocks_;
     double cloud_clock_ = 0;                    ///< The cloud's idle power is charged up to this time.
     std::vector<double> battery_j_;             ///< Remaining energy, by node.
-    std::vector<std::int64_t> sensed_;          ///< Samples that the start point has sensed, by cluster.
+    indexed<std::int64_t> sensed_;              ///< Samples that the start point has sensed, by cluster.
     std::vector<std::uint64_t> backbone_bytes_; ///< Frozen weights that the node does not hold, by node.
     std::vector<std::uint64_t> resident_bytes_; ///< Weights, tunables, gradients and optimiser state, by node.
 };

@@ -48,7 +48,7 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
     for (auto& edge_row : out.rounds) {
         const auto edge = edge_row.edge;
         const auto last = cast_.edges()[edge].me.cause;
-        clocks_[edge] = events[static_cast<std::size_t>(last)].arrival_s;
+        clocks_[edge] = events[last].arrival_s;
         const double cloud_s = clocks_[edge] - before[edge];
         edge_row.parts["cloud"] = cloud_s;
         edge_row.latency_s += cloud_s;
@@ -56,7 +56,7 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
         row.end_s = std::max(row.end_s, clocks_[edge]);
         double on_the_way = 0;
         for (const auto& part : critical_parts(events, last)) {
-            const auto& event = events[static_cast<std::size_t>(part.event)];
+            const auto& event = events[part.event];
             const double seconds = std::min(part.seconds, cloud_s - on_the_way);
             out.critical.push_back({event.node, event.peer, event.link, event.kind, seconds});
             on_the_way += seconds;

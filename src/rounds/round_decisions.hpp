@@ -13,7 +13,7 @@ namespace gaisnet {
 /// Decisions of the ledger pass that the tensor pass follows.
 struct round_decisions {
     /// Indexed by cluster; clusters that do not finish in time, or are lost, do not play.
-    std::vector<cluster_fate> fates;
+    indexed<cluster_fate> fates;
     bool federates = false;              ///< The round ends with an average at the cloud.
     std::vector<std::uint32_t> averages; ///< Nodes with anything to average, in the order of averaging.
     /// For `clock = real`: arrival times of messages and closing times of averages, s since the start of the edge's

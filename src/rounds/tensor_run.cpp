@@ -8,8 +8,8 @@ namespace gaisnet {
 namespace {
 
 std::string stage_name(const deployment& deploy, const stage_seat& seat) {
-    return deploy.net.nodes[seat.node].name + "@" + deploy.net.clusters[static_cast<std::size_t>(seat.cluster)].name +
-           ":" + std::to_string(seat.position);
+    return deploy.net.nodes[seat.node].name + "@" + deploy.net.clusters[seat.cluster].name + ":" +
+           std::to_string(seat.position);
 }
 
 } // namespace
