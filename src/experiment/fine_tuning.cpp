@@ -10,6 +10,7 @@
 #include "experiment/preparation.hpp"
 #include "experiment/real_clock.hpp"
 #include "experiment/resumable_run.hpp"
+#include "experiment/round_log.hpp"
 #include "model/files/tuned_modules.hpp"
 #include "model/torch/torch_support.hpp"
 #include "results/report.hpp"
@@ -28,10 +29,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <iterator>
 #include <numeric>
 #include <optional>
-#include <set>
 
 namespace gaisnet {
 
@@ -117,7 +116,8 @@ private:
             ledger_ = std::make_unique<ledger_run>(*run_.deploy,
                                                    here_.network().needs_order() ? run_.rank_of : std::vector<int>());
             spdlog::info("{} nodes in {} clusters on {} rank(s), {} from {}", run_.deploy->net.nodes.size(),
-                         run_.deploy->net.clusters.size(), here_.ranks(), sizes_text(), run_.data->shares().origin());
+                         run_.deploy->net.clusters.size(), here_.ranks(), describe_sizes(*run_.deploy),
+                         run_.data->shares().origin());
         }
         clock_ = real_clock::start(*run_.scene, here_);
         speeds_ = measure_as_wanted(run_, here_, backbone_, clock_.get(), from());
@@ -149,30 +149,6 @@ private:
         return ended;
     }
 
-    /// Results of a round, at rank 0.
-    struct round_record {
-        round_forecast forecast;
-        std::vector<round_result> results;
-    };
-
-    /// "960 training and 240 validation samples an edge", or the numbers of each edge if they differ.
-    std::string sizes_text() const {
-        std::set<std::pair<std::int64_t, std::int64_t>> different;
-        std::string each;
-        for (std::uint32_t edge = 0; edge < run_.deploy->domains.size(); ++edge) {
-            const auto training = run_.deploy->total_weight(edge);
-            const auto validation = run_.deploy->domain_of(edge).size.validation_samples;
-            different.emplace(training, validation);
-            constexpr std::uint32_t most = 8;
-            each += edge < most ? fmt::format("{}{} {} + {}", edge == 0 ? "" : ", ", run_.deploy->net.nodes[edge].name,
-                                              training, validation)
-                                : std::string(edge == most ? ", ..." : "");
-        }
-        return different.size() > 1 ? "training + validation samples " + each
-                                    : fmt::format("{} training and {} validation samples an edge",
-                                                  different.begin()->first, different.begin()->second);
-    }
-
     void make_players() {
         const auto& deploy = *run_.deploy;
         for (const auto& domain : deploy.domains) {
@@ -181,7 +157,7 @@ private:
         auto hooks =
             watchful_hooks(run_, here_, clock_.get(), [this] { return fmt::format("round {}: ", rounds_done() + 1); });
         hooks.computed = [this] { show_progress(work_done_ + 1); };
-        count_work();
+        work_a_round_ = computations_a_round(run_, here_.rank());
         tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of,
                                                 training_executors(run_, backbone_.backbone),
                                                 initial_models(run_, backbone_), std::move(hooks));
@@ -189,26 +165,6 @@ private:
             tensors_->restore(from()->stages);
             for (std::uint32_t edge = 0; edge < from()->models.size(); ++edge) {
                 tensors_->set_model(edge, from()->models[edge]);
-            }
-        }
-    }
-
-    /// Counts this rank's computations per round, so that the progress line also moves within a round.
-    void count_work() {
-        for (std::size_t c = 0; c < run_.deploy->chains.size(); ++c) {
-            if (!run_.deploy->trains(static_cast<int>(c))) {
-                continue;
-            }
-            const auto& plan = run_.deploy->plans[c];
-            std::uint64_t micros = 0;
-            for (std::int64_t i = 0; i < plan.batches_a_round; ++i) {
-                micros += split_batch(plan.batch_at(i), run_.scene->train.micro_batches).size();
-            }
-            for (const auto& seat : run_.deploy->chains[c]) {
-                if (run_.rank_of[seat.node] == here_.rank()) {
-                    work_a_round_ += micros * (seat.spec.runs_backward() ? 2 : 1) +
-                                     (seat.spec.trainable() ? static_cast<std::uint64_t>(plan.batches_a_round) : 0);
-                }
             }
         }
     }
@@ -235,8 +191,7 @@ private:
             record.results = results;
             if (ledger_) {
                 record.forecast = ledger_->play(static_cast<int>(rounds_.size()) + 1);
-                fill(record);
-                write_round(record);
+                log_.write(record, file_->results());
             }
             tell_stop_watch(record.results, static_cast<int>(rounds_.size()) + 1);
             rounds_.push_back(std::move(record));
@@ -265,13 +220,11 @@ private:
         header.clock = clock_ ? "real" : "virtual";
         header.time_scale = scene.time_scale;
         if (from()) {
-            probes_ = from()->probes;
-            transports_ = from()->transports;
-            fidelity_ = from()->fidelity;
+            log_.restore(*from());
         }
         check_modules_path(scene); // before anything is written
         file_->open(std::move(header), std::move(options));
-        file_->results().write_probes(probes_);
+        file_->results().write_probes(log_.probes());
     }
 
     /// Plays the ledger pass of the next round, at rank 0.
@@ -326,52 +279,13 @@ private:
             result.wall_s = seconds_since(start);
         }
         if (here_.root()) {
-            record_round(record, carried, late);
+            for (const auto& warning : slow_links_.find(record.forecast.events)) {
+                spdlog::warn("{}", warning);
+            }
+            log_.add(record.forecast.rounds.front().round, carried, late);
+            log_.write(record, file_->results());
         }
         rounds_.push_back(std::move(record));
-    }
-
-    static void fill(round_record& record) {
-        for (std::size_t edge = 0; edge < record.results.size(); ++edge) {
-            auto& row = record.forecast.rounds[edge];
-            const auto& result = record.results[edge];
-            row.accuracy = result.accuracy;
-            row.loss = result.loss;
-            row.train_accuracy = result.train_accuracy;
-            row.train_loss = result.train_loss;
-            row.wall_s = result.wall_s;
-        }
-    }
-
-    void record_round(round_record& record, const std::vector<transport_counters>& carried,
-                      const std::vector<fidelity_row>& late) {
-        fill(record);
-        for (const auto& warning : slow_links_.find(record.forecast.events)) {
-            spdlog::warn("{}", warning);
-        }
-        for (const auto& now : carried) {
-            auto& before = carried_before_[now.transport];
-            transports_.push_back({record.forecast.rounds.front().round, now.transport, now.messages - before.messages,
-                                   now.bytes - before.bytes});
-            before = now;
-        }
-        fidelity_.insert(fidelity_.end(), late.begin(), late.end());
-        write_round(record);
-    }
-
-    void write_round(round_record& record) {
-        const auto of_round = [round = record.forecast.rounds.front().round](const auto& all) {
-            std::remove_cvref_t<decltype(all)> rows;
-            std::copy_if(all.begin(), all.end(), std::back_inserter(rows),
-                         [round](const auto& row) { return row.round == round; });
-            return rows;
-        };
-        const auto transports = of_round(transports_);
-        const auto late = of_round(fidelity_);
-        file_->results().write_round({record.forecast.rounds, record.forecast.nodes, record.forecast.events, transports,
-                                      late, federations_of(record.forecast)});
-        record.forecast.events.clear();
-        record.forecast.events.shrink_to_fit();
     }
 
     bool tell_stop_watch(const std::vector<round_result>& results, int round) {
@@ -423,9 +337,7 @@ private:
         for (const auto& record : rounds_) {
             state.rounds.push_back(record.results);
         }
-        state.transports = transports_;
-        state.probes = probes_;
-        state.fidelity = fidelity_;
+        log_.save(state);
         state.models = models;
         state.stages = std::move(stages);
         state.speeds = speeds_.empty() ? std::string() : speeds_text(speeds_);
@@ -458,7 +370,7 @@ private:
         }
         const auto rows = judge_models(run_, backbone_.backbone, here_, std::move(which), round);
         if (here_.root()) {
-            probes_.insert(probes_.end(), rows.begin(), rows.end());
+            log_.add(rows);
             file_->results().write_probes(rows);
         }
     }
@@ -500,15 +412,10 @@ private:
         }
         summary.output = run_.scene->output;
         progress_.finish();
-        outcome_.probes = probes_;
+        outcome_.probes = log_.probes();
         spdlog::info("ledger: {} events, {:.3f} s in all ({:.2f} % of the rounds' wall time)", ledger_->events_fired(),
                      ledger_s_, summary.wall_s > 0 ? 100.0 * ledger_s_ / summary.wall_s : 0.0);
-        std::string moved;
-        for (const auto& [name, counted] : carried_before_) {
-            moved += fmt::format("{}{} {} messages with {}", moved.empty() ? "" : ", ", name, counted.messages,
-                                 quantity(static_cast<double>(counted.bytes), "B"));
-        }
-        spdlog::info("really moved: {}", moved);
+        spdlog::info("really moved: {}", log_.moved());
         spdlog::info("peak resident memory of the processes: {} in all, {} the largest",
                      quantity(static_cast<double>(std::accumulate(peaks.begin(), peaks.end(), std::uint64_t{0})), "B"),
                      quantity(static_cast<double>(*std::max_element(peaks.begin(), peaks.end())), "B"));
@@ -528,12 +435,8 @@ private:
     std::unique_ptr<tensor_run> tensors_;
     std::vector<tuned_vit> evaluated_; ///< By edge
     std::vector<round_record> rounds_;
-    // Rank 0: everything in the results file that does not come from the ledger, for all rounds.
-    std::vector<probe_row> probes_;
-    std::vector<transport_row> transports_;
-    std::vector<fidelity_row> fidelity_;
-    std::map<std::string, transport_counters> carried_before_;
-    std::vector<tensor_view> models_; ///< Rank 0: those of the last checkpoint; at the end, of the last round.
+    round_log log_;                   ///< Rank 0
+    std::vector<tensor_view> models_; ///< Rank 0, of the last checkpoint: the last round's at the end.
     double ledger_s_ = 0;
     std::uint64_t work_a_round_ = 0, work_done_ = 0;
     progress progress_{given_.progress};

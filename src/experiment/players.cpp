@@ -45,6 +45,27 @@ tensor_run_hooks watchful_hooks(const prepared_run& run, session& here, const re
     return hooks;
 }
 
+std::uint64_t computations_a_round(const prepared_run& run, int rank) {
+    std::uint64_t work = 0;
+    for (std::size_t c = 0; c < run.deploy->chains.size(); ++c) {
+        if (!run.deploy->trains(static_cast<int>(c))) {
+            continue;
+        }
+        const auto& plan = run.deploy->plans[c];
+        std::uint64_t micros = 0;
+        for (std::int64_t i = 0; i < plan.batches_a_round; ++i) {
+            micros += split_batch(plan.batch_at(i), run.scene->train.micro_batches).size();
+        }
+        for (const auto& seat : run.deploy->chains[c]) {
+            if (run.rank_of[seat.node] == rank) {
+                work += micros * (seat.spec.runs_backward() ? 2 : 1) +
+                        (seat.spec.trainable() ? static_cast<std::uint64_t>(plan.batches_a_round) : 0);
+            }
+        }
+    }
+    return work;
+}
+
 std::vector<tensor_view> initial_models(const prepared_run& run, const loaded_backbone& backbone) {
     std::vector<tensor_view> initial;
     for (const auto& domain : run.deploy->domains) {

@@ -119,19 +119,19 @@ std::function<std::vector<std::size_t>(const micro_batch&)> workload::numbers_of
 
 std::shared_ptr<sample_source> workload::source_of(int cluster, const std::string& name) const {
     const auto& p = *parts_;
-    loader_settings settings;
-    settings.transform = p.transform;
-    settings.batch = p.scene.train.batch;
-    settings.augment = p.scene.data.augment && p.scene.data.source == data_source::folder;
-    settings.seed = p.scene.seed;
-    settings.owner = name;
-    settings.quality = p.shares.quality_of(name);
-    settings.stream = p.shares.stream();
+    loader_settings how;
+    how.transform = p.transform;
+    how.batch = p.scene.train.batch;
+    how.augment = p.scene.data.augment && p.scene.data.source == data_source::folder;
+    how.seed = p.scene.seed;
+    how.owner = name;
+    how.quality = p.shares.quality_of(name);
+    how.stream = p.shares.stream();
     const auto& set = p.shares.set(p.shares.set_of_cluster(cluster));
     if (p.on_gpu) {
-        return device_samples(p.on_gpu, set, p.shares.trained_on(cluster), settings);
+        return device_samples(p.on_gpu, set, p.shares.trained_on(cluster), how);
     }
-    return loaded_samples(std::make_unique<batch_loader>(set, p.shares.trained_on(cluster), settings, *p.supply));
+    return loaded_samples(std::make_unique<batch_loader>(set, p.shares.trained_on(cluster), how, *p.supply));
 }
 
 std::shared_ptr<sample_source> workload::requests_of(int cluster, const std::string& name,

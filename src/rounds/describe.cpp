@@ -1,6 +1,10 @@
 #include "rounds/describe.hpp"
 
+#include <fmt/format.h>
+
 #include <limits>
+#include <set>
+#include <utility>
 
 namespace gaisnet {
 
@@ -62,6 +66,23 @@ std::vector<link_description> describe_links(const deployment& deploy) {
                        link.path_loss_db, name_of(share)});
     }
     return out;
+}
+
+std::string describe_sizes(const deployment& deploy) {
+    std::set<std::pair<std::int64_t, std::int64_t>> different;
+    std::string each;
+    for (std::uint32_t edge = 0; edge < deploy.domains.size(); ++edge) {
+        const auto training = deploy.total_weight(edge);
+        const auto validation = deploy.domain_of(edge).size.validation_samples;
+        different.emplace(training, validation);
+        constexpr std::uint32_t most = 8;
+        each += edge < most ? fmt::format("{}{} {} + {}", edge == 0 ? "" : ", ", deploy.net.nodes[edge].name, training,
+                                          validation)
+                            : std::string(edge == most ? ", ..." : "");
+    }
+    return different.size() > 1 ? "training + validation samples " + each
+                                : fmt::format("{} training and {} validation samples an edge", different.begin()->first,
+                                              different.begin()->second);
 }
 
 } // namespace gaisnet

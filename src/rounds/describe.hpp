@@ -3,6 +3,7 @@
 #include "results/rows.hpp"
 #include "roles/deployment.hpp"
 
+#include <string>
 #include <vector>
 
 namespace gaisnet {
@@ -10,5 +11,7 @@ namespace gaisnet {
 /// The nodes (with their ranks) and links of a topology as table rows.
 std::vector<node_description> describe_nodes(const deployment&, const std::vector<int>& rank_of);
 std::vector<link_description> describe_links(const deployment&);
+/// "960 training and 240 validation samples an edge", or of each.
+std::string describe_sizes(const deployment&);
 
 } // namespace gaisnet

@@ -3,170 +3,34 @@
 #include "model/files/weight_store.hpp"
 #include "model/vit/vit_config.hpp"
 #include "model/vit/weight_names.hpp"
+#include "model/weight_files.hpp"
 #include "support/real_data.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <csignal>
-#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <set>
-#include <thread>
-
-#include <sys/resource.h>
-#include <unistd.h>
+#include <string>
+#include <vector>
 
 namespace gaisnet {
 namespace {
 
 namespace fs = std::filesystem;
 using tensor_map = std::map<std::string, std::vector<float>>;
-
-/// Tensors of a checkpoint as they will stand in the file: shape and values, by the file's names.
-struct checkpoint {
-    struct entry {
-        std::vector<std::int64_t> shape;
-        std::vector<float> values;
-    };
-    std::map<std::string, entry> tensors;
-    std::map<std::string, std::string> metadata;
-
-    void write(const fs::path& path) const {
-        std::vector<tensor_to_write> list;
-        for (const auto& [name, tensor] : tensors) {
-            list.emplace_back(name, tensor.shape, std::span<const float>(tensor.values));
-        }
-        write_safetensors(path, list, metadata);
-    }
-    void add(const std::string& name, std::vector<std::int64_t> shape) {
-        std::int64_t count = 1;
-        for (const auto extent : shape) {
-            count *= extent;
-        }
-        tensors[name] = {std::move(shape), std::vector<float>(static_cast<std::size_t>(count), 0.5F)};
-    }
-    void rename(const std::string& from, const std::string& to) {
-        auto node = tensors.extract(from);
-        node.key() = to;
-        tensors.insert(std::move(node));
-    }
-};
-
-vit_config tiny() {
-    vit_config config;
-    config.image = 16;
-    config.patch = 4;
-    config.dim = 24;
-    config.depth = 3;
-    config.heads = 3;
-    return config;
-}
-
-/// Every value differs from every other, so that a mistaken place shows.
-checkpoint timm_checkpoint(const vit_config& config) {
-    checkpoint result;
-    float next = 1.0F;
-    for (const auto& spec : backbone_tensors(config)) {
-        result.add(spec.name, spec.shape);
-        for (auto& value : result.tensors[spec.name].values) {
-            value = next++;
-        }
-    }
-    return result;
-}
-
-/// The same weights under Hugging Face's names, written down by hand from the names of ViTModel's parameters.
-checkpoint hugging_face_checkpoint(const vit_config& config, const std::string& prefix) {
-    auto result = timm_checkpoint(config);
-    const std::string embeddings = prefix + "embeddings.";
-    result.rename("cls_token", embeddings + "cls_token");
-    result.rename("pos_embed", embeddings + "position_embeddings");
-    for (const std::string kind : {".weight", ".bias"}) {
-        result.rename("patch_embed.proj" + kind, embeddings + "patch_embeddings.projection" + kind);
-        result.rename("norm" + kind, prefix + "layernorm" + kind);
-        for (std::int64_t i = 0; i < config.depth; ++i) {
-            const auto from = "blocks." + std::to_string(i) + ".";
-            const auto to = prefix + "encoder.layer." + std::to_string(i) + ".";
-            result.rename(from + "norm1" + kind, to + "layernorm_before" + kind);
-            result.rename(from + "norm2" + kind, to + "layernorm_after" + kind);
-            result.rename(from + "attn.proj" + kind, to + "attention.output.dense" + kind);
-            result.rename(from + "mlp.fc1" + kind, to + "intermediate.dense" + kind);
-            result.rename(from + "mlp.fc2" + kind, to + "output.dense" + kind);
-            const auto qkv = result.tensors.extract(from + "attn.qkv" + kind).mapped();
-            const auto third = static_cast<std::ptrdiff_t>(qkv.values.size() / 3);
-            auto shape = qkv.shape;
-            shape[0] /= 3;
-            std::ptrdiff_t start = 0;
-            for (const std::string part : {"query", "key", "value"}) {
-                result.tensors[to + "attention.attention." + part + kind] = {
-                    shape, {qkv.values.begin() + start, qkv.values.begin() + start + third}};
-                start += third;
-            }
-        }
-    }
-    return result;
-}
-
-class weight_store_test : public testing::Test {
-protected:
-    weight_store_test() {
-        std::string pattern = (fs::temp_directory_path() / "gaisnet-test-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) {
-            throw std::runtime_error("cannot make a folder for the test");
-        }
-        folder = pattern;
-        cache = folder / "cache";
-        file = folder / "weights.safetensors";
-    }
-    ~weight_store_test() override { fs::remove_all(folder); }
-
-    std::vector<fs::path> images() const {
-        std::vector<fs::path> paths;
-        for (const auto& entry : fs::directory_iterator(cache)) {
-            if (entry.path().extension() == ".f32") {
-                paths.push_back(entry.path());
-            }
-        }
-        return paths;
-    }
-    /// Opening the checkpoint must throw one usage_error that names the file and holds every one of `words`.
-    void expect_refused(const checkpoint& weights, const vit_config& config, const std::vector<std::string>& words) {
-        weights.write(file);
-        try {
-            weight_store::open(file, config, cache);
-            ADD_FAILURE() << "accepted, but should fail with: " << testing::PrintToString(words);
-        } catch (const usage_error& problem) {
-            const std::string message = problem.what();
-            EXPECT_NE(message.find(file.string()), std::string::npos) << message;
-            for (const auto& word : words) {
-                EXPECT_NE(message.find(word), std::string::npos) << "no \"" << word << "\" in: " << message;
-            }
-        }
-    }
-
-    fs::path folder;
-    fs::path cache;
-    fs::path file;
-};
-
-void expect_holds(const weight_store& store, const checkpoint& timm) {
-    for (const auto& spec : backbone_tensors(store.config())) {
-        const auto values = store.tensor(spec.name);
-        const auto& expected = timm.tensors.at(spec.name).values;
-        EXPECT_TRUE(std::equal(values.begin(), values.end(), expected.begin(), expected.end())) << spec.name;
-        EXPECT_EQ(store.shape(spec.name), spec.shape);
-        EXPECT_EQ(reinterpret_cast<std::uintptr_t>(values.data()) % 64, 0U) << spec.name;
-    }
-}
-
-bool any_note_has(const weight_store& store, const std::string& text) {
-    return std::any_of(store.notes().begin(), store.notes().end(),
-                       [&](const auto& note) { return note.find(text) != std::string::npos; });
-}
+using weight_files::any_note_has;
+using weight_files::expect_holds;
+using weight_files::hugging_face_checkpoint;
+using weight_files::timm_checkpoint;
+using weight_files::tiny;
+using weight_files::vit_checkpoint;
+using weight_files::weight_store_test;
 
 TEST_F(weight_store_test, every_naming_gives_the_same_store) {
     const auto weights = timm_checkpoint(tiny());
@@ -228,7 +92,7 @@ TEST_F(weight_store_test, what_wrappers_put_before_all_names_is_left_away) {
     for (const std::string prefix : {"module.", "model.", "_orig_mod.", "backbone.", "module.vit.", "a.b.c."}) {
         for (const bool hugging_face : {false, true}) {
             const auto bare = hugging_face ? hugging_face_checkpoint(tiny(), "") : weights;
-            struct checkpoint wrapped;
+            vit_checkpoint wrapped;
             for (const auto& [name, tensor] : bare.tensors) {
                 wrapped.tensors[prefix + name] = tensor;
             }
@@ -313,15 +177,15 @@ TEST_F(weight_store_test, messages_use_the_names_of_the_file) {
 }
 
 TEST_F(weight_store_test, refuses_files_without_a_vit) {
-    checkpoint other;
+    vit_checkpoint other;
     other.add("conv1.weight", {64, 3, 7, 7});
     expect_refused(other, tiny(), {"no Vision Transformer", "'conv1.weight'", "timm", "Hugging Face"});
-    expect_refused(checkpoint{}, tiny(), {"no tensor at all"});
+    expect_refused(vit_checkpoint{}, tiny(), {"no tensor at all"});
 }
 
 TEST_F(weight_store_test, another_size_names_the_preset_that_fits) {
     vit_config small{"vit_small", 224, 16, 384, 12, 6, 4};
-    checkpoint weights; // Only what shows the size; the values do not matter.
+    vit_checkpoint weights; // Only what shows the size; the values do not matter.
     weights.add("cls_token", {1, 1, 192});
     weights.add("pos_embed", {1, 197, 192});
     weights.add("patch_embed.proj.weight", {192, 3, 16, 16});
@@ -362,135 +226,6 @@ TEST_F(weight_store_test, refuses_other_dtypes_heads_and_values) {
     } catch (const usage_error& problem) {
         EXPECT_NE(std::string(problem.what()).find("'norm.weight' is I32"), std::string::npos) << problem.what();
     }
-}
-
-TEST_F(weight_store_test, image_is_made_once_and_depends_on_content_not_on_path) {
-    const auto weights = timm_checkpoint(tiny());
-    weights.write(file);
-    const auto first = weight_store::open(file, tiny(), cache);
-    ASSERT_EQ(images().size(), 1U);
-    const auto made = fs::last_write_time(images().front());
-    std::ofstream(cache / ("." + images().front().filename().string() + ".1-0.tmp")) << "left by a killed process";
-
-    fs::rename(file, folder / "moved.safetensors");
-    const auto again = weight_store::open(folder / "moved.safetensors", tiny(), cache);
-    expect_holds(*again, weights);
-    EXPECT_EQ(images().size(), 1U);
-    EXPECT_EQ(fs::last_write_time(images().front()), made);
-
-    auto changed = weights;
-    changed.tensors["norm.bias"].values[0] += 1.0F;
-    changed.write(file);
-    const auto other = weight_store::open(file, tiny(), cache);
-    expect_holds(*other, changed);
-    expect_holds(*first, weights);
-    EXPECT_NE(other->fingerprint(), first->fingerprint());
-    EXPECT_EQ(images().size(), 2U);
-}
-
-TEST_F(weight_store_test, racing_opens_agree) {
-    const auto weights = timm_checkpoint(tiny());
-    weights.write(file);
-    std::vector<std::shared_ptr<const weight_store>> stores(8);
-    {
-        std::vector<std::jthread> threads;
-        for (auto& store : stores) {
-            threads.emplace_back([&] { store = weight_store::open(file, tiny(), cache); });
-        }
-    }
-    for (const auto& store : stores) {
-        expect_holds(*store, weights);
-        EXPECT_TRUE(store->shared());
-        EXPECT_TRUE(store->notes().empty());
-    }
-    EXPECT_EQ(images().size(), 1U);
-    for (const auto& entry : fs::directory_iterator(cache)) {
-        EXPECT_NE(entry.path().extension(), ".tmp") << entry.path();
-    }
-}
-
-TEST_F(weight_store_test, damaged_image_is_made_again) {
-    const auto weights = timm_checkpoint(tiny());
-    weights.write(file);
-    weight_store::open(file, tiny(), cache);
-    ASSERT_EQ(images().size(), 1U);
-    const auto image = images().front();
-    const auto size = fs::file_size(image);
-    const auto overwrite = [&](std::uintmax_t offset, char value) {
-        std::fstream stream(image, std::ios::in | std::ios::out | std::ios::binary);
-        stream.seekp(static_cast<std::streamoff>(offset)).put(value);
-    };
-    const std::vector<std::pair<std::string, std::function<void()>>> damages = {
-        {"it has only 0 bytes", [&] { fs::resize_file(image, 0); }},
-        {"instead of " + std::to_string(size), [&] { fs::resize_file(image, size - 64); }},
-        {"instead of " + std::to_string(size), [&] { fs::resize_file(image, size + 1); }},
-        {"not an image of version 1", [&] { overwrite(0, 'X'); }},
-        {"not an image of version 1", [&] { overwrite(8, 9); }},
-        {"checksum of its header", [&] { overwrite(20, 'X'); }},
-        {"checksum of its tensors", [&] { overwrite(4096 + 5, 'X'); }},
-    };
-    for (const auto& [reason, damage] : damages) {
-        SCOPED_TRACE(reason);
-        damage();
-        const auto store = weight_store::open(file, tiny(), cache);
-        expect_holds(*store, weights);
-        EXPECT_TRUE(store->shared());
-        ASSERT_EQ(store->notes().size(), 1U);
-        EXPECT_TRUE(any_note_has(*store, reason)) << store->notes().front();
-        EXPECT_TRUE(weight_store::open(file, tiny(), cache)->notes().empty());
-    }
-}
-
-TEST_F(weight_store_test, unusable_cache_means_private_memory_and_a_note) {
-    const auto weights = timm_checkpoint(tiny());
-    weights.write(file);
-    const auto shared = weight_store::open(file, tiny(), cache);
-
-    // A file stands where the folder should be: fails for root too.
-    std::ofstream(folder / "not-a-folder") << "x";
-    const auto blocked = weight_store::open(file, tiny(), folder / "not-a-folder" / "cache");
-    expect_holds(*blocked, weights);
-    EXPECT_FALSE(blocked->shared());
-    EXPECT_TRUE(any_note_has(*blocked, "every rank keeps its own copy"));
-    EXPECT_TRUE(any_note_has(*blocked, std::strerror(ENOTDIR)));
-    EXPECT_EQ(blocked->fingerprint(), shared->fingerprint());
-
-    // As on a full disk, the image cannot be written to its end.
-    struct rlimit before {};
-    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-    const struct rlimit limited { 32 * 1024, before.rlim_max };
-    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limited), 0);
-    const auto full = weight_store::open(file, tiny(), folder / "full");
-    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-    std::signal(SIGXFSZ, handler);
-    expect_holds(*full, weights);
-    EXPECT_FALSE(full->shared());
-    EXPECT_TRUE(any_note_has(*full, std::strerror(EFBIG)));
-    for (const auto& entry : fs::directory_iterator(folder / "full")) {
-        EXPECT_EQ(entry.path().filename(), ".lock");
-    }
-}
-
-TEST_F(weight_store_test, default_cache_follows_the_environment) {
-    const auto with = [](const char* xdg, const char* home) {
-        xdg == nullptr ? ::unsetenv("XDG_CACHE_HOME") : ::setenv("XDG_CACHE_HOME", xdg, 1);
-        home == nullptr ? ::unsetenv("HOME") : ::setenv("HOME", home, 1);
-        return weight_store::default_cache_dir();
-    };
-    const std::string home = std::getenv("HOME") == nullptr ? "" : std::getenv("HOME");
-    const std::string xdg = std::getenv("XDG_CACHE_HOME") == nullptr ? "" : std::getenv("XDG_CACHE_HOME");
-    EXPECT_EQ(with("/x/cache", "/home/a"), "/x/cache/gaisnet");
-    EXPECT_EQ(with("relative", "/home/a"), "/home/a/.cache/gaisnet");
-    EXPECT_EQ(with(nullptr, "/home/a"), "/home/a/.cache/gaisnet");
-    EXPECT_EQ(with(nullptr, nullptr), fs::temp_directory_path() / ("gaisnet-" + std::to_string(::getuid())));
-
-    // And open() takes it when it is given none.
-    timm_checkpoint(tiny()).write(file);
-    with((folder / "xdg").c_str(), nullptr);
-    EXPECT_TRUE(weight_store::open(file, tiny())->shared());
-    EXPECT_TRUE(fs::is_directory(folder / "xdg" / "gaisnet"));
-    with(xdg.empty() ? nullptr : xdg.c_str(), home.empty() ? nullptr : home.c_str());
 }
 
 TEST(random_backbone, has_the_stated_distribution_and_depends_on_names_only) {

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "results/recorder.hpp"
+#include "results/rows.hpp"
+#include "rounds/checkpoint.hpp"
+#include "rounds/ledger_run.hpp"
+#include "transport/transport.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// A round's numbers at rank 0.
+struct round_record {
+    round_forecast forecast;
+    std::vector<round_result> results; ///< By edge
+};
+
+/// What the results file has of all rounds beside the ledger's rows. Rank 0 keeps it, and checkpoints have it.
+class round_log {
+public:
+    void restore(const checkpoint&);
+    void save(checkpoint&) const;
+
+    /// \param round from 1. \param carried by transports since the start of the process. \param late see fidelity_row.
+    void add(std::uint32_t round, const std::vector<transport_counters>& carried,
+             const std::vector<fidelity_row>& late);
+    void add(const std::vector<probe_row>&);
+    const std::vector<probe_row>& probes() const { return probes_; }
+    /// "mpi 12 messages with 3.4 MB": by transport, what this process has counted.
+    std::string moved() const;
+
+    /// Writes all rows of a round, and lets its events go.
+    void write(round_record&, recorder&) const;
+
+private:
+    std::vector<probe_row> probes_;
+    std::vector<transport_row> transports_;
+    std::vector<fidelity_row> fidelity_;
+    std::map<std::string, transport_counters> carried_before_; ///< By transport
+};
+
+} // namespace gaisnet

@@ -1,0 +1,131 @@
+#include "results/schema.hpp"
+#include "results/schema_columns.hpp"
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+namespace gaisnet {
+
+std::vector<column<node_entry>> topology_node_columns(std::size_t name_bytes) {
+    using row = node_entry;
+    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
+        return number_column<row>(name, unit, text, [member](const row& r) { return r.node->*member; });
+    };
+    using node = node_description;
+    return {
+        number_column<row>("node", "1", "Index of the node, as other tables use it",
+                           [](const row& r) { return r.index; }),
+        text_column<row>("name", name_bytes, "Name of the node; c1.2 is client 2 of cluster 1, both from 0",
+                         [](const row& r) { return std::string_view(r.node->name); }),
+        text_column<row>("role", word_bytes, "cloud, edge or client",
+                         [](const row& r) { return std::string_view(name_of(r.node->role)); }),
+        number("edge", "1", "Edge that it belongs to, from 0; -1: none", &node::edge),
+        number("cluster", "1", "Cluster of that edge, from 0; -1: none", &node::cluster),
+        number("position", "1", "Position in the cluster's chain, from 0 (the start point); -1: none", &node::position),
+        number("rank", "1", "MPI rank that played the node (the last one, if the run was resumed)", &node::rank),
+        number("first_block", "1",
+               "First Transformer block of its stage, from 0 (of an edge: of its stage in the first cluster); -1: none",
+               &node::first_block),
+        number("blocks", "1", "Transformer blocks of its stage", &node::blocks),
+        number("samples", "1", "Training samples that it owns", &node::samples),
+        number("rate_flop_s", "FLOP/s", "Compute rate", &node::rate_flop_s),
+        number("power_w", "W", "Power for computing, beside base_power_w", &node::power_w),
+        number("radiated_w", "W", "Power that its radio radiates, where its links say nothing else", &node::radiated_w),
+        number("tx_power_w", "W", "Power that its radio draws while it radiates radiated_w", &node::tx_power_w),
+        number("rx_power_w", "W", "Power that its radio draws while it receives and does not send", &node::rx_power_w),
+        number("idle_power_w", "W", "Power that its radio draws while it does neither", &node::idle_power_w),
+        number("base_power_w", "W", "Power of the whole device at all times, but for sleep", &node::base_power_w),
+        number("sleep_power_w", "W",
+               "Power of the whole device from its last work of a round on; NaN: it does not sleep",
+               &node::sleep_power_w),
+        number("memory_bytes", "B", "Memory of the device", &node::memory_bytes),
+        number("battery_j", "J", "Battery at the start; inf: mains", &node::battery_j),
+        number("x_m", "m", "Position at the start, first coordinate (an edge without cells: its first access point)",
+               &node::x_m),
+        number("y_m", "m", "Position at the start, second coordinate", &node::y_m),
+    };
+}
+
+std::vector<column<link_entry>> topology_link_columns(std::size_t name_bytes) {
+    using row = link_entry;
+    return {
+        number_column<row>("from", "1", "Index of the sending node", [](const row& r) { return r.link->from; }),
+        number_column<row>("to", "1", "Index of the receiving node", [](const row& r) { return r.link->to; }),
+        text_column<row>("from_name", name_bytes, "Name of the sending node", [](const row& r) { return r.from_name; }),
+        text_column<row>("to_name", name_bytes, "Name of the receiving node", [](const row& r) { return r.to_name; }),
+        text_column<row>("link", word_bytes, "Class: cs_up (client to edge), cs_down (edge to client), d2d, backhaul",
+                         [](const row& r) { return std::string_view(name_of(r.link->kind)); }),
+        number_column<row>("rate_bit_s", "bit/s", "Rate when nobody shares its medium, without fading, at the start",
+                           [](const row& r) { return r.link->rate_bit_s; }),
+        number_column<row>("latency_s", "s", "Latency, on top of the time that the bits take",
+                           [](const row& r) { return r.link->latency_s; }),
+        number_column<row>("bandwidth_hz", "Hz", "Its band, or that of the medium that it shares",
+                           [](const row& r) { return r.link->bandwidth_hz; }),
+        number_column<row>("radiated_w", "W", "Power that its sender radiates when it sends nothing else; 0: a cable",
+                           [](const row& r) { return r.link->radiated_w; }),
+        number_column<row>("energy_per_bit_j", "J/bit", "Of a cable, charged to its sender; NaN: radio",
+                           [](const row& r) { return r.link->wired_j_bit; }),
+        number_column<row>("loss", "1", "Probability of a packet to be lost and sent again",
+                           [](const row& r) { return r.link->loss; }),
+        number_column<row>("distance_m", "m", "Distance of its ends at the start; NaN: its rate is not by radio",
+                           [](const row& r) { return r.link->distance_m; }),
+        number_column<row>("path_loss_db", "dB",
+                           "Path loss with shadowing, less antenna gains; NaN: its rate is not by radio",
+                           [](const row& r) { return r.link->path_loss_db; }),
+        text_column<row>("share", word_bytes, "How it shares its medium: private, equal, maxmin, airtime, reuse",
+                         [](const row& r) { return std::string_view(r.link->share); }),
+    };
+}
+
+std::vector<column<rank_description>> topology_rank_columns() {
+    using row = rank_description;
+    const auto text = [](const char* name, std::size_t bytes, const char* what, auto member) {
+        return text_column<row>(name, bytes, what, [member](const row& r) { return std::string_view(r.*member); });
+    };
+    return {
+        number_column<row>("rank", "1", "MPI rank", [](const row& r) { return r.rank; }),
+        text("host", 64, "Host that it ran on", &row::host),
+        text("cores", 128, "Cores that it might use", &row::cores),
+        text("device", 64, "What it computed on: CPU, or the name of its GPU", &row::device),
+        number_column<row>("gpu", "1", "Number of the GPU among those that the rank saw; -1: none",
+                           [](const row& r) { return r.gpu; }),
+        text("gpu_uuid", 48, "UUID of the GPU, as nvidia-smi prints it", &row::gpu_uuid),
+        text("transport", word_bytes, "What carried its smashed data to other ranks: nccl or mpi (or loopback: none)",
+             &row::transport),
+    };
+}
+
+std::vector<column<stage_description>> topology_stage_columns() {
+    using row = stage_description;
+    const auto speed = [](const char* name, const char* text, auto member) {
+        return number_column<row>(name, "FLOP/s", text, [member](const row& r) { return r.*member; });
+    };
+    return {
+        text_column<row>("shape", 64, "What a stage of this shape holds, takes in and gives out",
+                         [](const row& r) { return std::string_view(r.shape); }),
+        speed("forward_flop_s", "Speed of a forward", &row::forward_flop_s),
+        speed("backward_flop_s", "Speed of a backward; 0: it has none", &row::backward_flop_s),
+        speed("step_flop_s", "Speed of an optimiser step; 0: it has none", &row::step_flop_s),
+    };
+}
+
+std::vector<column<samples_description>> topology_samples_columns(std::size_t name_bytes) {
+    using row = samples_description;
+    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
+        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
+    };
+    return {
+        number("cluster", "1", "Number of the cluster, from 0 over all edges", &row::cluster),
+        text_column<row>("node", name_bytes, "Its start point", [](const row& r) { return std::string_view(r.node); }),
+        number("label", "1", "Number of the class", &row::label),
+        text_column<row>("class", class_bytes, "Name of the class",
+                         [](const row& r) { return std::string_view(r.class_name); }),
+        number("samples", "1", "Training samples of this class that it may see (before label noise)", &row::samples),
+        number("label_noise", "1", "Probability that a sample bears a wrong label", &row::label_noise),
+        number("blur_px", "px", "Standard deviation of the blur of its images", &row::blur_px),
+        number("noise", "1", "Standard deviation of the noise of its images, parts of the full scale", &row::noise),
+    };
+}
+
+} // namespace gaisnet
