@@ -6,57 +6,49 @@ also what it cost until the mean accuracy of the edges was first A. --picture PN
 
 import pathlib
 
-from analysis.results import ACTIVE_PARTS, LINK_CLASSES, numpy, open_gaisnet, parser_of, print_table, pyplot, quantity, run_tool
+from analysis.results import (ACTIVE_PARTS, open_gaisnet, pandas, parser_of, percent, print_table, pyplot, quantity, run_tool,
+                              save, table)
+
+COSTS = {"time_s": ("time", "s"), "energy_j": ("energy", "J"), "active_j": ("less idling", "J"), "bytes": ("bytes", "B"),
+         "spectrum_hz_s": ("spectrum", "Hz s")}
 
 
 def totals_of(file):
-    """By round: accuracy (mean over edges), and sums since the start of time (slowest edge), energy, bytes and Hz s.
+    """A record a round: its accuracy (mean over edges), and sums since the start of time (slowest edge), energy, bytes and Hz s.
 
     Energy is that of all nodes: /energy holds the cloud's as well."""
-    rounds, energy = file["rounds"][:], file["energy"][:]
-    found = {"round": numpy.unique(rounds["round"])}
-    per = [rounds[rounds["round"] == number] for number in found["round"]]
-    found["accuracy"] = numpy.array([rows["accuracy"].mean() for rows in per])
-    found["time_s"] = numpy.array([rows["end_s"].max() for rows in per])
-    per_round = [energy[energy["round"] == number] for number in found["round"]]
-    found["energy_j"] = numpy.cumsum([rows["total_j"].sum() for rows in per_round])
-    found["active_j"] = numpy.cumsum([sum(rows[part].sum() for part in ACTIVE_PARTS) for rows in per_round])
-    found["bytes"] = numpy.cumsum([sum(rows[f"bytes_{link}"].sum() for link in LINK_CLASSES) for rows in per])
-    found["spectrum_hz_s"] = numpy.cumsum([sum(rows[f"airtime_{link}_hz_s"].sum() for link in LINK_CLASSES)
-                                           for rows in per])
-    return found
+    rounds, energy = table(file, "rounds"), table(file, "energy")
+    rounds["bytes"] = rounds.filter(regex="^bytes_").sum(axis="columns")
+    rounds["spectrum_hz_s"] = rounds.filter(regex="^airtime_").sum(axis="columns")
+    energy["active_j"] = energy[ACTIVE_PARTS].sum(axis="columns")
+    spent = energy.groupby("round").agg(energy_j=("total_j", "sum"), active_j=("active_j", "sum"))
+    by_round = rounds.groupby("round")
+    sums = by_round[["bytes", "spectrum_hz_s"]].sum().join(spent).fillna(0).cumsum()
+    return by_round.agg(accuracy=("accuracy", "mean"), time_s=("end_s", "max")).join(sums).to_records()
 
 
-def percent(value):
-    return "-" if numpy.isnan(value) else f"{100 * value:.2f} %"
-
-
-def cost(totals, index):
-    return [quantity(totals[what][index], unit)
-            for what, unit in (("time_s", "s"), ("energy_j", "J"), ("active_j", "J"), ("bytes", "B"), ("spectrum_hz_s", "Hz s"))]
+def cost(total):
+    return [quantity(total[what], unit) for what, (_, unit) in COSTS.items()]
 
 
 def rows_until(all_totals, accuracy):
     """What each run cost until it had that accuracy."""
     rows = []
     for name, totals in all_totals.items():
-        reached = numpy.flatnonzero(totals["accuracy"] >= accuracy)
-        rows.append([name, *([int(totals["round"][reached[0]]), *cost(totals, reached[0])] if len(reached)
-                             else ["never", "-", "-", "-", "-", "-"])])
+        reached = totals[totals["accuracy"] >= accuracy]
+        rows.append([name, *([reached[0]["round"], *cost(reached[0])] if len(reached) else ["never", *["-"] * len(COSTS)])])
     return rows
 
 
 def draw(all_totals, path):
-    plt = pyplot()
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
+    figure, axes = pyplot().subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
     for name, totals in all_totals.items():
         axes[0].plot(totals["time_s"], totals["accuracy"], marker="o", markersize=3, label=name)
         axes[1].plot(totals["energy_j"], totals["accuracy"], marker="o", markersize=3, label=name)
     axes[0].set(xlabel="emulated time (s)", ylabel="validation accuracy")
     axes[1].set(xlabel="energy of all nodes (J)")
     axes[1].legend(frameon=False)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    save(figure, path)
 
 
 def main():
@@ -72,22 +64,20 @@ def main():
             found[name if name not in found else path] = totals_of(file)
     if given.accuracy is not None and not 0 <= given.accuracy <= 1:
         parser.error(f"--accuracy {given.accuracy:g}: 0 to 1 is accepted")
-    for name in [name for name, totals in found.items() if not len(totals["round"])]:
+    for name in [name for name, totals in found.items() if not len(totals)]:
         print(f"{name}: has no rounds of training, or none has ended yet")
         del found[name]
     if not found:
         return
-    head = ("time", "energy", "less idling", "bytes", "spectrum")
+    heads = [head for head, _ in COSTS.values()]
     print("Runs, all rounds")
-    print_table(("run", "rounds", "accuracy", *head),
-                [[name, len(totals["round"]), percent(totals["accuracy"][-1]), *cost(totals, -1)]
-                 for name, totals in found.items()])
+    print_table(pandas.DataFrame([[name, len(totals), percent(totals[-1]["accuracy"]), *cost(totals[-1])]
+                                  for name, totals in found.items()], columns=["run", "rounds", "accuracy", *heads]))
     if given.accuracy is not None:
         print(f"\nUntil the accuracy was {100 * given.accuracy:g} %")
-        print_table(("run", "round", *head), rows_until(found, given.accuracy))
+        print_table(pandas.DataFrame(rows_until(found, given.accuracy), columns=["run", "round", *heads]))
     if given.picture:
         draw(found, given.picture)
-        print(given.picture)
 
 
 if __name__ == "__main__":

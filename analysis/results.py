@@ -1,6 +1,6 @@
-"""What the analysis programs have in common: opening a results file of GaisNet, and printing quantities and tables.
+"""What the analysis programs have in common: tables of a results file as DataFrames, quantities as text, pictures.
 
-Needs h5py and numpy only, and nothing of GaisNet: it finds its way by the names, units and descriptions in the file.
+Needs nothing of GaisNet: it finds its way by the names, units and descriptions in the file.
 """
 
 import argparse
@@ -11,43 +11,74 @@ import sys
 try:
     import h5py
     import numpy
+    import pandas
 except ImportError as missing:
-    sys.exit(f"{sys.executable} has no module '{missing.name}': use an interpreter that has h5py and numpy "
-             "(Debian: apt-get install python3-h5py, then /usr/bin/python3)")
+    sys.exit(f"{sys.executable} has no module '{missing.name}': use an interpreter that has h5py, numpy and pandas "
+             "(Debian: apt-get install python3-h5py python3-pandas, then /usr/bin/python3)")
 
-LINK_CLASSES = ("cs_up", "cs_down", "d2d", "backhaul")
+LINK_CLASSES = ["cs_up", "cs_down", "d2d", "backhaul"]
+ACTIVE_PARTS = ["sense_j", "compute_j", "transmit_j", "receive_j"]  # without idle radios, base power and sleep
+ENERGY_PARTS = [*ACTIVE_PARTS, "idle_j", "base_j", "sleep_j"]
 PREFIXES = {-3: "n", -2: "u", -1: "m", 0: "", 1: "k", 2: "M", 3: "G", 4: "T", 5: "P", 6: "E"}
-LATENCY_PARTS = ("delivery_s", "sensing_s", "compute_s", "d2d_s", "cs_smashed_s", "upload_s", "edge_s", "wait_s",
-                 "cloud_s")
-REQUEST_PARTS = ("sensing_s", "queue_s", "delivery_s", "compute_s", "edge_s", "d2d_s", "cs_smashed_s", "result_s",
-                 "busy_s")
-ACTIVE_PARTS = ("sense_j", "compute_j", "transmit_j", "receive_j")  # without idle radios, base power and sleep
-ENERGY_PARTS = (*ACTIVE_PARTS, "idle_j", "base_j", "sleep_j", "total_j")
+COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#000000", "#ddaa33")
 
 
 class UnreadableFile(Exception):
     """The file cannot be read; the message says why and what can be done."""
 
 
-def open_results(path):
-    """Opens a results file for reading, also one that a run is still writing.
-
-    Raises UnreadableFile with advice when that is not possible.
-    """
+def open_gaisnet(path):
+    """The results file at `path`, opened for reading, also while a run still writes it. Raises UnreadableFile."""
     if not os.path.isfile(path):
         raise UnreadableFile(f"'{path}': there is no such file")
     if not h5py.is_hdf5(path):
         raise UnreadableFile(f"'{path}': is not an HDF5 file")
-    reasons = []
-    for swmr in (False, True):
+    try:
+        file = h5py.File(path, "r")
+    except OSError as failure:
         try:
-            return h5py.File(path, "r", swmr=swmr)
-        except OSError as failure:
-            reasons.append(str(failure))
-    raise UnreadableFile(f"'{path}': cannot be opened: {reasons[0]}\n"
-                         "If its writer was killed, the file was not closed properly. Once nothing writes to it, run\n"
-                         f"    h5clear -s {path}\n"
-                         "All rounds that had ended are then readable. 'gaisnet --resume' does this by itself.")
+            file = h5py.File(path, "r", swmr=True)
+        except OSError:
+            raise UnreadableFile(f"'{path}': cannot be opened: {failure}\n"
+                                 "If its writer was killed, the file was not closed properly. Once nothing writes to it, run\n"
+                                 f"    h5clear -s {path}\n"
+                                 "All rounds that had ended are then readable. 'gaisnet --resume' does this by itself."
+                                 ) from None
+    if text(file.attrs.get("schema", "")) != "gaisnet":
+        file.close()
+        raise UnreadableFile(f"'{path}': is an HDF5 file, but not one of GaisNet (no attribute schema = gaisnet)")
+    return file
+
+
+def table(file, name):
+    """A table of an open results file as a DataFrame, strings as str. attrs["units"] has the units by column, and
+    attrs["latency_parts"] the columns that add up to latency_s.
+
+    Raises UnreadableFile.
+    """
+    try:
+        frame = pandas.DataFrame(file[name][:])
+    except KeyError:
+        raise UnreadableFile(f"'{file.filename}': has no table /{name}") from None
+    except OSError as failure:
+        raise UnreadableFile(f"'{file.filename}': its table /{name} cannot be read: {failure}") from None
+    for column in frame.select_dtypes(object):
+        frame[column] = frame[column].str.decode("utf-8", "replace")
+    frame.attrs["units"] = {column: text(file[name].attrs.get(f"unit:{column}", "")) for column in frame}
+    frame.attrs["latency_parts"] = [column for column in frame if text(file[name].attrs.get(f"description:{column}", ""))
+                                    .startswith("Part of latency_s")]
+    return frame
+
+
+def traffic(file):
+    """Bytes and airtime (Hz s) by link class, sums over all rounds."""
+    return table(file, "communication/links").groupby("link")[["bytes", "airtime_hz_s"]].sum().reindex(LINK_CLASSES, fill_value=0)
+
+
+def settings_of(file):
+    """What decided the results of a run, by key, as text."""
+    lines = text(file.attrs["identity"]).splitlines()
+    return dict(line.split(" = ", 1) for line in lines if " = " in line)
 
 
 def is_live(path):
@@ -65,8 +96,18 @@ def is_live(path):
 
 
 def text(value):
-    """A string of the file, whichever way h5py gives it, as str."""
+    """An attribute of the file, whichever way h5py gives it, as str."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def without_unit(column):
+    """latency_s as latency, energy_j as energy."""
+    return column.removesuffix("_s").removesuffix("_j")
+
+
+def percent(fraction):
+    """0.973 as "97.30 %"; NaN as "-"."""
+    return "-" if math.isnan(fraction) else f"{100 * fraction:.2f} %"
 
 
 def quantity(value, unit):
@@ -89,44 +130,25 @@ def quantity(value, unit):
     return f"{value:.{digits}f} {PREFIXES[power]}{unit}"
 
 
+def quantities(frame, units):
+    """A DataFrame as text with units: by column, or one for all."""
+    if isinstance(units, str):
+        units = dict.fromkeys(frame, units)
+    return pandas.DataFrame({column: [quantity(value, units[column]) for value in frame[column]] for column in frame}, frame.index)
+
+
 def percentiles(values, parts):
     """The smallest of the values that is not below each part (in %) of them: nearest rank, as gaisnet prints it."""
-    return numpy.percentile(values, parts, method="inverted_cdf")
+    return numpy.percentile(values, parts, axis=0, method="inverted_cdf")
 
 
-def unit_of(table, column):
-    """The unit of a column as the file states it."""
-    return text(table.attrs.get(f"unit:{column}", ""))
-
-
-def print_table(head, rows, indent="  "):
-    """Prints rows of text under a head, every column as wide as its widest cell."""
-    cells = [list(map(str, row)) for row in [head, *rows]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+def print_table(frame):
+    """Prints a DataFrame, its index only if that has a name, every column as wide as its widest cell."""
+    first = 0 if frame.index.name else 1
+    cells = [list(map(str, row[first:])) for row in ((frame.index.name, *frame.columns), *frame.itertuples(name=None))]
+    widths = [max(map(len, column)) for column in zip(*cells)]
     for row in cells:
-        print(indent + "  ".join(cell.rjust(width) for cell, width in zip(row, widths)))
-
-
-def traffic(file):
-    """(link class, bytes, Hz s) of all rounds."""
-    rows = file["communication/links"][:]
-    return [(name, rows["bytes"][rows["link"] == name.encode()].sum(),
-             rows["airtime_hz_s"][rows["link"] == name.encode()].sum()) for name in LINK_CLASSES]
-
-
-def open_gaisnet(path):
-    """Opens a results file of GaisNet. Raises UnreadableFile."""
-    file = open_results(path)
-    if text(file.attrs.get("schema", "")) != "gaisnet":
-        file.close()
-        raise UnreadableFile(f"'{path}': is an HDF5 file, but not one of GaisNet (no attribute schema = gaisnet)")
-    return file
-
-
-def settings_of(file):
-    """What decided the results of a run, by key, as text."""
-    lines = text(file.attrs["identity"]).splitlines()
-    return dict(line.split(" = ", 1) for line in lines if " = " in line)
+        print("  " + "  ".join(map(str.rjust, row, widths)))
 
 
 def pyplot():
@@ -141,6 +163,17 @@ def pyplot():
     return module
 
 
+def save(figure, path):
+    """Writes a picture and says where."""
+    figure.savefig(path, dpi=120)
+    pyplot().close(figure)
+    print(path)
+
+
+def parser_of(name, description):
+    return argparse.ArgumentParser(prog=f"python3 -m analysis.{name}", description=description)
+
+
 def run_tool(main):
     """Runs a tool: one line and exit code 1 for a file that cannot be read."""
     try:
@@ -150,7 +183,3 @@ def run_tool(main):
         sys.exit(1)
     except BrokenPipeError:  # The reader of our output (head, less) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def parser_of(name, description):
-    return argparse.ArgumentParser(prog=f"python3 -m analysis.{name}", description=description)

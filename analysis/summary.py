@@ -1,15 +1,14 @@
 """Prints what a results file of GaisNet holds: python3 -m analysis.summary FILE
 
-Needs h5py and numpy only, and nothing of GaisNet: it finds its way by the names, units and descriptions in the file.
 Also works while the run that writes the file goes on.
 """
 
 import os
 
-from analysis.results import (ENERGY_PARTS, LATENCY_PARTS, REQUEST_PARTS, h5py, is_live, numpy, open_gaisnet, parser_of,
-                              percentiles, print_table, quantity, run_tool, text, traffic, unit_of)
+from analysis.results import (ENERGY_PARTS, h5py, is_live, open_gaisnet, pandas, parser_of, percent,
+                              percentiles, print_table, quantities, run_tool, table, text, traffic, without_unit)
 
-PRINTED_SERVICES = 20
+PRINTED_SERVICES, PRINTED_RANKS = 20, 16
 
 
 def print_header(file, path, was_killed):
@@ -17,7 +16,7 @@ def print_header(file, path, was_killed):
     version = attributes.get("schema_version", "?")
     print(f"{path}: {text(attributes.get('schema', '?'))} results, schema version {version}")
     status = text(attributes.get("status", "?"))
-    trained = len(file["rounds"]) > 0
+    trained = len(table(file, "rounds")) > 0
     converged = "" if not trained else ", converged" if attributes.get("converged", False) else ", not converged"
     reason = text(attributes.get("stop_reason", ""))
     if status == "running":
@@ -30,128 +29,104 @@ def print_header(file, path, was_killed):
             print(f"  {name.replace('_', ' '):17} {text(attributes[name])}")
 
 
-def print_rounds(table):
-    rows = table[:]
-    several = len(set(rows["edge"])) > 1
-    head = (["edge"] if several else []) + ["round", "accuracy", "loss", "latency", *[p[:-2] for p in LATENCY_PARTS],
-                                            "energy", "less idling"]
-    lines = []
-    for row in rows:
-        accuracy = row["accuracy"]
-        line = [row["edge"]] if several else []
-        line += [row["round"], "-" if numpy.isnan(accuracy) else f"{100 * accuracy:.2f} %",
-                 "-" if numpy.isnan(row["loss"]) else f"{row['loss']:.4f}", quantity(row["latency_s"], "s")]
-        line += [quantity(row[part], unit_of(table, part)) for part in LATENCY_PARTS]
-        lines.append(line + [quantity(row[which], unit_of(table, which)) for which in ("energy_j", "active_j")])
-    print(f"\nRounds ({len(rows)}); the columns after latency are its parts")
-    print_table(head, lines)
-    cut, lost = rows["clusters_cut"].sum(), rows["clusters_lost"].sum()
-    repaired = rows["clusters_repaired"].sum()
+def print_rounds(rounds):
+    costs = quantities(rounds[["latency_s", *rounds.attrs["latency_parts"], "energy_j", "active_j"]], rounds.attrs["units"])
+    numbers = rounds[["edge", "round"] if rounds["edge"].nunique() > 1 else ["round"]]
+    shown = numbers.assign(accuracy=rounds["accuracy"].map(percent), loss=rounds["loss"].map("{:.4f}".format).replace("nan", "-"))
+    costs = costs.rename(columns=without_unit).rename(columns={"active": "less idling"})
+    print(f"\nRounds ({len(rounds)}); the columns after latency are its parts")
+    print_table(pandas.concat([shown, costs], axis="columns"))
+    done, cut, lost, repaired = rounds[[f"clusters_{end}" for end in ("done", "cut", "lost", "repaired")]].sum()
     if cut + lost + repaired:
-        print(f"  rounds of clusters: {rows['clusters_done'].sum()} in averages, {repaired} of them by repaired chains, "
-              f"{cut} cut at the close of a round, {lost} lost a client")
+        print(f"  rounds of clusters: {done} in averages, {repaired} of them by repaired chains, {cut} cut at the close of a "
+              f"round, {lost} lost a client")
 
 
-def print_requests(table):
+def print_requests(requests):
     """Of inference: latency of a request and its parts, for each edge."""
-    rows = table[:]
-    print(f"\nRequests ({len(rows)}): mean latency and its parts, which add up to it")
-    lines = []
-    for edge in numpy.unique(rows["edge"]):
-        own = rows[rows["edge"] == edge]
-        known = own[own["label"] != b""]
-        right = f"{100 * (known['label'] == known['predicted']).mean():.2f} %" if len(known) else "-"
-        span = (own["arrival_s"] + own["latency_s"]).max() - own["arrival_s"].min()
-        lines.append([edge, len(own), right, f"{len(own) / span:.4g} /s", quantity(own["latency_s"].mean(), "s"),
-                      *[quantity(value, "s") for value in percentiles(own["latency_s"], (50, 90, 99))],
-                      *[quantity(own[part].mean(), "s") for part in REQUEST_PARTS]])
-    print_table(["edge", "requests", "accuracy", "throughput", "latency", "p50", "p90", "p99",
-                 *[part[:-2] for part in REQUEST_PARTS]], lines)
+    requests = requests.assign(end_s=requests["arrival_s"] + requests["latency_s"])
+    by_edge, known = requests.groupby("edge"), requests[requests["label"] != ""]
+    right = (known["label"] == known["predicted"]).groupby(known["edge"]).mean()
+    rates = by_edge.size() / (by_edge["end_s"].max() - by_edge["arrival_s"].min())
+    shown = pandas.DataFrame({"requests": by_edge.size(), "accuracy": right.reindex(rates.index).map(percent),
+                              "throughput": rates.map("{:.4g} /s".format)})
+    tails = by_edge["latency_s"].apply(lambda own: pandas.Series(percentiles(own, [50, 90, 99]), ["p50", "p90", "p99"]))
+    times = pandas.concat([by_edge[["latency_s"]].mean(), tails.unstack(), by_edge[requests.attrs["latency_parts"]].mean()], axis="columns")
+    print(f"\nRequests ({len(requests)}): mean latency and its parts, which add up to it")
+    print_table(shown.join(quantities(times, "s").rename(columns=without_unit)))
 
 
-def print_services(table):
+def print_services(services):
     """Of gaisnet serve: what every policy did, in turn, and what it came to."""
-    rows = table[:]
-    real = rows["latency_s"].any()  # otherwise of a table, which has profits and costs only
-    sums = ("requests", "right", "latency_s", "energy_j", "spectrum_hz_s") if real else ()
-    sign = {b"infer": "", b"fine_tune": "+"}
-    lines = []
-    for policy in dict.fromkeys(rows["policy"]):
-        own = rows[rows["policy"] == policy]
-        done = [sign[row["action"]] + text(row["model"]) if row["action"] in sign else "-" for row in own]
-        lines.append([text(policy), len(own), *[quantity(own[name].sum(), unit_of(table, name)) for name in sums[2:]],
-                      *[own[name].sum() for name in sums[:2]], *[f"{own[name].sum():.4g}" for name in ("value", "cost")],
-                      f"{own['cash'][-1]:.4g}",
-                      " ".join(done[:PRINTED_SERVICES]) + (" ..." if len(done) > PRINTED_SERVICES else "")])
+    turns = (services["action"].map({"infer": "", "fine_tune": "+"}) + services["model"]).fillna("-")
+    by_policy = services.assign(turn=turns).groupby("policy", sort=False)
+    sums = by_policy.sum(numeric_only=True)
+    shown = pandas.DataFrame({"rounds": by_policy.size()})
+    if services["latency_s"].any():  # otherwise of a table, which has profits and costs only
+        costs = quantities(sums[["latency_s", "energy_j", "spectrum_hz_s"]], services.attrs["units"])
+        shown[["time", "energy", "spectrum"]] = costs
+        shown[["requests", "right"]] = sums[["requests", "right"]]
+    for name, values in (("value", sums["value"]), ("cost", sums["cost"]), ("cash", by_policy["cash"].last())):
+        shown[name] = values.map("{:.4g}".format)
+    shown["in turn"] = by_policy["turn"].agg(lambda turns: " ".join(turns[:PRINTED_SERVICES]) +
+                                             (" ..." if len(turns) > PRINTED_SERVICES else ""))
     print("\nServices; in turn: 'm' answers with model m, '+m' fine-tunes it, '-' does nothing")
-    print_table(("policy", "rounds", *(("time", "energy", "spectrum", "requests", "right") if real else ()), "value", "cost",
-                 "cash", "in turn"), lines)
+    print_table(shown)
 
 
-def print_domains(table):
+def print_domains(found):
     """The matrix of models and domains, after the last round at which it was found."""
-    rows = table[:]
-    rows = rows[rows["round"] == rows["round"].max()]
-    for method in dict.fromkeys(rows["method"]):
-        own = rows[rows["method"] == method]
-        domains = list(dict.fromkeys(own["domain"]))
-        print(f"\nAccuracy by {text(method)}, after round {own['round'][0]}; domains in columns, (*) no edge has it")
+    last = found["round"].max()
+    for method, own in found[found["round"] == last].groupby("method", sort=False):
         unseen = set(own["domain"][own["seen"] == 0])
-        found = {(row["model"], row["domain"]): f"{100 * row['accuracy']:.2f} %" for row in own}
-        print_table(("model", *[text(domain) + (" (*)" if domain in unseen else "") for domain in domains]),
-                    [[text(model), *[found.get((model, domain), "-") for domain in domains]]
-                     for model in dict.fromkeys(own["model"])])
+        matrix = own.pivot_table(values="accuracy", index="model", columns="domain", aggfunc="last")
+        matrix = matrix.reindex(index=own["model"].unique(), columns=own["domain"].unique())
+        shown = matrix.apply(lambda accuracies: accuracies.map(percent))
+        print(f"\nAccuracy by {method}, after round {last}; domains in columns, (*) no edge has it")
+        print_table(shown.rename(columns=lambda domain: domain + (" (*)" if domain in unseen else "")))
 
 
-def print_links(file):
+def print_links(sent):
     print("\nCommunication by link class, all rounds")
-    print_table(("link", "bytes", "spectrum"),
-                [(name, quantity(size, "B"), quantity(spectrum, "Hz s")) for name, size, spectrum in traffic(file)])
+    shown = quantities(sent, {"bytes": "B", "airtime_hz_s": "Hz s"})
+    print_table(shown.rename(columns={"airtime_hz_s": "spectrum"}))
 
 
-def print_roles(file):
-    clients, energy, memory = file["clients"][:], file["energy"][:], file["memory"][:]
+def print_roles(clients, energy, memory):
+    units = clients.attrs["units"] | energy.attrs["units"] | memory.attrs["units"]
+    by_role = clients.groupby("role")
+    shown = pandas.DataFrame({"nodes": by_role["node"].nunique()})
+    sums = by_role[["busy_s", "flops"]].sum().join(energy.groupby("role")[[*ENERGY_PARTS, "total_j"]].sum())
+    peaks = memory.groupby("role")[["temporary_bytes", "total_bytes"]].max()
+    shown = shown.join(quantities(sums.join(peaks).fillna(0), units))
     print("\nBy role, all rounds: sums of time, FLOP and energy; largest peak of memory of one node")
-    causes = [cause[:-2] for cause in ENERGY_PARTS[:-1]]
-    lines = []
-    for role in numpy.unique(clients["role"]):
-        work, spent, held = (rows[rows["role"] == role] for rows in (clients, energy, memory))
-        lines.append([text(role), len(numpy.unique(work["node"])), quantity(work["busy_s"].sum(), "s"),
-                      quantity(work["flops"].sum(), unit_of(file["clients"], "flops")),
-                      *[quantity(spent[part].sum(), unit_of(file["energy"], part)) for part in ENERGY_PARTS],
-                      *[quantity(held[part].max(initial=0), "B") for part in ("temporary_bytes", "total_bytes")]])
-    print_table(("role", "nodes", "busy", "computed", *causes, "energy", "temporary", "total memory"), lines)
+    heads = {"flops": "computed", "total_j": "energy", "temporary_bytes": "temporary", "total_bytes": "total memory"}
+    print_table(shown.rename(columns=heads).rename(columns=without_unit))
 
 
-def print_transport(table):
-    rows = table[:]
+def print_transport(moved):
     print("\nReally moved between nodes, all rounds")
-    print_table(("transport", "messages", "bytes"),
-                [(text(name), rows["messages"][rows["transport"] == name].sum(),
-                  quantity(rows["bytes"][rows["transport"] == name].sum(), "B"))
-                 for name in numpy.unique(rows["transport"])])
+    sums = moved.groupby("transport")[["messages", "bytes"]].sum()
+    print_table(sums.assign(bytes=quantities(sums[["bytes"]], "B")))
 
 
-def print_lateness(table):
+def print_lateness(fidelity):
     """Of a run with clock = real."""
-    print(f"\nLateness of {table.shape[0]} messages, real time")
-    parts = ("late_s", "upstream_s", "own_compute_s", "neighbour_s", "timer_s")
-    print_table(("part", "half", "9 of 10", "99 of 100", "all below"),
-                [(part[:-2], *[quantity(value, "s") for value in percentiles(table[part], (50, 90, 99, 100))])
-                 for part in parts])
+    parts = fidelity[["late_s", "upstream_s", "own_compute_s", "neighbour_s", "timer_s"]].rename(columns=without_unit)
+    heads = {"half": 50, "9 of 10": 90, "99 of 100": 99, "all below": 100}
+    tails = pandas.DataFrame(percentiles(parts, list(heads.values())).T, parts.columns.rename("part"), heads)
+    print(f"\nLateness of {len(fidelity)} messages, real time")
+    print_table(quantities(tails, "s"))
 
 
 def print_ranks(ranks):
-    """Where the processes ran: a line each, the middle left out when there are many."""
+    """Where the processes ran: a line each, the last ones left out when there are many."""
     print("\nRanks")
-    rows = ranks[:]
-    most = 16
-    for row in rows[:most]:
-        gpu = f", GPU {row['gpu']} {text(row['gpu_uuid'])}" if row["gpu"] >= 0 else ""
-        print(f"  {row['rank']:<6}{text(row['host'])}, cores {text(row['cores'])}, {text(row['device'])}{gpu}, "
-              f"{text(row['transport'])}")
-    if len(rows) > most:
-        print(f"  ... and {len(rows) - most} more")
+    for row in ranks[:PRINTED_RANKS].itertuples():
+        gpu = f", GPU {row.gpu} {row.gpu_uuid}" if row.gpu >= 0 else ""
+        print(f"  {row.rank:<6}{row.host}, cores {row.cores}, {row.device}{gpu}, {row.transport}")
+    if len(ranks) > PRINTED_RANKS:
+        print(f"  ... and {len(ranks) - PRINTED_RANKS} more")
 
 
 def print_tables(file):
@@ -170,21 +145,23 @@ def summarise(path):
     with open_gaisnet(path) as file:
         was_killed = text(file.attrs.get("status", "")) == "running" and live is False
         print_header(file, path, was_killed)
-        if len(file["service"]):
-            print_services(file["service"])
-        if len(file["accuracy_by_domain"]):
-            print_domains(file["accuracy_by_domain"])
-        if len(file["clients"]):
-            if len(file["rounds"]):
-                print_rounds(file["rounds"])
-            if len(file["inference"]):
-                print_requests(file["inference"])
-            print_links(file)
-            print_roles(file)
-            print_transport(file["communication/transport"])
-            if len(file["fidelity"]):
-                print_lateness(file["fidelity"])
-            print_ranks(file["topology/ranks"])
+
+        def print_filled(name, print_rows):
+            rows = table(file, name)
+            if len(rows):
+                print_rows(rows)
+
+        print_filled("service", print_services)
+        print_filled("accuracy_by_domain", print_domains)
+        clients = table(file, "clients")
+        if len(clients):
+            print_filled("rounds", print_rounds)
+            print_filled("inference", print_requests)
+            print_links(traffic(file))
+            print_roles(clients, table(file, "energy"), table(file, "memory"))
+            print_transport(table(file, "communication/transport"))
+            print_filled("fidelity", print_lateness)
+            print_ranks(table(file, "topology/ranks"))
         elif not len(file["service"]):
             print("\nNo round has ended yet.")
         print_tables(file)

@@ -19,7 +19,7 @@ case ${1:-} in
 esac
 program=${1:-$project_root/build/release/gaisnet}
 [[ -x $program ]] || refuse "$program is not there; build it first"
-find_python || die "the results are read with Python, h5py and numpy"
+find_python || die "the results are read with Python"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// What a program that uses GaisNet needs: its settings, its ranks, and the runs.
+// Everything that a program needs to use GaisNet: settings, ranks and runs.
 
 #include "base/error.hpp"
 #include "experiment/fine_tuning.hpp"

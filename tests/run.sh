@@ -15,7 +15,9 @@ Installs the Debian packages that are missing, builds the release preset, runs t
                    knows no LibTorch and need be tested once: sanitizers, fuzzers, and the labels `cli` and `slurm`
   --debian13       instead: build and test on Debian 13 in a chroot that debootstrap makes (as root; label `system`)
   --asan           instead: build the asan preset and run all unit tests (labels `core`, `unit`) under the sanitizers
-  --fast           leave out the sanitizers, the fuzzers and the tests with the label `slow`
+  --release        instead: all tests of the release build but those with the label `slow`
+  --fast           instead: less than a minute of tests (labels `core`, `fast`), to be run first after a change
+  --only NAME      instead: the tests whose names match the regular expression NAME, as `ctest -R` takes it
   --skip-install   install no packages and leave the BLAS alternative alone
   --help           print this text
 
@@ -28,6 +30,7 @@ TEXT
 source "$(dirname "${BASH_SOURCE[0]}")/../jobs/lib/setup.sh"
 
 mode=all
+only=
 install=1
 libtorch=debian
 while [[ $# -gt 0 ]]; do
@@ -39,7 +42,14 @@ while [[ $# -gt 0 ]]; do
             ;;
         --debian13) mode=debian13 ;;
         --asan) mode=asan ;;
+        --release) mode=release ;;
         --fast) mode=fast ;;
+        --only)
+            mode=only
+            only=${2:-}
+            [[ -n $only ]] || refuse "--only takes a regular expression: the names of tests"
+            shift
+            ;;
         --skip-install) install=0 ;;
         -h | --help) usage; exit 0 ;;
         *) usage >&2; refuse "unknown option '$1'" ;;
@@ -59,10 +69,14 @@ run_tests() {
     local code=0 # kept, because `set -e` does not hold in a function whose failure the caller takes up
     (cd "$project_root" && ctest --preset "$preset" --output-on-failure --no-tests=error --parallel "$(usable_cores)" "$@") ||
         code=$?
-    # CTest itself keeps the reasons of what was skipped to itself.
-    grep -h '^skipped: ' "$project_root/build/$preset/Testing/Temporary/LastTest.log" | sort -u || true
+    # CTest keeps the reasons of what was skipped to itself; pytest tells them as `SKIPPED [TESTS] FILE:LINE: REASON`.
+    sed -nE 's/^SKIPPED \[[0-9]+\] ([^:]+):[0-9]+: /skipped: \1: /; /^skipped: /p' \
+        "$project_root/build/$preset/Testing/Temporary/LastTest.log" | sort -u || true
     return "$code"
 }
+
+# run_release_tests LABELS: all tests but those with such labels. What fast_model runs is there anyway, a case a test.
+run_release_tests() { run_tests "$preset" --label-exclude "$1" --exclude-regex '^fast_model$'; }
 
 if [[ $mode == debian13 ]]; then
     [[ $install -eq 0 ]] || setup_packages debootstrap
@@ -79,21 +93,29 @@ if [[ $install -eq 1 ]]; then
     setup_packages "${needed[@]}"
 fi
 [[ $libtorch != wheel ]] || setup_wheel
-find_python || die "the tests of the command line and of the HDF5 file need Python with h5py and numpy"
+find_python pytest || die "the tests of the program need Python with pytest and what analysis/ needs"
 
 case $mode in
     asan)
         build_preset asan
         run_tests asan --label-regex '^(core|unit)$'
         ;;
+    release)
+        build_preset "$preset"
+        run_release_tests '^(slow|system|sweep)$'
+        ;;
     fast)
         build_preset "$preset"
-        run_tests "$preset" --label-exclude '^(slow|system|sweep)$'
+        run_tests "$preset" --label-regex '^(core|fast)$'
+        ;;
+    only)
+        build_preset "$preset"
+        run_tests "$preset" --tests-regex "$only" --label-exclude '^(system|sweep)$'
         ;;
     all)
         build_preset "$preset"
         if [[ $libtorch == wheel ]]; then
-            run_tests "$preset" --label-exclude '^(system|sweep|cli|slurm)$'
+            run_release_tests '^(system|sweep|cli|slurm)$'
             exit
         fi
         failed=()
@@ -101,7 +123,7 @@ case $mode in
         run_tests asan --label-regex '^core$' || failed+=("the torch-free unit tests under the sanitizers")
         build_preset fuzz fuzzers
         run_tests fuzz --label-regex '^fuzz$' || failed+=("a reader with the fuzzer's inputs")
-        run_tests "$preset" --label-exclude '^(system|sweep)$' || failed+=("tests of the release build")
+        run_release_tests '^(system|sweep)$' || failed+=("tests of the release build")
         [[ ${#failed[@]} -eq 0 ]] || die "failed, see further up:$(printf ' %s;' "${failed[@]}")"
         ;;
 esac

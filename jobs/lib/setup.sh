@@ -4,7 +4,7 @@
 #   setup_packages PACKAGE...       installs the Debian packages that are missing, and selects the BLAS that torch needs
 #   setup_wheel                     installs PyTorch's wheel into a virtual environment and makes CMake find its LibTorch
 #   build_preset NAME [TARGET...]   configures the CMake preset once and builds it
-#   find_python                     sets and exports PYTHON, an interpreter with h5py and numpy
+#   find_python [MODULE...]         sets and exports PYTHON, an interpreter with what analysis/ needs, and these modules
 #
 # Everything says what it does, and does nothing that is done already. Only missing packages need root or sudo.
 
@@ -21,13 +21,13 @@ project_packages=(
     libgtest-dev libgmock-dev
     libjpeg62-turbo-dev libpng-dev
     nlohmann-json3-dev libspdlog-dev libfmt-dev
-    python3-h5py python3-numpy python3-venv
+    python3-h5py python3-numpy python3-pandas python3-scipy python3-venv
 )
 
-# What tests need beyond that: a Slurm (without a configuration its services do not start, but for munge's; the tests
-# start their own), network namespaces, what draws pictures, PyTorch to compare with, and Clang with its fuzzer.
+# What tests need beyond that: pytest, a Slurm (without a configuration its services do not start, but for munge's; the
+# tests start their own), network namespaces, what draws pictures, PyTorch to compare with, and Clang with its fuzzer.
 # shellcheck disable=SC2034
-test_packages=(slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 python3-matplotlib
+test_packages=(python3-pytest slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 python3-matplotlib
     python3-torch clang libclang-rt-dev)
 
 # The PyTorch from PyPI whose LibTorch is tested: that of GPU users.
@@ -120,8 +120,8 @@ list_requirements() {
     done
     say "packages: this is not Debian, so nothing is installed. Needed: a C++20 compiler, CMake 3.25+, Ninja," \
         "LibTorch 1.13+, an OpenMP build of OpenBLAS, Open MPI, HDF5 with C++, Boost.Program_options, GoogleTest," \
-        "libjpeg-turbo, libpng, nlohmann-json, spdlog, fmt; for the tests Python 3 with h5py and" \
-        "numpy. (Debian's names: $*)"
+        "libjpeg-turbo, libpng, nlohmann-json, spdlog, fmt; for the results Python 3 with h5py, numpy, pandas and" \
+        "SciPy, for the tests pytest too. (Debian's names: $*)"
     if [[ ${#missing[@]} -gt 0 ]]; then
         warn "not found on PATH: ${missing[*]}"
     fi
@@ -250,10 +250,13 @@ build_preset() {
     cmake --build "$project_root/build/$name" --parallel "$jobs" "${targets[@]}" || die "build/$name does not compile"
 }
 
-# Sets and exports PYTHON: the caller's $PYTHON, else the first interpreter that can import h5py and numpy.
+# Sets and exports PYTHON: the caller's $PYTHON, else the first interpreter that can import what analysis/ needs and what is
+# named.
 find_python() {
-    local candidate
+    local candidate modules
     local -a candidates=()
+    modules=$(printf ', %s' h5py numpy pandas scipy "$@")
+    modules=${modules#, }
     if [[ -n ${PYTHON:-} ]]; then
         candidates=("$PYTHON")
     else
@@ -261,12 +264,12 @@ find_python() {
         candidates+=(/usr/bin/python3)
     fi
     for candidate in "${candidates[@]}"; do
-        if "$candidate" -c 'import h5py, numpy' >/dev/null 2>&1; then
+        if "$candidate" -c "import $modules" >/dev/null 2>&1; then
             export PYTHON=$candidate
             say "python: $PYTHON ($("$PYTHON" --version 2>&1))"
             return 0
         fi
     done
-    warn "no Python with h5py and numpy among: ${candidates[*]}; install python3-h5py, or name one in PYTHON"
+    warn "no Python with $modules among: ${candidates[*]}; install them (Debian: python3-NAME), or name one in PYTHON"
     return 1
 }

@@ -26,8 +26,8 @@ std::string host_name() {
     return ::gethostname(name, sizeof name - 1) == 0 ? name : "host";
 }
 
-/// Removes what killed processes of this host left beside `target`. Names are PREFIX PID-NUMBER.tmp, and whoever writes
-/// holds a lock, so that a process that cannot be seen from here (in a container) loses nothing.
+/// Removes what killed processes of this host left beside `target`. Temporary files are named PREFIX PID-NUMBER.tmp. A
+/// writer locks its file, so a live process that is not visible from here (in a container, say) loses nothing.
 void remove_abandoned(const std::filesystem::path& folder, const std::string& prefix) {
     std::error_code ignored;
     std::vector<std::filesystem::path> abandoned;
@@ -60,7 +60,7 @@ atomic_file::atomic_file(std::filesystem::path target): target_(std::move(target
     static std::atomic<unsigned> counter = 0;
     const auto prefix = "." + target_.filename().string() + "." + host_name() + ".";
     remove_abandoned(target_.parent_path(), prefix);
-    // A name that is taken all the same is passed over.
+    // A name that is already taken is skipped.
     constexpr int attempts = 1000;
     for (int attempt = 0; attempt < attempts; ++attempt) {
         temporary_ =

@@ -6,9 +6,9 @@
 
 namespace gaisnet {
 
-/// A file that appears under its name only when it is complete: written under a temporary name in the same folder,
-/// then fsync and rename. An object destroyed before `commit` removes its temporary file; one killed leaves only a
-/// hidden "*.tmp". Every failure throws runtime_failure with the path and the system's reason.
+/// A file that appears under its name only when it is complete: it is written under a temporary name in the same
+/// folder, synced, and renamed. An object that is destroyed before `commit` removes its temporary file; a killed
+/// process leaves only a hidden "*.tmp". Every failure throws runtime_failure with the path and the system's reason.
 class atomic_file {
 public:
     /// \param target final path; an existing regular file is replaced at `commit`, anything else is refused.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/error.hpp"
+#include "base/indexed.hpp"
 
 #include <concepts>
 #include <cstddef>
@@ -19,14 +20,14 @@ namespace gaisnet {
 class byte_writer;
 class byte_reader;
 
-/// What says itself how it becomes bytes: `void write(byte_writer&) const` and `static T read(byte_reader&)`.
+/// A type that packs itself: `void write(byte_writer&) const` and `static T read(byte_reader&)`.
 template <typename T>
 concept packs_itself = requires(const T& value, byte_writer& out, byte_reader& in) {
     value.write(out);
     { T::read(in) } -> std::same_as<T>;
 };
 
-/// What is packed part by part: `static auto parts(auto& self) { return std::tie(self.a, self.b); }`.
+/// A type that lists its parts: `static auto parts(auto& self) { return std::tie(self.a, self.b); }`.
 template <typename T>
 concept has_parts = requires(T& value) {
     T::parts(value);
@@ -34,11 +35,11 @@ concept has_parts = requires(T& value) {
 
 namespace bytes {
 template <typename T>
-struct packing; ///< Of containers; see below.
+struct packing; ///< Packs containers; see below.
 }
 
-/// Packs values into bytes, for messages between ranks of one program on one kind of machine: plain values, what packs
-/// itself or has parts, and texts, lists, maps, pairs and options of these.
+/// Packs values into bytes, for messages between ranks of one program on one kind of machine: plain values, types that
+/// pack themselves or list their parts, and strings, vectors, maps, pairs and optionals of these.
 class byte_writer {
 public:
     template <typename T>
@@ -63,7 +64,7 @@ private:
     std::vector<std::byte> bytes_;
 };
 
-/// Reads what byte_writer wrote, in the same order. \throws runtime_failure when there is less.
+/// Reads what byte_writer wrote, in the same order. \throws runtime_failure when the bytes end too early.
 class byte_reader {
 public:
     explicit byte_reader(const std::vector<std::byte>& bytes): bytes_(bytes) {}
@@ -135,6 +136,12 @@ struct packing<std::vector<T>> {
         }
         return list;
     }
+};
+
+template <typename T>
+struct packing<indexed<T>> {
+    static void put(byte_writer& out, const indexed<T>& list) { out.put<std::vector<T>>(list); }
+    static indexed<T> get(byte_reader& in) { return in.get<std::vector<T>>(); }
 };
 
 template <typename Key, typename T>

@@ -17,7 +17,7 @@ double distribution::draw(random_stream& stream) const {
     case family::normal:
         for (;;) {
             const double value = converted(parameters.at(0) + parameters.at(1) * stream.normal());
-            if (!positive || value > 0.0) {
+            if ((!positive || value > 0.0) && value <= most) {
                 return value;
             }
         }
@@ -29,7 +29,7 @@ double distribution::highest() const {
     constexpr double deviations = 10.0;
     const double value = kind == family::normal ? parameters.at(0) + deviations * parameters.at(1)
                                                 : *std::max_element(parameters.begin(), parameters.end());
-    return in_dbm ? watts(value) : value;
+    return std::min(in_dbm ? watts(value) : value, most);
 }
 
 double distribution::lowest() const {

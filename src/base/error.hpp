@@ -19,7 +19,7 @@ enum class exit_code : int {
 /// and what is accepted.
 class error : public std::runtime_error {
 public:
-    /// \param on_all_ranks most likely every rank finds the same error; one of them tells it.
+    /// \param on_all_ranks every rank most likely finds this error, so only one rank reports it.
     error(exit_code code, const std::string& message, bool on_all_ranks = false)
         : std::runtime_error(message)
         , code_(code)

@@ -1,7 +1,7 @@
 #pragma once
 
-// For numbers that need only be nearly right: code that is compiled twice, once for the wide registers of newer
-// processors. Its last bits differ from processor to processor, so nothing may depend on them.
+// For numbers that may be slightly inexact: the code is compiled twice, once for the wide registers of newer
+// processors. The last bits differ between processors, so nothing may depend on them.
 //
 //   GAISNET_FAST void work(...) { loops }                          inlined into both
 //   GAISNET_WIDE void work_wide(...) { work(...); }                may only be called where has_wide_registers

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// What a path is that is no regular file.
+/// What a path that is not a regular file is, in words.
 const char* kind_of(fs::file_type type) {
     switch (type) {
     case fs::file_type::directory: return "a folder";

@@ -2,10 +2,10 @@
 
 namespace gaisnet {
 
-/// What long loops call: it throws when the process was told to stop. Nothing unless somebody has set it.
+/// Long loops call this; it throws when the process was told to stop. It does nothing until a check is set.
 void check_interruption();
 
-/// \param check is called by check_interruption() from any thread that runs such a loop.
+/// \param check called by check_interruption(), on whatever thread runs the loop.
 void set_interruption_check(void (*check)());
 
 } // namespace gaisnet

@@ -17,7 +17,7 @@ public:
     static mapped_file open(const std::filesystem::path& path, std::error_code& code);
 
     std::span<const std::byte> bytes() const { return {memory_.get(), memory_ ? memory_.get_deleter().size : 0}; }
-    /// Gives the resident pages back; they are read again from the page cache when touched.
+    /// Releases the resident pages; the kernel reads them again from the page cache when they are touched.
     void drop_pages() const;
 
 private:

@@ -13,7 +13,7 @@ namespace gaisnet {
 
 namespace {
 
-/// Values of one pass: their words fit into the first-level cache.
+/// Values computed in one pass, so that their random words fit into the first-level cache.
 constexpr std::size_t width = 256;
 using words = std::array<std::uint32_t, width>;
 
@@ -58,8 +58,8 @@ GAISNET_FAST void fill(const random_stream::block_source& source, std::uint64_t 
         const float square = -2.0F * logarithm(left * 0x1p-27F);
         const float turn = static_cast<float>(static_cast<std::int32_t>(c2[i] >> 8)) * 0x1p-24F - 0.5F;
         const float value = std::sqrt(square) * cosine_of_turns(turn);
-        // A root loses half of the digits near 0, and a difference of nearly equal numbers most of them. Both are float
-        // comparisons, without a branch between them, because that is what compilers vectorise.
+        // The square root loses half of its digits near 0, and a difference of nearly equal numbers loses most of them.
+        // Both tests are branch-free float comparisons, because compilers vectorise those.
         const bool inexact = (square < 1e-4F) | (static_cast<float>(high) < 2.0F);
         out[i] = inexact ? std::numeric_limits<float>::quiet_NaN() : value;
     }

@@ -8,20 +8,21 @@
 
 namespace gaisnet {
 
-/// What consecutive calls of random_stream::normal() would give, by number. For many values at a time there is a way
-/// that is some ten times faster and nearly right: enough where a value is rounded afterwards, as a pixel's is, if those
-/// that lie too close to a boundary are drawn exactly.
+/// The values that consecutive calls of random_stream::normal() would return, accessible by index. approximate()
+/// computes many values at once, about ten times faster but not exactly. That is enough where a value is rounded
+/// afterwards, as a pixel is, if the values too close to a rounding boundary are drawn exactly.
 class normal_sequence {
 public:
-    /// Begins with the next value of `stream`, which must have used its blocks of four words up: a multiple of two uniform
-    /// numbers since its beginning.
+    /// Starts with the next value of `stream`. The stream must be at the end of a block of four words: an even number
+    /// of uniform numbers must have been drawn from it.
     explicit normal_sequence(const random_stream& stream);
 
     double exact(std::uint64_t number) const;
 
-    /// Largest difference of an approximate value to the exact one.
+    /// Largest difference between an approximate and an exact value.
     static constexpr double tolerance = 4e-5;
-    /// Values first, first + 1, ...; NaN, in one of ten thousand, where the tolerance might not be kept.
+    /// Computes values first, first + 1, ... About one value in ten thousand, whose error might exceed the tolerance,
+    /// is NaN.
     void approximate(std::uint64_t first, std::span<float> values) const;
 
 private:

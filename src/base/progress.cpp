@@ -12,7 +12,7 @@ namespace gaisnet {
 
 namespace {
 
-constexpr std::chrono::milliseconds live_interval{100}; // Faster than this only costs time.
+constexpr std::chrono::milliseconds live_interval{100}; // Updating faster than this wastes time.
 
 std::string duration_text(double seconds) {
     const auto whole = static_cast<std::uint64_t>(seconds + 0.5);

@@ -86,7 +86,7 @@ std::vector<double> random_stream::dirichlet(std::size_t size, double alpha) {
         parts.push_back(gamma(alpha));
         sum += parts.back();
     }
-    if (sum == 0.0) { // a tiny alpha: all underflow, and one part has everything
+    if (sum == 0.0) { // a tiny alpha: all values underflow, so one part gets everything
         parts.assign(size, 0.0);
         parts[below(size)] = sum = 1.0;
     }

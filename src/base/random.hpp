@@ -12,14 +12,14 @@ namespace gaisnet {
 /// those of the standard library differ between implementations.
 class random_stream {
 public:
-    /// Where the generator's blocks of four words come from.
+    /// Key and position of the generator's next blocks of four words.
     struct block_source {
         std::uint32_t key[2];
         std::uint64_t next; ///< Number of the next block.
         std::uint32_t index, round;
     };
-    /// \param purpose what the numbers are for ("shuffle", "device.rate"); \param entity whose they are ("c1.2").
-    /// \param round round or epoch; \param index sample or message number.
+    /// \param purpose what the numbers are for ("shuffle", "device.rate"). \param entity the name of what they belong
+    /// to ("c1.2"). \param round round or epoch number. \param index sample or message number.
     random_stream(std::uint64_t seed, std::string_view purpose, std::string_view entity, std::uint32_t round = 0,
                   std::uint32_t index = 0);
     explicit random_stream(const block_source& source): source_(source) {}
@@ -33,7 +33,7 @@ public:
     std::uint64_t below(std::uint64_t bound);                      ///< Unbiased integer in [0, bound); bound > 0.
     std::vector<std::size_t> permutation(std::size_t size);        ///< Fisher-Yates shuffle of 0 .. size - 1.
 
-    /// Of the blocks that follow. \throws error (a broken invariant) in the middle of a block.
+    /// The source of the blocks that follow. \throws error (a broken invariant) in the middle of a block.
     block_source blocks() const;
 
 private:

@@ -20,9 +20,9 @@ constexpr std::size_t element_bytes(element_type type) {
     return type == element_type::float32 ? 4 : type == element_type::int64 ? 8 : 1;
 }
 
-/// A dense row-major tensor without any tensor library: what a message carries and what a stage takes and returns.
-/// In the ledger pass it has a shape and no data; in the tensor pass `data` points into memory that `owner` keeps
-/// alive (a torch tensor, a receive buffer). Receivers must not write to it: a sender on the same rank may share it.
+/// A dense row-major tensor that needs no tensor library: messages carry it, and stages take and return it. In the
+/// ledger pass it has a shape and no data; in the tensor pass `data` points into memory that `owner` keeps alive (a
+/// torch tensor, a receive buffer). Receivers must not write to it, because a sender on the same rank may share it.
 struct tensor_view {
     element_type type = element_type::float32;
     std::vector<std::int64_t> shape; ///< Empty shape with no data means "nothing".

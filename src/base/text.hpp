@@ -6,23 +6,23 @@
 
 namespace gaisnet {
 
-/// Without blanks, tabs and carriage returns at its ends.
+/// The text without spaces, tabs and carriage returns at its ends.
 std::string_view trimmed(std::string_view text);
 
-/// Text of whatever origin as UTF-8: what is not is replaced.
+/// Converts arbitrary bytes to valid UTF-8; invalid sequences are replaced.
 std::string valid_utf8(const std::string& text);
 
 /// Number of single-character edits between two words, for "did you mean".
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 /// `value` with an SI prefix and four significant digits: quantity(1234.5, "J") = "1.234 kJ", 0.0021 s = "2.100 ms".
-/// Seconds take no prefix above 1, bytes none below. NaN gives "-".
+/// Seconds get no prefix above 1, bytes get none below 1. NaN gives "-".
 std::string quantity(double value, const char* unit);
 
-/// What the system says of an error number.
+/// The system's message for an error number.
 std::string system_reason(int code);
 
-/// A name from a file as it may stand in an error message: quoted, control characters escaped, cut when very long.
+/// A name from a file, made safe for an error message: quoted, control characters escaped, very long names cut.
 std::string printable(std::string_view name);
 
 } // namespace gaisnet

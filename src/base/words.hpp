@@ -4,7 +4,7 @@
 
 namespace gaisnet {
 
-/// A word and the value that it stands for. A list of them is the one statement of an enum's names.
+/// A word and the value that it stands for. The names of an enum are declared once, as a list of these.
 template <typename T>
 struct word {
     const char* text;

@@ -55,7 +55,7 @@ batch_loader::batch_loader(const dataset& data, std::vector<std::size_t> samples
 
 batch_loader::~batch_loader() {
     for (const auto& one : ahead_) {
-        one.coming.jobs.wait(); // they use this object
+        one.coming.jobs.wait(); // the jobs use this object
     }
 }
 
@@ -84,7 +84,7 @@ batch_loader::ahead batch_loader::begin(place where, decode_pool::haste when) {
 
 void batch_loader::drop_all_but(place wanted) {
     while (!ahead_.empty() && !(ahead_.front().where == wanted)) {
-        ahead_.front().coming.jobs.wait(); // not get(): an error in a batch that nobody wants is nobody's
+        ahead_.front().coming.jobs.wait(); // not get(): nobody asked for this batch, so its errors are dropped
         ahead_.pop_front();
     }
 }
@@ -93,7 +93,7 @@ void batch_loader::look_ahead(place from) {
     auto next = from;
     for (std::size_t i = 0; i < depth; ++i) {
         next = next.index + 1 < batches() ? place{next.epoch, next.index + 1} : place{next.epoch + 1, 0};
-        if (i == ahead_.size()) { // else it is on its way since the last call
+        if (i == ahead_.size()) { // otherwise the last call has already started it
             ahead_.push_back(begin(next, decode_pool::haste::later));
         }
     }
@@ -111,7 +111,7 @@ const labelled_batch& batch_loader::get(std::int64_t epoch, std::int64_t index) 
     if (ahead_.empty()) {
         ahead_.push_back(begin(wanted, decode_pool::haste::now));
     }
-    current_place_.reset(); // current_ is no batch at all if get() throws
+    current_place_.reset(); // if get() throws, current_ holds no batch
     auto ready = std::move(ahead_.front());
     ahead_.pop_front();
     current_ = ready.coming.get();

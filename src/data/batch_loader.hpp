@@ -27,30 +27,30 @@ struct coming_batch {
     labelled_batch batch; ///< Filled when the jobs have ended.
     decode_jobs jobs;
 
-    /// Waits for it. \throws decode_error where it holds a damaged image.
+    /// Waits for the batch. \throws decode_error when it holds a damaged image.
     labelled_batch get() {
         jobs.get();
         return std::move(batch);
     }
 };
 
-/// How a start point goes through its samples.
+/// How a start point iterates over its samples.
 struct loader_settings {
     transform_spec transform;
     std::int64_t batch = 10;
-    bool augment = false; ///< transform_train instead of transform_validation.
+    bool augment = false; ///< Use transform_train instead of transform_validation.
     std::uint64_t seed = 1;
-    std::string owner; ///< Name of the start point: its order is drawn for it.
+    std::string owner; ///< Name of the start point; seeds its sample order.
     sample_quality quality{};
-    std::optional<sample_stream> stream{}; ///< Absent: it has all of its samples from the start.
+    std::optional<sample_stream> stream{}; ///< Absent: all samples are available from the start.
 };
 
-/// The labels that these samples bear for a start point of that quality, int64 [n].
+/// Labels, int64 [n], that a start point of that quality assigns to these samples.
 tensor_view sensed_labels(const dataset&, const std::vector<std::size_t>& samples, const loader_settings&);
 
-/// Batches of one start point: every epoch in a new order, a function of (seed, owner, epoch). While one batch is being
+/// Batches of one start point: every epoch has a new order, a function of (seed, owner, epoch). While one batch is
 /// trained on, the next two are decoded in the background, each by all threads of the supply. A loader has no thread of
-/// its own; it is used by one.
+/// its own and must be used by one thread only.
 class batch_loader {
 public:
     /// The data and the supply must outlive the loader. \throws usage_error without samples or with a batch below 1.
@@ -59,11 +59,11 @@ public:
     batch_loader(const batch_loader&) = delete;
     batch_loader& operator=(const batch_loader&) = delete;
 
-    /// Batch `index` of `epoch`, in any order of calls; cheapest when they follow one another. The last batch of an
-    /// epoch holds what is left. The reference stays valid until another batch is asked for, the memory as long as a copy of
-    /// its views lives. \throws decode_error where this batch holds a damaged image; std::out_of_range
+    /// Returns batch `index` of `epoch`. Calls may come in any order; consecutive batches are cheapest. The last batch
+    /// of an epoch holds the remaining samples. The reference is valid until the next call; the memory lives as long as
+    /// a copy of its views. \throws decode_error when the batch holds a damaged image; std::out_of_range
     const labelled_batch& get(std::int64_t epoch, std::int64_t index);
-    std::int64_t batches() const { return schedule_.batches(); } ///< An epoch.
+    std::int64_t batches() const { return schedule_.batches(); } ///< Per epoch.
     /// The labels of a batch, int64 [n], without its images.
     tensor_view labels(std::int64_t epoch, std::int64_t index);
 
@@ -87,19 +87,19 @@ private:
     image_supply& supply_;
     std::optional<place> current_place_;
     labelled_batch current_;
-    std::deque<ahead> ahead_; ///< In the order in which they will be asked for.
+    std::deque<ahead> ahead_; ///< In the expected order of use.
 };
 
-/// A batch of which `fill(sample, image, label)` makes each sample, by all threads of the pool.
+/// Makes a batch in the background: `fill(sample, image, label)` makes each sample, on the threads of the pool.
 coming_batch begin_batch(const std::vector<std::size_t>& samples, const transform_spec&, decode_pool&,
                          decode_pool::haste,
                          const std::function<void(std::size_t sample, float* image, std::int64_t* label)>& fill);
-/// The given samples' labels, int64 [n].
+/// Labels of these samples, int64 [n].
 tensor_view labels_of(const dataset&, const std::vector<std::size_t>& samples);
-/// The given samples, prepared as for validation, by all threads of the supply. The data must outlive the jobs.
+/// Starts to prepare these samples as for validation, on all threads of the supply. The data must outlive the jobs.
 coming_batch begin_batch(const dataset&, const std::vector<std::size_t>& samples, const transform_spec&, image_supply&,
                          decode_pool::haste = decode_pool::haste::later);
-/// The same, waited for. \throws decode_error
+/// Like begin_batch(), but waits for the batch. \throws decode_error
 labelled_batch load_batch(const dataset&, const std::vector<std::size_t>& samples, const transform_spec&,
                           image_supply&);
 

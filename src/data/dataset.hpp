@@ -16,7 +16,7 @@ public:
     virtual std::size_t size() const = 0;
     virtual std::int64_t label(std::size_t sample) const = 0;
     virtual const std::vector<std::string>& class_names() const = 0;
-    /// A name that stays with the sample: messages and random streams use it.
+    /// A stable name of the sample; messages and random streams use it.
     virtual std::string name(std::size_t sample) const = 0;
     virtual image load(std::size_t sample) const = 0;
 };

@@ -13,9 +13,9 @@
 
 namespace gaisnet {
 
-/// Background threads of a process that decode images, for any number of start points. Work is begun in the order in
-/// which it was handed in, what is urgent first; what is left when the pool ends is dropped, and its futures throw
-/// std::future_error (broken promise).
+/// Background threads of a process that decode images, for any number of start points. Jobs start in the order in which
+/// they were submitted, urgent ones first. When the pool ends, jobs that have not started are dropped, and their
+/// futures throw std::future_error (broken promise).
 class decode_pool {
 public:
     explicit decode_pool(std::size_t threads = 1) {
@@ -25,7 +25,8 @@ public:
     }
     ~decode_pool() {
         {
-            // Under the lock: between a worker's look at the stop flag and its sleep, the wake-up would be lost.
+            // Locked, because otherwise the notification could be lost between a worker's test of the stop flag and its
+            // sleep.
             const std::lock_guard lock(guard_);
             for (auto& worker : workers_) {
                 worker.request_stop();
@@ -39,7 +40,7 @@ public:
     std::size_t threads() const { return workers_.size(); }
 
     enum class haste { later, now };
-    /// Runs `job` in the background; an exception goes to whoever asks the future. What the job refers to must live
+    /// Runs `job` in the background; the future rethrows its exception. Everything that the job refers to must live
     /// until the future is ready.
     template <typename T>
     std::future<T> submit(std::function<T()> job, haste when = haste::later) {
@@ -77,17 +78,17 @@ private:
     std::vector<std::jthread> workers_;
 };
 
-/// Jobs that belong together, under way in a pool.
+/// A group of jobs that run in a pool.
 class decode_jobs {
 public:
     void add(std::future<void> job) { jobs_.push_back(std::move(job)); }
-    /// Until all have ended, whatever became of them.
+    /// Waits until all jobs have ended, whether they succeeded or not.
     void wait() const {
         for (const auto& job : jobs_) {
             job.wait();
         }
     }
-    /// The same; then throws what the first one that failed has thrown.
+    /// Waits for all jobs, then throws the exception of the first one that failed.
     void get() {
         wait();
         for (auto& job : std::exchange(jobs_, {})) {

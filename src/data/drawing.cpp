@@ -15,7 +15,7 @@ namespace {
 
 constexpr double pi = std::numbers::pi;
 
-/// 1 where `distance` is below `edge`, 0 above, with a border of +-width.
+/// 1 where `distance` is below `edge`, 0 above, with a soft border of +-width.
 GAISNET_FAST double inside(double distance, double edge, double width) {
     return std::min(std::max(0.5 + (edge - distance) / (2.0 * width + 1e-9), 0.0), 1.0);
 }
@@ -23,7 +23,8 @@ GAISNET_FAST double inside(double distance, double edge, double width) {
 /// Distance to the nearest whole number: 0 to 0.5.
 GAISNET_FAST double off_whole(double x) { return std::abs(x - std::round(x)); }
 
-/// Distance to the upright joint of a wall of bricks, twice as long as high and half a brick apart from row to row.
+/// Distance to the nearest vertical joint of a brick wall; bricks are twice as long as high, and each row is shifted by
+/// half a brick.
 GAISNET_FAST double bond(double u, double v) {
     const double row = std::floor(v);
     return 2.0 * off_whole(0.5 * u + off_whole(0.5 * row));
@@ -35,14 +36,14 @@ struct exact_math {
 };
 struct fast_math {
     GAISNET_FAST static double length(double x, double y) { return std::sqrt(x * x + y * y); }
-    /// NaN where the angle is not known well enough.
+    /// NaN where the angle cannot be computed accurately enough.
     GAISNET_FAST static double angle(double x, double y) {
         return std::abs(x) + std::abs(y) > 1e-5 ? std::atan2(y, x) : std::numeric_limits<double>::quiet_NaN();
     }
 };
 
-/// How much of the figure's colour lies at (u, v), both in periods: 0 to 1. Continuous, so that a small error stays
-/// small, but for the middle of the rays.
+/// The share of the figure's colour at (u, v), both in periods: 0 to 1. It is continuous except at the centre of the
+/// rays, so small errors stay small.
 template <int pattern, typename Math>
 GAISNET_FAST double figure_at(const drawing& d, double u, double v) {
     const double stripe = 0.25 * d.width;
@@ -70,7 +71,7 @@ GAISNET_FAST double figure_at(const drawing& d, double u, double v) {
     }
 }
 
-/// What the colours of a pixel have in common.
+/// What the colour channels of a pixel share.
 struct shade {
     double figure, light;
 };
@@ -91,7 +92,7 @@ double place_of(std::size_t i, std::size_t side) {
     return (static_cast<double>(i) + 0.5) / static_cast<double>(side) - 0.5;
 }
 
-/// Values of a row before noise, nearly right, [column, colour].
+/// Approximate values of a row before noise, [column, colour].
 template <int pattern>
 GAISNET_FAST void fill_row(const drawing& d, double y, const double* xs, const lighting::part* columns,
                            const lighting::part& row, double* values, std::size_t side) {
@@ -109,7 +110,7 @@ GAISNET_WIDE void fill_row_wide(const drawing& d, double y, const double* xs, co
     fill_row<pattern>(d, y, xs, columns, row, values, side);
 }
 
-/// How a pattern is drawn.
+/// Draws one pattern.
 struct drawer {
     decltype(&fill_row_wide<0>) nearly;
     decltype(&shade_at<0, exact_math>) exact;
@@ -126,7 +127,7 @@ const drawer& drawer_of(int pattern) {
     return drawers.at(static_cast<std::size_t>(pattern));
 }
 
-/// A drawing of a number of pixels.
+/// The drawing at a given pixel resolution.
 struct canvas {
     canvas(const drawing& what, std::size_t pixels): d(what), side(pixels), xs(pixels) {
         for (std::size_t i = 0; i < side; ++i) {

@@ -41,8 +41,8 @@ void jpeg_warned(j_common_ptr info, int level) {
     if (level >= 0) {
         return; // a trace message
     }
-    // Odd headers are harmless, and so is what stands between two segments; within a scan, which restart markers divide,
-    // it is garbled data, as is all that other warnings tell of: libjpeg would go on in grey.
+    // Odd headers are harmless, and so are stray bytes between two segments. Within a scan, which restart markers
+    // divide, they mean garbled data. All other warnings also mean garbled data: libjpeg would fill the rest with grey.
     const int code = info->err->msg_code;
     const int marker = info->err->msg_parm.i[1];
     const bool between_segments = code == JWRN_EXTRANEOUS_DATA && (marker < JPEG_RST0 || marker > JPEG_RST0 + 7);
@@ -51,7 +51,7 @@ void jpeg_warned(j_common_ptr info, int level) {
     }
 }
 
-/// A header may promise more than any memory holds.
+/// A header may claim a size that no memory can hold.
 bool too_large(std::uint64_t width, std::uint64_t height) { return width * height > largest_image_pixels; }
 
 /// Plain C in one function, so that longjmp skips no destructor. \returns false with errors.text set.
@@ -91,7 +91,7 @@ bool decode_jpeg_into(const std::uint8_t* data, std::size_t size, jpeg_errors& e
             continue;
         }
         for (std::size_t x = 0; x < info.output_width; ++x) {
-            // Adobe's files hold 255 - ink, which is what is left of the light.
+            // Adobe's files store 255 - ink, which is the remaining light.
             const auto left = [&](std::size_t c) { return inverted ? row[0][x * 4 + c] : 255 - row[0][x * 4 + c]; };
             for (std::size_t c = 0; c < 3; ++c) {
                 to[x * 3 + c] = static_cast<std::uint8_t>((left(c) * left(3) + 127) / 255);
@@ -103,13 +103,12 @@ bool decode_jpeg_into(const std::uint8_t* data, std::size_t size, jpeg_errors& e
     return true;
 }
 
-/// Without the chunks that say how numbers become light: weights are trained on the numbers as they are, which is what
-/// PIL gives.
+/// Removes the chunks that define a colour space: weights are trained on the raw numbers, as PIL returns them.
 std::vector<std::uint8_t> without_colour_chunks(const std::vector<std::uint8_t>& bytes) {
-    constexpr std::size_t mark = 8, frame = 12; // of a chunk: length, name and checksum
+    constexpr std::size_t mark = 8, frame = 12; // bytes of the signature; bytes of a chunk besides its data
     std::vector<std::uint8_t> out(bytes.begin(), bytes.begin() + mark);
     for (std::size_t at = mark; at < bytes.size();) {
-        std::size_t length = bytes.size() - at; // of what is left, and what is cut off stays so
+        std::size_t length = bytes.size() - at; // of the remaining bytes; a truncated chunk is kept truncated
         if (bytes.size() - at >= frame) {
             const auto* head = bytes.data() + at;
             const auto content =
@@ -144,7 +143,7 @@ image decode_png(const std::filesystem::path& path, const std::vector<std::uint8
         throw decode_error(path.string() + ": " + too_large_text);
     }
     png.format = PNG_FORMAT_RGB;
-    png.flags |= PNG_IMAGE_FLAG_16BIT_sRGB; // else 16 bit files that do not say otherwise would count as linear light
+    png.flags |= PNG_IMAGE_FLAG_16BIT_sRGB; // else 16-bit files without a colour space would be read as linear light
     image out;
     out.width = static_cast<int>(png.width);
     out.height = static_cast<int>(png.height);

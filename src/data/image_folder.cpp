@@ -27,7 +27,7 @@ std::string reason_of(const fs::filesystem_error& problem) {
     return (problem.path1().empty() ? "" : problem.path1().string() + ": ") + problem.code().message();
 }
 
-/// Class names go into files whose text is UTF-8.
+/// Class names are written to files whose text is UTF-8.
 void check_utf8(const std::string& key, const std::string& name) {
     try {
         static_cast<void>(nlohmann::json(name).dump());
@@ -39,14 +39,14 @@ void check_utf8(const std::string& key, const std::string& name) {
 
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
-/// Whether something is an image by name and not a folder. A link to nowhere, a pipe or a device counts: better reported
-/// as damaged than left out in silence.
+/// Whether an entry has an image's name and is not a folder. A dangling link, a pipe or a device counts: it is better
+/// reported as damaged than silently ignored.
 bool is_image(const fs::directory_entry& item) {
-    std::error_code unknown; // a link in a circle, or to nowhere: no folder
+    std::error_code unknown; // a circular or dangling link: not a folder
     return is_image_name(item.path()) && !item.is_directory(unknown);
 }
 
-/// Folders that systems and programs leave behind, and that are no classes.
+/// Folders that operating systems and programs create, and that are not classes.
 bool is_left_behind(const std::string& name) {
     static const std::set<std::string> names{"__MACOSX", "@eaDir",       "lost+found",
                                              "#recycle", "$RECYCLE.BIN", "System Volume Information"};
@@ -116,7 +116,7 @@ image_folder image_folder::without_labels(const fs::path& root, const std::strin
     }
     try {
         for (const auto& item : fs::recursive_directory_iterator(root)) {
-            // As it is called in the folder, wherever a link leads.
+            // The name inside the folder, wherever a link leads.
             const auto name = item.path().lexically_relative(root).generic_string();
             const bool hidden = name.starts_with('.') || name.find("/.") != std::string::npos;
             if (!hidden && is_image(item)) {

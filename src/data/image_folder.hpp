@@ -10,17 +10,17 @@ namespace gaisnet {
 /// Whether a file is an image by its name: .jpg, .jpeg, .jpe, .jfif or .png in any case.
 bool is_image_name(const std::filesystem::path&);
 
-/// A folder with one folder a class, in the order of their names, holding images by name (is_image_name), in the order of
-/// their names. What begins with a dot is ignored, in silence; notes() tells of all else that is not used: other files,
-/// images in folders below a class, and folders that systems leave behind (__MACOSX, lost+found and the like).
+/// A folder with one folder a class, sorted by name; each holds images (see is_image_name), sorted by name. Names that
+/// begin with a dot are ignored silently. notes() reports everything else that is not used: other files, images in
+/// folders below a class, and folders that operating systems create (__MACOSX, lost+found and the like).
 class image_folder final : public dataset {
 public:
-    /// \throws usage_error naming a folder that is missing, cannot be read, holds fewer than two classes, or a class
-    /// with fewer than two images, or whose name is not UTF-8.
-    /// \param key the setting that names it, for messages.
+    /// \throws usage_error naming the folder when it is missing or unreadable or holds fewer than two classes, or
+    /// naming a class that has fewer than two images or is not UTF-8. \param key the setting that names the folder, for
+    /// messages.
     explicit image_folder(const std::filesystem::path& root, const std::string& key = "data.root");
-    /// Images to classify: all in the folder and the folders in it, by their names, but for hidden ones. Labels are -1,
-    /// and there are no classes. \throws usage_error as above, and without any image.
+    /// Images to classify: all images in the folder and its subfolders, sorted by name, except hidden ones. Labels are
+    /// -1, and there are no classes. \throws usage_error as above, and when there is no image.
     static image_folder without_labels(const std::filesystem::path& root, const std::string& key);
 
     std::size_t size() const override { return samples_.size(); }
@@ -29,27 +29,30 @@ public:
     std::string name(std::size_t sample) const override { return samples_[sample].name; } ///< CLASS/FILE
     image load(std::size_t sample) const override;                                        ///< \throws decode_error
 
-    /// What in the folder is not used, a sentence each.
+    /// What was ignored in the folder, one sentence each.
     const std::vector<std::string>& notes() const { return notes_; }
 
     struct check_result {
         std::vector<std::string> damaged; ///< "NAME\tREASON" in the order of samples.
-        /// Sum over the samples that are whole of a hash of name and pixels: the parts' sums add up to that of all.
+        /// Sum of the hashes of name and pixels over all intact samples. The sums of the parts add up to the sum of the
+        /// whole.
         std::uint64_t content = 0;
     };
-    /// Decodes every sample i with i modulo `parts` == `part`, so that ranks can share the work out, with up to
-    /// `threads` threads; the result does not depend on them. What cannot be opened or is no regular file is damaged.
+    /// Decodes every sample i with i modulo `parts` == `part`, with up to `threads` threads, so that ranks can share
+    /// the work. The result does not depend on the threads. A file that cannot be opened or is not a regular file is
+    /// damaged.
     check_result check(std::size_t part, std::size_t parts, std::size_t threads = 2) const;
-    /// Leaves samples out. \throws usage_error when a class keeps fewer than two. \param names as name() gives them.
+    /// Removes samples. \throws usage_error when fewer than two are left in a class. \param names as name() returns
+    /// them.
     void remove(const std::set<std::string>& names);
 
 private:
     image_folder() = default;
     void read_class(std::int64_t label);
     void note_unused(const std::vector<std::string>& left_behind);
-    /// Throws usage_error where too few images are left; kind: of which, for the message.
+    /// Throws usage_error when too few images are left. \param kind which images, for the message.
     void check_classes(const char* kind) const;
-    /// Why the sample cannot be used, or nothing, and then the hash of its name and pixels.
+    /// Why the sample cannot be used, or an empty text and the hash of its name and pixels.
     std::pair<std::string, std::uint64_t> check_sample(std::size_t sample) const;
 
     struct entry {
@@ -60,8 +63,8 @@ private:
     std::filesystem::path root_;
     std::vector<std::string> classes_;
     std::vector<entry> samples_;
-    std::size_t ignored_ = 0;         ///< Files in class folders that are no images by name.
-    std::vector<std::size_t> deeper_; ///< By class: images in folders below it.
+    std::size_t ignored_ = 0;         ///< Files in class folders whose names are not image names.
+    std::vector<std::size_t> deeper_; ///< Number of images in subfolders, by class.
     std::vector<std::string> notes_;
 };
 

@@ -38,10 +38,10 @@ namespace {
 std::optional<std::uint64_t> number_in(const std::filesystem::path& file) {
     std::uint64_t value = 0;
     std::ifstream in(file);
-    return in >> value ? std::optional(value) : std::nullopt; // "max" is no number
+    return in >> value ? std::optional(value) : std::nullopt; // "max" is not a number
 }
 
-/// What the control groups of this process leave it: a job of a batch system has one, and so have the groups above it.
+/// Memory that the control groups of this process leave to it; a batch job is in one, and that may be in others.
 std::optional<std::uint64_t> left_in_groups() {
     std::optional<std::uint64_t> least;
     std::ifstream groups("/proc/self/cgroup");

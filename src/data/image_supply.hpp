@@ -13,7 +13,7 @@
 
 namespace gaisnet {
 
-/// An image as a start point of some quality senses it.
+/// Identifies an image as a start point of some quality senses it.
 struct sensed_image {
     const dataset* data;
     std::size_t sample;
@@ -21,16 +21,16 @@ struct sensed_image {
     auto operator<=>(const sensed_image&) const = default;
 };
 
-/// Where a rank's images come from: threads that decode, and memory that keeps what they made, so that an image is
-/// decoded once and not in every epoch. Nothing that was kept is let go: what no longer fits is decoded each time, which
-/// for images that are asked for in turn is the best there is.
+/// Decodes a rank's images on several threads and caches the results, so that an image is decoded once and not in every
+/// epoch. Cached images are never evicted: images that no longer fit are decoded each time. For cyclic access this is
+/// the best policy.
 class image_supply {
 public:
-    /// \param memory_bytes of kept images at most. The datasets must outlive the supply.
+    /// \param memory_bytes limit of the cache. The datasets must outlive the supply.
     image_supply(std::size_t threads, std::uint64_t memory_bytes): room_(memory_bytes), pool(threads) {}
 
-    /// The image as a start point of that quality senses it (degrade()). May be called from several threads.
-    /// \param keep false: the caller keeps it. \throws decode_error
+    /// The image as a start point of that quality senses it (degrade()). Thread safe. \param keep false: do not cache
+    /// it, because the caller keeps it. \throws decode_error
     std::shared_ptr<const image> sensed(const dataset&, std::size_t sample, const sample_quality&, std::uint64_t seed,
                                         bool keep = true);
 
@@ -42,11 +42,11 @@ private:
     std::uint64_t room_, used_ = 0;
 
 public:
-    decode_pool pool; ///< Ends before what its jobs use.
+    decode_pool pool; ///< Last member: it ends before what its jobs use.
 };
 
-/// Memory that this process may still take without swapping, as Linux tells it: what is free or can be freed, within
-/// the limit of its control group. 0: not known.
+/// Memory that this process may still use without swapping: the free and reclaimable memory that Linux reports, within
+/// the limit of the control group. 0: unknown.
 std::uint64_t available_memory();
 
 } // namespace gaisnet

@@ -7,7 +7,7 @@
 
 namespace gaisnet {
 
-/// Several datasets one after another: domains with the same classes.
+/// Concatenates several datasets: domains with the same classes.
 class joined_dataset final : public dataset {
 public:
     /// \throws usage_error when the classes differ.
@@ -16,7 +16,7 @@ public:
     std::size_t size() const override { return starts_.back(); }
     std::int64_t label(std::size_t sample) const override;
     const std::vector<std::string>& class_names() const override { return parts_.front()->class_names(); }
-    std::string name(std::size_t sample) const override; ///< With the part's number before it.
+    std::string name(std::size_t sample) const override; ///< Prefixed with the number of the part.
     image load(std::size_t sample) const override;
 
     std::size_t parts() const { return parts_.size(); }
@@ -24,7 +24,7 @@ public:
 
 private:
     std::vector<std::unique_ptr<dataset>> parts_;
-    std::vector<std::size_t> starts_; ///< Of each part, and the end.
+    std::vector<std::size_t> starts_; ///< First index of each part, and the end.
 };
 
 } // namespace gaisnet

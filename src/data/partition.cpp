@@ -45,9 +45,9 @@ namespace {
 
 using shares = std::vector<std::vector<std::size_t>>;
 
-/// Deals out at random: `each` to every part, or all in equal shares.
+/// Distributes samples at random: `each` to every part or, when that is 0, all of them in equal shares.
 shares deal(const std::vector<std::size_t>& samples, std::size_t parts, std::size_t each, std::uint64_t seed) {
-    if (parts == 0 || samples.size() / parts < std::max<std::size_t>(each, 1)) { // no product: it may overflow
+    if (parts == 0 || samples.size() / parts < std::max<std::size_t>(each, 1)) { // a product could overflow
         throw usage_error("data.per_cluster = " + std::to_string(each) + (each == 0 ? " (equal shares): " : ": ") +
                           std::to_string(parts) + " start points cannot have " +
                           (each == 0 ? "at least 1" : std::to_string(each)) + " training samples each out of " +
@@ -66,7 +66,7 @@ shares deal(const std::vector<std::size_t>& samples, std::size_t parts, std::siz
     return out;
 }
 
-/// The samples of each class in random order.
+/// The samples of each class, shuffled.
 shares shuffled_classes(const dataset& data, const std::vector<std::size_t>& samples, std::uint64_t seed) {
     shares by_class(data.class_names().size());
     for (const auto sample : samples) {
@@ -84,7 +84,7 @@ shares shuffled_classes(const dataset& data, const std::vector<std::size_t>& sam
     return by_class;
 }
 
-/// Whole numbers in these proportions that add up to `total`: largest remainders.
+/// Integers in these proportions that add up to `total` (largest remainder method).
 std::vector<std::size_t> apportion(const std::vector<double>& weights, std::size_t total) {
     const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
     std::vector<std::size_t> counts;
@@ -103,8 +103,8 @@ std::vector<std::size_t> apportion(const std::vector<double>& weights, std::size
     return counts;
 }
 
-/// Every class in proportions of its own over the parts; with `each`, every part draws a mix of classes instead, and takes
-/// of the others what a class no longer has.
+/// Splits every class over the parts in its own proportions. With `each`, every part draws a mix of classes instead;
+/// when a class runs out, the part takes more of the others.
 shares by_dirichlet(const dataset& data, const std::vector<std::size_t>& samples, std::size_t parts, std::size_t each,
                     double alpha, std::uint64_t seed) {
     auto classes = shuffled_classes(data, samples, seed);
@@ -153,8 +153,8 @@ shares by_quantity(const std::vector<std::size_t>& samples, std::size_t parts, d
     return out;
 }
 
-/// Every part holds `count` classes, taken in turn from a random order of all, and of each an equal part of what there is
-/// or of `each`.
+/// Every part holds `count` classes, taken in turn from a random order of all. Each class is split equally over its
+/// holders; with `each`, the `each` samples of a part are split equally over its classes.
 shares some_classes_each(const dataset& data, const std::vector<std::size_t>& samples, std::size_t parts,
                          std::size_t each, std::size_t count, std::uint64_t seed) {
     const auto classes = shuffled_classes(data, samples, seed);
@@ -170,7 +170,7 @@ shares some_classes_each(const dataset& data, const std::vector<std::size_t>& sa
             const auto part = holders[label][i];
             const auto whole = classes[label].size();
             auto wanted = whole * (i + 1) / holders[label].size() - whole * i / holders[label].size();
-            if (each > 0) { // the classes of a part share `each`: as equal as can be
+            if (each > 0) { // the classes of a part share `each` as equally as possible
                 const auto mine = out[part].size();
                 std::size_t left = 0;
                 for (std::size_t other = label; other < classes.size(); ++other) {
@@ -192,7 +192,8 @@ shares some_classes_each(const dataset& data, const std::vector<std::size_t>& sa
     return out;
 }
 
-/// All parts see the same `count` classes, as much of each, and together as much as one class alone would give.
+/// All parts see the same `count` classes, with equal numbers of samples of each. In total there are `each` samples a
+/// part or, when `each` is 0, as many as the smallest class has.
 shares same_classes(const dataset& data, const std::vector<std::size_t>& samples, std::size_t parts, std::size_t each,
                     std::size_t count, std::uint64_t seed) {
     const auto classes = shuffled_classes(data, samples, seed);
@@ -253,7 +254,7 @@ const registration<partition_entry> registered_classes{
 
 shares partition(const dataset& data, const std::vector<std::size_t>& samples, std::size_t parts, std::size_t each,
                  const partition_rule& rule, std::uint64_t seed) {
-    const auto equal = deal(samples, parts, each, seed); // also finds out whether there are enough
+    const auto equal = deal(samples, parts, each, seed); // also checks that there are enough
     auto out = registry<partition_entry>::at(rule.name, "data.partition")
                    .deal({data, samples, parts, each, rule, seed, equal});
     for (auto& part : out) {

@@ -12,9 +12,9 @@ struct data_split {
     std::vector<std::size_t> train, validation; ///< Sample numbers, ascending.
 };
 
-/// Splits every class by `train_fraction`, drawn from the seed and the class's name and from nothing else; each part
-/// keeps at least one sample of every class.
-/// \throws usage_error when a class has fewer than two samples, or train_fraction is not between 0 and 1.
+/// Splits every class by `train_fraction`. The draw depends only on the seed and the name of the class. Each of the two
+/// sets keeps at least one sample of every class. \throws usage_error when a class has fewer than two samples, or
+/// train_fraction is not between 0 and 1.
 data_split stratified_split(const dataset&, double train_fraction, std::uint64_t seed);
 
 /// What a partition_entry deals out, and to how many.
@@ -35,7 +35,7 @@ std::vector<std::vector<std::size_t>> partition(const dataset&, const std::vecto
                                                 std::size_t parts, std::size_t each, const partition_rule&,
                                                 std::uint64_t seed);
 
-/// Samples of each class.
+/// Number of samples of each class.
 std::vector<std::int64_t> label_histogram(const dataset&, const std::vector<std::size_t>& samples);
 
 } // namespace gaisnet

@@ -38,7 +38,7 @@ private:
     const scenario& scene_;
     const data_shares& shares_;
     std::vector<probe_domain> domains_;
-    std::unique_ptr<dataset> unseen_; ///< No edge has it; null: there is none.
+    std::unique_ptr<dataset> unseen_; ///< A domain that no edge has; null: none.
     data_split unseen_split_;
 };
 

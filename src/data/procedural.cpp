@@ -21,22 +21,23 @@ using colour = std::array<double, 3>;
 constexpr std::array<const char*, procedural_classes> names{"level", "upright", "slanted", "checks",  "rings",
                                                             "discs", "bricks",  "crosses", "zigzags", "rays"};
 
-/// How a domain draws.
+/// The drawing style of a domain.
 struct style {
     double hue, hue_range;        ///< Of the two colours, in turns.
     double saturation;            ///< Largest distance of a channel from grey.
     double scale_low, scale_high; ///< Periods of the pattern across the image.
     double turn;                  ///< Largest rotation, radians.
-    double width;                 ///< Of lines, relative to the middle width.
+    double width;                 ///< Line width, relative to the medium width.
     double contrast;              ///< Difference in brightness of the two colours.
     double softness;              ///< Width of the pattern's borders, in periods.
     double slope;                 ///< Largest change of the light across the image.
-    double blotches;              ///< Amplitude of the light's uneven spots.
+    double blotches;              ///< Amplitude of uneven spots in the light.
     double noise;                 ///< Standard deviation.
 };
 
 style style_of(int domain) {
-    // The styles are part of the data, like the photographs of a real data set: no scenario's seed draws them.
+    // The styles are part of the data, like the photographs of a real data set, so they do not depend on the scenario's
+    // seed.
     random_stream draw(1, "procedural.style", std::to_string(domain));
     style out{};
     out.hue = draw.uniform();
@@ -54,7 +55,7 @@ style style_of(int domain) {
     return out;
 }
 
-/// A colour of middle brightness. \param hue in turns. \param saturation largest distance from grey.
+/// A colour of medium brightness. \param hue in turns. \param saturation largest distance from grey.
 colour middle_colour(double hue, double saturation) {
     colour out;
     for (std::size_t c = 0; c < 3; ++c) {
@@ -102,9 +103,9 @@ drawing_of_sample procedural::plan(std::size_t sample) const {
         const double hue = s.hue + draw.uniform(-s.hue_range, s.hue_range);
         return middle_colour(hue, s.saturation * draw.uniform(0.3, 1.0));
     };
-    // Pattern and ground get their colours by one and the same law, and values seldom leave 0 to 1, where they would be
-    // cut off; else the mean colour would tell how much of the image a class covers, or how much border it has, and a
-    // linear classifier would see it.
+    // Pattern and ground draw their colours from the same distribution, and values are seldom clamped to 0 and 1.
+    // Otherwise the mean colour would reveal how much of the image a class covers, or how much border it has, and a
+    // linear classifier could use it.
     auto ground = any_colour(), pattern = any_colour();
     const double lift = 0.5 * s.contrast * draw.uniform(0.6, 1.0);
     for (std::size_t c = 0; c < 3; ++c) {

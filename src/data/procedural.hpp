@@ -10,9 +10,9 @@ namespace gaisnet {
 constexpr int procedural_classes = 10; ///< At most
 
 struct procedural_spec {
-    int domain = 0;         ///< Any number from 0 on: its style is drawn from it.
-    int classes = 6;        ///< 2 to procedural_classes: the first ones of the list below.
-    std::int64_t size = 32; ///< Side, pixels; below 16 the patterns are no longer told apart.
+    int domain = 0;         ///< Any non-negative number; it determines the style.
+    int classes = 6;        ///< 2 to procedural_classes: the first of the list below.
+    std::int64_t size = 32; ///< Side, pixels; below 16 the patterns cannot be told apart.
     std::int64_t samples = 1200;
     std::uint64_t seed = 1;
 };
@@ -33,7 +33,7 @@ struct procedural_spec {
 /// \throws usage_error when classes, domain, size or samples are out of range.
 std::unique_ptr<dataset> make_procedural(const procedural_spec&);
 
-/// What load(sample) gives, without its short cuts: for tests and benchmarks.
+/// The result of load(sample) without its optimisations: for tests and benchmarks.
 image draw_value_by_value(const procedural_spec&, std::size_t sample);
 
 } // namespace gaisnet

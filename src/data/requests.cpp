@@ -32,7 +32,7 @@ const dataset& request_samples::set_of(int cluster) const {
 std::vector<std::size_t> request_samples::of(int cluster, const std::string& name, std::int64_t requests) const {
     std::vector<std::size_t> samples;
     if (given_) {
-        for (std::int64_t i = 0; i < requests; ++i) { // with a trace there may be more requests than images
+        for (std::int64_t i = 0; i < requests; ++i) { // a trace may have more requests than there are images
             const auto number = static_cast<std::size_t>(i) * shares_.clusters() + static_cast<std::size_t>(cluster);
             samples.push_back(number % given_->size());
         }

@@ -24,9 +24,9 @@ public:
     std::vector<std::int64_t> own() const;
     /// The data that a cluster's samples are of.
     const dataset& set_of(int cluster) const;
-    /// The samples of a start point's requests, in the order of arrival. \param name of its node.
+    /// The samples of a start point's requests, in order of arrival. \param name of its node.
     std::vector<std::size_t> of(int cluster, const std::string& name, std::int64_t requests) const;
-    /// Name of a request's sample, and its class; "" when it is not known.
+    /// The name of a request's sample, and its class; "" if that is unknown.
     std::pair<std::string, std::string> describe(int cluster, std::size_t sample) const;
     /// Goes on with a hash over the names of the user's images.
     std::uint64_t hash_names(std::uint64_t hash) const;

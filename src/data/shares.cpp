@@ -82,7 +82,7 @@ void data_shares::deal_out() {
     }
 }
 
-/// data.available: a start point has that part of its share, drawn at random, and one sample at least.
+/// Applies data.available: a start point keeps a random part of its share, at least one sample.
 void data_shares::leave_available() {
     const auto clusters = static_cast<std::size_t>(scene_.network.clusters); // of an edge
     for (std::size_t i = 0; i < by_cluster_.size(); ++i) {

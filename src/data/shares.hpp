@@ -44,16 +44,17 @@ public:
     std::vector<std::int64_t> samples() const;
     /// Samples of each class that a cluster's start point has.
     std::vector<std::int64_t> class_counts(int cluster) const;
-    /// What a cluster trains on: of an edge that trains alone, the samples of all its start points for the first.
+    /// The samples that a cluster trains on. With centralised training the edge's first cluster gets those of all its
+    /// clusters.
     std::vector<std::size_t> trained_on(int cluster) const;
     /// How well a start point senses. \param name of its node.
     sample_quality quality_of(const std::string& start_point) const;
     /// How start points go on sensing; absent: they have all of their samples from the start.
     std::optional<sample_stream> stream() const;
 
-    /// How well the data of an edge's start points suit its domain: 1 less the total variation distance between their
-    /// classes and those of its validation samples, times the part of their labels that is right (data.label_noise).
-    /// \param start_points names of these nodes, by cluster.
+    /// How well the data of an edge's start points match its domain: (1 - total variation distance between their
+    /// classes and those of its validation samples) x fraction of correct labels (data.label_noise). \param
+    /// start_points names of these nodes, by cluster.
     double data_fit(std::size_t edge, const std::vector<std::string>& start_points) const;
 
 private:
@@ -62,7 +63,7 @@ private:
 
     const scenario& scene_;
     std::vector<std::unique_ptr<dataset>> sets_;
-    std::vector<data_split> splits_; ///< Like sets_
+    std::vector<data_split> splits_; ///< Indexed like sets_.
     std::vector<std::vector<std::size_t>> by_cluster_;
 };
 

@@ -56,7 +56,7 @@ void resample(const image& picture, double x, double y, double width, double hei
     const auto columns = make_taps(x, width, size, picture.width);
     const auto rows = make_taps(y, height, size, picture.height);
     const auto side = static_cast<std::size_t>(size), stride = static_cast<std::size_t>(picture.width) * 3;
-    // Horizontally first, over the rows that are needed.
+    // Horizontal pass first, only for the rows that are needed.
     const int top = rows.first.front();
     const int bottom = rows.first.back() + static_cast<int>(rows.weights.back().size());
     std::vector<float> narrow(static_cast<std::size_t>(bottom - top) * side * 3);
@@ -96,7 +96,7 @@ picture_view training_view(int picture_width, int picture_height, std::uint64_t 
     random_stream draw(seed, "augment", name, epoch);
     constexpr double narrowest = 3.0 / 4.0, widest = 4.0 / 3.0;
     const double area = static_cast<double>(picture_width) * picture_height;
-    // Where none of ten draws fits (a very long picture), the largest part with an accepted ratio is taken.
+    // If none of ten draws fits (a very elongated picture), the largest part with an accepted side ratio is used.
     double width = std::min<double>(picture_width, picture_height * widest);
     double height = std::min<double>(picture_height, picture_width / narrowest);
     for (int attempt = 0; attempt < 10; ++attempt) {

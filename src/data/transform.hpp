@@ -23,23 +23,23 @@ struct picture_view {
     bool operator==(const picture_view&) const = default;
 };
 
-/// What transform_train and transform_validation take of an image of that size.
+/// The parts that transform_train and transform_validation use of an image of this size.
 picture_view training_view(int width, int height, std::uint64_t seed, const std::string& name, std::uint32_t epoch);
 picture_view validation_view(int width, int height, int size);
 
-/// Training: a random part of 35 % to 100 % of the area (8 %, as for training from scratch, would often lose the
-/// object) with a side ratio of 3/4 to 4/3, resized to size x size, and flipped left to right half of the time; a
-/// function of (seed, sample name, epoch). \param out [3, size, size].
+/// Training: a random part of 35 % to 100 % of the area with a side ratio of 3/4 to 4/3, resized to size x size, and
+/// flipped horizontally half of the time. (8 %, as in training from scratch, would often lose the object.) A function
+/// of (seed, sample name, epoch). \param out [3, size, size].
 void transform_train(const image&, const transform_spec&, std::uint64_t seed, const std::string& name,
                      std::uint32_t epoch, float* out);
 
-/// Validation: resize the shorter side to size x 256/224 and cut out the centre, in one step (the middle square of
-/// 224/256 of the shorter side); an image that already is size x size is taken as it is. \param out [3, size, size].
+/// Validation: resizes the shorter side to size x 256/224 and crops the centre, in one step (the central square of
+/// 224/256 of the shorter side). An image that is already size x size is used as it is. \param out [3, size, size].
 void transform_validation(const image&, const transform_spec&, float* out);
 
 /// Bilinear resampling of the box [x, x + width) x [y, y + height) to size x size, with antialiasing when shrinking (a
-/// triangle filter as wide as the step). Pillow's resize(box=...) is the same but for rounding to 8 bits between the
-/// two passes. The box lies inside the image. \param out [3, size, size], 0 to 255.
+/// triangle filter as wide as the step). Equals Pillow's resize(box=...), except that Pillow rounds to 8 bits between
+/// the two passes. The box lies inside the image. \param out [3, size, size], 0 to 255.
 void resample(const image&, double x, double y, double width, double height, int size, float* out);
 
 } // namespace gaisnet

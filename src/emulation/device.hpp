@@ -6,28 +6,28 @@
 
 namespace gaisnet {
 
-/// What the radio of a device draws. It is in one state at a time: it sends, else it receives, else it is idle.
+/// Power that a device's radio draws. The radio is in one state at a time: sending, else receiving, else idle.
 struct radio_power {
     double amplifier_efficiency = 1; ///< Radiated power / what the amplifier draws, above 0 and at most 1.
-    double circuit_w = 0;            ///< While sending, beside the amplifier.
+    double circuit_w = 0;            ///< While sending, in addition to the amplifier.
     double receive_w = 0;
     double idle_w = 0;
 
-    /// W drawn while it sends. \param radiated_w W
+    /// Power drawn while sending, W. \param radiated_w W
     double send_w(double radiated_w) const { return radiated_w / amplifier_efficiency + circuit_w; }
 };
 
-/// A device: how fast it computes and what that and its radio cost.
+/// A device: how fast it computes, and what computing and its radio cost.
 struct device_model {
-    double rate_flop_s = 0; ///< FLOP/s that it reaches: efficiency x peak.
-    double factor = 1;      ///< Times this computer's speed, `compute = measured`.
-    double power_w = 0;     ///< For computing, beside base_power_w; kappa f^3 when given by frequency.
-    double tx_power_w = 0;  ///< Radiated, where link.*.tx_power says nothing else.
+    double rate_flop_s = 0; ///< Speed in practice, FLOP/s: efficiency x peak.
+    double factor = 1;      ///< Speed relative to this computer, for `compute = measured`.
+    double power_w = 0;     ///< For computing, in addition to base_power_w; kappa f^3 when given by frequency.
+    double tx_power_w = 0;  ///< Radiated power, unless link.*.tx_power overrides it.
     radio_power radio;
-    double base_power_w = 0;             ///< All the time, but for sleep.
-    std::optional<double> sleep_power_w; ///< From its last work of a round on, in place of radio and base power.
-    double sense_time_s = 0;             ///< A sample
-    double sense_energy_j = 0;           ///< A sample
+    double base_power_w = 0;             ///< Drawn at all times except in sleep.
+    std::optional<double> sleep_power_w; ///< Replaces radio and base power after the last work of a round.
+    double sense_time_s = 0;             ///< Per sample.
+    double sense_energy_j = 0;           ///< Per sample.
     std::uint64_t memory_bytes = 0;
     double battery_j = std::numeric_limits<double>::infinity(); ///< At the start.
 };

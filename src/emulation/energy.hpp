@@ -2,15 +2,15 @@
 
 namespace gaisnet {
 
-/// Where the energy of a node went, J.
+/// Energy of a node by purpose, J.
 struct energy_parts {
     double sense_j = 0, compute_j = 0, transmit_j = 0, receive_j = 0;
-    double idle_j = 0;  ///< Its radio while it neither sent nor received.
+    double idle_j = 0;  ///< By the radio while it neither sent nor received.
     double base_j = 0;  ///< The device's base power.
-    double sleep_j = 0; ///< After its last work of a round.
+    double sleep_j = 0; ///< After the node's last work of a round.
 
     double total_j() const { return active_j() + idle_j + base_j + sleep_j; }
-    /// What its work took: without idling, base power and sleep.
+    /// Energy for work: without idle radio, base power and sleep.
     double active_j() const { return sensing_computing_sending_j() + receive_j; }
     /// The sum that papers on split and federated learning usually give.
     double sensing_computing_sending_j() const { return sense_j + compute_j + transmit_j; }

@@ -4,7 +4,7 @@
 
 namespace gaisnet {
 
-/// What an event was. Transfers carry one message; the others occupy a device.
+/// The kind of an event. A transfer carries one message; the other kinds occupy a device.
 enum class event_kind : std::uint8_t {
     sense,
     forward,
@@ -19,7 +19,7 @@ enum class event_kind : std::uint8_t {
     send_label,
     send_result,
     send_samples, ///< Raw samples, of scheme = centralised only.
-    send_request, ///< Of a client to its edge: to found its cluster for inference, or to repair it.
+    send_request, ///< From a client to its edge: to found its cluster for inference, or to repair it.
     wait,         ///< An edge waits for the deadline of its round.
 };
 enum class link_class : std::uint8_t { none, cs_up, cs_down, d2d, backhaul };
@@ -33,27 +33,27 @@ const char* name_of(node_role);
 
 /// One event of the ledger.
 struct event_row {
-    std::uint32_t node = 0; ///< Index in /topology/nodes: who computed or sent.
-    std::uint32_t peer = 0; ///< Receiver of a transfer; equal to node otherwise.
+    std::uint32_t node = 0; ///< Node that computed or sent; index in /topology/nodes.
+    std::uint32_t peer = 0; ///< Receiver of a transfer; otherwise equal to node.
     event_kind kind{};
     link_class link{};
     std::uint32_t round = 0; ///< 1-based.
     double start_s = 0;
-    double end_s = 0;     ///< End of the occupation of the device or link.
+    double end_s = 0;     ///< When the device or link became free again.
     double arrival_s = 0; ///< end_s plus the link's latency; equal to end_s for device events.
     double flops = 0;
     std::uint64_t bytes = 0;
-    double energy_j = 0; ///< At node and, for a transfer, all receivers: what their radios drew for it.
+    double energy_j = 0; ///< At the node and, for a transfer, at all receivers: what their radios drew for it.
     double airtime_hz_s = 0;
-    // Of transfers.
-    std::uint32_t receivers = 0; ///< More than one: a multicast, of which peer is the first.
-    std::uint64_t resent = 0;    ///< Packets that were lost and sent again.
-    double rate_bit_s = 0;       ///< Bytes x 8 over the occupation.
-    double share = 0;            ///< Part of the medium that it had, 0 to 1, mean over the occupation.
-    double on_air_s = 0;         ///< Time during which its sender's radio sent.
-    double loss = 0;             ///< Probability of a packet to be lost.
-    double distance_m = 0;       ///< Of the ends when it started; 0: its rate is not by radio.
-    bool cut = false;            ///< It was not over when its round was closed.
+    // The members below are for transfers only.
+    std::uint32_t receivers = 0; ///< More than one for a multicast; peer is the first receiver.
+    std::uint64_t resent = 0;    ///< Lost packets that were sent again.
+    double rate_bit_s = 0;       ///< Bytes x 8 / time that the link was occupied.
+    double share = 0;            ///< Share of the medium, 0 to 1, averaged over that time.
+    double on_air_s = 0;         ///< Time during which the sender's radio sent.
+    double loss = 0;             ///< Loss probability of a packet.
+    double distance_m = 0;       ///< Between the ends at the start; 0: the rate does not come from a radio model.
+    bool cut = false;            ///< Still unfinished when its round was closed.
 };
 
 } // namespace gaisnet

@@ -6,17 +6,17 @@
 
 namespace gaisnet {
 
-/// The clock of a discrete-event simulation: what is due first runs first. Ties are broken by node, then by the order
-/// in which the events were scheduled, so a simulation is deterministic.
+/// The clock of a discrete-event simulation: the event that is due first runs first. Ties are broken by node, then by
+/// the order in which events were scheduled, so a simulation is deterministic.
 class event_queue {
 public:
-    /// What to do when an event is due: run(self, argument).
+    /// The callback of an event: run(self, argument).
     struct action {
         void (*run)(void* self, std::uint64_t argument) = nullptr;
         void* self = nullptr;
         std::uint64_t argument = 0;
     };
-    /// Names a scheduled event.
+    /// Identifies a scheduled event.
     using ticket = std::uint64_t;
     static constexpr ticket no_ticket = 0;
 
@@ -27,25 +27,25 @@ public:
         return heap_.empty();
     }
 
-    /// \param time seconds, not before now(). \param node the node that the event concerns.
+    /// \param time seconds, not before now(). \param node the node that the event concerns; breaks ties.
     ticket schedule(double time, std::uint32_t node, action what) {
         heap_.push({time, node, ++sequence_, what});
         return sequence_;
     }
-    /// The event will not happen. Does nothing for no_ticket; an event that has run must not be cancelled.
+    /// Cancels an event. no_ticket is ignored; an event that has run must not be cancelled.
     void cancel(ticket event) {
         if (event != no_ticket) {
             cancelled_.insert(event);
         }
     }
 
-    /// Nothing that is scheduled will happen.
+    /// Cancels all events.
     void clear() {
         heap_ = {};
         cancelled_.clear();
     }
 
-    /// Runs the next event and advances the clock to it; there must be one.
+    /// Advances the clock to the next event and runs it; there must be one.
     void fire_next() {
         drop_cancelled();
         const entry next = heap_.top();
@@ -54,7 +54,7 @@ public:
         ++fired_;
         next.what.run(next.what.self, next.what.argument);
     }
-    /// Sets the clock of an empty queue; time may go back, because edges without a cloud keep clocks of their own.
+    /// Sets the clock of an empty queue. The time may go back, because edges without a cloud have separate clocks.
     void reset_clock(double time) { now_ = time; }
 
 private:
@@ -63,7 +63,7 @@ private:
         std::uint32_t node;
         ticket sequence;
         action what;
-        bool operator<(const entry& other) const { // std::priority_queue keeps the largest on top
+        bool operator<(const entry& other) const { // std::priority_queue keeps the largest entry on top
             if (time != other.time) {
                 return time > other.time;
             }
@@ -81,7 +81,7 @@ private:
     }
 
     std::priority_queue<entry> heap_;
-    std::unordered_set<ticket> cancelled_; ///< All still in the heap.
+    std::unordered_set<ticket> cancelled_; ///< Each is still in the heap.
     double now_ = 0.0;
     ticket sequence_ = no_ticket;
     std::uint64_t fired_ = 0;

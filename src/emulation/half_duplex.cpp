@@ -41,7 +41,7 @@ bool half_duplex_radios::can_go(std::uint64_t number) const {
            });
 }
 
-/// Lets go whatever can go at these nodes, and at those that are concerned by it.
+/// Grants the requests that can start at these nodes and, after each grant, at the other nodes of that transfer.
 void half_duplex_radios::serve(std::vector<std::uint32_t> nodes, std::optional<transfer> released_by) {
     while (!nodes.empty()) {
         const auto& queue = radios_[nodes.back()].waiting;

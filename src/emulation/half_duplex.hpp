@@ -9,20 +9,21 @@
 
 namespace gaisnet {
 
-/// Radios that cannot send while they receive. They may do several of the same at once: how those share the medium is
-/// the medium's business. Requests are served in their order: none overtakes another that waits for one of its radios,
-/// so the oldest one waits for nothing but transfers that are under way, and no circle of waiting can form.
+/// Radios that cannot send while they receive. A radio may send, or receive, several transfers at once; the medium
+/// decides how these share it. Requests are served in order, and none overtakes a request that waits for the same
+/// radio. So the oldest request waits only for transfers that are under way, and no deadlock is possible.
 class half_duplex_radios {
 public:
     /// Number of a transfer.
     using transfer = std::uint64_t;
-    /// Told which transfer's release let it go; nothing when it had not to wait.
+    /// Called when the transfer may start. `released_by` is the transfer whose end allowed it; nothing if it did not
+    /// wait.
     using action = std::function<void(std::optional<transfer> released_by)>;
 
-    /// `go` is called when the sender's radio may send and those of all receivers may receive: at once, or by a release.
+    /// Calls `go` once the sender may send and all receivers may receive: at once, or from a later release().
     void acquire(std::uint32_t sender, std::vector<std::uint32_t> receivers, action go);
     void release(std::uint32_t sender, const std::vector<std::uint32_t>& receivers, transfer);
-    /// Forgets all requests that wait; what goes on must still be released.
+    /// Drops all waiting requests; transfers that have started must still be released.
     void forget_waiting();
 
 private:
@@ -33,12 +34,12 @@ private:
     };
     struct radio {
         int sending = 0, receiving = 0;
-        std::deque<std::uint64_t> waiting; ///< Requests, the oldest first.
+        std::deque<std::uint64_t> waiting; ///< Requests, oldest first.
     };
     bool can_go(std::uint64_t number) const;
     void serve(std::vector<std::uint32_t> nodes, std::optional<transfer> released_by);
 
-    std::unordered_map<std::uint32_t, radio> radios_; ///< By node
+    std::unordered_map<std::uint32_t, radio> radios_; ///< Indexed by node.
     std::unordered_map<std::uint64_t, request> requests_;
     std::uint64_t next_ = 0;
 };

@@ -95,7 +95,7 @@ std::int64_t ledger::sense(std::uint32_t node, std::int64_t samples, double begu
                   count * device.sense_energy_j, cause, done);
 }
 
-/// The link to one node, or the multicast to several, which is made when it is first used.
+/// The link to one node, or the multicast to several; a multicast is created at its first use.
 std::uint32_t ledger::link_to(std::uint32_t from, std::span<const std::uint32_t> to) {
     const auto unicast = [&](std::uint32_t receiver) {
         const auto found = link_of_pair_.find(pair_key(from, receiver));
@@ -145,7 +145,7 @@ std::int64_t ledger::transfer(std::uint32_t from, std::span<const std::uint32_t>
 
 void ledger::transfer_started(std::uint64_t transfer, double start, std::optional<std::uint64_t> after) {
     const auto& state = transfers_[transfer];
-    auto& event = events_[static_cast<std::size_t>(state.event)];
+    auto& event = events_[state.event];
     event.start_s = start;
     event.began = true;
     if (after && start > state.ready) {
@@ -155,9 +155,9 @@ void ledger::transfer_started(std::uint64_t transfer, double start, std::optiona
 
 void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, const std::vector<double>& arrivals,
                             std::uint64_t resent) {
-    const auto state = transfers_[transfer]; // a copy: what runs below may send
+    const auto state = transfers_[transfer]; // a copy, because the callbacks below may send
     const auto& on = *links_[state.link];
-    auto& event = events_[static_cast<std::size_t>(state.event)];
+    auto& event = events_[state.event];
     event.arrival_s = *std::max_element(arrivals.begin(), arrivals.end());
     event.resent = resent;
     charge_transfer(state.event, on, used, event.bytes);
@@ -171,10 +171,10 @@ void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, 
     }
 }
 
-/// A transfer whose occupation ends now, after `bytes` of its bytes. What its radios draw is known when the round is
-/// closed.
+/// Records a transfer that stops occupying its link now, after `bytes` of its bytes. The energy of its radios is known
+/// only when the round is closed.
 void ledger::charge_transfer(std::int64_t index, const link& on, const airtime_report& used, std::uint64_t bytes) {
-    auto& event = events_[static_cast<std::size_t>(index)];
+    auto& event = events_[index];
     const auto& parameters = on.parameters();
     event.bytes = bytes;
     event.end_s = queue_.now();
@@ -236,7 +236,7 @@ void ledger::cut() {
     }
     for (auto& one : links_) {
         if (const auto stopped = one->interrupt()) {
-            auto& event = events_[static_cast<std::size_t>(transfers_[stopped->transfer].event)];
+            auto& event = events_[transfers_[stopped->transfer].event];
             const double part = stopped->bits > 0.0 ? 1.0 - stopped->used.bits_left / stopped->bits : 1.0;
             event.cut = true;
             event.arrival_s = now;
@@ -246,7 +246,7 @@ void ledger::cut() {
     }
     for (auto& event : events_) {
         if (event.receivers > 0) {
-            event.dropped = !event.began; // it waited for its link
+            event.dropped = !event.began; // it was still waiting for its link
             continue;
         }
         if (event.end_s <= now) {
@@ -281,9 +281,8 @@ void ledger::close_round(std::span<const std::uint32_t> members, double start_s,
         auto& node = nodes_[member];
         const auto [awake_until, off] = waking_of(node, start_s, end_s);
         radio_timeline radio(node.device.radio);
-        radio.run(node.radio, start_s, awake_until, [this](const radio_use& use, double joules) {
-            events_[static_cast<std::size_t>(use.event)].energy_j += joules;
-        });
+        radio.run(node.radio, start_s, awake_until,
+                  [this](const radio_use& use, double joules) { events_[use.event].energy_j += joules; });
         node.account.transmit_j += radio.transmit_j();
         node.account.receive_j += radio.receive_j();
         node.account.idle_j = radio.idle_j();
@@ -336,21 +335,21 @@ double ledger::empty_at(std::uint32_t node, double joules, double start_s, doubl
     return never;
 }
 
-std::vector<critical_part> critical_parts(const std::vector<ledger_event>& events, std::int64_t last) {
+std::vector<critical_part> critical_parts(const indexed<ledger_event>& events, std::int64_t last) {
     std::vector<critical_part> parts;
-    double until = last < 0 ? 0.0 : events[static_cast<std::size_t>(last)].arrival_s;
-    for (auto index = last; index >= 0; index = events[static_cast<std::size_t>(index)].cause) {
-        const auto& event = events[static_cast<std::size_t>(index)];
+    double until = last < 0 ? 0.0 : events[last].arrival_s;
+    for (auto index = last; index >= 0; index = events[index].cause) {
+        const auto& event = events[index];
         parts.push_back({index, until - event.start_s});
         until = event.start_s;
     }
     return parts;
 }
 
-latency_parts trace_back(const std::vector<ledger_event>& events, std::int64_t last, std::uint32_t edge) {
+latency_parts trace_back(const indexed<ledger_event>& events, std::int64_t last, std::uint32_t edge) {
     latency_parts path;
     for (const auto& [index, seconds] : critical_parts(events, last)) {
-        path.at(latency_part_of(events[static_cast<std::size_t>(index)], edge)) += seconds;
+        path.at(latency_part_of(events[index], edge)) += seconds;
     }
     return path;
 }

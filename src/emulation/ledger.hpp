@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/indexed.hpp"
 #include "emulation/device.hpp"
 #include "emulation/energy.hpp"
 #include "emulation/event.hpp"
@@ -19,36 +20,36 @@
 
 namespace gaisnet {
 
-/// An event and what it waited for: the event whose end let it start, -1 at the start of a round.
+/// An event with its cause: the event whose end allowed it to start, -1 at the start of a round.
 struct ledger_event : event_row {
     std::int64_t cause = -1;
-    bool began = false;   ///< Of a transfer: its link was free.
-    bool wired = false;   ///< Of a transfer: no radio took part.
-    bool dropped = false; ///< It never began, because its round was closed before.
+    bool began = false;   ///< Transfers only: it got its link.
+    bool wired = false;   ///< Transfers only: no radio was involved.
+    bool dropped = false; ///< It never began, because its round was closed first.
 };
 
-/// What one node did and what it cost, since the last close.
+/// What one node did and what that cost, since the last close_round().
 struct node_account : energy_parts {
     double busy_s = 0, flops = 0;
     std::uint64_t bytes_sent = 0, bytes_received = 0;
 };
 
-/// The only place where time, energy and spectrum are charged. Devices and links are queues that serve in the order of
-/// (time, sequence); everything that occupies one of them becomes an event.
+/// The only place where time, energy and spectrum are charged. Devices and links are queues, served in the order of
+/// (time, sequence). Whatever occupies one of them becomes an event.
 class ledger final : private link_observer {
 public:
-    /// \param seed of losses and jitter.
+    /// \param seed for losses and jitter.
     explicit ledger(event_queue& queue, std::uint64_t seed = 0): queue_(queue), seed_(seed), exclusive_(queue) {}
 
     event_queue& queue() { return queue_; }
     void add_node(const device_model&);
-    /// The medium of links that share nothing.
+    /// The medium for links that share nothing.
     medium& exclusive() { return exclusive_; }
-    /// A medium that links can share.
+    /// Adds a medium that links can share.
     medium& add_medium(std::unique_ptr<medium>);
-    /// Radios that cannot send while they receive, one a node.
+    /// Adds radios that cannot send while they receive, one per node.
     half_duplex_radios& add_half_duplex_radios();
-    /// \returns its index: what its medium knows it by. \param radios null: full duplex.
+    /// \returns the link's index, which also identifies it to its medium. \param radios null: full duplex.
     std::uint32_t add_link(link_parameters, std::unique_ptr<rate_model>, medium&, half_duplex_radios* radios = nullptr);
     std::uint32_t add_link(link_parameters parameters, double rate_bit_s) {
         return add_link(std::move(parameters), std::make_unique<constant_rate>(rate_bit_s), exclusive_);
@@ -56,57 +57,57 @@ public:
     std::size_t nodes() const { return nodes_.size(); }
     const device_model& device(std::uint32_t node) const { return nodes_[node].device; }
 
-    /// Nothing may be on its way.
+    /// Starts a round. No transfer may be under way.
     void begin_round(std::uint32_t round, double start_s);
     /// Changes a link's rate between rounds.
     void set_rate(std::uint32_t link, std::unique_ptr<rate_model> rate) { links_[link]->set_rate(std::move(rate)); }
 
-    /// Occupies the node's device from when it is free; `done` runs at the end. \returns the event.
-    /// \param rate_flop_s 0: the device's.
+    /// Occupies the node's device as soon as it is free; `done` runs at the end. \returns the event. \param rate_flop_s
+    /// 0: the speed of the device.
     std::int64_t compute(std::uint32_t node, event_kind, double flops, double rate_flop_s, std::int64_t cause,
                          event_queue::action done);
-    /// Sensing of samples: time and energy by the device's figures a sample. \param begun_s it has been at it for so
-    /// long already.
+    /// Senses samples, with the device's time and energy per sample. \param begun_s time for which it has been sensing
+    /// already.
     std::int64_t sense(std::uint32_t node, std::int64_t samples, double begun_s, std::int64_t cause,
                        event_queue::action done);
-    /// Sends bytes to one or, as a multicast, to several nodes; `sent` runs when the link has been occupied long
-    /// enough, `arrived[i]` when the bytes are at receiver i. \throws std::logic_error when there is no link.
+    /// Sends bytes to one node or, as a multicast, to several. `sent` runs when the link is free again, `arrived[i]`
+    /// when the bytes are at receiver i. \throws std::logic_error when there is no link.
     std::int64_t transfer(std::uint32_t from, std::span<const std::uint32_t> to, event_kind, std::uint64_t bytes,
                           std::int64_t cause, event_queue::action sent, std::vector<event_queue::action> arrived);
 
-    /// Time that a node waits for, from `start_s` to now.
+    /// Records that a node has waited from `start_s` to now.
     std::int64_t wait(std::uint32_t node, double start_s, std::int64_t cause);
 
-    /// Ends everything now: what is under way is charged up to now, what waits is dropped, and nothing that was
-    /// scheduled will happen.
+    /// Stops everything now: work under way is charged up to now, waiting work is dropped, and scheduled events are
+    /// cancelled.
     void cut();
-    /// The node takes no power from a time on, until the next round.
+    /// From `time` on the node draws no power, until the next round.
     void switch_off(std::uint32_t node, double time) { nodes_[node].off_at = time; }
 
-    /// Closes the round for `members`, each once: what their radios, base power and sleep took from `start_s` to
-    /// `end_s`. Only then events and accounts have the energy of transfers.
+    /// Closes the round for `members`, each of which may be closed once: charges what radios, base power and sleep took
+    /// from `start_s` to `end_s`. Events and accounts contain the energy of transfers only after this call.
     void close_round(std::span<const std::uint32_t> members, double start_s, double end_s);
-    /// When a node has drawn `joules` since `start_s`; `never` when that is not before `end_s`. It may be asked after
-    /// close_round().
+    /// The time at which a node has drawn `joules` since `start_s`; `never` if that is not before `end_s`. Valid only
+    /// after close_round().
     double empty_at(std::uint32_t node, double joules, double start_s, double end_s) const;
 
-    /// Names of links that are sending, for messages: at most `most`, and how many more.
+    /// Names of the links that are sending, for messages: at most `most`, and the number of the others.
     std::string sending_links(std::size_t most = 3) const;
-    const std::vector<ledger_event>& events() const { return events_; }
+    const indexed<ledger_event>& events() const { return events_; }
     const node_account& account(std::uint32_t node) const { return nodes_[node].account; }
     double round_start_s() const { return round_start_s_; }
 
 private:
-    /// Serves in the order of (time, sequence).
+    /// A queue that serves in the order of (time, sequence).
     struct server {
         double free_at = 0;
-        std::int64_t last_event = -1; ///< Of this round.
+        std::int64_t last_event = -1; ///< In this round.
     };
     struct node_state {
         device_model device;
-        server computer, sensor;      ///< A device senses while it computes.
-        std::vector<radio_use> radio; ///< Of the round.
-        double active_until = 0;      ///< End of what its device and radio have to do.
+        server computer, sensor;      ///< Separate, because a device can sense while it computes.
+        std::vector<radio_use> radio; ///< In this round.
+        double active_until = 0;      ///< When the device and its radio finish their work.
         double off_at = never;
         node_account account;
     };
@@ -138,22 +139,22 @@ private:
     std::vector<node_state> nodes_;
     std::vector<std::unique_ptr<link>> links_;
     std::unordered_map<std::uint64_t, std::uint32_t> link_of_pair_;
-    std::map<std::vector<std::uint32_t>, std::uint32_t> multicasts_; ///< By sender and receivers.
-    std::vector<ledger_event> events_;
-    std::vector<transfer_state> transfers_; ///< Of the round; index = the link's transfer number.
+    std::map<std::vector<std::uint32_t>, std::uint32_t> multicasts_; ///< Indexed by sender and receivers.
+    indexed<ledger_event> events_;
+    indexed<transfer_state> transfers_; ///< Of this round; the index is the transfer number that the link uses.
     std::uint32_t round_ = 0;
     double round_start_s_ = 0;
 };
 
-/// The events along the critical path, from `last` back to the start of the round, each with its part of the time.
+/// The events on the critical path, from `last` back to the start of the round, each with its share of the time.
 struct critical_part {
     std::int64_t event = -1;
     double seconds = 0;
 };
-std::vector<critical_part> critical_parts(const std::vector<ledger_event>&, std::int64_t last);
+std::vector<critical_part> critical_parts(const indexed<ledger_event>&, std::int64_t last);
 
-/// Durations along the critical path from `last` back to the start of the round, by part; they add up to the time
-/// between. What the edge computes, also as a stage of a chain, is its part.
-latency_parts trace_back(const std::vector<ledger_event>&, std::int64_t last, std::uint32_t edge);
+/// Time on the critical path from `last` back to the start of the round, by category. The categories add up to the
+/// whole time. Computations of the edge, also as a stage of a chain, count as its own category.
+latency_parts trace_back(const indexed<ledger_event>&, std::int64_t last, std::uint32_t edge);
 
 } // namespace gaisnet

@@ -55,7 +55,7 @@ void link::begin_round(std::uint32_t round) {
     last_arrival_ = 0;
     last_sent_.reset();
     if (!parts_.empty()) {
-        rate_ = slowest_of(parts_); // their rates may be others
+        rate_ = slowest_of(parts_); // the parts may have new rate models
     }
 }
 
@@ -128,7 +128,7 @@ std::optional<link::interrupted> link::interrupt() {
     return out;
 }
 
-/// When a message whose sending ended at `end` arrives.
+/// Arrival time of a message whose transmission ended at `end`.
 double link::arrival(double end) {
     double delay = parameters_.latency_s;
     if (!parameters_.jitter.is_zero()) {
@@ -144,7 +144,7 @@ std::uint64_t draw_resent_packets(random_stream& stream, std::uint64_t packets, 
     const auto drawn = std::min(packets, most);
     double resent = 0;
     for (std::uint64_t packet = 0; packet < drawn; ++packet) {
-        double times = 0; // the largest of geometric numbers
+        double times = 0; // maximum of geometric random numbers
         for (std::size_t receiver = 0; receiver < receivers; ++receiver) {
             times = std::max(times, std::floor(std::log1p(-stream.uniform()) / std::log(loss)));
         }

@@ -10,7 +10,7 @@ namespace gaisnet {
 void exclusive_medium::start(sender& who, double bits) {
     const double now = queue_.now(), end = who.rate().finish_time(now, bits);
     auto due = event_queue::no_ticket;
-    if (end < never) { // else nothing ever comes of it, which the end of the round will tell
+    if (end < never) { // otherwise it never ends, and the end of the round will report it
         due = queue_.schedule(end, who.node(),
                               {[](void* self, std::uint64_t index) {
                                    static_cast<exclusive_medium*>(self)->ended(static_cast<std::uint32_t>(index));
@@ -42,7 +42,7 @@ void shared_medium::advance() {
     work_ += level_ * (queue_.now() - updated_at_);
     updated_at_ = queue_.now();
     if (ending_.empty()) {
-        work_ = 0; // nobody refers to it: keep it small, so that differences stay exact
+        work_ = 0; // no flow refers to the integral: reset it, so that differences stay exact
     }
 }
 
@@ -56,7 +56,7 @@ void shared_medium::put_in(flow& one, bool capped) {
     }
 }
 
-/// Of a max-min fair medium a link takes the part of the band that its rate is of the capacity.
+/// On a max-min fair medium a link uses a share of the band: its rate / the capacity.
 double shared_medium::spectrum_s(double bits, double rate) const {
     return bits / (share_ == share_kind::maxmin && capacity_ < never ? capacity_ : rate);
 }
@@ -75,7 +75,7 @@ void shared_medium::take_out(flow& one) {
     }
 }
 
-/// Lets a flow send at the rate that its link has now.
+/// Changes a flow to its link's current rate.
 void shared_medium::take_up_rate(flow& one) {
     const auto& rates = one.who->rate();
     one.rate = rates.rate_at(queue_.now());
@@ -135,8 +135,8 @@ void shared_medium::change_rate(std::uint32_t index) {
     balance();
 }
 
-/// The max-min fair level: links above it are at the level, the others at their caps. Either loop only raises the level,
-/// so that what the first has settled stays settled.
+/// The max-min fair level: links whose cap is higher send at the level, the others at their caps. Both loops only raise
+/// the level, so the second does not undo the first.
 void shared_medium::fill() {
     const auto find_level = [&] {
         level_ = caps_.empty() ? never : (capacity_ - capped_sum_) / static_cast<double>(caps_.size());
@@ -157,7 +157,7 @@ void shared_medium::fill() {
     }
 }
 
-/// Finds the level anew and who ends next.
+/// Recomputes the level and schedules the next end.
 void shared_medium::balance() {
     const auto sending = static_cast<double>(ending_.size() + ending_capped_.size());
     if (share_ == share_kind::equal) {
@@ -199,7 +199,7 @@ void shared_medium::end_flow(std::uint32_t index) {
     auto* who = one.who;
     const double rate = one.rate;
     auto used = remove(one);
-    used.on_air_s += used.bits_left / rate; // what rounding has left
+    used.on_air_s += used.bits_left / rate; // the remainder due to rounding
     used.spectrum_s += spectrum_s(used.bits_left, rate);
     used.bits_left = 0.0;
     balance();
@@ -257,7 +257,7 @@ radio_medium::flow radio_medium::remove(std::uint32_t index) {
     return gone;
 }
 
-/// Finds all rates anew and what happens next.
+/// Recomputes all rates and schedules the next change.
 void radio_medium::find_rates() {
     queue_.cancel(next_);
     next_ = event_queue::no_ticket;
@@ -287,7 +287,7 @@ airtime_report radio_medium::stop(sender& who) {
     return gone.used;
 }
 
-/// Ends who has nothing left to send, or takes up new positions; the others go on at new rates.
+/// Ends transfers that are complete and updates positions; then the remaining transfers get new rates.
 void radio_medium::step() {
     next_ = event_queue::no_ticket;
     advance();
@@ -304,7 +304,7 @@ void radio_medium::step() {
             }
         }
     }
-    const double rounding = std::max(1e-12, 1e-15 * now); // s; less than the clock can tell apart
+    const double rounding = std::max(1e-12, 1e-15 * now); // s; below the resolution of the clock
     std::vector<std::uint32_t> ended;
     for (const auto& [index, one] : flows_) {
         if (one.left <= one.rate * rounding) {

@@ -12,13 +12,13 @@
 
 namespace gaisnet {
 
-/// How the links of a medium share it. A link that is alone always has its own rate r.
+/// How the links of a medium share it. A link that sends alone has its full rate r.
 enum class share_kind : std::uint8_t {
     exclusive, ///< `private`: each link has a band of its own.
-    equal,     ///< Time division: each of n sending links sends for 1/n of the time, r/n bit/s.
-    maxmin,    ///< The rates are at most r each and the medium's capacity together, and max-min fair.
-    airtime,   ///< Equal chances to send, as in 802.11: all get 1 / (sum of 1/r) bit/s, so that a slow link slows all.
-    reuse,     ///< All send at once in one band, and each is interference to the others.
+    equal,     ///< Time division: each of n sending links gets 1/n of the time, so r/n bit/s.
+    maxmin,    ///< Max-min fair: each rate is at most r, and all together are at most the capacity.
+    airtime,   ///< Equal chances to send, as in 802.11: all get 1 / (sum of 1/r) bit/s, so one slow link slows all.
+    reuse,     ///< All links send at once in one band and interfere with each other.
 };
 inline constexpr word<share_kind> share_words[] = {{"private", share_kind::exclusive},
                                                    {"equal", share_kind::equal},
@@ -27,40 +27,39 @@ inline constexpr word<share_kind> share_words[] = {{"private", share_kind::exclu
                                                    {"reuse", share_kind::reuse}};
 constexpr const char* name_of(share_kind share) { return name_in(share_words, share); }
 
-/// What sending took.
+/// Resources that a transmission used.
 struct airtime_report {
-    double on_air_s =
-        0; ///< Time during which the sender's radio sent: not in outages, nor while others had their turn.
-    double spectrum_s = 0; ///< Integral of the part of the medium's band that it occupied.
-    double bits_left = 0;  ///< Not sent, because the transfer was stopped.
+    double on_air_s = 0;   ///< Time during which the sender's radio sent: without outages and the turns of other links.
+    double spectrum_s = 0; ///< Integral over time of its share of the band.
+    double bits_left = 0;  ///< Bits not sent, because the transfer was stopped.
 };
 
-/// One transfer at a time of one link, as its medium sees it.
+/// A link as its medium sees it; it has at most one transfer at a time.
 class sender {
 public:
-    /// \param index distinct within a medium; breaks ties, so that results do not depend on addresses.
+    /// \param index unique within a medium; breaks ties, so that results do not depend on addresses.
     sender(std::uint32_t index, std::uint32_t node): index_(index), node_(node) {}
     virtual ~sender() = default;
     std::uint32_t index() const { return index_; }
     std::uint32_t node() const { return node_; }
     virtual const rate_model& rate() const = 0;
-    /// All bits are sent, now.
+    /// Called when all bits are sent, which is now.
     virtual void sent(const airtime_report&) = 0;
 
 private:
     std::uint32_t index_, node_;
 };
 
-/// A band or channel that links use. At every start and end of a transfer, and whenever the rate of a sending link
-/// changes, the shares are computed anew.
+/// A band or channel that links share. The shares are recomputed whenever a transfer starts or ends, and whenever the
+/// rate of a sending link changes.
 class medium {
 public:
     virtual ~medium() = default;
-    /// Begins to send `bits` now; the sender must not be sending yet.
+    /// Starts to send `bits` now; the sender must not be sending yet.
     virtual void start(sender&, double bits) = 0;
-    /// Ends a transfer that is not wanted any more, now.
+    /// Stops a transfer now.
     virtual airtime_report stop(sender&) = 0;
-    /// One sender is on the air at a time.
+    /// Whether only one sender at a time is on the air.
     virtual bool in_turns() const { return false; }
 };
 
@@ -83,10 +82,10 @@ private:
     std::unordered_map<std::uint32_t, flow> flows_; ///< By index of the sender.
 };
 
-/// equal, maxmin and airtime. Each sending link progresses at min(cap, weight x level) bit/s, where one level serves
-/// all: equal: weight r, level 1/n; airtime: weight 1, level 1 / (sum of 1/r); maxmin: weight 1, cap r, and the level at
-/// which the medium is full. So the next one to end is found in O(log n): links below their cap are ordered by the
-/// integral of the level at which they will have ended, those at their cap by time.
+/// Implements equal, maxmin and airtime. Each sending link progresses at min(cap, weight x level) bit/s, with one level
+/// for all. equal: weight r, level 1/n; airtime: weight 1, level 1 / (sum of 1/r); maxmin: weight 1, cap r, and the
+/// level that fills the medium. The next link to finish is found in O(log n): links below their cap are ordered by the
+/// integral of the level at which they finish, links at their cap by time.
 class shared_medium final : public medium {
 public:
     /// \param capacity_bit_s maxmin only.
@@ -101,12 +100,12 @@ public:
 private:
     struct flow {
         sender* who = nullptr;
-        double rate = 0;   ///< bit/s when alone; 0: stalled, and in no set.
-        double left = 0;   ///< Bits, when it was last put into a set.
-        double finish = 0; ///< Integral of the level, or at its cap the time, at which it ends.
+        double rate = 0;   ///< bit/s when alone; 0: the flow is stalled and in no set.
+        double left = 0;   ///< Bits left when it was last put into a set.
+        double finish = 0; ///< When it finishes: integral of the level or, at its cap, time.
         bool capped = false;
         double on_air_s = 0, spectrum_s = 0;
-        event_queue::ticket change = event_queue::no_ticket; ///< Of its rate.
+        event_queue::ticket change = event_queue::no_ticket; ///< The next change of its rate.
     };
     using order = std::set<std::pair<double, std::uint32_t>>;
 
@@ -116,7 +115,7 @@ private:
     airtime_report remove(flow&);
     void put_in(flow&, bool capped);
     void take_out(flow&);
-    /// Part of the band x time that bits take.
+    /// Share of the band x time that these bits take.
     double spectrum_s(double bits, double rate) const;
     void fill();
     void balance();
@@ -127,15 +126,15 @@ private:
     share_kind share_;
     double capacity_;
     std::unordered_map<std::uint32_t, flow> flows_; ///< By index of the sender.
-    order ending_, ending_capped_;                  ///< Below and at their cap, by finish.
-    order caps_, caps_reached_;                     ///< maxmin: below and at their cap, by rate.
+    order ending_, ending_capped_;                  ///< Flows below and at their cap, by finish.
+    order caps_, caps_reached_;                     ///< maxmin: flows below and at their cap, by rate.
     double capped_sum_ = 0;                         ///< bit/s
-    double inverse_sum_ = 0;                        ///< s/bit, of all that send.
+    double inverse_sum_ = 0;                        ///< s/bit, sum over all sending flows.
     double level_ = 0, work_ = 0, updated_at_ = 0;
     event_queue::ticket next_ = event_queue::no_ticket;
 };
 
-/// Powers that are added and taken away again without a trace: a fixed-point number of quantum 1e-30 W.
+/// A sum of powers that returns to exactly 0 when all are subtracted again: fixed point with a quantum of 1e-30 W.
 class exact_power {
 public:
     void add(double watts) { quanta_ += to_quanta(watts); }
@@ -149,23 +148,23 @@ private:
     wide quanta_ = 0;
 };
 
-/// Radio links whose rates depend on who else sends: because they disturb each other, or because their sender divides
-/// its power over what it sends at once. At every start, end and change all rates are found anew: O(n).
+/// Radio links whose rates depend on the other senders: because of interference, or because a sender divides its power
+/// over its transmissions. All rates are recomputed at every start, end and change: O(n).
 class radio_medium final : public medium {
 public:
-    /// How the links hear each other.
+    /// How links receive each other.
     class channel_model {
     public:
         virtual ~channel_model() = default;
-        /// W that the receiver of `who` gets from node `other` while that sends; 0 when that does not disturb it.
-        /// \param time s
+        /// Power (W) that the receiver of `who` gets from node `other` while that node sends; 0 if it does not
+        /// interfere. \param time s
         virtual double interference_w(const sender& who, std::uint32_t other, double time) = 0;
-        /// bit/s of `who` with a part of its sender's power, and that interference in all.
+        /// Rate (bit/s) of `who` with a part of its sender's power and this total interference.
         virtual double rate(const sender& who, double power_part, double interference_w, double time) = 0;
-        /// The first time after `time` at which the above may change for `who`; `never` when nothing moves.
+        /// The first time after `time` at which these values may change for `who`; `never` when nothing moves.
         virtual double next_change(const sender& who, double time) = 0;
     };
-    /// \param model outlives it. \param one_band the links divide one band; otherwise each has its own.
+    /// \param model must outlive this object. \param one_band true: the links share one band; false: each has its own.
     radio_medium(event_queue& queue, channel_model& model, bool one_band)
         : queue_(queue)
         , model_(model)
@@ -189,14 +188,14 @@ private:
     event_queue& queue_;
     channel_model& model_;
     bool one_band_;
-    std::map<std::uint32_t, flow> flows_;  ///< By index of the sender.
-    std::map<std::uint32_t, int> sending_; ///< By node, what it sends at once.
+    std::map<std::uint32_t, flow> flows_;  ///< Indexed by sender.
+    std::map<std::uint32_t, int> sending_; ///< Number of transmissions, by node.
     double updated_at_ = 0;
-    double changes_at_ = never; ///< Powers are those until then.
+    double changes_at_ = never; ///< Until then the powers are valid.
     event_queue::ticket next_ = event_queue::no_ticket;
 };
 
-/// Links with a band each that divide the power of their sender.
+/// Links that divide the power of their sender, each in its own band.
 class own_bands final : public radio_medium::channel_model {
 public:
     double interference_w(const sender&, std::uint32_t, double) override { return 0.0; }

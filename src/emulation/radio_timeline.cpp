@@ -8,14 +8,14 @@ namespace gaisnet {
 
 namespace {
 
-/// Integrals over time of what a use with a part of 1 on the air gets; a use is charged the difference between its end
-/// and its start, so that each costs the same however many others begin and end meanwhile.
+/// Integrals over time of the charge for a use with a share of 1 on the air. A use pays the difference between the
+/// values at its end and its start, so its cost is O(1), however many others begin and end meanwhile.
 struct integrals {
-    std::array<double, link_classes> amplifier{}; ///< Of what is sent at once, by class.
+    std::array<double, link_classes> amplifier{}; ///< Charge for simultaneous transmissions, by class.
     double send = 0, send_in_turns = 0, receive = 0, receive_in_turns = 0;
 };
 
-/// Parts of the time on the air, now, and how many transfers they are of: sums that are exactly 0 when nobody is left.
+/// The current sum of shares on the air, and the number of transfers in it; the sum is exactly 0 when the number is 0.
 struct load {
     double parts = 0, radiated_w = 0;
     int count = 0;
@@ -55,7 +55,7 @@ void radio_timeline::run(const std::vector<radio_use>& uses, double start_s, dou
     });
     integrals sum;
     std::vector<integrals> at_start(uses.size());
-    std::array<load, link_classes> at_once{}; // sent, by class
+    std::array<load, link_classes> at_once{}; // transmissions, by class
     load sent_at_once, sent_in_turns, received_at_once, received_in_turns;
     double now = start_s, sending_s = 0, receiving_s = 0;
 

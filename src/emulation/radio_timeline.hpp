@@ -9,11 +9,11 @@
 
 namespace gaisnet {
 
-/// A transfer as the radio at one of its ends sees it.
+/// A transfer, seen by the radio at one of its ends.
 struct radio_use {
     std::int64_t event = -1;
-    double start_s = 0, end_s = 0; ///< Of the occupation of its link.
-    double on_air_s = 0;           ///< Of that time; the mean part counts at each moment.
+    double start_s = 0, end_s = 0; ///< When it occupied its link.
+    double on_air_s = 0;           ///< Time on the air within that span; only the average share at each moment is used.
     link_class link{};
     bool sends = false;
     double radiated_w = 0; ///< sends
@@ -21,19 +21,20 @@ struct radio_use {
                            ///< its radiated power.
 };
 
-/// What one radio did and drew in a span of time. States are exclusive (the energy models of ns-3's and SimGrid's Wi-Fi):
-/// it sends, else it receives, else it is idle. Transfers that go on at once divide the state's power by their time on
-/// the air. The amplifier draws what is radiated over its efficiency; of links of one class, that is never more than
-/// one radiated power.
+/// What one radio did and drew in a span of time. Its states are exclusive, as in the Wi-Fi energy models of ns-3 and
+/// SimGrid: it sends, else receives, else is idle. Simultaneous transfers divide the power of the state in proportion
+/// to their time on the air. The amplifier draws radiated power / efficiency; simultaneous transmissions over links of
+/// one class never radiate more than one transmission alone.
 class radio_timeline {
 public:
-    /// A part of the time in which the power is constant.
+    /// A span of time with constant power.
     struct interval {
         double start_s, end_s, watts;
     };
 
     explicit radio_timeline(const radio_power& radio): radio_(radio) {}
-    /// \param uses all end by `end_s`. \param charge gets each use and its J. \param visit each interval, in order.
+    /// \param uses none ends after `end_s`. \param charge is called with each use and its energy in J. \param visit is
+    /// called with each interval, in order.
     void run(const std::vector<radio_use>& uses, double start_s, double end_s,
              const std::function<void(const radio_use&, double joules)>& charge,
              const std::function<void(const interval&)>& visit = {});

@@ -50,7 +50,8 @@ traced_rate::place traced_rate::find(double time) const {
     }
     const auto& times = trace_->times;
     auto next = std::upper_bound(times.begin(), times.end(), std::max(0.0, time - lap));
-    // lap + times[i] is what next_change() gives for a time; the difference above may round to just before it.
+    // lap + times[i] must equal what next_change() returns; because of rounding, the difference above may lie just
+    // before it.
     while (next != times.end() && lap + *next <= time) {
         ++next;
     }

@@ -8,30 +8,30 @@ namespace gaisnet {
 
 constexpr double never = std::numeric_limits<double>::infinity();
 
-/// How fast a link is over time when it has its medium for itself: piecewise constant. A new link model is one more
-/// class like this.
+/// The rate of a link over time when it has its medium to itself: piecewise constant. To add a link model, derive from
+/// this class.
 class rate_model {
 public:
     virtual ~rate_model() = default;
-    /// bit/s from `time` (s) on.
+    /// Rate (bit/s) from `time` (s) on.
     virtual double rate_at(double time) const = 0;
-    /// bit/s with a part of the sender's power: less of a radio link, and the same of any other.
+    /// Rate (bit/s) with a part of the sender's power: lower for a radio link, unchanged for any other link.
     virtual double rate_with(double power_part, double time) const {
         static_cast<void>(power_part);
         return rate_at(time);
     }
-    /// The first time after `time` at which the rate may be another one; `never` when there is none.
+    /// The first time after `time` at which the rate may change; `never` when it stays constant.
     virtual double next_change(double time) const = 0;
-    /// The time at which `bits` have been sent when sending starts at `start` (s): the integral of the rate from
-    /// `start` to the result equals `bits`. `never` when that takes more than ten million changes of the rate.
+    /// The time at which `bits` have been sent if sending starts at `start` (s): the integral of the rate from `start`
+    /// to the result is `bits`. `never` when that takes more than ten million changes of the rate.
     virtual double finish_time(double start, double bits) const;
     /// The integral of the rate from `start` to `end`.
     virtual double bits_between(double start, double end) const;
-    /// Time from `start` to `end` during which the rate is above 0.
+    /// Time between `start` and `end` during which the rate is above 0.
     virtual double time_on(double start, double end) const;
 };
 
-/// The same rate at all times.
+/// A rate that never changes.
 class constant_rate final : public rate_model {
 public:
     explicit constant_rate(double bits_per_second): bits_per_second_(bits_per_second) {}
@@ -48,7 +48,7 @@ private:
 /// A recorded rate.
 struct rate_trace {
     std::vector<double> times;           ///< s, ascending, the first is 0.
-    std::vector<double> bits_per_second; ///< From the time of the same index on; not all are 0.
+    std::vector<double> bits_per_second; ///< Rate from the time with the same index on; at least one is above 0.
     double period_s = 0;                 ///< The trace repeats after it; 0: the last rate, above 0, stays for ever.
 };
 
@@ -60,7 +60,7 @@ public:
 
 private:
     struct place {
-        double lap; ///< Time at which the current repetition began.
+        double lap; ///< When the current repetition began.
         std::size_t step;
     };
     place find(double time) const;
@@ -68,7 +68,7 @@ private:
     std::shared_ptr<const rate_trace> trace_;
 };
 
-/// Another rate model, times a factor.
+/// Another rate model, multiplied by a factor.
 class scaled_rate final : public rate_model {
 public:
     scaled_rate(std::unique_ptr<rate_model> whole, double factor): whole_(std::move(whole)), factor_(factor) {}
@@ -83,10 +83,10 @@ private:
     double factor_;
 };
 
-/// The slowest of several links at each time: what all receivers of a multicast can follow.
+/// The minimum of several rates at each time: the speed that all receivers of a multicast can follow.
 class slowest_rate final : public rate_model {
 public:
-    /// \param parts outlive this object; at least one.
+    /// \param parts at least one; they must outlive this object.
     explicit slowest_rate(std::vector<const rate_model*> parts): parts_(std::move(parts)) {}
     double rate_at(double time) const override { return rate_with(1.0, time); }
     double rate_with(double power_part, double time) const override;

@@ -14,10 +14,10 @@ namespace gaisnet {
 
 namespace {
 
-/// Below this a BLAS is not one: reference BLAS gives about 5 GFLOP/s a core where OpenBLAS gives 100.
+/// Slower than this means a slow BLAS: reference BLAS reaches about 5 GFLOP/s a core, OpenBLAS 100.
 constexpr double slow_gemm_gflops = 15.0;
 
-/// `pretrain` writes into its weights how images were normalised.
+/// Compares the scenario's normalisation with the one that `pretrain` stored in the weights.
 void warn_of_normalisation(const scenario& scene, const std::map<std::string, std::string>& metadata) {
     const auto differs = [&](const char* key, const std::vector<double>& used) {
         const auto found = metadata.find(key);
@@ -30,7 +30,7 @@ void warn_of_normalisation(const scenario& scene, const std::map<std::string, st
     differs("std", scene.data.std);
 }
 
-/// The type in which a weight is kept: blocks may compute in bfloat16, the final norm never does.
+/// The type in which a weight is stored: blocks may compute in bfloat16, but the final norm never does.
 at::ScalarType type_of(const scenario& scene, const std::string& name) {
     for (const auto& spec : norm_tensors(scene.model.vit)) {
         if (spec.name == name) {
@@ -50,12 +50,12 @@ vit_backbone backbone_on_cpu(const scenario& scene, const std::shared_ptr<const 
         if (type != at::kFloat) {
             return tensor_of(*store, spec).to(type);
         }
-        // The tensors keep the store, and with it the mapped file, alive.
+        // The tensors keep the store alive, and thereby the mapped file.
         return at::from_blob(const_cast<float*>(store->tensor(spec.name).data()), spec.shape, [store](void*) {});
     });
 }
 
-/// All weights lie in one piece of memory, because ranks that share a GPU share that.
+/// All weights are in one allocation, because ranks that share a GPU share it.
 vit_backbone backbone_on_gpu(const scenario& scene, const std::function<const weight_store&()>& store, session& here) {
     constexpr std::size_t alignment = 256;
     std::map<std::string, std::size_t> offsets;
@@ -105,7 +105,8 @@ loaded_backbone load_backbone(const scenario& scene, session& here) {
                          gflops);
         }
     }
-    // Drawing a large model takes seconds, and of the ranks that share a GPU only the first one needs the values.
+    // Opened lazily: drawing a large model takes seconds, and only the first of the ranks that share a GPU needs the
+    // values.
     auto opened = std::make_shared<std::shared_ptr<const weight_store>>();
     const auto store = [opened, vit = scene.model.vit, seed = scene.seed]() -> const weight_store& {
         if (!*opened) {

@@ -13,8 +13,8 @@ namespace gaisnet {
 /// The frozen backbone of the scenario, shared by this rank's nodes.
 struct loaded_backbone {
     std::shared_ptr<const vit_backbone> backbone;
-    std::function<std::uint64_t()> fingerprint; ///< Of its values.
-    weight_values weights; ///< The values as they are in the file, whatever type blocks compute in.
+    std::function<std::uint64_t()> fingerprint; ///< Hash of its values.
+    weight_values weights;                      ///< The values in the file, whatever type the blocks compute in.
 };
 loaded_backbone load_backbone(const scenario&, session&);
 

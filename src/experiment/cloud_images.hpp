@@ -16,22 +16,22 @@
 
 namespace gaisnet {
 
-/// What the cloud has to pre-train on: a folder, or procedural domains that no edge has and no model is probed on.
+/// The cloud's images for pre-training: a folder, or procedural domains that no edge and no comparison of models uses.
 class cloud_images {
 public:
-    /// Every rank has to call it: the check of a folder is shared out.
-    /// \param check false: only counts are wanted (dry run). \throws usage_error as image_folder does.
+    /// Every rank has to call it, because the ranks share the check of a folder. \param check false: only counts are
+    /// needed (dry run). \throws usage_error as image_folder does.
     cloud_images(const scenario&, session&, bool check);
 
     std::size_t size() const { return domains_.size() * domains_.front()->size(); }
     std::int64_t classes() const { return static_cast<std::int64_t>(domains_.front()->class_names().size()); }
-    /// A name that stays with the image.
+    /// A stable name of the image.
     std::string name(std::size_t index) const;
     const std::string& origin() const { return origin_; } ///< "3 procedural domain(s)", or the folder
-    std::uint64_t content() const { return content_; }    ///< Changes with the files of a folder that was checked.
+    std::uint64_t content() const { return content_; }    ///< Changes when the files of the checked folder change.
 
-    /// Images of these numbers and their labels, decoded by all threads of the rank. Those of a folder are augmented by
-    /// epoch, if data.augment says so.
+    /// Decodes these images, on all threads of the rank, with their labels. Images of a folder are augmented by epoch
+    /// if data.augment is on.
     labelled_batch load(std::span<const std::size_t> indices, std::uint32_t epoch) const;
 
 private:
@@ -43,7 +43,7 @@ private:
     std::size_t at(std::size_t index) const { return index / domains_.size(); }
     const dataset& data(std::size_t index) const { return *domains_[domain(index)]; }
 
-    std::vector<std::unique_ptr<dataset>> domains_; ///< Of equal sizes.
+    std::vector<std::unique_ptr<dataset>> domains_; ///< All of the same size.
     transform_spec transform_;
     bool augment_ = false;
     std::uint64_t seed_;

@@ -12,7 +12,7 @@ namespace gaisnet {
 
 namespace {
 
-/// NaN of nothing: of the training in a round that nobody ended.
+/// The mean; NaN if there is nothing, as for the training of a round that no cluster finished.
 double mean(double sum, std::int64_t count) {
     return count > 0 ? sum / static_cast<double>(count) : std::numeric_limits<double>::quiet_NaN();
 }
@@ -90,7 +90,7 @@ session_answers collect_answers(transport& network, const inference_run& run) {
 }
 
 std::vector<tensor_view> collect_models(transport& network, const tensor_run& run, int edges) {
-    std::map<std::uint32_t, tensor_view> sent; // by edge: what rank 0 does not hold
+    std::map<std::uint32_t, tensor_view> sent; // by edge: models that rank 0 does not have
     std::vector<tensor_view> models(static_cast<std::size_t>(edges));
     for (std::uint32_t edge = 0; edge < models.size(); ++edge) {
         if (run.group_of(edge).front() == network.rank() && network.rank() != 0) {
@@ -128,7 +128,7 @@ std::vector<transport_counters> collect_counters(transport& network) {
 std::vector<std::uint64_t> collect_peak_memory(transport& network) {
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
-    return collect_at_root(network, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024); // Linux counts in KiB
+    return collect_at_root(network, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024); // Linux reports KiB
 }
 
 } // namespace gaisnet

@@ -12,7 +12,7 @@
 
 namespace gaisnet {
 
-/// One evaluation batch's part of the result.
+/// Result of one evaluation batch.
 struct batch_result {
     std::uint32_t edge = 0;
     std::uint32_t batch = 0;
@@ -20,26 +20,26 @@ struct batch_result {
     double loss_sum = 0;
 };
 
-/// Brings the training totals of all clusters and the evaluation of all batches to rank 0 and adds them up in the order
-/// of clusters and batches, so that the result does not depend on ranks. Every rank has to call it.
-/// \returns by edge; empty on other ranks.
+/// Sends the training totals of all clusters and the results of all evaluation batches to rank 0 and adds them up in
+/// the order of clusters and batches, so that the sums do not depend on the ranks. Every rank has to call it. \returns
+/// by edge; empty on other ranks.
 std::vector<round_result> collect_results(transport&, const deployment&, const std::map<int, training_totals>&,
                                           const std::vector<batch_result>&);
 
-/// Optimiser state of all stages at rank 0; empty elsewhere. Every rank has to call it.
+/// Collects the optimiser state of all stages at rank 0; empty elsewhere. Every rank has to call it.
 std::map<std::string, executor_state> collect_stages(transport&, std::vector<saved_stage>);
 
-/// The answers of the last session at rank 0. Every rank has to call it.
+/// Collects the answers of the last session at rank 0. Every rank has to call it.
 session_answers collect_answers(transport&, const inference_run&);
 
-/// Domain models of all edges at rank 0. Every rank has to call it.
+/// Collects the domain models of all edges at rank 0. Every rank has to call it.
 std::vector<tensor_view> collect_models(transport&, const tensor_run&, int edges);
 
-/// What every transport of every rank has carried since the start, added up, at rank 0.
+/// Traffic of every transport since the start, summed over all ranks, at rank 0.
 std::vector<transport_counters> collect_counters(transport&);
 
-/// Largest resident memory that each rank's process has had so far, bytes by rank; at rank 0, empty elsewhere. Pages
-/// that ranks share, like the frozen weights, count in each.
+/// Peak resident memory of each rank's process so far, in bytes, indexed by rank; at rank 0, empty elsewhere. Shared
+/// pages, such as frozen weights, count on every rank.
 std::vector<std::uint64_t> collect_peak_memory(transport&);
 
 } // namespace gaisnet

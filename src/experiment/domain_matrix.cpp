@@ -15,7 +15,7 @@ namespace gaisnet {
 
 namespace {
 
-/// Goes through validation samples with a classifier: images [n, 3, image, image] to classes int64 [n].
+/// Evaluates a classifier on validation samples: it maps images [n, 3, image, image] to classes int64 [n].
 probe_row count_hits(const workload& data, std::size_t domain, std::int64_t samples, const char* method,
                      const std::function<at::Tensor(const at::Tensor&)>& classify) {
     std::int64_t correct = 0;
@@ -55,7 +55,7 @@ std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<con
     }
     modules = share_from_root(here.network(), modules);
     const c10::NoGradGuard no_grad;
-    std::map<std::uint64_t, std::vector<probe_row>> mine; // by pair of model and domain
+    std::map<std::uint64_t, std::vector<probe_row>> mine; // indexed by pair of model and domain
     for (std::size_t pair = static_cast<std::size_t>(here.rank()); pair < models.size() * domains.size();
          pair += static_cast<std::size_t>(here.ranks())) {
         const auto which = pair / domains.size(), domain = pair % domains.size();

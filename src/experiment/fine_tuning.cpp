@@ -42,13 +42,13 @@ double seconds_since(clock_type::time_point start) {
     return std::chrono::duration<double>(clock_type::now() - start).count();
 }
 
-/// What rank 0 tells the others after a round.
+/// Rank 0's decision after a round, sent to the other ranks.
 struct verdict {
     bool stop = false;
     bool requeue = false;
     bool interrupted = false;
     bool checkpoint = false;
-    bool late = false; ///< Real time was not kept, and fidelity is strict.
+    bool late = false; ///< Real time was not kept, and strict_fidelity is on.
 };
 
 } // namespace
@@ -72,7 +72,7 @@ public:
             ending_ = run_ending::was_there;
             return std::nullopt;
         }
-        if (stop_.stopped()) { // before a checkpoint already
+        if (stop_.stopped()) { // the stop rule was already met before the checkpoint
             finish();
             return std::nullopt;
         }
@@ -99,7 +99,7 @@ public:
     }
 
 private:
-    /// Up to the first round. \returns false when there is nothing left to do.
+    /// Prepares the first round. \returns false when nothing is left to do.
     bool begin() {
         backbone_ = load_backbone(*run_.scene, here_);
         if (here_.gpu()) {
@@ -124,7 +124,7 @@ private:
         make_players();
         make_output();
         replay();
-        forecast_next(); // finds a stuck role network before anything is trained, or seen
+        forecast_next(); // detects a deadlock of the roles before anything is trained or shown
         if (clock_ && ledger_ && next_forecast_ && !speeds_.empty()) {
             clock_->check_scale(*run_.deploy, run_.rank_of, *next_forecast_, speeds_);
         }
@@ -137,7 +137,7 @@ private:
         return true;
     }
 
-    /// The last round, of which only rank 0 knows what the ledger says.
+    /// The last round; only rank 0 knows the ledger's figures.
     finished_round describe_last() {
         finished_round ended;
         ended.number = rounds_done();
@@ -181,7 +181,7 @@ private:
         }
     }
 
-    /// The rounds before a checkpoint: the ledger plays them again, the rest is known.
+    /// Restores the rounds before a checkpoint: the ledger plays them again, the rest comes from the checkpoint.
     void replay() {
         if (!from()) {
             return;
@@ -197,13 +197,13 @@ private:
             rounds_.push_back(std::move(record));
         }
         work_done_ = work_a_round_ * rounds_.size();
-        const bool nobody_left = here_.root() && !rounds_.empty() && give_up(); // only rank 0 knows of batteries
+        const bool nobody_left = here_.root() && !rounds_.empty() && give_up(); // only rank 0 knows the batteries
         if (share_from_root(here_.network(), nobody_left) && !stop_.stopped()) {
             stop_.give_up(nobody_is_left);
         }
     }
 
-    /// The results file, hidden until it has all rounds that were done before.
+    /// Creates the results file, which stays hidden until it contains all rounds before the checkpoint.
     void make_output() {
         if (!here_.root()) {
             return;
@@ -227,7 +227,7 @@ private:
         file_->results().write_probes(log_.probes());
     }
 
-    /// The ledger pass of the next round, at rank 0.
+    /// Plays the ledger pass of the next round, at rank 0.
     void forecast_next() {
         if (!ledger_ || stop_.stopped() || next_forecast_) {
             return;
@@ -270,7 +270,7 @@ private:
         std::iota(edges.begin(), edges.end(), 0U);
         const auto batches = evaluate_models(run_, here_, *tensors_, evaluated_, edges);
         if (decisions.federates && judges()) {
-            // Right after it, what comes before an edge's head is the cloud's.
+            // After a federation all tensors before an edge's head are the cloud's.
             judge({{"cloud", {}, 0, false}}, round);
         }
         record.results = collect_results(here_.network(), *run_.deploy, tensors_->take_totals(), batches);
@@ -302,7 +302,7 @@ private:
         return stop_.round_ended(round, accuracy, loss, trained);
     }
 
-    /// At rank 0: nobody can take part in another round.
+    /// At rank 0: gives up when no cluster can take part in another round.
     bool give_up() {
         if (!ledger_->anyone_left()) {
             stop_.give_up(nobody_is_left);
@@ -345,7 +345,7 @@ private:
         models_ = std::move(models);
     }
 
-    /// Tuned modules as safetensors with their names: what a PyTorch user loads.
+    /// Writes tuned modules as safetensors with their names, for use in PyTorch.
     std::string write_tuned_modules(std::uint32_t edge) const {
         const auto path = modules_path(*run_.scene, static_cast<int>(edge));
         auto metadata = metadata_of(run_.scene->tuning);
@@ -356,10 +356,10 @@ private:
         return path.string();
     }
 
-    /// Whether models are compared on domains.
+    /// Whether models are compared across domains.
     bool judges() const { return run_.deploy->net.edges > 1 && run_.scene->probe.samples > 0; }
 
-    /// \param which models without their values, except for the foundation model.
+    /// \param which the models, without values except for the foundation model.
     void judge(std::vector<judged_model> which, int round) {
         here_.note(fmt::format("round {}: comparison of models on domains", round));
         const auto models = collect_models(here_.network(), *tensors_, run_.deploy->net.edges);
@@ -429,14 +429,14 @@ private:
     std::optional<resumable_run> file_;
     std::unique_ptr<ledger_run> ledger_; ///< Rank 0
     slow_links slow_links_{*run_.deploy};
-    std::optional<round_forecast> next_forecast_; ///< Rank 0, of a round that has not begun.
+    std::optional<round_forecast> next_forecast_; ///< Rank 0: a round that has not begun.
     std::unique_ptr<real_clock> clock_;           ///< `clock = real`; else null.
-    std::vector<stage_speed> speeds_;             ///< Rank 0: measured.
+    std::vector<stage_speed> speeds_;             ///< Rank 0: measured speeds.
     std::unique_ptr<tensor_run> tensors_;
     std::vector<tuned_vit> evaluated_; ///< By edge
     std::vector<round_record> rounds_;
     round_log log_;                   ///< Rank 0
-    std::vector<tensor_view> models_; ///< Rank 0, of the last checkpoint: the last round's at the end.
+    std::vector<tensor_view> models_; ///< Rank 0: those of the last checkpoint; at the end, of the last round.
     double ledger_s_ = 0;
     std::uint64_t work_a_round_ = 0, work_done_ = 0;
     progress progress_{given_.progress};

@@ -15,16 +15,16 @@ namespace gaisnet {
 
 /// A round that has ended, on every rank.
 struct finished_round {
-    int number = 0;                ///< From 1.
-    std::vector<round_row> edges;  ///< By edge: accuracy, loss, latency and its parts, energy, bytes.
-    double accuracy = 0, loss = 0; ///< Validation; means over the edges.
+    int number = 0;                ///< Starts at 1.
+    std::vector<round_row> edges;  ///< Indexed by edge: accuracy, loss, latency and its parts, energy, bytes.
+    double accuracy = 0, loss = 0; ///< Validation, averaged over the edges.
 };
 
-/// What a complete run has brought, at rank 0.
+/// Results of a complete run, at rank 0.
 struct fine_tuning_outcome {
     run_summary summary;
-    std::vector<probe_row> probes;    ///< How good models are on every domain.
-    std::vector<std::string> modules; ///< Files of tuned modules, by edge.
+    std::vector<probe_row> probes;    ///< Accuracy of the models on every domain.
+    std::vector<std::string> modules; ///< Files of tuned modules, indexed by edge.
 };
 
 /// Hybrid federated split fine-tuning over emulated links and devices: the rounds of a scenario.
@@ -35,8 +35,8 @@ struct fine_tuning_outcome {
 ///         use(round->accuracy, round->edges.front().parts["d2d"]);
 ///     }
 ///
-/// Every rank makes one and makes the same calls. It writes the results file, checkpoints and, at its end, the tuned
-/// modules, as its settings say.
+/// Every rank makes one and makes the same calls. It writes the results file, the checkpoints and, at the end, the
+/// tuned modules, as configured.
 class fine_tuning {
 public:
     /// \throws usage_error for what the user has to change.
@@ -45,8 +45,9 @@ public:
     fine_tuning(const fine_tuning&) = delete;
     fine_tuning& operator=(const fine_tuning&) = delete;
 
-    /// Plays the next round; nothing when the run has ended. A resumed run begins with the first round that was not done.
-    /// \throws usage_error, runtime_failure; error with exit_code::fidelity when real time was not kept.
+    /// Plays the next round; returns nothing when the run has ended. A resumed run starts with the first round that is
+    /// not in the checkpoint. \throws usage_error, runtime_failure; error with exit_code::fidelity when real time was
+    /// not kept.
     std::optional<finished_round> next();
     run_ending ending() const;
     /// After a complete run, at rank 0.

@@ -10,7 +10,7 @@ namespace gaisnet {
 namespace {
 
 constexpr int fraction_bits = 40;
-constexpr float largest = 1 << 14; // of 256 parts at most, in 63 bits
+constexpr float largest = 1 << 14; // of at most 256 parts, in 63 bits
 
 } // namespace
 
@@ -28,11 +28,11 @@ void gradient_sum::take(std::vector<at::Tensor>& parameters) {
     bool unusable = false;
     for (auto& parameter : parameters) {
         const auto size = static_cast<std::size_t>(parameter.numel());
-        if (parameter.grad().defined()) { // else nothing that was computed needs it
+        if (parameter.grad().defined()) { // otherwise no computation used it
             const auto gradient = parameter.grad().contiguous();
             const auto* values = gradient.data_ptr<float>();
             for (std::size_t i = 0; i < size; ++i) {
-                if (std::abs(values[i]) < largest) { // false for what is not a number
+                if (std::abs(values[i]) < largest) { // also false for NaN
                     (*sums_)[at + i] += std::llrint(std::ldexp(static_cast<double>(values[i]), fraction_bits));
                 } else {
                     unusable = true;

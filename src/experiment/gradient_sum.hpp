@@ -10,22 +10,23 @@
 
 namespace gaisnet {
 
-/// Adds gradients up over parts of a batch and over ranks, as integers: in any order, and on any number of ranks, they
-/// give the same bits. Fixed point: values below 2^14 with 40 fractional bits, of 256 parts at most.
+/// Sums gradients over parts of a batch and over ranks as integers, so that the result is the same bit for bit in any
+/// order and on any number of ranks. Fixed point: magnitudes below 2^14, 40 fractional bits, at most 256 parts.
 class gradient_sum {
 public:
     explicit gradient_sum(const std::vector<at::Tensor>& parameters);
 
     void clear();
-    /// Takes the gradients of these parameters in, and resets them. One that is not finite, or too large, is noted.
+    /// Adds the gradients of these parameters and resets them. A gradient that is not finite or is too large is counted
+    /// as bad.
     void take(std::vector<at::Tensor>& parameters);
-    /// Adds up over all ranks, each of which has to call it, and gives the parameters the sums as gradients.
-    /// \returns false on all ranks when one of them noted a gradient; the parameters have none then.
+    /// Sums over all ranks and stores the sums as the parameters' gradients. Every rank has to call it. \returns false
+    /// on all ranks if any gradient was bad; then the parameters have no gradients.
     bool exchange(std::vector<at::Tensor>& parameters, transport&, const std::vector<int>& everyone);
 
 private:
     std::size_t elements_ = 0;
-    sum_buffer sums_ = std::make_shared<std::vector<std::int64_t>>(); ///< At its end the count of noted parts.
+    sum_buffer sums_ = std::make_shared<std::vector<std::int64_t>>(); ///< The last element counts bad gradients.
 };
 
 } // namespace gaisnet

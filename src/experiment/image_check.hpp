@@ -12,14 +12,14 @@
 
 namespace gaisnet {
 
-/// Threads of this rank that decode images: data.threads, or its share of the host's cores.
+/// Number of this rank's decoding threads: data.threads, or its share of the host's cores.
 std::size_t decode_threads(const scenario&, const session&);
-/// As data.threads and data.cache say.
+/// An image supply as configured by data.threads and data.cache.
 std::unique_ptr<image_supply> make_supply(const scenario&, const session&);
 
-/// Every rank has to call it: each decodes its share, and all leave out the same damaged samples.
-/// \returns what distinguishes the images from others.
-/// \throws usage_error when there are damaged ones and data.damaged = fatal.
+/// Checks a folder; every rank decodes its share, and all ranks drop the same damaged samples. Every rank has to call
+/// it. \returns a hash that identifies the images. \throws usage_error when images are damaged and data.damaged =
+/// fatal.
 std::uint64_t check_images(image_folder&, const scenario&, session&);
 
 } // namespace gaisnet

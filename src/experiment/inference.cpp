@@ -37,7 +37,7 @@ namespace gaisnet {
 
 namespace {
 
-/// A text as a cell of a CSV file.
+/// Formats a text as a CSV cell.
 std::string cell(const std::string& text) {
     if (text.find_first_of(",\"\n\r") == std::string::npos) {
         return text;
@@ -95,7 +95,7 @@ public:
     std::string predictions() const { return predictions_path(*run_.scene).string(); }
 
 private:
-    /// Up to the ledger's part. \returns the models that answer.
+    /// Prepares everything before the ledger pass. \returns the models that answer.
     served_models prepare_session(const loaded_backbone& backbone) {
         speeds_ = measure_as_wanted(run_, here_, backbone, clock_.get(), file_ ? file_->from() : std::nullopt);
         auto models = load_served_models(run_, backbone, here_, !given_.dry_run);
@@ -156,7 +156,7 @@ private:
     const char* name_of_clock() const { return run_.scene->clock == clock_kind::real ? "real" : "virtual"; }
 
     void check_scale() const {
-        round_forecast whole; // a session is a round of all edges that begin together
+        round_forecast whole; // a session is like one round in which all edges begin together
         whole.events = played_.events;
         for (std::uint32_t edge = 0; edge < played_.end_s.size(); ++edge) {
             auto& row = whole.rounds.emplace_back();
@@ -218,14 +218,14 @@ private:
         return whole;
     }
 
-    /// What rank 0 tells the others after a part.
+    /// Rank 0's decision after a part, sent to the other ranks.
     struct verdict {
-        std::uint64_t batches = 1; ///< Of each cluster, in the next part.
+        std::uint64_t batches = 1; ///< Number of batches of each cluster in the next part.
         bool requeue = false, interrupted = false;
-        bool late = false; ///< Real time was not kept, and fidelity is strict.
+        bool late = false; ///< Real time was not kept, and strict_fidelity is on.
     };
 
-    /// Parts until all batches are answered. \returns false when the run has to stop for now.
+    /// Plays parts until all batches are answered. \returns false when the run has to stop for now.
     bool play_parts(inference_run& tensors, const inference_decisions& decisions) {
         if (const auto& from = file_->from()) {
             answers_ = from->sessions.at(0);
@@ -236,7 +236,7 @@ private:
         const auto all = most_batches(decisions);
         verdict next;
         if (clock_) {
-            next.batches = all; // a pause would be late
+            next.batches = all; // a pause between parts would make messages late
         }
         int parts = 0;
         for (auto done = file_->steps_before(); done < all;) {
@@ -286,12 +286,12 @@ private:
         return true;
     }
 
-    /// \param batches of each cluster in the part that has ended, \param took s.
+    /// \param batches number of batches of each cluster in the last part. \param took its wall time, s.
     verdict decide(std::size_t batches, double took) const {
         verdict said;
         const auto asked = file_->asked_to_stop();
         if (here_.root()) {
-            constexpr double most_growth = 8.0; // the first part is of one batch, and slow
+            constexpr double most_growth = 8.0; // the first part has one batch and is slow
             const double growth = std::min(most_growth, run_.scene->checkpoint.part_s / std::max(took, 1e-9));
             said = {std::max<std::uint64_t>(1, static_cast<std::uint64_t>(growth * static_cast<double>(batches))),
                     asked.requeue, asked.interrupted, clock_ && clock_->violated()};
@@ -299,7 +299,7 @@ private:
         return share_from_root(here_.network(), said);
     }
 
-    /// By all runs of this output, at rank 0.
+    /// Traffic of all runs of this output so far, at rank 0.
     std::vector<transport_row> carried_so_far() const {
         auto rows = file_->from() ? file_->from()->transports : std::vector<transport_row>();
         for (const auto& now : collect_counters(here_.network())) {
@@ -312,7 +312,7 @@ private:
         return rows;
     }
 
-    /// The predictions of all start points.
+    /// Stores the predictions of all start points.
     void take_answers(const served_models& models) {
         std::map<int, std::vector<std::size_t>> samples;
         for (auto& row : played_.requests) {
@@ -365,10 +365,10 @@ private:
     const inference_plan plan_;
     std::optional<resumable_run> file_;
     inference_forecast played_;       ///< Rank 0
-    std::vector<stage_speed> speeds_; ///< Rank 0: measured.
+    std::vector<stage_speed> speeds_; ///< Rank 0: measured speeds.
     session_answers answers_;         ///< Rank 0
     std::vector<transport_row> carried_;
-    std::unique_ptr<real_clock> clock_;  ///< `clock = real`; else null.
+    std::unique_ptr<real_clock> clock_;  ///< Null unless `clock = real`.
     std::vector<fidelity_row> fidelity_; ///< Rank 0
     double wall_s_ = 0;
     progress progress_{given_.progress};

@@ -10,25 +10,25 @@
 
 namespace gaisnet {
 
-/// A session of inference: requests of start points are answered by the chains of their clusters. Every rank makes one
-/// and makes the same calls. It writes the results file, checkpoints and predictions, as its settings say.
+/// A session of inference: the chains of the clusters answer requests of their start points. Every rank makes one and
+/// makes the same calls. It writes the results file, checkpoints and predictions, as configured.
 class inference {
 public:
-    /// \throws usage_error for what the user has to change.
+    /// \throws usage_error for everything that the user has to change.
     inference(configuration, session&);
     ~inference();
     inference(const inference&) = delete;
     inference& operator=(const inference&) = delete;
 
-    /// What the requests would cost, at rank 0; nothing is computed or written.
+    /// The cost of the requests, at rank 0; computes and writes nothing.
     inference_summary forecast();
-    /// Answers all requests, or goes on with them until it is told to stop.
+    /// Answers all requests, or as many as it can before it is told to stop.
     run_ending run();
-    /// After a complete run, at rank 0.
+    /// Only after a complete run, at rank 0.
     const inference_summary& outcome() const;
     /// Nodes, placement and cuts, as text.
     std::string description() const;
-    /// The file of predictions.
+    /// Path of the file of predictions.
     std::string predictions() const;
 
 private:

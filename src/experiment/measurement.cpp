@@ -18,7 +18,7 @@ namespace gaisnet {
 
 namespace {
 
-/// Random images and labels of any batch.
+/// Random images and labels for any batch.
 class noise final : public sample_source {
 public:
     noise(const vit_config& vit, std::int64_t classes): vit_(vit), classes_(classes) {}
@@ -73,8 +73,8 @@ torch_stage noisy_stage(const deployment& deploy, const stage_spec& spec, std::s
     return stage;
 }
 
-/// \param warm_up, repetitions steps that are not timed, and those that are.
-/// \param batch of the plan, whose first micro-batch is computed.
+/// \param warm_up number of steps that are not timed. \param repetitions number of steps that are. \param batch a batch
+/// of the plan; its first micro-batch is computed.
 stage_speed measure(const deployment& deploy, const stage_seat& seat, std::shared_ptr<const vit_backbone> backbone,
                     std::int64_t batch, int warm_up, int repetitions) {
     const auto& scene = *deploy.scene;
@@ -120,7 +120,7 @@ stage_speed measure(const deployment& deploy, const stage_seat& seat, std::share
             spec.trainable() ? rate(spec.step_flops(scene.train.optimizer), step) : 0.0};
 }
 
-/// A seat for each shape of stage.
+/// One seat for each shape of stage.
 std::map<std::string, const stage_seat*> shapes_of(const deployment& deploy) {
     std::map<std::string, const stage_seat*> shapes;
     for (const auto& chain : deploy.chains) {
@@ -155,7 +155,7 @@ std::vector<stage_speed> measure_as_wanted(const prepared_run& run, session& her
         return speeds;
     }
     here.note("measuring stages");
-    if (here.root()) { // the others wait, so that they do not disturb
+    if (here.root()) { // the other ranks wait, so that they do not disturb the measurement
         speeds =
             from && !from->speeds.empty() ? read_speeds(from->speeds) : measure_stages(*run.deploy, backbone.backbone);
         if (wanted) {
@@ -170,7 +170,7 @@ void warm_up(const deployment& deploy, std::shared_ptr<const vit_backbone> backb
     with_clear_errors([&] {
         for (const auto& [shape, seat] : shapes_of(deploy)) {
             const auto last = deploy.plans[static_cast<std::size_t>(seat->cluster)].batches_a_round - 1;
-            for (const auto batch : {std::int64_t{0}, last}) { // the last one may be smaller, with other kernels
+            for (const auto batch : {std::int64_t{0}, last}) { // the last batch may be smaller and need other kernels
                 measure(deploy, *seat, backbone, batch, 1, 0);
             }
         }

@@ -16,18 +16,20 @@
 
 namespace gaisnet {
 
-/// Times every shape of stage of a deployment on this rank, with random data of a micro-batch's size: CPU time with one
-/// thread, so that other processes do not count, else wall time; the fastest of several repetitions.
+/// Times every shape of stage of a deployment on this rank, with random data of a micro-batch's size. Uses CPU time if
+/// there is one thread, so that other processes do not matter, otherwise wall time; takes the fastest of several
+/// repetitions.
 std::vector<stage_speed> measure_stages(const deployment&, std::shared_ptr<const vit_backbone>);
-/// What this computer can do: for `compute = measured`, where the deployment takes it over, and to know which time scale
-/// it can keep. Nothing where neither is wanted. Every rank has to call it. \param clock `clock = real`; else null.
-/// \param from a checkpoint, whose speeds are taken. \returns at rank 0. \throws usage_error on GPUs.
+/// Measures what this computer can do, if that is needed: for `compute = measured`, where the deployment uses the
+/// speeds, or for the real clock, to know which time scale the ranks can keep. Every rank has to call it. \param clock
+/// null unless `clock = real`. \param from a checkpoint whose speeds are used instead. \returns the speeds at rank 0.
+/// \throws usage_error on GPUs.
 std::vector<stage_speed> measure_as_wanted(const prepared_run&, session&, const loaded_backbone&,
                                            const real_clock* clock, const std::optional<checkpoint>& from);
-/// Runs every shape of stage once, with random data, so that a GPU's kernels are loaded and its libraries have chosen
-/// theirs before the first round. \throws runtime_failure when the GPU's memory is not enough.
+/// Runs every shape of stage once with random data, so that a GPU's kernels are loaded and its libraries have chosen
+/// their algorithms before the first round. \throws runtime_failure when the GPU's memory is too small.
 void warm_up(const deployment&, std::shared_ptr<const vit_backbone>);
-/// The same for inference alone, with batches of these sizes.
+/// The same for inference only, with batches of these sizes.
 void warm_up(const deployment&, std::shared_ptr<const vit_backbone>, const std::set<std::int64_t>& batches);
 
 /// FLOP/s of this computer on a whole chain of the deployment's first cluster, forward and backward.

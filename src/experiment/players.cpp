@@ -19,7 +19,7 @@ executor_factory training_executors(const prepared_run& run, std::shared_ptr<con
         std::shared_ptr<sample_source> source;
         const auto start_point = deploy.chains[static_cast<std::size_t>(seat.cluster)].front().node;
         if (seat.node == start_point) {
-            auto& shared = (*sources)[seat.cluster]; // U-shaped training has two stages at the start point
+            auto& shared = (*sources)[seat.cluster]; // in U-shaped training the start point has two stages
             if (!shared) {
                 shared = run.data->source_of(seat.cluster, deploy.net.nodes[seat.node].name);
             }

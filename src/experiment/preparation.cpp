@@ -29,7 +29,7 @@ namespace gaisnet {
 
 namespace {
 
-/// A dry run may happen where no job would run, so there it only tells what it found.
+/// A dry run may happen on a computer where no job would run, so it only reports what it finds.
 void take_devices(const scenario& scene, bool dry_run, session& here) {
     const auto& compute = scene.compute;
     try {
@@ -61,7 +61,7 @@ void take_devices(const scenario& scene, bool dry_run, session& here) {
 }
 
 void tell_edge_shares(const edge_share_choice& choice) {
-    std::map<int, int> clusters; // by blocks
+    std::map<int, int> clusters; // indexed by number of blocks
     for (const int blocks : choice.blocks) {
         ++clusters[blocks];
     }
@@ -80,7 +80,7 @@ void tell_edge_shares(const edge_share_choice& choice) {
     }
 }
 
-/// Keys and folders that a command may take images from.
+/// Keys and folders from which a command may read images.
 std::vector<std::pair<std::string, std::string>> folders_of_images(const scenario& scene, const std::string& command) {
     std::vector<std::pair<std::string, std::string>> all{{"infer.images", scene.infer.images},
                                                          {"probe.unseen", scene.probe.unseen_root},
@@ -94,7 +94,7 @@ std::vector<std::pair<std::string, std::string>> folders_of_images(const scenari
     return all;
 }
 
-/// Whether a path names a file that exists somewhere in a folder.
+/// Whether a path names an existing file inside a folder.
 bool lies_in(const std::filesystem::path& path, const std::filesystem::path& folder) {
     std::error_code code;
     if (!std::filesystem::exists(path, code)) {
@@ -105,7 +105,7 @@ bool lies_in(const std::filesystem::path& path, const std::filesystem::path& fol
     return !code && !relative.empty() && *relative.begin() != "..";
 }
 
-/// The newest checkpoint that is whole.
+/// The newest complete checkpoint.
 std::optional<checkpoint> read_newest(const std::filesystem::path& folder, bool root, std::string& where) {
     const auto all = complete_checkpoints(folder);
     for (auto one = all.rbegin(); one != all.rend(); ++one) {
@@ -128,7 +128,7 @@ std::optional<checkpoint> read_newest(const std::filesystem::path& folder, bool 
     return std::nullopt;
 }
 
-/// The checkpoint that this rank goes on from.
+/// The checkpoint from which this rank resumes.
 std::optional<checkpoint> read_own_checkpoint(const scenario& scene, const std::string& identity, bool root,
                                               const char* unit) {
     std::string where = scene.resume;
@@ -160,13 +160,13 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
         read_scenario(given.values, serves ? service_kind::inference : service_kind::fine_tuning));
     auto& chosen = *made;
     if (given.command == "serve") {
-        chosen.train.rounds = chosen.serve.rounds; // an edge has as many at most: the learning rate decays over them
+        chosen.train.rounds = chosen.serve.rounds; // per edge has as many at most: the learning rate decays over them
     }
     out.scene = std::move(made);
     const auto& scene = *out.scene;
     check_outputs(given, scene);
     const auto method = make_tuning_method(scene);
-    const auto net = make_network(scene, method); // before the data: ranks and cuts cost nothing to check
+    const auto net = make_network(scene, method); // made before the data, because ranks and cuts are cheap to check
     for (const auto& warning : here.root() ? net.warnings : std::vector<std::string>()) {
         spdlog::warn("{}", warning);
     }

@@ -37,10 +37,10 @@ namespace gaisnet {
 
 namespace {
 
-/// The name of the optimiser's state in a checkpoint.
+/// The optimiser's name in a checkpoint.
 constexpr const char* state_name = "pretraining";
 
-/// What a shard's images added up to in an epoch.
+/// Totals over a shard's images in an epoch.
 struct shard_totals {
     double loss_sum = 0;
     std::int64_t correct = 0, images = 0;
@@ -151,7 +151,7 @@ private:
 
     bool masks() const { return scene_.pretrain.objective == pretraining_kind::masked; }
 
-    /// \returns whether this very model is there already, and resume = auto has nothing left to do.
+    /// \returns true when this model already exists and resume = auto has nothing left to do.
     bool check_output() const {
         const auto folder = checkpoint_folder(scene_.output);
         std::error_code code;
@@ -171,7 +171,7 @@ private:
                               "overwrite = on begins anew");
         }
         try {
-            atomic_file probe(scene_.output); // fails now rather than after the training
+            atomic_file probe(scene_.output); // fails now instead of after the training
         } catch (const runtime_failure& reason) {
             throw usage_error(std::string(reason.what()) +
                               "; output has to name a file in a folder that exists and may be written");
@@ -180,13 +180,13 @@ private:
     }
 
     std::string identity_hash() const { return fmt::format("{:016x}", stable_hash(identity_)); }
-    /// What a model's file says about the run that made it; empty if it says nothing.
+    /// The identity stored in a model's file; empty if there is none.
     static std::string identity_of(const std::string& path) {
         try {
             const safetensors_file file(path);
             const auto found = file.metadata().find("identity");
             return found == file.metadata().end() ? std::string() : found->second;
-        } catch (const error&) { // no safetensors file
+        } catch (const error&) { // not a safetensors file
             return {};
         }
     }
@@ -244,7 +244,7 @@ private:
         }
     }
 
-    /// \returns false when the run has to stop for now; then a checkpoint has been written.
+    /// \returns false when the run has to stop for now; then it has written a checkpoint.
     bool train_epoch() {
         const auto begin = std::chrono::steady_clock::now();
         const auto batch = static_cast<std::size_t>(scene_.pretrain.batch);
@@ -276,9 +276,9 @@ private:
         return !stop || last;
     }
 
-    /// Tells the epoch's results. \returns whether any rank was asked to stop, equal on all.
+    /// Sums up and reports the epoch's results. \returns whether any rank was asked to stop, the same on all ranks.
     bool add_up(std::chrono::steady_clock::time_point begin) {
-        std::map<std::int64_t, shard_totals> own; // by shard
+        std::map<std::int64_t, shard_totals> own; // indexed by shard
         for (const auto shard : mine_) {
             own[shard] = totals_[static_cast<std::size_t>(shard)];
         }
@@ -334,11 +334,11 @@ private:
         write_checkpoint(checkpoint_folder(scene_.output), state, scene_.checkpoint.keep);
     }
 
-    /// The model is there, and nothing is left to go on with.
+    /// Removes the checkpoints: the model is complete, so nobody needs them.
     void remove_checkpoints() const {
         const auto folder = checkpoint_folder(scene_.output);
         remove_checkpoints_after(folder, 0);
-        std::error_code ignored; // it may hold something else
+        std::error_code ignored; // the folder may contain other files
         std::filesystem::remove(folder, ignored);
     }
 
@@ -352,7 +352,7 @@ private:
         return scene_.pretrain.lr * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
     }
 
-    /// Gradients of the batch's mean loss end in every parameter's .grad, equal on all ranks.
+    /// Computes the gradients of the batch's mean loss into every parameter's .grad, the same on all ranks.
     void train_batch(std::span<const std::size_t> batch, std::uint32_t epoch) {
         const auto shards = static_cast<std::size_t>(scene_.pretrain.shards);
         sum_->clear();
@@ -388,7 +388,7 @@ private:
         totals.images += static_cast<std::int64_t>(indices.size());
     }
 
-    /// The backbone, and the head of those that learned to classify.
+    /// Writes the backbone and, if the objective was classification, the head.
     void write() const {
         std::vector<tensor_to_write> tensors;
         for (std::size_t i = 0; i < names_.size(); ++i) {
@@ -408,22 +408,22 @@ private:
     session& here_;
     scenario scene_;
     cloud_images images_;
-    std::size_t batches_; ///< An epoch; what is left over is of no batch.
+    std::size_t batches_; ///< Per epoch; the remaining images are not used.
     progress progress_;
     std::string identity_;
     bool done_ = false; ///< By an earlier run.
     vit_backbone backbone_;
     std::unique_ptr<pretraining_objective> objective_;
-    std::vector<at::Tensor> parameters_; ///< The backbone's, then the objective's.
-    std::vector<std::string> names_;     ///< Of parameters_
-    std::size_t backbone_size_ = 0;      ///< Tensors of the backbone.
+    std::vector<at::Tensor> parameters_; ///< Those of the backbone, then those of the objective.
+    std::vector<std::string> names_;     ///< Names of parameters_.
+    std::size_t backbone_size_ = 0;      ///< Number of the backbone's tensors.
     optimizer optimizer_{{optimizer_kind::adamw, 0.0, 0.05}};
     int epochs_done_ = 0;
-    std::vector<std::vector<round_result>> epochs_; ///< Rank 0: of each epoch; of one edge, as it were.
-    std::vector<int> everyone_;                     ///< All ranks
-    std::vector<std::int64_t> mine_;                ///< Shards of this rank.
+    std::vector<std::vector<round_result>> epochs_; ///< Rank 0: results by epoch, stored as if for one edge.
+    std::vector<int> everyone_;                     ///< All ranks.
+    std::vector<std::int64_t> mine_;                ///< The shards of this rank.
     std::optional<gradient_sum> sum_;
-    std::vector<shard_totals> totals_; ///< Of the epoch, by shard.
+    std::vector<shard_totals> totals_; ///< In this epoch, indexed by shard.
     std::string outcome_;              ///< Rank 0
 };
 

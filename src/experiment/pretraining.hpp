@@ -9,20 +9,20 @@
 
 namespace gaisnet {
 
-/// Makes a foundation model of procedural images or a folder. Every rank makes one and makes the same calls. It writes
-/// the model, and checkpoints until it is done.
+/// Trains a foundation model on procedural images or on a folder of images. Every rank makes one and makes the same
+/// calls. It writes the model and, until that is complete, checkpoints.
 class pretraining {
 public:
-    /// \throws usage_error for what the user has to change.
+    /// \throws usage_error for everything that the user has to change.
     pretraining(const configuration&, session&);
     ~pretraining();
     pretraining(const pretraining&) = delete;
     pretraining& operator=(const pretraining&) = delete;
 
-    /// What it is going to do, as text.
+    /// The plan of the run, as text.
     std::string description() const;
     run_ending run();
-    /// What a complete run has done, at rank 0, as text.
+    /// Summary of a complete run, at rank 0, as text.
     const std::string& outcome() const;
 
 private:

@@ -28,15 +28,15 @@ real_clock::real_clock(const scenario& scene, session& here, bool may_spin)
     , timer_(scene.time_scale, may_spin) {}
 
 void real_clock::begin_round() {
-    constexpr std::chrono::milliseconds ahead(2); // for the message to arrive
+    constexpr std::chrono::milliseconds ahead(2); // so that the message arrives in time
     here_.network().barrier();
-    const auto begin = share_from_root(here_.network(), pacer::clock::now() + ahead); // by rank 0's clock
+    const auto begin = share_from_root(here_.network(), pacer::clock::now() + ahead); // on rank 0's clock
     timer_.begin_round(begin - offset_);
 }
 
 std::vector<fidelity_row> real_clock::end_round(std::uint32_t round, double latency_s,
                                                 const std::vector<lateness>& mine) {
-    while (pacer::clock::now() < timer_.due(latency_s)) { // what the edge does at the end takes its time, too
+    while (pacer::clock::now() < timer_.due(latency_s)) { // the edge's last computations take real time too
         session::check_interrupt();
         timer_.wait_until(timer_.due(latency_s), std::chrono::milliseconds(50));
     }

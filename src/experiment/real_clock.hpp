@@ -12,27 +12,27 @@
 
 namespace gaisnet {
 
-/// `clock = real` over the rounds of a run: one start of each round on all ranks, and how well it is kept.
+/// `clock = real` over the rounds of a run: starts each round at the same moment on all ranks, and records the
+/// lateness.
 class real_clock {
 public:
-    /// Null when the scenario's clock is virtual. Every rank has to call it, before anything is sent.
+    /// Null when the scenario's clock is virtual. Every rank has to call it before anything is sent.
     static std::unique_ptr<real_clock> start(const scenario&, session&);
 
     const pacer& timer() const { return timer_; }
-    /// All ranks begin a round at one moment, which rank 0 chooses. Every rank has to call it.
+    /// Starts a round at a moment that rank 0 chooses for all ranks. Every rank has to call it.
     void begin_round();
-    /// Waits for the end of a round of `latency_s` and gathers how late everything was, at rank 0. Every rank has to call
-    /// it.
+    /// Waits until a round of `latency_s` has ended, and collects all lateness at rank 0. Every rank has to call it.
     std::vector<fidelity_row> end_round(std::uint32_t round, double latency_s, const std::vector<lateness>& mine);
 
-    /// At rank 0, before anything is written: tells the time scale that the ranks can keep. \throws error with
-    /// exit_code::fidelity when fidelity is strict and that is larger than the scenario's.
+    /// At rank 0, before anything is written: reports the time scale that the ranks can keep. \throws error with
+    /// exit_code::fidelity when strict_fidelity is on and that scale is larger than the scenario's.
     void check_scale(const deployment&, const std::vector<int>& rank_of, const round_forecast&,
                      const std::vector<stage_speed>&) const;
-    /// At rank 0: whether the last round was late although fidelity is strict.
+    /// At rank 0: whether the last round was late although strict_fidelity is on.
     bool violated() const { return scene_.strict_fidelity && last_round_s_ > scene_.fidelity_tolerance; }
     std::string complaint(int round) const;
-    /// At rank 0: of all messages so far, s.
+    /// At rank 0: lateness of all messages so far, s.
     const std::vector<double>& late_s() const { return late_s_; }
 
 private:
@@ -40,10 +40,10 @@ private:
 
     const scenario& scene_;
     session& here_;
-    pacer::clock::duration offset_; ///< To rank 0's clock.
+    pacer::clock::duration offset_; ///< Add to this rank's clock to get rank 0's.
     pacer timer_;
     std::vector<double> late_s_;
-    double last_round_s_ = 0; ///< What one message in a hundred exceeded.
+    double last_round_s_ = 0; ///< The 99th percentile of the lateness of the last round's messages.
 };
 
 } // namespace gaisnet

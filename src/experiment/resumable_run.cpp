@@ -16,7 +16,7 @@ namespace gaisnet {
 
 namespace {
 
-/// What decides the results: weights, images and settings by what they are, not by where they lie.
+/// Everything that decides the results: weights and images by content, not by path, and settings.
 std::string identity_of_run(const configuration& given, const prepared_run& run, const loaded_backbone& backbone,
                             const session& here) {
     const auto& scene = *run.scene;
@@ -77,7 +77,7 @@ void resumable_run::open(run_header header, recorder_options options) {
         return;
     }
     const auto& scene = *run_.scene;
-    const bool own = !scene.resume.empty() && mark_.identity == identity_; // the file may be written anew
+    const bool own = !scene.resume.empty() && mark_.identity == identity_; // then the file may be written again
     options.overwrite = scene.overwrite || own;
     options.hidden = true;
     header.identity = identity_;
@@ -98,7 +98,7 @@ void resumable_run::publish() {
         return;
     }
     const auto folder = checkpoint_folder(run_.scene->output);
-    remove_checkpoints_after(folder, steps_before()); // of another run with this output, or of a later step
+    remove_checkpoints_after(folder, steps_before()); // left by another run with this output, or from a later step
     try {
         mark_run(folder, {identity_, false});
         recorder_->publish();

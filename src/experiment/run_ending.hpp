@@ -4,13 +4,13 @@
 
 namespace gaisnet {
 
-/// How a run came to its end.
+/// How a run ended.
 enum class run_ending {
-    none,        ///< It goes on.
-    complete,    ///< By its stop rule, or nothing is left to do.
-    was_there,   ///< `resume = auto` of a run that was complete already.
-    requeue,     ///< Told to stop by a signal; it can go on from its checkpoint.
-    interrupted, ///< Told to stop at once.
+    none,        ///< It has not ended.
+    complete,    ///< The stop rule was met, or nothing is left to do.
+    was_there,   ///< `resume = auto`, and the run was already complete.
+    requeue,     ///< A signal asked it to stop; it can resume from its checkpoint.
+    interrupted, ///< A signal asked it to stop at once.
 };
 
 constexpr exit_code exit_code_of(run_ending ending) {

@@ -29,7 +29,7 @@ const std::string& file_of(const scenario& scene, std::size_t edge) {
     return files.size() == 1 ? files.front() : files.at(edge);
 }
 
-/// The edge whose modules serve an edge.
+/// The edge whose modules an edge uses.
 std::size_t source_of(const scenario& scene, std::size_t edge) {
     return scene.infer.model.whose == served_model::other ? static_cast<std::size_t>(scene.infer.model.edge) : edge;
 }
@@ -42,7 +42,7 @@ modules_file open(const scenario& scene, std::size_t edge) {
     }
 }
 
-/// A head for an edge's classes from its training samples, behind the features of a model.
+/// A head for an edge's classes, made from its training samples and a model's features.
 tensor_view head_of_means(const prepared_run& run, const tuned_vit& model, std::size_t edge) {
     constexpr std::int64_t least = 200;
     class_means means(run.deploy->domain_of(static_cast<std::uint32_t>(edge)).size.classes, model.dim());
@@ -77,7 +77,7 @@ configuration with_tuning_of_modules(const configuration& given) {
             if (plain(setting.value) == plain(value)) {
                 continue;
             }
-            // A config file may be that of another run; what is given for this one must fit.
+            // A config file may belong to another run, but what the user sets for this one must fit.
             const bool given_now = setting.source == "command line" || setting.source.starts_with("environment");
             const bool by_file = edge > 0 && setting.source == open(scene, source_of(scene, 0)).path.string();
             if (given_now || by_file) {
@@ -138,7 +138,7 @@ served_models load_served_models(const prepared_run& run, const loaded_backbone&
         } catch (const usage_error& problem) {
             throw usage_error(std::string("infer.modules: ") + problem.what());
         }
-        if (other_classes) { // all but the head, which lies at the end
+        if (other_classes) { // all values except the head's, which come last
             auto mine = tensor_view::allocate({domain.elements});
             std::memset(mine.data, 0, mine.bytes());
             std::memcpy(mine.data, values.data, static_cast<std::size_t>(domain.shared_elements) * sizeof(float));

@@ -42,7 +42,7 @@ double service_accounts::price(const service_effort& effort, service_row& row) c
            serve.price_spectrum * row.spectrum_hz_s;
 }
 
-/// Accuracy of an edge's model after some rounds, as it is believed.
+/// Estimated accuracy of an edge's model after some rounds.
 double service_accounts::believed(std::size_t edge, std::size_t rounds) const {
     const auto& given = scene_.serve.curves;
     if (given.empty()) {
@@ -51,7 +51,7 @@ double service_accounts::believed(std::size_t edge, std::size_t rounds) const {
     return given[edge][std::min(rounds, given[edge].size() - 1)];
 }
 
-/// Profits of a request and costs of fine-tuning by level. \param accuracy of an edge's model by rounds.
+/// Profit of a request and cost of fine-tuning, by level. \param accuracy of an edge's model after some rounds.
 std::vector<service_model>
 service_accounts::models_with(const std::function<double(std::size_t, std::size_t)>& accuracy) const {
     const auto& serve = scene_.serve;
@@ -60,7 +60,7 @@ service_accounts::models_with(const std::function<double(std::size_t, std::size_
         const auto& its = accounts_[edge];
         service_model one{its.name, {}, {}};
         for (std::size_t level = 0; level <= static_cast<std::size_t>(serve.rounds); ++level) {
-            one.profit.push_back(serve.value[edge] * accuracy(edge, level) - its.costs.answer); // of a request
+            one.profit.push_back(serve.value[edge] * accuracy(edge, level) - its.costs.answer); // per request
             if (level > 0) {
                 one.upgrade_cost.push_back(its.costs.tuning);
             }

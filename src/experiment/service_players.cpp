@@ -14,7 +14,7 @@ namespace gaisnet {
 
 namespace {
 
-/// Samples of requests, of which earlier sessions have used the first ones.
+/// The samples of requests that earlier sessions have not used.
 class remaining_requests final : public sample_source {
 public:
     remaining_requests(std::shared_ptr<sample_source> all, const std::int64_t& used)
@@ -65,7 +65,7 @@ void service_players::make_tensors(const loaded_backbone& backbone) {
     const auto models = initial_models(run_, backbone);
     tuner_ = std::make_unique<tensor_run>(*run_.deploy, here_.network(), run_.rank_of,
                                           training_executors(run_, backbone.backbone), models, hooks);
-    std::int64_t most = 0; // requests that one start point can have
+    std::int64_t most = 0; // upper bound of the requests of one start point
     for (int round = 0; round < run_.scene->serve.rounds; ++round) {
         std::int64_t largest = 0;
         for (std::uint32_t edge = 0; edge < edges(); ++edge) {
@@ -107,7 +107,7 @@ inference_plan service_players::plan_for(int cluster, int round, std::int64_t of
     return plan;
 }
 
-/// Other edges have no part in a session. \param since_s when it began.
+/// The part of one edge in a forecast; the other edges are idle in a session. \param since_s when it began.
 service_effort service_players::effort_of(const inference_forecast& all, std::uint32_t edge, double since_s) const {
     service_effort mine;
     mine.events = all.events;
@@ -138,7 +138,7 @@ std::vector<service_forecast> service_players::forecast() const {
     return all;
 }
 
-/// \param work of a service that takes `latency_s`: it begins and ends with the real clock, if there is one.
+/// Runs the work of a service that takes `latency_s`, paced by the real clock if there is one.
 template <typename Players, typename Work>
 void service_players::in_real_time(int round, double latency_s, Players& players, const Work& work) {
     if (clock_) {

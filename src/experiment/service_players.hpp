@@ -39,7 +39,7 @@ public:
                     real_clock* clock, const checkpoint* from);
 
     const std::vector<std::string>& start_points() const { return start_points_; } ///< Names, by cluster.
-    /// Requests that a round of use of an edge's model answers. \param round from 0.
+    /// Number of requests that a round of use of an edge's model answers. \param round starts at 0.
     std::int64_t demand_of(int round, std::uint32_t edge) const;
     /// The first services of an edge each, by ledgers of their own: nothing of it is done. At rank 0. \returns by edge.
     /// \throws usage_error when a node has not enough memory.
@@ -94,9 +94,9 @@ private:
     std::vector<int> rounds_;                            ///< By edge
     std::vector<int> sessions_of_edge_;                  ///< So far
     std::vector<int> versions_;                          ///< By node: rounds of the model that it holds; -1: none.
-    std::vector<std::int64_t> used_;                     ///< By cluster: requests of earlier sessions.
-    std::vector<std::vector<round_result>> evaluations_; ///< Rank 0: what tensors gave so far.
-    std::vector<session_answers> sessions_;              ///< Likewise
+    std::vector<std::int64_t> used_;                     ///< Indexed by cluster: requests of earlier sessions.
+    std::vector<std::vector<round_result>> evaluations_; ///< Rank 0: results of the evaluations so far.
+    std::vector<session_answers> sessions_;              ///< Rank 0: answers of the sessions so far.
     std::vector<fidelity_row> fidelity_;                 ///< Rank 0
 };
 

@@ -5,7 +5,7 @@
 
 namespace gaisnet {
 
-/// The rules of a scenario's services, with the demand of every round.
+/// The rules of a scenario's services, with the demand of each round.
 service_rules rules_of(const scenario&);
 
 } // namespace gaisnet

@@ -195,7 +195,7 @@ private:
         }
     }
 
-    /// Rows of whatever ledger, under the number of the round of service.
+    /// Writes rows of any ledger under the number of the round of service.
     void write(int round, std::vector<round_row> rounds, std::vector<node_row> nodes, std::vector<event_row> events,
                std::vector<request_row> requests) {
         const auto number = static_cast<std::uint32_t>(round) + 1;
@@ -225,8 +225,8 @@ private:
                      row.requester.empty() ? "" : " for " + row.requester, row.accuracy, row.income(), row.cash);
     }
 
-    /// After a round of service, or of training to the end. Of the steps before a checkpoint the ledger's part is
-    /// played again, and what tensors gave is known; after the last one they are as they were.
+    /// Ends a round of service, or of the training to the end. During a replay the ledger plays the step again and the
+    /// checkpoint supplies what the tensors gave; after the last replayed step the state is that of the checkpoint.
     /// \returns false when the run has to stop for now.
     bool end_step() {
         ++steps_;
@@ -267,9 +267,9 @@ private:
         session::begin_steps();
     }
 
-    /// All models are trained for as many rounds as there are. \returns false when the run has to stop for now.
+    /// Trains all models for as many rounds as there are. \returns false when the run has to stop for now.
     bool train_to_the_end() {
-        players_->leave_real_time(); // nobody is served meanwhile
+        players_->leave_real_time(); // no requests are served meanwhile
         const int last = run_.scene->serve.rounds;
         for (std::uint32_t edge = 0; edge < edges(); ++edge) {
             while (players_->rounds_of(edge) < last) {
@@ -301,12 +301,12 @@ private:
     session& here_;
     prepared_run run_;
     std::unique_ptr<scenario> infer_scene_;
-    std::unique_ptr<deployment> infer_deploy_; ///< The same nodes, with the links of inference.
+    std::unique_ptr<deployment> infer_deploy_; ///< The same nodes, with other links.
     std::optional<service_players> players_;
     std::optional<resumable_run> file_;
     std::unique_ptr<real_clock> clock_;        ///< `clock = real`; else null.
     std::optional<service_accounts> accounts_; ///< Rank 0
-    std::size_t steps_ = 0;                    ///< Done, those before a checkpoint too.
+    std::size_t steps_ = 0;                    ///< Steps done, including those before a checkpoint.
     double now_s_ = 0;                         ///< Rank 0: emulated time.
     service_outcome outcome_;                  ///< Rank 0
 };

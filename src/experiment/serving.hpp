@@ -11,15 +11,15 @@
 
 namespace gaisnet {
 
-/// What rounds of service have brought, at rank 0.
+/// Results of rounds of service, at rank 0.
 struct service_outcome {
     std::vector<service_row> rounds;
     double cash = 0;                        ///< At the start.
-    std::optional<double> oracle, expected; ///< Cash at the end: with true profits known; as the policy believed.
+    std::optional<double> oracle, expected; ///< Final cash: with the true profits known; as the policy expected.
 };
 
-/// Rounds of service: in each one edge's model is fine-tuned, or requests are answered with it. Every rank makes one and
-/// makes the same calls. It writes the results file and checkpoints, as its settings say.
+/// Rounds of service: in each round one edge's model is fine-tuned, or requests are answered with it. Every rank makes
+/// one and makes the same calls. It writes the results file and checkpoints, as configured.
 class serving {
 public:
     /// \throws usage_error for what the user has to change.
@@ -37,7 +37,7 @@ private:
     std::unique_ptr<parts> parts_;
 };
 
-/// Policies on profits and costs that are given (serve.mode = table), at rank 0. Writes the results file unless it is a
+/// Plays policies on given profits and costs (serve.mode = table), at rank 0. Writes the results file unless it is a
 /// dry run.
 service_outcome play_table(const configuration&, session&);
 

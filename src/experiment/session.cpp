@@ -36,11 +36,11 @@ namespace {
 
 volatile std::sig_atomic_t requeue_signal = 0;
 volatile std::sig_atomic_t interrupt_signal = 0;
-/// What a request to stop means: an interruption; the same, but the run can go on later; or to end after the next step.
+/// What a stop request means: interrupt; stop so that the run can resume later; stop after the next step.
 enum class stopping { interrupts, requeues, waits_for_step };
 stopping on_request = stopping::interrupts;
 
-/// "0-3,8": the cores that this process may run on.
+/// The cores that this process may use: "0-3,8".
 std::string usable_cores() {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -62,7 +62,8 @@ std::string usable_cores() {
     return text;
 }
 
-// After an interruption another signal does not wait for the end of anything; jobs/mpirun.sh says SIGUSR2 many times.
+// After an interruption a second signal ends the process at once. jobs/mpirun.sh repeats SIGUSR2, so that does not
+// count.
 void end_if_interrupted() {
     if (interrupt_signal) {
         std::_Exit(static_cast<int>(exit_code::interrupted));
@@ -91,10 +92,10 @@ void listen_to_signals() {
     std::signal(SIGUSR2, on_interrupt);
     std::signal(SIGTERM, on_requeue);
     std::signal(SIGUSR1, on_requeue);
-    std::signal(SIGXFSZ, SIG_IGN); // a file that grows too large is an error of the write
+    std::signal(SIGXFSZ, SIG_IGN); // so that a file that grows too large becomes a write error
 }
 
-/// Of a program that gives MPI none.
+/// Arguments for MPI when the program passes none.
 struct {
     int count = 0;
     char** words = nullptr;
@@ -102,14 +103,14 @@ struct {
 
 } // namespace
 
-/// Ranks that time out together: seconds by which this one is later than rank 0, whose end ends all. Open MPI and PMIx
-/// tell it before MPI does.
+/// Delays the timeout of this rank against rank 0's, in seconds: ranks time out together, and rank 0's exit ends them
+/// all. Open MPI and PMIx set the rank's number before MPI starts.
 double session::turn_to_speak() {
     const auto* text = std::getenv("PMIX_RANK");
     return 2.0 * std::clamp(text ? std::atoi(text) : 0, 0, 10);
 }
 
-/// Seconds for the start of MPI, before there is a heartbeat.
+/// Time limit for the start of MPI, s, before there is a heartbeat.
 double session::mpi_limit() {
     const auto* text = std::getenv("GAISNET_MPI_LIMIT");
     if (!text) {
@@ -126,7 +127,7 @@ double session::mpi_limit() {
 session::session(): session(no_arguments.count, no_arguments.words) {}
 
 session::session(int& argc, char**& argv) {
-    listen_to_signals(); // MPI's start takes a while
+    listen_to_signals(); // before MPI, whose start takes a while
     const auto limit = mpi_limit();
     std::optional<time_limit> watch;
     if (mpi_session::started_by_launcher()) {
@@ -134,11 +135,11 @@ session::session(int& argc, char**& argv) {
                       "MPI has not started within " + quantity(limit, "s") +
                           ": a rank is stopped, or a computer does not answer. GAISNET_MPI_LIMIT=SECONDS sets "
                           "another limit");
-        constexpr double most_s = 30.0; // for its end
+        constexpr double most_s = 30.0; // for MPI's end
         mpi_ = std::make_unique<mpi_session>(argc, argv, std::min(limit, most_s));
     }
     const auto* tasks =
-        std::getenv("SLURM_STEP_NUM_TASKS"); // mpirun's ranks have it as well, but there are more of them
+        std::getenv("SLURM_STEP_NUM_TASKS"); // mpirun's ranks have this variable as well, but MPI sees all of them
     if (tasks && std::atoi(tasks) > 1 && (!mpi_ || mpi_->ranks() == 1)) {
         throw usage_error(std::string("srun has started ") + tasks +
                           " tasks, but MPI sees one: this srun and this MPI do not understand each other. Accepted: "
@@ -152,8 +153,8 @@ session::session(int& argc, char**& argv) {
     } else {
         network_ = std::move(loopback_world(1).front());
     }
-    watch.reset();       // from here on it is the heartbeat's
-    listen_to_signals(); // whatever MPI made of them
+    watch.reset();       // from here on the heartbeat watches
+    listen_to_signals(); // again, because MPI may have changed the handlers
     set_interruption_check(check_interrupt);
     find_neighbours();
 }
@@ -187,7 +188,7 @@ void session::open_devices() {
     note("opening the GPU");
     gpu_ = open_accelerator(devices_, rank());
     compute_in_stream(gpu_->compute_stream());
-    // A nap of 20 us between two looks at the GPU would take 70 with the slack of 50 us that Linux gives every thread.
+    // Linux's default timer slack of 50 us would turn a sleep of 20 us between two polls of the GPU into 70 us.
     prctl(PR_SET_TIMERSLACK, 1000UL, 0, 0, 0);
     if (between_hosts_) {
         between_hosts_->use_memory(gpu_->allocator());
@@ -203,7 +204,7 @@ pacer::clock::duration session::clock_offset() {
 
 namespace {
 
-/// Adds the cores of a list, "0-3,8".
+/// Adds the cores of a list such as "0-3,8".
 void add_cores(const std::string& listed, std::set<int>& cores) {
     std::istringstream list(listed);
     for (std::string part; std::getline(list, part, ',');) {
@@ -218,7 +219,7 @@ void add_cores(const std::string& listed, std::set<int>& cores) {
 
 } // namespace
 
-/// Where all ranks run, on every rank.
+/// Finds out where all ranks run; the result is known on every rank.
 void session::find_neighbours() {
     std::map<std::string, std::set<int>> cores;
     for (const auto& [name, usable] : collect_everywhere(network(), std::pair(host(), usable_cores()))) {
@@ -296,7 +297,7 @@ int session::fail(const error& problem) {
 
 void session::abort(int code) {
     if (heartbeat_) {
-        heartbeat_->leave(); // the others must not take this end for a death
+        heartbeat_->leave(); // the other ranks must not take this exit for a failure
     }
     if (mpi_) {
         mpi_session::abort(code);
@@ -319,7 +320,7 @@ bool session::interrupted() {
 
 void session::check_interrupt() {
     if (interrupted()) {
-        throw error(exit_code::interrupted, "interrupted", true); // the launcher tells all ranks
+        throw error(exit_code::interrupted, "interrupted", true); // the launcher passes the signal to all ranks
     }
     if (requeue_signal != 0 && on_request == stopping::requeues) {
         throw error(exit_code::requeue, "stopped by a signal before the first step; go on with --resume auto", true);

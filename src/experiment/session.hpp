@@ -16,7 +16,7 @@
 
 namespace gaisnet {
 
-/// One rank of a run: its transport, its log, its signals. MPI is started only under a launcher (mpirun, srun).
+/// One rank of a run: its transport, log and signals. MPI is started only under a launcher (mpirun, srun).
 class session {
 public:
     session();
@@ -32,54 +32,56 @@ public:
     std::string host() const;
     std::string mpi_version() const;
 
-    /// Decides what the ranks compute on, from what each of them finds. Every rank has to call it.
-    /// \param use_nccl false: device tensors go over MPI. \throws usage_error as plan_devices does.
+    /// Decides which devices the ranks use, from what each rank finds. Every rank has to call it. \param use_nccl
+    /// false: device tensors are sent by MPI. \throws usage_error as plan_devices does.
     const device_plan& find_devices(device_choice, bool nccl_shares_gpu, bool use_nccl = true);
-    /// Gives this rank the GPU that find_devices() chose, if it did: its transport then carries device tensors. Every
+    /// Opens the GPU that find_devices() chose for this rank, if any; then its transport carries device tensors. Every
     /// rank has to call it.
     void open_devices();
     const device_plan& devices() const { return devices_; }
-    /// The end of a run that went well: frozen weights belong to the first rank of a GPU, and others may still compute
-    /// with them. Every rank has to call it.
+    /// Waits for all ranks at the end of a successful run: the first rank of a GPU owns its frozen weights, and others
+    /// may still use them. Every rank has to call it.
     void end_together();
-    /// This rank's GPU; null without.
+    /// This rank's GPU; null if there is none.
     accelerator* gpu() { return gpu_.get(); }
 
-    /// What has to be added to this rank's clock to get rank 0's. Every rank has to call it, before anything is sent.
+    /// The offset from this rank's clock to rank 0's. Every rank has to call it before anything is sent.
     pacer::clock::duration clock_offset();
     /// Whether every rank has a core for each of its threads.
     bool cores_suffice(int threads) const;
-    /// Ranks on this rank's host, this one included, and the cores that they may run on.
+    /// The number of ranks on this rank's host, including this one, and the number of cores that they may use.
     struct share_of_host {
         std::size_t ranks = 0, cores = 0;
     };
     share_of_host share() const;
 
-    /// The ranks watch over each other from the start of MPI on. \param nodes what this rank plays, for messages.
-    /// \param silence_s without a sign of life counts as dead.
+    /// Describes this rank to the others, which watch it since the start of MPI. \param nodes the nodes of this rank,
+    /// for messages. \param silence_s time without a heartbeat after which a rank counts as dead.
     void watch(const std::string& nodes, double silence_s);
-    /// What this rank does now, for failure reports.
+    /// Notes the current operation, for failure reports.
     void note(std::string_view operation);
 
-    /// Tells an error once, ends all ranks and gives the exit code. An error that every rank finds is told by rank 0;
-    /// where it did not, because its host has the file that another's lacks, say, the next rank tells it after a while.
+    /// Reports an error once, ends all ranks and returns the exit code. An error that every rank finds is reported by
+    /// rank 0; if rank 0 did not find it (its host has a file that another lacks, say), the next rank reports it after
+    /// a delay.
     int fail(const error&);
-    /// Ends all ranks because this one failed, after the message was printed.
+    /// Ends all ranks because this one failed; the message has already been printed.
     [[noreturn]] void abort(int code);
 
-    /// SIGTERM and SIGUSR1 end the run with 75: it can go on later. Without this call they interrupt. Every rank has to
-    /// call it: when all have, rank 0 makes the file that GAISNET_READY names, by which slurm/run.sbatch knows that
-    /// signals are heard.
+    /// From now on SIGTERM and SIGUSR1 end the run with 75, so that it can resume later; without this call they
+    /// interrupt it. Every rank has to call it: when all have, rank 0 creates the file that GAISNET_READY names, which
+    /// tells slurm/run.sbatch that the signals are handled.
     void accept_requeue();
-    /// After accept_requeue(): from now on they ask to finish a step (a round, say) and write a checkpoint first.
+    /// After accept_requeue(): from now on these signals ask the run to finish a step (a round, say) and write a
+    /// checkpoint first.
     static void begin_steps();
     static bool requeue_requested();
-    /// From here on a request to stop ends the process at once: for work that leaves nothing before its end.
+    /// From now on a stop request ends the process at once: for work that writes nothing before its end.
     static void end_at_once();
-    /// SIGINT, or SIGUSR2, in whose guise jobs/mpirun.sh hands it on.
+    /// Whether SIGINT was received, or SIGUSR2, which jobs/mpirun.sh sends in its place.
     static bool interrupted();
-    /// \throws error with exit_code::interrupted when interrupted(), with exit_code::requeue before begin_steps(). Long
-    /// loops of the library call it as check_interruption().
+    /// \throws error with exit_code::interrupted when interrupted(); with exit_code::requeue when asked to stop before
+    /// begin_steps(). Long loops of the library call it through check_interruption().
     static void check_interrupt();
 
 private:
@@ -91,7 +93,7 @@ private:
     std::map<std::string, share_of_host> hosts_;
     device_plan devices_;
     std::unique_ptr<accelerator> gpu_;
-    mpi_transport* between_hosts_ = nullptr; ///< The MPI transport, also when another is built on it.
+    mpi_transport* between_hosts_ = nullptr; ///< The MPI transport, even if another transport wraps it.
     std::unique_ptr<transport> network_;
     std::unique_ptr<heartbeat> heartbeat_;
 };

@@ -20,7 +20,7 @@ namespace gaisnet {
 
 namespace {
 
-/// Samples of one evaluation batch: fixed, so that results do not depend on the number of ranks.
+/// Samples per evaluation batch: constant, so that results do not depend on the number of ranks.
 constexpr std::size_t evaluation_batch = 50;
 
 transform_spec transform_of(const scenario& scene) {
@@ -165,7 +165,7 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit
     const c10::NoGradGuard no_grad;
     const bool keeps = p.scene.train.cache && model.frozen_up_to_head();
     std::optional<coming_batch> next;
-    const auto load = [&](std::size_t batch) { // ahead of its use
+    const auto load = [&](std::size_t batch) { // before the batch is used
         if (p.on_gpu) {
             p.on_gpu->expect({&set, samples_of(batch)});
         } else {
@@ -197,7 +197,7 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit
         const auto losses = at::cross_entropy_loss(logits, now.labels, {}, at::Reduction::None);
         batch_result result{edge, static_cast<std::uint32_t>(batch), 0, now.labels.size(0), 0.0};
         result.correct = logits.argmax(1).eq(now.labels).sum().item<std::int64_t>();
-        for (std::int64_t i = 0; i < now.labels.size(0); ++i) { // in sample order
+        for (std::int64_t i = 0; i < now.labels.size(0); ++i) { // in the order of samples
             result.loss_sum += static_cast<double>(losses.data_ptr<float>()[i]);
         }
         results.push_back(result);

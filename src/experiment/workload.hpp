@@ -24,13 +24,13 @@ namespace gaisnet {
 /// makes the same one; images are decoded only where they are used.
 class workload {
 public:
-    /// Every rank has to call it: the check of an image folder is shared out over the ranks.
-    /// \param check_images false: only counts are wanted (plan, dry run).
+    /// Every rank has to call it, because the ranks share the check of an image folder. \param check_images false: only
+    /// counts are needed (plan, dry run).
     workload(const scenario&, session&, bool check_images);
     ~workload();
 
-    /// From now on inputs of models are made on this rank's GPU, of images that stay there as far as data.cache, or a
-    /// quarter of the memory that this rank may still take, goes.
+    /// From now on model inputs are made on this rank's GPU. Decoded images stay in its memory up to data.cache or, if
+    /// that is not set, a quarter of the memory that this rank may still take.
     void use_gpu(const accelerator&);
 
     const data_shares& shares() const;
@@ -39,14 +39,14 @@ public:
 
     /// Classes and validation samples of each edge.
     std::vector<domain_size> sizes() const;
-    /// Changes with the names and pixels of an image folder that was checked: a resumed run must see the same ones.
+    /// Changes with the names and pixels of a checked image folder: a resumed run must see the same images.
     std::uint64_t fingerprint() const;
-    /// What a cluster's start point trains on, a row a class. \param name of the start point's node.
+    /// The training samples of a cluster's start point, one row per class. \param name of the start point's node.
     std::vector<samples_description> describe(int cluster, const std::string& name) const;
 
-    /// Which samples a cluster's start point has in which micro-batch. \param name of the start point's node.
+    /// The samples in each micro-batch of a cluster's start point. \param name of the start point's node.
     std::function<std::vector<std::size_t>(const micro_batch&)> numbers_of(int cluster, const std::string& name) const;
-    /// The samples of a cluster's start point. \param name of the start point's node.
+    /// Supplies the samples of a cluster's start point. \param name of the start point's node.
     std::shared_ptr<sample_source> source_of(int cluster, const std::string& name) const;
     /// Gives batches of a start point's requests: micro_batch::first counts them. \param name of its node.
     std::shared_ptr<sample_source> requests_of(int cluster, const std::string& name, std::int64_t requests) const;
@@ -54,8 +54,8 @@ public:
     void for_each_batch(std::size_t domain, bool training, std::int64_t most,
                         const std::function<void(const labelled_batch&)>& work) const;
 
-    /// Evaluates an edge's model on this rank's share of its validation batches: batch i belongs to member i modulo
-    /// `members` of the ranks that hold the model.
+    /// Evaluates an edge's model on this rank's share of its validation batches: batch i belongs to the rank with
+    /// number i modulo `members` among the ranks that hold the model.
     std::vector<batch_result> evaluate(std::uint32_t edge, const tuned_vit& model, std::size_t member,
                                        std::size_t members) const;
 

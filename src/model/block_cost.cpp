@@ -10,12 +10,12 @@ class walk {
 public:
     walk(std::int64_t tokens, bool weights): tokens_(tokens), weights_(weights) {}
 
-    /// A linear layer; its low-rank change comes on top. \returns whether its output has a gradient.
+    /// A linear layer without its low-rank change. \returns whether its output needs a gradient.
     bool linear(std::int64_t in, std::int64_t out, bool gradient) {
         product(in * out, (gradient ? 1 : 0) + (weights_ ? 1 : 0));
         return gradient || weights_;
     }
-    /// x A^T B^T of x [tokens, in]. \returns whether there is one.
+    /// x A^T B^T for x [tokens, in]. \returns whether the result needs a gradient.
     bool low_rank(std::int64_t in, std::int64_t rank, std::int64_t out, bool gradient) {
         product(in * rank, (gradient ? 1 : 0) + 1);
         product(rank * out, rank > 0 ? 2 : 0);
@@ -26,19 +26,19 @@ public:
     void adapter(std::int64_t dim, std::int64_t width, bool gradient) {
         product(dim * width, (gradient ? 1 : 0) + 1);
         product(width * dim, 2);
-        keep(dim + 2 * width); // its input, the input of GELU and of the way up
+        keep(dim + 2 * width); // its input, the input of GELU and the input of the up projection
     }
     void layer_norm(std::int64_t dim, bool gradient) {
         if (gradient || weights_) {
             keep(dim + 2); // with mean and reciprocal deviation
         }
     }
-    /// tokens x values multiply-accumulates, `times` as many in the backward.
+    /// Counts tokens x values multiply-accumulates in the forward, `times` as many in the backward.
     void product(std::int64_t values, int times) {
         cost_.forward_mac += static_cast<double>(tokens_ * values);
         cost_.backward_mac += static_cast<double>(tokens_ * values * times);
     }
-    /// Values a token.
+    /// Counts `values` retained values per token.
     void keep(std::int64_t values) { cost_.retained += tokens_ * values; }
     block_cost& cost() { return cost_; }
 
@@ -64,7 +64,7 @@ block_cost cost_of_block(const vit_config& vit, const block_change& change, bool
     const bool normal = in || weights;
     at.linear(d, 3 * d, normal);
     if (weights || rank(query) + rank(key) + rank(value) > 0) {
-        at.keep(d); // the input of what is tuned
+        at.keep(d); // the input of the tuned part
     }
     const bool tuned_query = at.low_rank(d, rank(query), d, normal);
     const bool tuned_key = at.low_rank(d, rank(key), d, normal);
@@ -115,8 +115,8 @@ block_cost cost_of_block(const vit_config& vit, const block_change& change, bool
 
     auto cost = at.cost();
     cost.output_gradient = middle || out;
-    // Beyond what is retained in the end: input and output of GELU beside the residual stream, or scores and
-    // probabilities beside query, keys and values; what a gradient keeps of them does not count twice.
+    // Values beyond those that are retained: input and output of GELU in addition to the residual stream, or scores and
+    // probabilities in addition to query, keys and values. Values that are kept for a gradient do not count twice.
     const auto of_mlp = tokens * ((wide ? 0 : hidden) + (weights || rank(fc2) > 0 ? 0 : hidden) + 2 * d);
     const auto of_attention = (mixed ? 1 : 2) * vit.heads * tokens * keys + (mixed ? 2 : 8) * tokens * d;
     cost.workspace = std::max(of_mlp, of_attention - (cost.retained - after_attention));

@@ -5,7 +5,7 @@
 
 namespace gaisnet {
 
-/// A stage of the ledger pass: the right shapes, no values.
+/// A stage for the ledger pass: it computes shapes, but no values.
 class shape_stage final : public stage_executor {
 public:
     explicit shape_stage(const stage_spec& spec): spec_(&spec) {}

@@ -11,7 +11,8 @@
 
 namespace gaisnet {
 
-/// Samples [first, first + count) of batch `batch` of epoch `epoch` of a start point; the whole batch has `of` samples.
+/// Samples [first, first + count) of batch `batch` in epoch `epoch` of a start point; the batch has `of` samples in
+/// all.
 struct micro_batch {
     std::int64_t epoch = 0;
     std::int64_t batch = 0;
@@ -22,8 +23,8 @@ struct micro_batch {
 
 enum class stage_operation : std::uint8_t { forward, backward, step, infer };
 
-/// A piece of work for a stage. Requests of one stage come in a fixed order; those of different stages are independent,
-/// so that an executor may gather several before it computes.
+/// A unit of work for a stage. Requests of one stage come in a fixed order; those of different stages are independent,
+/// so an executor may collect several before it computes.
 struct stage_request {
     stage_operation operation{};
     micro_batch micro;
@@ -32,9 +33,9 @@ struct stage_request {
     double learning_rate = 0; ///< step
 };
 
-/// Loss and hits on the training samples that passed a head.
+/// Loss and number of correct predictions of the training samples that passed a head.
 struct training_totals {
-    double loss_sum = 0; ///< Sum over samples of the cross entropy.
+    double loss_sum = 0; ///< Cross entropy, summed over samples.
     std::int64_t correct = 0, samples = 0;
 
     training_totals& operator+=(const training_totals& other) {
@@ -45,28 +46,28 @@ struct training_totals {
     }
 };
 
-/// What a stage keeps over rounds beside the edge's model: the state of its optimiser, float32 by name.
+/// State that a stage keeps over rounds, in addition to the edge's model: that of its optimiser, float32 by name.
 struct executor_state {
     std::map<std::string, tensor_view> tensors;
     std::int64_t steps = 0;
     static auto parts(auto& self) { return std::tie(self.tensors, self.steps); }
 };
 
-/// What a node can do with its part of the model. In the ledger pass an executor knows shapes only; in the tensor pass
-/// it computes.
+/// Executes one stage of the model. In the ledger pass it knows only shapes; in the tensor pass it computes.
 class stage_executor {
 public:
     virtual ~stage_executor() = default;
-    /// Takes over the values of its tunables: float32 [elements], in the order of stage_spec::tunables().
+    /// Sets the values of its tunables: float32 [elements], in the order of stage_spec::tunables().
     virtual void load(const tensor_view& modules) = 0;
     virtual tensor_view unload() = 0;
     /// Labels int64 [n] of the start point's own samples.
     virtual tensor_view labels(const micro_batch&) = 0;
-    /// forward: the output (empty for the head); backward: the gradient of the input (empty if nobody wants it); infer:
-    /// the output without anything kept for a backward, of the head logits float32 [n, classes] in host memory.
+    /// forward: returns the output (empty for the head). backward: returns the gradient of the input (empty if it is
+    /// not needed). infer: returns the output and keeps nothing for a backward; for the head, logits float32 [n,
+    /// classes] in host memory.
     virtual tensor_view run(const stage_request&) = 0;
 
-    /// Totals since the last call.
+    /// Returns the totals since the last call.
     virtual training_totals take_totals() { return {}; }
     virtual executor_state save_state() { return {}; }
     /// \throws usage_error for a tensor that does not fit.

@@ -52,7 +52,7 @@ std::vector<tensor_spec> stage_spec::frozen() const {
     if (cut_.head) {
         append(norm_tensors(vit_));
     }
-    std::erase_if(all, [&](const tensor_spec& weight) { // which may be tunable itself
+    std::erase_if(all, [&](const tensor_spec& weight) { // a tunable weight is not frozen
         return std::any_of(tunables_.begin(), tunables_.end(),
                            [&](const tunable_spec& tunable) { return tunable.tensor.name == weight.name; });
     });
@@ -133,7 +133,7 @@ double stage_spec::backward_flops(std::int64_t n) const {
     const double d = static_cast<double>(vit_.dim);
     const auto blocks = blocks_cost();
     double mac = blocks.backward_mac;
-    if (embedding_tunable()) { // the kernel's gradient; images have none
+    if (embedding_tunable()) { // the gradient of the kernel; images need none
         mac += static_cast<double>(vit_.patches() * 3 * vit_.patch * vit_.patch) * d;
     }
     if (cut_.head) {
@@ -145,8 +145,8 @@ double stage_spec::backward_flops(std::int64_t n) const {
 }
 
 double stage_spec::step_flops(optimizer_kind optimizer) const {
-    // Multiplications and additions a parameter: weight decay 2, momentum 2, update 2; AdamW: two moments 5, bias
-    // corrections 2, root and division 3, decay and update 4.
+    // Operations per parameter: weight decay 2, momentum 2, update 2. AdamW: two moments 5, bias corrections 2, root
+    // and division 3, decay and update 4.
     return static_cast<double>(tunable_elements_) * (optimizer == optimizer_kind::sgd ? 6.0 : 14.0);
 }
 
@@ -158,18 +158,18 @@ std::uint64_t stage_spec::retained_bytes(std::int64_t n) const {
     const auto blocks = blocks_cost();
     auto floats = blocks.retained;
     if (embedding_tunable()) {
-        floats += 3 * vit_.image * vit_.image; // for the kernel's gradient
+        floats += 3 * vit_.image * vit_.image; // for the gradient of the kernel
     }
-    // The input, whose gradient is sent back; it is what the first norm keeps, unless prompts are put into a copy of
-    // it.
+    // The input, if its gradient is sent back. The first norm keeps the same tensor, unless prompts are inserted into a
+    // copy.
     if (input_gradient && (cut_.blocks == 0 || method_->change(vit_, cut_.first_block).own_prompts)) {
         floats += cut_.blocks > 0 ? tokens_after(cut_.first_block - 1) * d : d;
     }
     if ((cut_.blocks > 0 || cut_.embedding) && !cut_.head &&
-        blocks.output_gradient) { // the output, kept until its gradient comes
+        blocks.output_gradient) { // the output, kept until its gradient arrives
         floats += all_tokens_out ? tokens_after(cut_.first_block + cut_.blocks - 1) * d : d;
     }
-    if (cut_.head) { // norm's output, log-probabilities and logits; and CLS and norm's input
+    if (cut_.head) { // output of the norm, log-probabilities and logits; CLS and the input of the norm
         floats += d + 2 * classes_ + (blocks.output_gradient ? 2 * d + 2 : 0);
     }
     return static_cast<std::uint64_t>(n * floats) * 4;
@@ -178,7 +178,7 @@ std::uint64_t stage_spec::retained_bytes(std::int64_t n) const {
 std::uint64_t stage_spec::workspace_bytes(std::int64_t n) const {
     std::int64_t floats = cut_.head ? 2 * vit_.dim + 2 * classes_ : 0;
     if (cut_.embedding) {
-        const auto image = embedding_tunable() ? 0 : 3 * vit_.image * vit_.image; // retained then
+        const auto image = embedding_tunable() ? 0 : 3 * vit_.image * vit_.image; // otherwise it is retained
         floats = std::max(floats, image + 2 * vit_.tokens() * vit_.dim);
     }
     floats = std::max(floats, blocks_cost().workspace);

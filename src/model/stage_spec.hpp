@@ -14,7 +14,7 @@
 
 namespace gaisnet {
 
-/// Which part of the model a stage holds.
+/// The part of the model that a stage holds.
 struct stage_cut {
     bool embedding = false;
     std::int64_t first_block = 0, blocks = 0;
@@ -22,9 +22,9 @@ struct stage_cut {
     bool operator==(const stage_cut&) const = default;
 };
 
-/// One stage of a split model: what it holds, and what it costs by its shapes alone. n is the number of samples of a
+/// One stage of a split model: its tensors, and its costs computed from shapes. n is the number of samples in a
 /// micro-batch. FLOP = 2 MAC; a frozen block has 12 T d^2 + 2 T^2 d MAC for T tokens (prompts included); see
-/// block_cost. The values of tunables lie in the order embedding, blocks, final norm, head.
+/// block_cost. Tunables are in the order embedding, blocks, final norm, head.
 class stage_spec {
 public:
     stage_spec(const vit_config& vit, std::shared_ptr<const tuning_method> method, std::int64_t classes, stage_cut cut);
@@ -34,7 +34,7 @@ public:
     const stage_cut& cut() const { return cut_; }
     std::int64_t classes() const { return classes_; }
 
-    /// Tunable tensors in the order in which their values travel.
+    /// Tunable tensors, in the order in which messages contain them.
     const std::vector<tunable_spec>& tunables() const { return tunables_; }
     std::int64_t tunable_elements() const { return tunable_elements_; }
     std::uint64_t tunable_bytes() const { return static_cast<std::uint64_t>(tunable_elements_) * 4; }
@@ -43,19 +43,19 @@ public:
     std::vector<tensor_spec> frozen() const;
     std::int64_t frozen_elements() const;
 
-    /// Something before this stage is trainable, so the gradient of its input is wanted. Costs follow from it.
+    /// Whether something before this stage is trainable, so that the gradient of its input is needed. Affects costs.
     bool input_gradient = false;
     /// Of smashed data; null: float32 as it is.
     std::shared_ptr<const smashed_codec> codec;
-    /// A later stage has blocks, so all tokens go out; otherwise only CLS.
+    /// Whether a later stage has blocks, so that all tokens are sent; otherwise only CLS is sent.
     bool all_tokens_out = true;
-    /// What goes into its norm and head, or out, is the same for a sample in every epoch: nothing up to there is
-    /// trained.
+    /// Whether the input of its norm and head, or its output, is the same for a sample in every epoch, because nothing
+    /// before that point is trained.
     bool frozen_up_to_head() const;
     bool runs_backward() const { return trainable() || input_gradient; }
 
-    /// Shape of the smashed data that goes in (tokens or CLS of n samples) and out. A start point has no input and a
-    /// stage with the head no output.
+    /// Shapes of incoming and outgoing smashed data (tokens or CLS of n samples). A start point has no input, and a
+    /// stage with the head has no output.
     std::vector<std::int64_t> input_shape(std::int64_t n) const;
     std::vector<std::int64_t> output_shape(std::int64_t n) const;
     /// Type and shape in which smashed data, or its gradient, of this shape is sent.
@@ -64,22 +64,22 @@ public:
     }
 
     double forward_flops(std::int64_t n) const;
-    /// Gradients of inputs (frozen weights) and, for the head, of its weights.
+    /// For gradients of inputs (frozen weights) and, in the head, of its weights.
     double backward_flops(std::int64_t n) const;
     double step_flops(optimizer_kind) const;
 
-    /// Bytes that stay from the forward to the backward of a micro-batch (what autograd saves, the output, and
-    /// the input when its gradient is sent back).
+    /// Bytes kept from the forward to the backward of a micro-batch: what autograd saves, the output, and the input if
+    /// its gradient is sent back.
     std::uint64_t retained_bytes(std::int64_t n) const;
-    /// Bytes needed in passing by the largest operation, beyond what is retained.
+    /// Temporary bytes of the largest operation, in addition to the retained ones.
     std::uint64_t workspace_bytes(std::int64_t n) const;
-    /// The same for inference, where nothing is retained.
+    /// Temporary bytes in inference, where nothing is retained.
     std::uint64_t inference_bytes(std::int64_t n) const;
 
 private:
     /// FLOP for decoding what comes in and encoding what goes out.
     double coding_flops(const std::vector<std::int64_t>& in, const std::vector<std::int64_t>& out) const;
-    /// Costs of its blocks, one after another, and whether the last one's output has a gradient.
+    /// Total costs of its blocks, and whether the output of the last one needs a gradient.
     block_cost blocks_cost() const;
     std::int64_t tokens_after(std::int64_t block) const; ///< -1: after the embedding.
     bool embedding_tunable() const { return cut_.embedding && !method_->of_embedding(vit_).empty(); }
@@ -92,8 +92,8 @@ private:
     std::int64_t tunable_elements_ = 0;
 };
 
-/// The stages of one chain with the links between them filled in (input_gradient, all_tokens_out). The cuts must cover
-/// embedding, blocks 0 to depth - 1 in order, and head.
+/// The stages of one chain, with input_gradient and all_tokens_out set. The cuts must cover embedding, blocks 0 to
+/// depth - 1 in order, and head.
 std::vector<stage_spec> make_stages(const vit_config&, std::shared_ptr<const tuning_method>, std::int64_t classes,
                                     const std::vector<stage_cut>&, std::shared_ptr<const smashed_codec> = {});
 
@@ -101,10 +101,10 @@ std::vector<stage_spec> make_stages(const vit_config&, std::shared_ptr<const tun
 /// norm, head.
 stage_spec whole_model(const vit_config&, std::shared_ptr<const tuning_method>, std::int64_t classes);
 
-/// The values of a weight of the foundation model, by timm's name.
+/// Returns the values of a weight of the foundation model, by timm's name.
 using weight_values = std::function<std::vector<float>(const tensor_spec&)>;
 
-/// Initial values of tunables, float32 [elements]; drawn by tensor name, or taken from the foundation model.
+/// Initial values of tunables, float32 [elements]: drawn by tensor name, or copied from the foundation model.
 tensor_view initial_values(const std::vector<tunable_spec>&, std::uint64_t seed, const weight_values&);
 
 } // namespace gaisnet

@@ -7,8 +7,8 @@
 
 namespace gaisnet {
 
-/// Figures of a network that do not go together, in words, one for each class of links: rates that no radio reaches in
-/// the band that is given, and links or carriers that a path loss model is not made for.
+/// Warnings about implausible values, one for each class of links: rates that no radio reaches in the given band, and
+/// distances or carriers outside the range of a path loss model.
 std::vector<std::string> doubtful_figures(const scenario&, const topology&);
 
 } // namespace gaisnet

@@ -27,7 +27,7 @@ double interference::next_change(const sender&, double time) {
 double interference::received_w(link_class kind, const radio_settings& radio, std::uint32_t from, std::uint32_t to,
                                 double time) {
     constexpr int half = 32;
-    constexpr std::size_t most = 8'000'000; // of some 60 B each
+    constexpr std::size_t most = 8'000'000; // about 60 B each
     if (const double step = step_of(time); step != known_step_ || known_.size() > most) {
         known_step_ = step;
         known_.clear();

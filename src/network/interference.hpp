@@ -8,11 +8,11 @@
 
 namespace gaisnet {
 
-/// Links that use one band at the same time: every other sender adds to a receiver's noise. What a node sends does not
-/// disturb its own receiver.
+/// Links that use one band at the same time: every other sender adds to a receiver's noise. A node's transmissions do
+/// not interfere with its own reception.
 class interference final : public radio_medium::channel_model {
 public:
-    /// Both outlive it. The ledger numbers links as the topology does.
+    /// Both must outlive it. The ledger numbers links like the topology.
     interference(const scenario& scene, const topology& net): scene_(scene), net_(net) {}
     void begin_round(std::uint32_t round);
 
@@ -22,14 +22,14 @@ public:
 
 private:
     double received_w(link_class, const radio_settings&, std::uint32_t from, std::uint32_t to, double time);
-    /// Number of the step of positions that holds a time.
+    /// Number of the position step that contains a time.
     double step_of(double time) const;
 
     const scenario& scene_;
     const topology& net_;
     std::uint32_t round_ = 0;
-    double known_step_ = -1;                          ///< That the known powers belong to.
-    std::unordered_map<std::uint64_t, double> known_; ///< W by sender and receiver.
+    double known_step_ = -1;                          ///< The step of known_.
+    std::unordered_map<std::uint64_t, double> known_; ///< Received power (W) by sender and receiver.
 };
 
 } // namespace gaisnet

@@ -35,13 +35,14 @@ public:
     }
 
 private:
-    /// Hz; 0: not given.
+    /// Bandwidth, Hz; 0: not set.
     double draw_bandwidth(const link_settings& settings, const std::string& owner) const {
         random_stream stream(scene_.seed, "link.bandwidth", owner);
         return settings.bandwidth ? settings.bandwidth->draw(stream) : 0.0;
     }
 
-    /// The band of a private link. Fixed rates and traces have what carries them; radio has what it is given.
+    /// The band of a private link. A fixed rate or trace gets the band that it needs; a radio link has its configured
+    /// band.
     double own_band(const network_link& link, const link_settings& settings, std::optional<double> divided) const {
         const auto& one = link.parameters;
         if (settings.wired_j_bit) {
@@ -53,18 +54,16 @@ private:
         if (!settings.bandwidth) {
             return link.fastest_rate() / settings.spectral_efficiency;
         }
-        // The band of a client's links, or of an edge's to the cloud.
+        // One band for all links of a client, or for the links of an edge to the cloud.
         const auto& from = out_.nodes[one.from];
         const bool is_client =
             from.role == node_role::client || (one.kind == link_class::backhaul && from.role == node_role::edge);
         return draw_bandwidth(settings, out_.nodes[is_client ? one.from : one.to].name);
     }
 
-    std::string owner_of(int edge) const {
-        return edge < 0 ? "cloud" : out_.nodes[static_cast<std::size_t>(edge)].name;
-    }
+    std::string owner_of(int edge) const { return edge < 0 ? "cloud" : out_.nodes[edge].name; }
 
-    /// The medium of a class under an edge (-1: of all edges); none when its links share nothing.
+    /// The medium of a class under an edge (-1: shared by all edges); none if its links share nothing.
     std::optional<std::size_t> medium_of(link_class kind, int edge) {
         const auto& settings = settings_of(scene_, kind);
         if (settings.share == share_kind::exclusive) {
@@ -77,7 +76,7 @@ private:
         return known->second;
     }
 
-    /// \param divided its part of a band, for a link that shares no medium; absent: it has a band of its own.
+    /// \param divided part of a band, for a link that shares no medium; absent: the link has its own band.
     void add_link(std::uint32_t from, std::uint32_t to, link_class kind, int edge, std::optional<double> divided = {}) {
         const auto& settings = settings_of(scene_, kind);
         network_link made;
@@ -132,11 +131,11 @@ private:
         out_.links.push_back(std::move(made));
     }
 
-    /// D2D between neighbours of the chain, in both directions (for inference: downstream, and from the end point to
-    /// the start point), and edge to client and back. Which of them carry something is the roles' business.
+    /// Adds D2D links between neighbours of the chain in both directions (for inference: downstream, and from the end
+    /// point to the start point), and links between edge and clients. The roles decide which of them carry something.
     void add_links(const cluster& group) {
         const auto edge = static_cast<std::uint32_t>(group.edge);
-        // A private D2D band of an edge is divided over its clusters, then over the directed hops of a chain that carry
+        // An edge's private D2D band is divided over its clusters, then over the directed hops of a chain that carry
         // something.
         std::set<std::pair<std::uint32_t, std::uint32_t>> hops, idle;
         const auto backward = backward_ ? backward_(group) : std::vector<bool>(group.chain.size(), true);
@@ -175,7 +174,8 @@ private:
         }
     }
 
-    /// Between clients that become neighbours when those between them are lost: in the band of a hop that is gone then.
+    /// Adds links between clients that become neighbours when the clients between them are lost. Each uses the band of
+    /// a hop that no longer exists.
     void add_spare_links(const cluster& group, const std::set<std::pair<std::uint32_t, std::uint32_t>>& hops,
                          double band) {
         for (const auto& a : group.chain) {
@@ -191,7 +191,7 @@ private:
         }
     }
 
-    /// Capacities and bands that are not given: those of the fastest link.
+    /// Sets the capacities and bands that are not configured to those of the fastest link.
     void fill_media() {
         for (std::size_t i = 0; i < out_.media.size(); ++i) {
             auto& shared = out_.media[i];
@@ -210,14 +210,14 @@ private:
             }
             shared.bandwidth_hz = shared.capacity_bit_s / settings.spectral_efficiency;
             for (auto& one : out_.links) {
-                if (one.medium == i && one.parameters.bandwidth_hz == 0.0) { // else network.file gives one
+                if (one.medium == i && one.parameters.bandwidth_hz == 0.0) { // otherwise network.file sets it
                     one.parameters.bandwidth_hz = shared.bandwidth_hz;
                 }
             }
         }
     }
 
-    /// A cluster whose links are too slow cannot be formed.
+    /// Rejects clusters whose links are too slow.
     void check_reach() const {
         const network_link* worst = nullptr;
         std::size_t count = 0;
@@ -237,7 +237,7 @@ private:
         const int group = std::max(from.cluster, to.cluster);
         throw usage_error(
             (group < 0 ? "the cloud cannot be reached: "
-                       : "cluster " + out_.clusters[static_cast<std::size_t>(group)].name + " cannot be formed: ") +
+                       : "cluster " + out_.clusters[group].name + " cannot be formed: ") +
             kind + " " + from.name + " -> " + to.name + " at " + quantity(worst->distance_m, "m") + " carries " +
             quantity(worst->rate_bit_s, "bit/s") + ", less than link." + kind +
             ".min_rate = " + quantity(settings_of(scene_, worst->parameters.kind).radio->min_rate, "bit/s") +

@@ -11,13 +11,13 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-/// Shortest text that is read back as the same number.
+/// The shortest text that parses to exactly the same number.
 std::string exactly(double value, const char* unit) { return fmt::format("{}{}{}", value, *unit ? " " : "", unit); }
 
 } // namespace
 
 std::string network_file_text(const topology& net) {
-    // One entry a line, which reads better than either form of the library.
+    // One entry per line, which is more readable than either format of the library.
     std::string clusters, nodes, links;
     const auto add = [](std::string& list, const json& entry) {
         list += (list.empty() ? "\n    " : ",\n    ") + entry.dump();
@@ -27,7 +27,7 @@ std::string network_file_text(const topology& net) {
         for (const auto client : group.clients) {
             names.push_back(net.nodes[client].name);
         }
-        add(clusters, {{"edge", net.nodes[static_cast<std::size_t>(group.edge)].name}, {"clients", names}});
+        add(clusters, {{"edge", net.nodes[group.edge].name}, {"clients", names}});
     }
     for (std::uint32_t i = 0; i < net.nodes.size(); ++i) {
         const auto& device = net.nodes[i].device;

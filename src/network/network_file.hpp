@@ -6,8 +6,8 @@
 
 namespace gaisnet {
 
-/// The network of a topology as network.file takes it (JSON), every value written so that it is read back exactly. Rates
-/// of radio links and traces are left out, since they change over time.
+/// The network of a topology in the format of network.file (JSON); every value is read back exactly. The rates of radio
+/// links and traces are omitted, because they change over time.
 std::string network_file_text(const topology&);
 
 } // namespace gaisnet

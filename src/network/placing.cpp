@@ -21,7 +21,7 @@ std::optional<trajectory> recorded_path(const scenario& scene, const std::string
 
 } // namespace
 
-/// Centre of an edge's cell: a square lattice. Without cells all edges serve the same area.
+/// Centre of an edge's cell; the cells form a square lattice. Without cells all edges serve the same area.
 position placing::centre_of(int edge) const {
     if (scene_.link.access == access_kind::cell_free) {
         return {};

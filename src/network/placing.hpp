@@ -32,14 +32,14 @@ public:
     trajectory of_cloud(const std::string& name) const;
 
 private:
-    /// Where a client stands, and the disc in which it may move.
+    /// A client's position, and the disc in which it may move.
     struct region {
         position start, centre;
         double radius_m = 0;
     };
     region region_of(const client_home&) const;
     position centre_of(int edge) const;
-    /// Where network.file puts a node, else `otherwise`.
+    /// The position in network.file, or `otherwise` if there is none.
     position place_of(const std::string& name, position otherwise) const;
 
     const scenario& scene_;

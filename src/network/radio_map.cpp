@@ -7,7 +7,7 @@ namespace gaisnet {
 
 namespace {
 
-/// The rate of a link over time in one round: constant, or one value a step while an end moves.
+/// The rate of a link over time in one round: constant, or one value per step while one of its ends moves.
 class radio_rate final : public rate_model {
 public:
     radio_rate(std::shared_ptr<const radio_map> map, link_class kind, radio_settings radio, std::uint32_t from,
@@ -43,7 +43,7 @@ private:
         }
     }
 
-    /// Number of the step that holds a time; (step + 1) x step_s is later than it, in spite of rounding.
+    /// Number of the step that contains a time; (step + 1) x step_s is later than the time, even with rounding.
     double step_of(double time) const {
         double step = std::floor(time / map_->step_s());
         while ((step + 1.0) * map_->step_s() <= time) {

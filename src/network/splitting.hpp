@@ -15,8 +15,8 @@ struct split_request {
     bool head_at_the_last = true;         ///< Else the head is back at the start point.
 };
 
-/// Equal shares of `depth` blocks over a chain of `members`. With three or more the first, which holds the embedding,
-/// holds none, nor does the last if it holds the head.
+/// Splits `depth` blocks equally over a chain of `members`. In a chain of three or more the first member, which holds
+/// the embedding, gets no block, and neither does the last one if it holds the head.
 std::vector<int> even_split(int depth, int members, bool head_at_the_last = true);
 
 /// What each member of a cluster's chain holds, by scheme, cluster.edge_stage and split.blocks.

@@ -50,7 +50,7 @@ device_model draw_device(const device_settings& settings, const scenario& scene,
     return device;
 }
 
-/// Applies what network.file says about a node.
+/// Applies the values of network.file to a node.
 void apply(const node_override& given, device_model& device) {
     device.rate_flop_s = given.rate.value_or(device.rate_flop_s);
     device.power_w = given.power.value_or(device.power_w);
@@ -184,7 +184,7 @@ private:
     std::vector<radio_site> sites_;
 };
 
-/// Names in network.file and in a file of movements that no node or link has are mistakes.
+/// Rejects names in network.file and in a file of movements that no node or link has.
 void check_names(const scenario& scene, const topology& net, const override_index& overrides) {
     std::unordered_map<std::string, const node*> node_named;
     for (const auto& member : net.nodes) {
@@ -204,7 +204,7 @@ void check_names(const scenario& scene, const topology& net, const override_inde
         }
     }
     for (const auto& [ends, said] : overrides.links()) {
-        // Inference sends nothing upstream, but the same file may describe fine-tuning.
+        // Inference sends nothing upstream, but the same file may also be used for fine-tuning.
         const bool of_training = scene.service == service_kind::inference && node_named.contains(ends.first) &&
                                  node_named.contains(ends.second);
         if (!link_names.contains(ends.first + "->" + ends.second) && !of_training) {

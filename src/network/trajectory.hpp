@@ -12,16 +12,16 @@ namespace gaisnet {
 
 double distance_m(const position&, const position&);
 
-/// Where a node is over time.
+/// The position of a node over time.
 class trajectory {
 public:
-    /// It stays.
+    /// A node that does not move.
     explicit trajectory(position place = {}): start_(place) {}
-    /// Random waypoint: it goes to a random point of the disc about `centre` at a speed drawn for the leg, waits `pause`
-    /// s, and so on. Every number is a function of (seed, name, leg).
+    /// Random waypoint model: the node moves to a random point in the disc around `centre`, at a speed drawn for the
+    /// leg, waits `pause` s, and so on. Every number is a function of (seed, name, leg).
     trajectory(position start, position centre, double radius_m, distribution speed_m_s, double pause_s,
                std::uint64_t seed, std::string name);
-    /// Recorded points (s, m), straight lines between them; before the first and behind the last it stands still.
+    /// Recorded points (s, m), connected by straight lines; the node rests before the first and after the last.
     explicit trajectory(std::vector<std::pair<double, position>> points);
 
     position at(double time) const;
@@ -38,14 +38,14 @@ private:
     double pause_s_ = 0;
     std::uint64_t seed_ = 0;
     std::string name_;
-    mutable std::vector<std::pair<double, position>> points_; ///< Of waypoints as far as they were asked for.
+    mutable std::vector<std::pair<double, position>> points_; ///< Waypoints that have been generated so far.
     mutable std::uint32_t legs_ = 0;
 };
 
-/// A point of a disc, all as likely.
+/// A uniformly distributed point in a disc.
 position draw_in_disc(random_stream&, const position& centre, double radius_m);
-/// Point `index` of `count` on a square lattice that fills the square of side 2 x half about `centre`, row by row to and
-/// fro.
+/// Point `index` of `count` on a square lattice that fills the square of side 2 x half around `centre`; rows are
+/// traversed in alternating directions.
 position lattice_point(std::size_t index, std::size_t count, const position& centre, double half);
 
 } // namespace gaisnet

@@ -10,7 +10,7 @@ namespace gaisnet {
 
 namespace {
 
-/// Clusters with a client whose memory does not suffice, or that miss their deadline.
+/// Clusters that miss their deadline or have a client with too little memory.
 std::set<int> clusters_in_need(const deployment& deploy) {
     const auto& scene = *deploy.scene;
     std::set<int> needy;
@@ -59,7 +59,7 @@ edge_share_choice choose_edge_shares(scenario scene, const std::function<deploym
         }
         if (!more) {
             for (const int cluster : needy) {
-                choice.lacking.push_back(made.net.clusters[static_cast<std::size_t>(cluster)].name);
+                choice.lacking.push_back(made.net.clusters[cluster].name);
             }
             choice.blocks = blocks;
             return choice;

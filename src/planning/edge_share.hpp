@@ -9,15 +9,15 @@
 
 namespace gaisnet {
 
-/// What cluster.edge_stage = auto comes to.
+/// The result of cluster.edge_stage = auto.
 struct edge_share_choice {
-    std::vector<int> blocks;          ///< By cluster: see scenario::cluster.edge_blocks.
-    std::vector<std::string> lacking; ///< Clusters that the whole model at the edge does not help.
+    std::vector<int> blocks;          ///< Indexed by cluster: see scenario::cluster.edge_blocks.
+    std::vector<std::string> lacking; ///< Clusters that have a problem even with the whole model at the edge.
 };
 
-/// Gives each cluster as few blocks of its chain to the edge as it takes until its clients' memory suffices and, where
-/// a deadline is set (round.wait for fine-tuning, infer.deadline), it is met; by the ledger's first round or session,
-/// one block more at a time. \param deploy makes the deployment of a scenario.
+/// Gives the edge as few blocks of each chain as necessary: until the memory of the cluster's clients is enough and a
+/// deadline, if there is one (round.wait for fine-tuning, infer.deadline), is met. Tries one block more at a time with
+/// the ledger's first round or session. \param deploy makes the deployment of a scenario.
 edge_share_choice choose_edge_shares(scenario scene, const std::function<deployment(const scenario&)>& deploy);
 
 } // namespace gaisnet

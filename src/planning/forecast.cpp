@@ -15,7 +15,7 @@ namespace {
 
 constexpr double bits_a_byte = 8.0;
 
-/// Latency of the slowest edge and energy of all.
+/// Latency of the slowest edge and energy of all edges.
 std::pair<double, energy_parts> totals(std::span<const round_row> rounds) {
     std::map<std::uint32_t, double> by_edge;
     energy_parts energy;
@@ -56,7 +56,7 @@ double latency_of_all(const forecast& found) {
     return all;
 }
 
-/// Sum of the rounds of each edge; -1, the cloud's: of the slowest edge.
+/// Total latency of each edge's rounds; -1 (the cloud): that of the slowest edge.
 std::map<int, double> latency_by_edge(const forecast& found) {
     std::map<int, double> all;
     for (const auto& row : found.rounds) {
@@ -70,7 +70,7 @@ std::map<int, double> latency_by_edge(const forecast& found) {
     return all;
 }
 
-/// Seconds as a part of the rounds of the edge that a node belongs to.
+/// A time as a fraction of the rounds of a node's edge.
 double part_of_round(const deployment& deploy, const forecast& found, std::uint32_t node, double seconds) {
     const double all = latency_by_edge(found)[deploy.net.nodes[node].edge];
     return all > 0.0 ? seconds / all : 0.0;
@@ -227,7 +227,7 @@ std::string resource_tables(const deployment& deploy, const forecast& found, std
         const double all = latency[deploy.net.nodes[node].edge];
         return all > 0.0 ? fmt::format("{:.1f} %", 100.0 * seconds / all) : "-";
     };
-    std::map<std::uint32_t, node_row> sums; // energy and bytes over the rounds, the largest memory
+    std::map<std::uint32_t, node_row> sums; // energy and bytes summed over the rounds, memory at its peak
     for (const auto& row : found.nodes) {
         auto& sum = sums[row.node];
         static_cast<energy_parts&>(sum) += row;

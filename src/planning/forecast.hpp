@@ -11,27 +11,27 @@
 
 namespace gaisnet {
 
-/// What one device or one directed link did over the rounds of a forecast.
+/// Use of one device or one directed link over the rounds of a forecast.
 struct resource_use {
-    std::uint32_t node = 0, peer = 0; ///< Equal: the device of a node.
+    std::uint32_t node = 0, peer = 0; ///< If equal, the device of that node.
     link_class link{};
-    double critical_s = 0; ///< Its part of the rounds' latencies, along the critical path of each edge.
+    double critical_s = 0; ///< Its share of the rounds' latencies, on the critical path of each edge.
     double occupied_s = 0;
     double flops = 0;
     std::uint64_t transfers = 0, bytes = 0;
     double energy_j = 0, airtime_hz_s = 0;
 };
 
-/// The ledger over some rounds, added up by device and link.
+/// Results of the ledger over some rounds, summed by device and link.
 struct forecast {
     std::vector<round_row> rounds;
-    std::vector<node_row> nodes; ///< By round.
+    std::vector<node_row> nodes; ///< Grouped by round.
     std::vector<resource_use> devices, links;
-    double waiting_s = 0;     ///< For deadlines, along the critical paths.
-    std::uint64_t events = 0; ///< That the ledger fired.
+    double waiting_s = 0;     ///< Waiting for deadlines, on the critical paths.
+    std::uint64_t events = 0; ///< Events that the ledger processed.
 };
 
-/// Adds up as rounds are played.
+/// Sums rounds as they are played.
 class forecaster {
 public:
     explicit forecaster(const deployment& deploy): deploy_(deploy) {}
@@ -45,21 +45,22 @@ private:
     std::map<std::pair<std::uint32_t, std::uint32_t>, resource_use> uses_;
 };
 
-/// What takes the largest part of the rounds, in words: "d2d c1.2 -> c1.3 takes 61 % of the round: 5.8 Mbit/s at 200 m".
+/// The device or link with the largest share of the rounds, in words: "d2d c1.2 -> c1.3 takes 61 % of the round: 5.8
+/// Mbit/s at 200 m".
 std::string bottleneck(const deployment&, const forecast&);
 
-/// One figure of the network or its devices, halved, and what that does.
+/// The effect of halving one quantity of the network or its devices.
 struct sensitivity {
     std::string name; ///< "link.d2d.rate"
     double latency_s = 0;
     energy_parts energy;
 };
 
-/// Plays `rounds` rounds again and again, each time with one figure halved: the rate and the latency of each class of
-/// links, the speed of each class of devices, the time of sensing. Figures that the scenario does not use are left out.
+/// Plays `rounds` rounds repeatedly, each time with one quantity halved: rate and latency of each class of links, speed
+/// of each class of devices, sensing time. Quantities that the scenario does not use are omitted.
 std::vector<sensitivity> halve_each(const deployment&, int rounds);
 
-/// Tables by device and by link, the `most` with the largest part in the rounds' latencies, then by energy.
+/// Tables by device and by link: the `most` with the largest share of the rounds' latencies, then of energy.
 std::string resource_tables(const deployment&, const forecast&, std::size_t most = 16);
 std::string sensitivity_table(double latency_s, const energy_parts&, std::span<const sensitivity>);
 

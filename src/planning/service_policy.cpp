@@ -19,7 +19,7 @@ std::vector<service_action> all_actions(std::size_t models) {
     return actions;
 }
 
-/// Levels of all models as one number, and back.
+/// Encodes the levels of all models as one number, and decodes it.
 class level_code {
 public:
     explicit level_code(const std::vector<service_model>& models) {
@@ -92,15 +92,15 @@ service_plan best_plan(const std::vector<service_model>& models, const service_r
     const level_code code(models);
     const auto actions = all_actions(models.size());
     const auto steps = static_cast<std::size_t>(std::max(0, rules.rounds - round));
-    // Forwards: the most cash with which each combination of levels can be reached, and how. An upgrade changes the
-    // levels; a use keeps them, so only the best use counts. 255: nothing is done.
+    // Forward pass: the most cash with which each combination of levels can be reached, and how. An upgrade changes the
+    // levels; a use keeps them, so only the best use matters. 255: no action.
     constexpr std::uint8_t nothing = 255, none = 254;
     constexpr std::size_t most_models = none / 2 - 1;
     if (models.size() > most_models) {
         throw usage_error("service decisions: " + std::to_string(models.size()) + " models; at most " +
                           std::to_string(most_models) + " are accepted");
     }
-    constexpr double most_bytes = 4e9; // of what is remembered of each round
+    constexpr double most_bytes = 4e9; // for the tables of all rounds
     if (static_cast<double>(code.states()) * static_cast<double>(steps) > most_bytes) {
         throw usage_error("service decisions: " + std::to_string(steps) + " rounds of " +
                           std::to_string(code.states()) +
@@ -146,7 +146,7 @@ service_plan best_plan(const std::vector<service_model>& models, const service_r
             at = one;
         }
     }
-    for (std::size_t step = steps; step-- > 0;) { // backwards along what was chosen
+    for (std::size_t step = steps; step-- > 0;) { // backwards along the chosen path
         const auto by = chosen[step][at];
         if (by == nothing) {
             best.actions.emplace_back();
@@ -198,7 +198,7 @@ std::vector<service_step> play_services(service_policy policy, const std::vector
                                         const std::string& entity) {
     random_stream stream(seed, "service", entity);
     service_state state{std::vector<std::size_t>(models.size(), 0), cash};
-    // Nothing new is learned on the way, so a plan stays the best one.
+    // Nothing is learned between rounds, so the plan stays optimal.
     const bool planned = policy == service_policy::mlcp || policy == service_policy::oracle;
     const auto plan = planned ? best_plan(models, rules, 0, state) : service_plan{};
     std::vector<service_step> steps;

@@ -18,17 +18,17 @@ struct service_action {
     bool operator==(const service_action&) const = default;
 };
 
-/// Where a run of services stands.
+/// Current state of a run of services.
 struct service_state {
-    std::vector<std::size_t> levels; ///< By model
+    std::vector<std::size_t> levels; ///< Indexed by model.
     double cash = 0;
 };
 
-/// The rules of the game.
+/// Rules and demand.
 struct service_rules {
     int rounds = 10;
     bool liquidity = true; ///< Cash may never be negative.
-    /// By round and model: what a round of use is multiplied with; empty: 1. Rounds count from 0.
+    /// Factor for the profit of a round of use, by round and model; empty: 1. Rounds start at 0.
     std::vector<std::vector<double>> demand;
 
     double demand_of(int round, std::size_t model) const {
@@ -36,43 +36,43 @@ struct service_rules {
     }
 };
 
-/// What an action brings in: demand x profit, or minus the cost of the upgrade.
+/// Income of an action: demand x profit, or minus the cost of the upgrade.
 double income_of(const std::vector<service_model>&, const service_rules&, int round, const service_state&,
                  service_action);
-/// Whether it can be done: there is a next level, and with liquidity the cash for it.
+/// Whether an action is possible: there is a next level and, with liquidity, enough cash.
 bool is_possible(const std::vector<service_model>&, const service_rules&, int round, const service_state&,
                  service_action);
 void apply(const std::vector<service_model>&, const service_rules&, int round, service_state&, service_action);
 
-/// The actions that end with most cash, and that cash.
+/// The sequence of actions with the largest final cash, and that cash.
 struct service_plan {
-    std::vector<std::optional<service_action>> actions; ///< From the given round on, one a round.
+    std::vector<std::optional<service_action>> actions; ///< One per round, starting with the given round.
     double cash = -std::numeric_limits<double>::infinity();
 };
 
-/// Maximises the long-term cumulative profit (MLCP) from `round` on by dynamic programming over rounds and levels. Of
-/// two ways to the same levels at the same round the one with more cash is at least as good ever after (nobody has to
-/// spend it), so cash is no part of the state, and the result is exact with liquidity too. O(rounds x levels x models).
-/// Among equal plans the first: upgrades and models in order. \throws usage_error when there are more than 20 million
-/// combinations of levels, 4e9 of them times rounds, or 126 models.
+/// Maximises the long-term cumulative profit (MLCP) from `round` on, by dynamic programming over rounds and levels.
+/// Cash is not part of the state: of two ways to the same levels in the same round, the one with more cash is never
+/// worse, since nobody has to spend it. So the result is exact, even with liquidity. O(rounds x levels x models). Ties
+/// are broken in favour of the first plan, with upgrades and models in order. \throws usage_error for more than 20
+/// million combinations of levels, 4e9 combinations times rounds, or 126 models.
 service_plan best_plan(const std::vector<service_model>&, const service_rules&, int round, const service_state&);
 
 const char* name_of(service_policy);
 
-/// Chooses the action of a round; none: nothing is done. \param models as they are known: true ones for the
-/// oracle. \param stream for `random`.
+/// Chooses the action of a round; nothing: no action. \param models as they are known; the true ones for the oracle.
+/// \param stream for `random`.
 std::optional<service_action> choose_service(service_policy, const std::vector<service_model>& models,
                                              const service_rules&, int round, const service_state&, random_stream&);
 
 /// One round of service.
 struct service_step {
-    int round = 0; ///< From 0
+    int round = 0; ///< Starts at 0.
     std::optional<service_action> action;
     double income = 0;
     service_state after;
 };
 
-/// Plays all rounds with true and known profits alike. \param entity of the random stream.
+/// Plays all rounds with profits that are known exactly. \param entity of the random stream.
 std::vector<service_step> play_services(service_policy, const std::vector<service_model>&, const service_rules&,
                                         double cash, std::uint64_t seed, const std::string& entity = "services");
 

@@ -29,7 +29,7 @@ herr_t keep_innermost(unsigned, const H5E_error2_t* entry, void*) {
     return 0;
 }
 
-// HDF5 calls this where it would print its error stack; the innermost entry holds the operating system's reason.
+// HDF5 calls this instead of printing its error stack; the innermost entry contains the operating system's reason.
 herr_t capture(hid_t stack, void*) {
     if (first_reason.empty()) {
         H5Ewalk2(stack, H5E_WALK_UPWARD, keep_innermost, nullptr);
@@ -39,7 +39,7 @@ herr_t capture(hid_t stack, void*) {
 
 std::string reason_of_errno(int code) { return std::generic_category().message(code); }
 
-// "file write failed: time = ..., error message = 'No space left on device', ..." is for developers of HDF5.
+// "file write failed: time = ..., error message = 'No space left on device', ..." is meant for developers of HDF5.
 std::string readable(const std::string& description) {
     const std::string key = "error message = '";
     const auto begin = description.find(key);
@@ -51,7 +51,7 @@ std::string readable(const std::string& description) {
 }
 
 void refuse_second_writer(const std::string& path, const file_descriptor& file) {
-    // Not every network file system has flock; then there is no check.
+    // Some network file systems have no flock; on these there is no check.
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         throw usage_error("output '" + path +
                           "': another process has this file open; choose another path with --output");
@@ -98,7 +98,7 @@ hdf5_file::~hdf5_file() {
         try {
             close();
         } catch (const std::exception&) {
-            // A destructor has nobody to tell; the file's status attribute says that the run did not end.
+            // A destructor cannot report an error; the file's status attribute says that the run did not end.
             abandon();
         }
     }
@@ -125,7 +125,7 @@ void hdf5_file::check(const std::string& path, bool overwrite) {
         throw usage_error("output '" + path + "': there is no directory '" + parent.string() +
                           "'; create it or choose another path with --output");
     }
-    // Beside it lie files with longer names, some of them hidden, with the host's name and a number.
+    // Files beside it have longer names: hidden ones, and ones with the host's name and a number.
     constexpr std::size_t longer = 110;
     if (const auto most = ::pathconf(parent.c_str(), _PC_NAME_MAX);
         most > 0 && target.filename().string().size() + longer > static_cast<std::size_t>(most)) {
@@ -136,7 +136,7 @@ void hdf5_file::check(const std::string& path, bool overwrite) {
     if (exists && !fs::is_regular_file(target, status)) {
         throw usage_error("output '" + path + "': is not a regular file; choose another path with --output");
     }
-    // HDF5 1.10 does not survive a disk that is full when it closes a new file, so room is looked for before.
+    // HDF5 1.10 crashes if the disk is full when it closes a new file, so the free space is checked first.
     constexpr std::uintmax_t least_room = 256 * 1024;
     if (const auto room = fs::space(parent, status); !status && room.available < least_room) {
         throw usage_error("output '" + path + "': no space is left on the device (" + std::to_string(room.available) +
@@ -164,7 +164,7 @@ hdf5_file hdf5_file::create(const std::string& path, bool overwrite) {
         }
         refuse_second_writer(path, present);
     }
-    // One name for all, so that what a killed run left is used again.
+    // One name for all runs, so that the file that a killed run left is overwritten.
     const auto hidden = (target.parent_path() / ("." + target.filename().string() + ".partial")).string();
     file_descriptor lock(::open(hidden.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
     if (lock.get() < 0) {
@@ -200,7 +200,7 @@ bool hdf5_file::opens(const std::string& path) {
 }
 
 void hdf5_file::share_lock() {
-    // HDF5 holds an exclusive lock until SWMR writing starts, so this one is taken (again) then.
+    // HDF5 holds an exclusive lock until SWMR writing starts, so the shared lock is taken (again) here.
     ::flock(lock_.get(), LOCK_SH | LOCK_NB);
 }
 
@@ -238,7 +238,7 @@ void hdf5_file::reserve(std::uint64_t bytes) {
     if (code == ENOSPC || code == EDQUOT || code == EFBIG || code == EIO) {
         fail(code);
     }
-    if (code != 0) { // A file system without fallocate: the free space is the best that can be known.
+    if (code != 0) { // A file system without fallocate: check the free space instead.
         struct statvfs space {};
         if (::fstatvfs(lock_.get(), &space) == 0 && space.f_frsize * space.f_bavail < bytes) {
             fail(ENOSPC);
@@ -284,7 +284,7 @@ void hdf5_file::close() {
     }
     file_.reset();
     struct stat file {};
-    if (::fstat(lock_.get(), &file) == 0) { // Gives back what reserve() took beyond the end; harmless if it fails.
+    if (::fstat(lock_.get(), &file) == 0) { // Gives back what reserve() added beyond the end; a failure is harmless.
         [[maybe_unused]] const int given_back = ::ftruncate(lock_.get(), file.st_size);
     }
     lock_ = file_descriptor();
@@ -304,7 +304,7 @@ void hdf5_file::abandon(std::uint64_t end) noexcept {
     }
     struct stat file {};
     if (::fstat(lock_.get(), &file) == 0 && static_cast<std::uint64_t>(file.st_size) < end) {
-        // The superblock may already name the new end of the file; a shorter file would not open.
+        // The superblock may already refer to the new end of the file; a shorter file would not open.
         [[maybe_unused]] const int extended = ::ftruncate(lock_.get(), static_cast<off_t>(end));
     }
     static_cast<void>(file_.release());

@@ -26,7 +26,7 @@ struct column_info {
     std::string description;
 };
 
-/// A column with the way its value is taken from a Row.
+/// A column and the function that gets its value from a Row.
 template <typename Row>
 struct column {
     column_info info;
@@ -62,7 +62,7 @@ column<Row> text_column(std::string name, std::size_t capacity, std::string desc
 }
 
 struct table_options {
-    std::size_t chunk_bytes = 16 * 1024; ///< About; the unit of allocation in the file.
+    std::size_t chunk_bytes = 16 * 1024; ///< Approximate size of a chunk, the unit of allocation in the file.
     bool compress = false;               ///< Shuffle and deflate; for tables that grow by whole chunks.
 };
 
@@ -76,9 +76,9 @@ public:
 
     const std::string& path() const { return path_; }
     std::size_t row_bytes() const { return row_bytes_; }
-    /// Upper bound of what the file grows by when `rows` are appended and flushed.
+    /// Upper bound of the file's growth when `rows` are appended and flushed.
     std::uint64_t growth(std::uint64_t rows) const { return rows * row_bytes_ + 2 * chunk_bytes_; }
-    /// Rows packed without gaps in column order.
+    /// Appends rows that are packed without gaps in column order.
     void append(std::span<const std::byte> packed);
     void close() { dataset_.close(); }
 
@@ -86,7 +86,7 @@ private:
     hdf5_table(std::string file, std::string path, const std::vector<column_info>& columns);
     void write(std::uint64_t first, std::span<const std::byte> packed);
 
-    std::string file_; ///< Name of the file, for messages.
+    std::string file_; ///< Path of the file, for messages.
     std::string path_;
     std::size_t row_bytes_ = 0;
     std::uint64_t chunk_bytes_ = 0;
@@ -95,7 +95,7 @@ private:
     H5::DataSet dataset_;
 };
 
-/// Rows packed without gaps in column order, as hdf5_table takes them.
+/// Packs rows without gaps in column order, as hdf5_table expects them.
 template <typename Row>
 std::vector<std::byte> pack_rows(const std::vector<column<Row>>& columns, std::span<const Row> rows) {
     std::size_t row_bytes = 0;
@@ -113,7 +113,7 @@ std::vector<std::byte> pack_rows(const std::vector<column<Row>>& columns, std::s
     return packed;
 }
 
-/// A table with the columns that fill it from Rows.
+/// A table with columns that take their values from Rows.
 template <typename Row>
 class typed_table {
 public:

@@ -81,15 +81,7 @@ std::string report(const inference_summary& summary) {
     line(out, "  without idling", quantity(energy.active_j() / count, "J"));
     line(out, "communication", quantity(static_cast<double>(bytes) / count, "B"), "delivery included");
     text += resource_sections(summary.resources);
-    fmt::format_to(out, "Run\n");
-    text += clock_lines(summary);
-    if (!summary.planned) {
-        fmt::format_to(out, "  {:<22}{}\n", "wall time", quantity(summary.wall_s, "s"));
-    }
-    if (!summary.output.empty()) {
-        fmt::format_to(out, "  {:<22}{}\n", "results file", summary.output);
-    }
-    return text;
+    return text + run_section(summary);
 }
 
 } // namespace gaisnet

@@ -8,14 +8,11 @@
 
 namespace gaisnet {
 
-/// What the end table of a session of inference shows.
-struct inference_summary : clock_summary {
+/// The contents of the end table of a session of inference.
+struct inference_summary : run_figures {
     std::span<const request_row> requests;
     resource_summary resources;
-    bool planned = false; ///< Nothing was computed: no predictions.
-    double wall_s = 0;
-    std::string served_by; ///< Whose modules answered.
-    std::string output;    ///< Path of the results file; empty: none.
+    std::string served_by; ///< Origin of the modules that answered.
 };
 
 /// Accuracy, throughput, latency with its parts, and resources, ready for stdout.

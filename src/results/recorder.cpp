@@ -14,9 +14,9 @@ namespace gaisnet {
 
 namespace {
 
-constexpr std::uint64_t metadata_room = 512 * 1024; // Headers and chunk indexes that grow with the tables, and slack.
+constexpr std::uint64_t metadata_room = 512 * 1024; // Headers and chunk indexes, which grow with the tables, and slack.
 constexpr std::size_t reason_bytes = 256;
-// Every flush writes the last, partly filled chunk anew, and SWMR readers forbid reuse of its old place.
+// Every flush rewrites the last, partly filled chunk, and its old place cannot be reused while SWMR readers exist.
 constexpr std::size_t event_chunk_bytes = 64 * 1024;
 
 std::string utc_now() {
@@ -49,7 +49,7 @@ void write_header(H5::H5File& file, const run_header& header) {
     add_text(root, "schema", header.schema);
     add_integer(root, "schema_version", header.schema_version);
     add_text(root, "description", table_text::file);
-    // These four change later, which SWMR allows only for attributes that exist and have a fixed size.
+    // These four attributes change later; SWMR allows that only for existing attributes of a fixed size.
     add_fixed_text(root, "status", 16, name_of(run_status::running));
     add_fixed_text(root, "stop_reason", reason_bytes, "");
     add_flag(root, "converged", false);
@@ -165,7 +165,8 @@ recorder recorder::create(const std::string& path, const run_header& header, std
     written.created = header.created.empty() ? utc_now() : header.created;
     auto file = hdf5_file::create(path, options.overwrite);
     try {
-        // Names of both ends make a link's row the longer one; 256 bytes hold any row of the topology.
+        // A link's row is the longest, because it has the names of both ends; 256 bytes are enough for any row of the
+        // topology.
         file.reserve(metadata_room + header.config.size() + header.identity.size() +
                      (nodes.size() + links.size()) * (256 + 2 * name_bytes_for(nodes)) +
                      (options.ranks.size() + options.stages.size() + options.samples.size()) * 400);
@@ -220,10 +221,10 @@ recorder::~recorder() {
             finish(run_status::aborted, "ended early, by an error or an interruption", false);
         }
     } catch (const std::exception&) {
-        state_->file.abandon(); // The file goes on saying "running" and that it was not closed, which is true.
+        state_->file.abandon(); // The file keeps saying "running" and that it was not closed, which is true.
     }
     if (state_->file.abandoned()) {
-        static_cast<void>(state_.release()); // Its tables would try to write.
+        static_cast<void>(state_.release()); // Otherwise its tables would try to write.
     }
 }
 
@@ -281,7 +282,7 @@ void recorder::finish(run_status status, const std::string& stop_reason, bool co
     if (!file.open()) {
         throw runtime_failure("'" + file.path() + "': the file is closed already");
     }
-    file.flush(); // Before the status changes: no file may say complete and lack rows.
+    file.flush(); // Before the status changes, so that no complete file lacks rows.
     state_->set_status(status, stop_reason, converged);
     for (auto* table : state_->tables()) {
         table->close();

@@ -11,15 +11,15 @@
 
 namespace gaisnet {
 
-/// What the file says about the run as a whole: its root attributes.
+/// Information about the whole run, stored as root attributes.
 struct run_header {
     std::string schema = "gaisnet";
     std::uint64_t schema_version = 6;
     std::string software_version;
     std::string git_version;
     std::map<std::string, std::string> libraries; ///< Name to version.
-    std::string config;                           ///< Resolved configuration, as a file that can be run again.
-    std::string identity;                         ///< What decides the results; a resumed run must have the same.
+    std::string config;                           ///< Resolved configuration, usable as a config file.
+    std::string identity;                         ///< Decides the results; a resumed run must have the same.
     std::uint64_t seed = 0;
     std::string clock; ///< "virtual" or "real"
     double time_scale = 1.0;
@@ -33,11 +33,11 @@ const char* name_of(run_status);
 struct recorder_options {
     bool overwrite = false;                  ///< Replace an existing file.
     bool events = true;                      ///< Keep the event table.
-    std::vector<rank_description> ranks{};   ///< Where the ranks run.
-    std::vector<stage_description> stages{}; ///< What was measured.
+    std::vector<rank_description> ranks{};   ///< Where the ranks ran.
+    std::vector<stage_description> stages{}; ///< Measured speeds.
     std::vector<samples_description> samples{};
-    std::size_t image_bytes = 64; ///< Room for names of images in /inference; longer ones are cut.
-    bool hidden = false;          ///< The caller calls publish().
+    std::size_t image_bytes = 64; ///< Space for an image's name in /inference; longer names are cut.
+    bool hidden = false;          ///< The file stays hidden until publish().
 };
 
 /// One round's results, all edges together.
@@ -45,25 +45,25 @@ struct round_data {
     std::span<const round_row> rounds;
     std::span<const node_row> nodes;
     std::span<const event_row>
-        events; ///< All of the round's, also when they are not kept: traffic is summed from them.
+        events; ///< All events of the round, even if they are not stored: the traffic is summed from them.
     std::span<const transport_row> transports;
     std::span<const fidelity_row> fidelity{};
     std::span<const federation_row> federations{};
 };
 
-/// Writes the results file of a run, on rank 0. Every round is flushed and can be read by other processes while the run
-/// goes on; a kill leaves all rounds written before. Not thread safe.
+/// Writes the results file of a run, on rank 0. Every round is flushed, so other processes can read it while the run
+/// continues, and a kill does not damage earlier rounds. Not thread safe.
 class recorder {
 public:
-    /// Makes the file with its topology; what had the name before stays as it was until it is there in full. Throws
-    /// usage_error when that is not possible: path not writable, file exists (and not options.overwrite), another process
-    /// writes it, no room on the disk.
+    /// Creates the file with its topology; an existing file of that name is replaced only when the new one is complete.
+    /// Throws usage_error when that is not possible: path not writable, file exists (without options.overwrite),
+    /// another process writes it, disk full.
     static recorder create(const std::string& path, const run_header& header, std::span<const node_description> nodes,
                            std::span<const link_description> links, const recorder_options& options = {});
-    /// With options.hidden: gives the file its name now. A file there that HDF5 cannot open is kept, as NAME.torn.h5.
+    /// With options.hidden: gives the file its name. An existing file that HDF5 cannot open is kept as NAME.torn.h5.
     void publish();
 
-    /// Throws what create() would throw for this path, and makes nothing.
+    /// Throws what create() would throw for this path; creates nothing.
     static void check_output(const std::string& path, bool overwrite);
 
     recorder(recorder&&) noexcept;
@@ -71,19 +71,19 @@ public:
     /// Marks the run as aborted when finish() was not called.
     ~recorder();
 
-    /// Appends a round to all tables and flushes. Throws runtime_failure naming file and reason (disk full); the file
-    /// then keeps the rounds before, and no more can be written when the reason was not lack of room.
+    /// Appends a round to all tables and flushes. Throws runtime_failure naming the file and the reason (disk full).
+    /// The file then keeps the earlier rounds; further rounds can be written only if the disk was full.
     void write_round(const round_data& data);
-    /// How good models are on domains.
+    /// Appends the accuracy of models on domains.
     void write_probes(std::span<const probe_row>);
     void write_requests(std::span<const request_row>);
     void write_services(std::span<const service_row>);
-    /// Writes everything, then status, reason (at most 256 bytes) and whether the training converged, and closes the
-    /// file. Only then can a file say "complete". Throws runtime_failure. Nothing can be written afterwards.
+    /// Writes everything, then the status, the reason (at most 256 bytes) and whether the training converged, and
+    /// closes the file. Only then can a file say "complete". Throws runtime_failure. Nothing can be written afterwards.
     void finish(run_status status, const std::string& stop_reason, bool converged);
 
     const std::string& path() const;
-    /// When the run began, as the file says.
+    /// Start time of the run, as stored in the file.
     const std::string& created() const;
 
 private:

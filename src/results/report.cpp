@@ -174,7 +174,7 @@ run_summary summarise(std::span<const round_row> rounds, std::span<const node_ro
             summary.airtime_hz_s[i] += row.airtime_hz_s[i];
         }
     }
-    // Edges work at the same time; the parts are those of one edge, so that they still add up.
+    // Edges work at the same time, so the parts of one edge are shown; these add up.
     for (const auto& [edge, parts] : by_edge) {
         if (parts.total_s > summary.latency.total_s) {
             summary.latency = parts;
@@ -222,7 +222,7 @@ std::string resource_sections(const resource_summary& summary) {
 
 std::string domain_table(std::span<const probe_row> all) {
     std::vector<std::string> domains, lines;
-    std::map<std::pair<std::string, std::string>, double> cells; // the last one counts
+    std::map<std::pair<std::string, std::string>, double> cells; // later rows replace earlier ones
     for (const auto& row : all) {
         const auto domain = row.seen ? row.domain : row.domain + " (unseen)";
         const auto label = row.model + ", " + row.method;
@@ -289,22 +289,29 @@ double quantile(std::vector<double> values, double part) {
     if (values.empty()) {
         return 0.0;
     }
-    constexpr double rounding = 1e-9; // 0.9 of ten values are nine
+    constexpr double rounding = 1e-9; // so that 0.9 of ten values are nine
     const double rank = std::ceil(part * static_cast<double>(values.size()) - rounding);
     const auto index = static_cast<std::size_t>(std::clamp(rank - 1.0, 0.0, static_cast<double>(values.size() - 1)));
     std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(index), values.end());
     return values[index];
 }
 
-std::string clock_lines(const clock_summary& summary) {
-    const auto scale = summary.clock == "real" ? fmt::format(", time scale {:g}", summary.time_scale)
-                                               : std::string(" (emulated times are computed, nothing was delayed)");
-    auto text = fmt::format("  {:<22}{}{}\n", "clock", summary.clock.empty() ? "-" : summary.clock, scale);
-    if (!summary.lateness.empty()) {
-        text +=
-            fmt::format("  {:<22}p50 {}, p99 {}, largest {}, of {} messages\n", "lateness",
-                        quantity(quantile(summary.lateness, 0.5), "s"), quantity(quantile(summary.lateness, 0.99), "s"),
-                        quantity(quantile(summary.lateness, 1.0), "s"), summary.lateness.size());
+std::string run_section(const run_figures& run) {
+    std::string text = "Run\n";
+    const auto out = std::back_inserter(text);
+    const auto scale = run.clock == "real" ? fmt::format(", time scale {:g}", run.time_scale)
+                                           : std::string(" (emulated times are computed, nothing was delayed)");
+    fmt::format_to(out, "  {:<22}{}{}\n", "clock", run.clock.empty() ? "-" : run.clock, scale);
+    if (!run.lateness.empty()) {
+        fmt::format_to(out, "  {:<22}p50 {}, p99 {}, largest {}, of {} messages\n", "lateness",
+                       quantity(quantile(run.lateness, 0.5), "s"), quantity(quantile(run.lateness, 0.99), "s"),
+                       quantity(quantile(run.lateness, 1.0), "s"), run.lateness.size());
+    }
+    if (!run.planned) {
+        fmt::format_to(out, "  {:<22}{}\n", "wall time", quantity(run.wall_s, "s"));
+    }
+    if (!run.output.empty()) {
+        fmt::format_to(out, "  {:<22}{}\n", "results file", run.output);
     }
     return text;
 }
@@ -336,15 +343,7 @@ std::string report(const run_summary& summary) {
     }
     latency_section(out, summary);
     text += resource_sections(summary);
-    fmt::format_to(out, "Run\n");
-    text += clock_lines(summary);
-    if (!summary.planned) {
-        fmt::format_to(out, "  {:<22}{}\n", "wall time", quantity(summary.wall_s, "s"));
-    }
-    if (!summary.output.empty()) {
-        fmt::format_to(out, "  {:<22}{}\n", "results file", summary.output);
-    }
-    return text;
+    return text + run_section(summary);
 }
 
 } // namespace gaisnet

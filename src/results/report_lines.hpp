@@ -8,7 +8,7 @@
 
 namespace gaisnet::report_lines {
 
-// How the lines of end tables look.
+// Formats the lines of end tables.
 
 using output = std::back_insert_iterator<std::string>;
 

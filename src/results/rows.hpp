@@ -11,16 +11,16 @@
 
 namespace gaisnet {
 
-/// What became of a client's cluster in a round.
+/// Outcome of a client's cluster in a round.
 enum class cluster_outcome : std::uint8_t {
-    none, ///< An edge.
-    done, ///< It ended in time and is in the average.
-    cut,  ///< It had not ended when the round was closed.
+    none, ///< The node is an edge.
+    done, ///< It finished in time and is in the average.
+    cut,  ///< It had not finished when the round was closed.
     lost, ///< It lost a client.
 };
 const char* name_of(cluster_outcome);
 
-/// One edge's round.
+/// One round of one edge.
 struct round_row {
     std::uint32_t edge = 0;  ///< 0-based.
     std::uint32_t round = 0; ///< 1-based.
@@ -28,68 +28,68 @@ struct round_row {
     double loss = 0;         ///< Validation, mean cross entropy.
     double train_loss = 0;   ///< Mean over the round's training samples.
     double train_accuracy = 0;
-    double latency_s = 0; ///< Of the round.
+    double latency_s = 0; ///< Latency of the round.
     /// Of latency_s along the critical path, to which they add up. `cloud` comes after the round: federation, and waiting
     /// for other edges.
     latency_parts parts;
     std::uint32_t clusters_done = 0, clusters_cut = 0, clusters_lost = 0;
     std::uint32_t clusters_repaired = 0; ///< Of those that are done.
     double end_s = 0;                    ///< Virtual time at which the round ended.
-    std::uint64_t samples = 0;           ///< Trained on in this round, epochs counted.
+    std::uint64_t samples = 0;           ///< Trained on in this round; each epoch counts.
     double client_flops = 0, edge_flops = 0;
-    energy_parts energy;                             ///< Of all nodes of this edge.
-    std::array<std::uint64_t, link_classes> bytes{}; ///< By link class, index = link_class.
+    energy_parts energy;                             ///< Sum over all nodes of this edge.
+    std::array<std::uint64_t, link_classes> bytes{}; ///< Indexed by link_class.
     std::array<double, link_classes> airtime_hz_s{};
-    double wall_s = 0; ///< Wall time that the emulation took.
+    double wall_s = 0; ///< Wall time of the emulation.
 };
 
 /// One average of all edges at the cloud.
 struct federation_row {
     std::uint32_t round = 0;
     double start_s = 0;  ///< When the first edge was ready.
-    double end_s = 0;    ///< When the last one had the average.
-    double waited_s = 0; ///< Between the first and the last upload's arrival at the cloud.
+    double end_s = 0;    ///< When the last edge had the average.
+    double waited_s = 0; ///< Between the first and the last arrival of an upload at the cloud.
     double flops = 0;
-    double energy_j = 0; ///< Of the cloud, since the federation before; that of edges and clients is in their rounds.
+    double energy_j = 0; ///< Of the cloud since the previous federation; edges and clients count in their rounds.
 };
 
 /// One request for inference.
 struct request_row {
-    std::uint32_t round = 1; ///< Session
+    std::uint32_t round = 1; ///< Number of the session.
     std::uint32_t edge = 0, cluster = 0;
-    std::uint32_t client = 0;                ///< Node of the requester.
-    std::uint32_t request = 0;               ///< Of this requester, from 0, in the order of arrival.
-    std::uint32_t batch = 0, batch_size = 0; ///< With which requests it went through the chain.
-    double arrival_s = 0;                    ///< When the requester wanted it.
-    double latency_s = 0;                    ///< From then until the result was back.
+    std::uint32_t client = 0;                ///< Node that made the request.
+    std::uint32_t request = 0;               ///< Number among the requests of this node, from 0, by arrival.
+    std::uint32_t batch = 0, batch_size = 0; ///< Batch with which it went through the chain.
+    double arrival_s = 0;                    ///< When the node wanted it.
+    double latency_s = 0;                    ///< From arrival_s until the result was back.
     request_parts parts;                     ///< Of latency_s, to which they add up.
-    // What came of it; empty in a forecast.
+    // The answer; empty in a forecast.
     std::string image, label, predicted;
-    double probability = 0; ///< Of the predicted class (softmax).
+    double probability = 0; ///< Softmax probability of the predicted class.
 };
 
-/// One round of service: a model was fine-tuned, or answered requests.
+/// One round of service: a model was fine-tuned, or it answered requests.
 struct service_row {
     std::uint32_t round = 0;    ///< From 1.
     std::string policy, action; ///< action: fine_tune, infer, none.
-    std::string model;          ///< Edge, or a model of a table.
-    std::string requester;      ///< infer, of a run.
+    std::string model;          ///< Name of an edge, or of a model in a table.
+    std::string requester;      ///< Only for infer in a run.
     std::uint32_t level = 0;    ///< Fine-tunings of the model before this round.
-    double expected = 0;        ///< Accuracy that the policy counted on; NaN: it does not look ahead, or a table.
-    double accuracy = 0;        ///< fine_tune: validation afterwards; infer: of its answers; NaN in a table.
+    double expected = 0;        ///< Accuracy that the policy expected; NaN: it does not look ahead, or a table.
+    double accuracy = 0;        ///< fine_tune: validation afterwards; infer: of the answers; NaN in a table.
     std::uint64_t requests = 0, right = 0;
     double latency_s = 0, energy_j = 0, spectrum_hz_s = 0;
     double value = 0, cost = 0;
     double income() const { return value - cost; }
-    double cash = 0; ///< Afterwards.
+    double cash = 0; ///< After the round.
 };
 
-/// How good one model is on one domain.
+/// Accuracy of one model on one domain.
 struct probe_row {
     std::uint32_t round = 0;
     std::string model; ///< "untuned", "cloud", "edge0"
     std::string domain;
-    bool seen = true;   ///< Some edge has this domain.
+    bool seen = true;   ///< Whether some edge has this domain.
     std::string method; ///< "class means" of features, or the model's own "head".
     double accuracy = 0;
     std::uint64_t samples = 0;
@@ -98,19 +98,19 @@ struct probe_row {
     }
 };
 
-/// One node's round (tables /clients and /energy and /memory are made of these).
+/// One node in one round (the source of the tables /clients, /energy and /memory).
 struct node_row : energy_parts {
     std::uint32_t node = 0;
     std::uint32_t round = 0;
-    double busy_s = 0; ///< Compute and sensing.
+    double busy_s = 0; ///< Computing and sensing.
     double flops = 0;
-    double battery_j = 0; ///< Left after the round; infinite: mains.
+    double battery_j = 0; ///< Remaining after the round; infinite: mains.
     cluster_outcome outcome = cluster_outcome::none;
     std::uint64_t bytes_sent = 0, bytes_received = 0;
     std::uint64_t temporary_bytes = 0; ///< Peak: intermediate results and smashed data.
     std::uint64_t total_bytes = 0;     ///< Peak: temporary, weights, tunables, gradients, optimiser state.
-    std::uint64_t backbone_bytes = 0;  ///< Frozen weights that it holds no stage of: not in total_bytes.
-    std::uint64_t samples = 0;         ///< Trained on from this start point in the round, epochs counted; else 0.
+    std::uint64_t backbone_bytes = 0;  ///< Frozen weights of stages that it does not hold; not in total_bytes.
+    std::uint64_t samples = 0;         ///< Trained on from this start point; each epoch counts; else 0.
 };
 
 /// Static description of a node, for /topology/nodes.
@@ -122,7 +122,7 @@ struct node_description {
     std::int32_t first_block = -1, blocks = 0;
     std::uint64_t samples = 0;
     double rate_flop_s = 0, power_w = 0;
-    double radiated_w = 0, tx_power_w = 0, rx_power_w = 0, idle_power_w = 0; ///< Of its radio; tx: drawn.
+    double radiated_w = 0, tx_power_w = 0, rx_power_w = 0, idle_power_w = 0; ///< Its radio's power; tx: power drawn.
     double base_power_w = 0;
     double sleep_power_w = 0; ///< NaN for a node that does not sleep.
     std::uint64_t memory_bytes = 0;
@@ -137,19 +137,19 @@ struct link_description {
     double rate_bit_s = 0, latency_s = 0, bandwidth_hz = 0;
     double radiated_w = 0;   ///< 0: a cable.
     double wired_j_bit = 0;  ///< NaN: radio.
-    double loss = 0;         ///< Of a packet.
+    double loss = 0;         ///< Loss probability of a packet.
     double distance_m = 0;   ///< NaN where no radio model is used.
-    double path_loss_db = 0; ///< With shadowing, less antenna gains; NaN likewise.
+    double path_loss_db = 0; ///< With shadowing, minus antenna gains; NaN without a radio model.
     std::string share;       ///< "private", "equal", "maxmin", "airtime", "reuse"
 };
 
-/// How fast this computer works on stages of one shape, for /topology/stages (`compute = measured`, `clock = real`).
+/// This computer's speed on stages of one shape, for /topology/stages (`compute = measured`, `clock = real`).
 struct stage_description {
     std::string shape;
     double forward_flop_s = 0, backward_flop_s = 0, step_flop_s = 0;
 };
 
-/// Samples of one class at one start point, for /topology/samples.
+/// Number of samples of one class at one start point, for /topology/samples.
 struct samples_description {
     std::int32_t cluster = 0;
     std::string node;
@@ -163,23 +163,23 @@ struct samples_description {
 struct rank_description {
     std::uint32_t rank = 0;
     std::string host;
-    std::string cores;  ///< That it might use: "0-3,8".
+    std::string cores;  ///< Cores that it may use: "0-3,8".
     std::string device; ///< "CPU", or the GPU's name.
     std::int32_t gpu = -1;
     std::string gpu_uuid;
-    std::string transport; ///< Of smashed data to ranks like it: "loopback", "mpi", "nccl".
+    std::string transport; ///< Carries smashed data to similar ranks: "loopback", "mpi", "nccl".
 };
 
-/// How late a message became usable in a run with `clock = real`.
+/// Lateness of a message in a run with `clock = real`.
 struct fidelity_row {
     std::uint32_t round = 0;
-    std::uint32_t from = 0, to = 0; ///< Nodes
-    std::string kind;               ///< Of the message: modules, forward, gradient, label, control
+    std::uint32_t from = 0, to = 0; ///< Nodes.
+    std::string kind;               ///< Kind of the message: modules, forward, gradient, label, control.
     double due_s = 0;               ///< Emulated, since the start of the round.
-    double late_s = 0, upstream_s = 0, own_compute_s = 0, neighbour_s = 0, timer_s = 0; ///< Real
+    double late_s = 0, upstream_s = 0, own_compute_s = 0, neighbour_s = 0, timer_s = 0; ///< In real time.
 };
 
-/// Messages and bytes that a transport really carried between ranks (or inside one), per round.
+/// Messages and bytes that a transport actually carried between ranks (or within one), per round.
 struct transport_row {
     std::uint32_t round = 0;
     std::string transport; ///< "loopback", "mpi", "nccl"

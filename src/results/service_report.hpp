@@ -8,9 +8,9 @@
 
 namespace gaisnet {
 
-/// Round by round what each policy did and earned, its cash at the end, and its regret: by how much an oracle ends
-/// higher. \param oracle its cash; absent: not known. \param comparable what the decisions earn by the figures that the
-/// oracle goes by; absent: the rows' cash.
+/// Each policy's actions and income round by round, its final cash, and its regret: the oracle's final cash minus its
+/// own. \param oracle the oracle's final cash; absent: unknown. \param comparable what the decisions earn by the
+/// figures that the oracle uses; absent: the rows' cash.
 std::string report(std::span<const service_row>, double start_cash, std::optional<double> oracle,
                    std::optional<double> comparable = std::nullopt);
 

@@ -17,7 +17,7 @@ cast::cast(const deployment& deploy, const executor_factory& make, const std::fu
             if (!plays(seat.node)) {
                 continue;
             }
-            // In split learning the edge goes on with the optimiser that the cluster before had.
+            // In split learning the edge continues with the optimiser state of the previous cluster.
             const bool of_edge = deploy.net.nodes[seat.node].role == node_role::edge;
             const bool shared = deploy.scene->scheme == scheme_kind::sl && of_edge && !stages[seat.node].empty() &&
                                 deploy.scene->service == service_kind::fine_tuning;

@@ -35,7 +35,7 @@ task<> client_role::play_round(pass& in, const round_plan& plan) {
     co_await when_all(std::move(work));
 }
 
-/// Work goes on because of what ends last: the modules have come, or the samples are there.
+/// The later of two causes is recorded: the modules have arrived, or the samples have been sensed.
 task<> client_role::take_modules(pass& in) {
     actor receiver{me.node, me.cluster};
     const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
@@ -53,7 +53,7 @@ task<> client_role::sense_samples(pass& in, const round_plan& plan) {
 }
 
 task<> client_role::send_samples(pass& in) {
-    const auto samples = deploy->plans[static_cast<std::size_t>(me.cluster)].own;
+    const auto samples = deploy->plans[me.cluster].own;
     co_await in.sense(me, samples);
     const auto bytes = static_cast<std::uint64_t>(samples) * deploy->sample_bytes();
     const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
@@ -76,7 +76,7 @@ task<> client_role::sense_requests(pass& in, const inference_plan& session) cons
     const auto requests = session.requests_of(me.cluster);
     for (std::int64_t request = 0; request < requests; ++request) {
         co_await in.arrival(who);
-        if (request == 0 && !session.founded) { // founds the cluster
+        if (request == 0 && !session.founded) { // this request founds the cluster
             in.send(who, static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge), message_kind::request,
                     deploy->request());
         }
@@ -87,7 +87,7 @@ task<> client_role::sense_requests(pass& in, const inference_plan& session) cons
 
 task<> client_role::collect_results(pass& in, const inference_plan& session) {
     actor who{me.node, me.cluster};
-    const auto& chain = deploy->chains[static_cast<std::size_t>(me.cluster)];
+    const auto& chain = deploy->chains[me.cluster];
     for (auto left = session.requests_of(me.cluster); left > 0;) {
         auto logits = co_await in.recv(who, chain.back().node, message_kind::result, chain.front().number);
         in.answer(who);

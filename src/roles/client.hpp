@@ -9,20 +9,20 @@ struct client_role {
     const deployment* deploy = nullptr;
     actor me;
     std::vector<stage_role> stages;
-    std::vector<stage_role> taken;      ///< Of lost clients, in this round.
-    std::vector<tensor_view> answers{}; ///< Inference, of a start point: logits [n, classes] of each batch.
+    std::vector<stage_role> taken;      ///< Stages of lost clients that it holds in this round.
+    std::vector<tensor_view> answers{}; ///< Inference, start point only: logits [n, classes] of each batch.
 
     bool senses() const { return !stages.empty() && stages.front().first(); }
     bool trainable() const;
 
-    /// One round: receive tunable modules, sense, train, upload. Ends at once for a client that holds nothing.
+    /// One round: receive tunable modules, sense, train, upload. A client that holds nothing returns at once.
     task<> play_round(pass& in, const round_plan&);
-    /// scheme = centralised: senses its samples and sends them to the edge.
+    /// Parts of a round. With scheme = centralised a start point senses its samples and sends them to the edge.
     task<> take_modules(pass&);
     task<> sense_samples(pass&, const round_plan&);
     task<> send_samples(pass& in);
-    /// A session of inference: receive what it lacks of the model, work on requests; a start point senses them and
-    /// collects the results.
+    /// A session of inference: receive the missing parts of the model, then work on requests. A start point also senses
+    /// the samples and collects the results.
     task<> serve(pass& in, const inference_plan&);
 
 private:

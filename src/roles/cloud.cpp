@@ -4,7 +4,7 @@ namespace gaisnet {
 
 task<> cloud_role::federate(pass& in) {
     const auto average = co_await in.average(me, me.node);
-    // One multiplication and one addition for every value of every edge.
+    // One multiplication and one addition per value and edge.
     const auto merged = deploy->domains.front().shared_elements * average.parties;
     compute_cost merge{event_kind::aggregate, 2.0 * static_cast<double>(merged), 0, 0};
     co_await in.charge(me, merge);

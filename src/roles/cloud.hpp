@@ -5,8 +5,8 @@
 
 namespace gaisnet {
 
-/// The cloud: averages what edges have in common, weighted by their samples, and sends it back. Heads stay with their
-/// domains.
+/// The cloud: averages the shared modules of the edges, weighted by their samples, and sends the average back. Heads
+/// stay at the edges.
 struct cloud_role {
     const deployment* deploy = nullptr;
     actor me;

@@ -47,7 +47,7 @@ std::int64_t deployment::total_weight(std::uint32_t edge) const {
 }
 
 bool deployment::trains(int cluster) const {
-    return scene->scheme != scheme_kind::centralised || net.clusters[static_cast<std::size_t>(cluster)].place == 0;
+    return scene->scheme != scheme_kind::centralised || net.clusters[cluster].place == 0;
 }
 
 std::uint64_t deployment::sample_bytes() const {
@@ -61,7 +61,7 @@ tensor_view deployment::request() const {
 
 double deployment::learning_rate(int cluster, std::int64_t index) const {
     const auto& train = scene->train;
-    const double total = static_cast<double>(plans[static_cast<std::size_t>(cluster)].batches_a_round * train.rounds);
+    const double total = static_cast<double>(plans[cluster].batches_a_round * train.rounds);
     const double progress = std::min(1.0, static_cast<double>(index) / total);
     const double cosine = 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
     return train.lr * (train.lr_final + (1.0 - train.lr_final) * cosine);
@@ -69,7 +69,7 @@ double deployment::learning_rate(int cluster, std::int64_t index) const {
 
 namespace {
 
-/// Where each tensor of a domain's model lies.
+/// The place of each tensor in a domain's model.
 using tensor_places = std::map<std::string, tunable_slice>;
 
 domain_model make_domain(const scenario& scene, std::shared_ptr<const tuning_method> method, domain_size size,
@@ -101,13 +101,13 @@ std::vector<stage_cut> cuts_of(const cluster& group) {
 } // namespace
 
 topology make_network(const scenario& scene, const std::shared_ptr<const tuning_method>& method) {
-    std::vector<stage_cut> known; // most clusters are cut alike
+    std::vector<stage_cut> known; // most clusters have the same cuts
     std::vector<bool> sent;
     return make_topology(scene, [&](const cluster& group) {
         if (auto cuts = cuts_of(group); cuts != known) {
             known = std::move(cuts);
             sent.clear();
-            constexpr std::int64_t any = 2; // classes: what is trainable does not depend on them
+            constexpr std::int64_t any = 2; // number of classes; it does not affect what is trainable
             for (const auto& stage : make_stages(scene.model.vit, method, any, known)) {
                 sent.push_back(stage.input_gradient);
             }

@@ -9,10 +9,10 @@ namespace gaisnet {
 void edge_role::deliver(pass& in, const round_plan& plan) {
     struct parcel {
         std::vector<std::uint32_t> receivers;
-        std::vector<const stage_seat*> seats; ///< Of the first receiver; those of the others need the same.
+        std::vector<const stage_seat*> seats; ///< Seats of the first receiver; the others need the same modules.
     };
     std::vector<parcel> parcels;
-    std::map<std::vector<std::int64_t>, std::size_t> same; // by what is in them
+    std::map<std::vector<std::int64_t>, std::size_t> same; // by the tensors in them
     for (std::size_t c = 0; c < deploy->chains.size(); ++c) {
         if (deploy->net.clusters[c].edge != deploy->net.nodes[me.node].edge || !plan.fates[c].plays) {
             continue;
@@ -59,7 +59,7 @@ task<> edge_role::train(pass& in, stage_role& stage, const round_plan& plan) {
 
 task<> edge_role::found(pass& in, int cluster, const inference_plan& session) const {
     actor who{me.node, cluster};
-    co_await in.recv(who, deploy->chains[static_cast<std::size_t>(cluster)].front().node, message_kind::request);
+    co_await in.recv(who, deploy->chains[cluster].front().node, message_kind::request);
     for (const auto& wanted : wanted_in(*deploy, session, cluster)) {
         in.send(who, wanted.node, message_kind::modules, delivery_of(wanted.seats, session.whole_stages));
     }
@@ -74,7 +74,7 @@ task<> edge_role::infer(pass& in, stage_role& stage, const inference_plan& sessi
 
 task<> edge_role::repair(pass& in, int cluster, const round_plan& plan) const {
     actor who{me.node, cluster};
-    const auto& chain = deploy->chains[static_cast<std::size_t>(cluster)];
+    const auto& chain = deploy->chains[cluster];
     for (const auto& one : plan.fate_of(cluster).takeovers) {
         if (one.before_batch != client_loss::absent) {
             co_await in.recv(who, chain.front().node, message_kind::request);
@@ -116,9 +116,9 @@ task<> edge_role::play_round(pass& in, const round_plan& plan) {
     deliver(in, plan);
     const auto edge = static_cast<std::uint32_t>(deploy->net.nodes[me.node].edge);
     auto average = co_await in.average(me, edge);
-    if (!average.model.shape.empty()) { // else nobody has ended in time, and the model stays as it is
+    if (!average.model.shape.empty()) { // otherwise no cluster has finished in time, and the model stays unchanged
         model = std::move(average.model);
-        // One multiplication and one addition for every value of every cluster that is in it.
+        // One multiplication and one addition per value and cluster in the average.
         const auto merged = deploy->domain_of(edge).elements * average.parties;
         compute_cost merge{event_kind::aggregate, 2.0 * static_cast<double>(merged), 0, 0};
         co_await in.charge(me, merge);
@@ -128,7 +128,7 @@ task<> edge_role::play_round(pass& in, const round_plan& plan) {
         const auto& net = deploy->net;
         const auto own = std::find_if(net.clusters.begin(), net.clusters.end(),
                                       [&](const cluster& one) { return one.edge == static_cast<int>(edge); });
-        for (const auto& seat : deploy->chains[static_cast<std::size_t>(own - net.clusters.begin())]) {
+        for (const auto& seat : deploy->chains[own - net.clusters.begin()]) {
             flops += seat.spec.forward_flops(deploy->domain_of(edge).size.validation_samples);
         }
         compute_cost check{event_kind::evaluate, flops, 0, 0};

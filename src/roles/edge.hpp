@@ -4,38 +4,38 @@
 
 namespace gaisnet {
 
-/// An edge: owns its domain model, delivers it to its clusters, averages what comes back; may itself be a stage of
-/// their chains. Deliveries are charged by their size and carry no values: every rank of the edge took part in the sum that
+/// An edge: owns its domain model, delivers it to its clusters, and averages their contributions. It may also be a
+/// stage of their chains. Deliveries are charged by their size and carry no values: every rank of the edge took part in the sum that
 /// made the model, so the receivers have it (stage_role::domain).
 struct edge_role {
     const deployment* deploy = nullptr;
     actor me;
-    std::vector<stage_role> stages; ///< Its stages, one for each of its clusters, or none.
-    std::vector<stage_role> taken;  ///< Of lost clients, in this round.
+    std::vector<stage_role> stages; ///< Its own stages: one for each of its clusters, or none.
+    std::vector<stage_role> taken;  ///< Stages of lost clients that it holds in this round.
     tensor_view model;              ///< Tunables of the domain model, float32 [elements].
 
-    /// One round: deliver, average, evaluate (the result of the evaluation is made elsewhere). Its stages play beside
-    /// it, so that it can close a round that they have not ended.
+    /// One round: deliver, average, evaluate (the accuracy is computed elsewhere). Its stages run concurrently, so that
+    /// it can close a round that they have not finished.
     task<> play_round(pass& in, const round_plan&);
-    /// After a round that federates: gives its shared modules to the cloud and takes their average over.
+    /// After a round with a federation: sends its shared modules to the cloud and adopts their average.
     task<> federate(pass& in);
-    /// The round, and what follows it.
+    /// The round and, if there is one, the federation.
     task<> play(pass& in, const round_plan&);
-    /// A stage of one of its chains, in a round.
+    /// Runs a stage of one of its chains in a round.
     task<> train(pass& in, stage_role& stage, const round_plan&);
-    /// A session of inference: delivers to the members of a cluster what they lack, when it is founded.
+    /// A session of inference: when a cluster is founded, delivers what its members lack.
     task<> found(pass& in, int cluster, const inference_plan&) const;
-    /// A stage of one of its chains, in a session of inference.
+    /// Runs a stage of one of its chains in a session of inference.
     task<> infer(pass& in, stage_role& stage, const inference_plan&);
-    /// Sends the modules of lost clients of a cluster, as they were after the last average, to who takes them over.
+    /// Sends the modules of a cluster's lost clients, as they were after the last average, to their heirs.
     task<> repair(pass& in, int cluster, const round_plan&) const;
 
 private:
-    /// Sends every client of its clusters the modules that it tunes.
+    /// Sends every client of its clusters the modules that the client tunes.
     void deliver(pass& in, const round_plan&);
 };
 
-/// A model with other shared modules: `shared`, float32 [the first elements of the model].
+/// A copy of a model with its shared modules replaced. \param shared float32 [first elements of the model].
 tensor_view with_shared(const tensor_view& model, const tensor_view& shared);
 
 } // namespace gaisnet

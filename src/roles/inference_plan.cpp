@@ -58,7 +58,7 @@ inference_plan make_inference_plan(const deployment& deploy, const std::vector<s
 
 std::vector<wanted_modules> wanted_in(const deployment& deploy, const inference_plan& plan, int cluster) {
     std::map<std::uint32_t, std::vector<const stage_seat*>> by_client;
-    for (const auto& seat : deploy.chains[static_cast<std::size_t>(cluster)]) {
+    for (const auto& seat : deploy.chains[cluster]) {
         const bool client = deploy.net.nodes[seat.node].role == node_role::client;
         if (client && !plan.holds[seat.node] && (plan.whole_stages || seat.spec.trainable())) {
             by_client[seat.node].push_back(&seat);

@@ -58,7 +58,7 @@ std::vector<std::vector<client_loss>> draw_dropouts(const scenario& scene, const
         for (const auto client : net.clusters[group].clients) {
             const auto& chain = net.clusters[group].chain;
             if (std::none_of(chain.begin(), chain.end(), [&](const chain_stage& one) { return one.node == client; })) {
-                continue; // who holds nothing is not missed
+                continue; // a client that holds nothing does not matter
             }
             const auto& name = net.nodes[client].name;
             random_stream stream(scene.seed, "dropout", name, static_cast<std::uint32_t>(round));
@@ -78,7 +78,7 @@ std::vector<std::vector<client_loss>> draw_dropouts(const scenario& scene, const
 
 namespace {
 
-/// A node can send to another: itself, or over a link that reaches.
+/// Whether a node can send to another: it is the same node, or there is a link within reach.
 bool reaches(const deployment& deploy, std::uint32_t from, std::uint32_t to) {
     if (from == to) {
         return true;
@@ -88,10 +88,10 @@ bool reaches(const deployment& deploy, std::uint32_t from, std::uint32_t to) {
     return link && (!link->by_radio || link->rate_bit_s >= radio->min_rate);
 }
 
-/// Finds heirs for all stages of a chain whose holders are lost before a batch; false when one stage has none.
+/// Finds heirs for all stages of a chain whose holders are lost before a batch; returns false if a stage has none.
 bool repair(const deployment& deploy, int cluster, std::int64_t batch, const refused_takeovers& refused,
             cluster_fate& fate) {
-    const auto& chain = deploy.chains[static_cast<std::size_t>(cluster)];
+    const auto& chain = deploy.chains[cluster];
     std::vector<std::uint32_t> holders;
     for (const auto& seat : chain) {
         holders.push_back(fate.holder(seat, batch));
@@ -106,7 +106,7 @@ bool repair(const deployment& deploy, int cluster, std::int64_t batch, const ref
         const auto next =
             std::find_if(holders.begin() + stage, holders.end(), [&](std::uint32_t node) { return !fate.loses(node); });
         const auto can_hold = [&](std::uint32_t node) {
-            // A neighbour behind that is lost too looks for its own way.
+            // A next neighbour that is lost too finds its own heir.
             const bool last = stage + 1 == chain.size() || fate.loses(holders[stage + 1]);
             return !refused.contains({stage, node}) && reaches(deploy, holders[stage - 1], node) &&
                    reaches(deploy, node, holders[stage - 1]) &&

@@ -62,7 +62,8 @@ void stage_role::load_modules() {
     }
 }
 
-/// Labels go along the chain to the stage with the loss, unless that stage is the start point's own.
+/// Whether labels are sent to a stage: they go along the chain to the stage with the loss, unless that is at the start
+/// point.
 bool stage_role::labels_travel_to(std::size_t position) const {
     return position > 0 && position < chain().size() && deploy->scene->train.labels == label_route::chain;
 }
@@ -80,7 +81,7 @@ void stage_role::send_downstream(pass& in, message_kind kind, tensor_view tensor
     in.send(me, downstream(), kind, std::move(tensor), seat->number + 1);
 }
 
-/// The start point tells the edge before a batch which clients are lost, one request for each stage that needs a new
+/// Before a batch, the start point tells the edge which clients are lost: one request for each stage that needs a new
 /// holder.
 void stage_role::announce_losses(pass& in) {
     for (const auto& one : fate_->losses) {
@@ -169,8 +170,8 @@ task<> stage_role::train_batch(pass& in, micro_batch batch, double learning_rate
             co_await backward(in, micro);
         }
     }
-    // One batch of a cluster at a time: a stage to which no gradient comes back learns from its neighbour that the
-    // batch has passed. This signal costs nothing; it is part of what a schedule means.
+    // A cluster works on one batch at a time. A stage that receives no gradient learns from its neighbour that the
+    // batch is done. This signal is part of the schedule and costs nothing.
     if (!last() && !seat->spec.runs_backward() && !last_of_round) {
         co_await recv_from_downstream(in, message_kind::control);
     }

@@ -9,17 +9,17 @@
 
 namespace gaisnet {
 
-/// One step of a schedule: a forward or backward of micro-batch number `micro`.
+/// One step of a schedule: a forward or backward of micro-batch `micro`.
 struct schedule_step {
     bool forward = true;
     int micro = 0;
     bool operator==(const schedule_step&) const = default;
 };
 
-/// The order in which the stage at `position` of a chain of `stages` works on the micro-batches of a batch.
-/// serial and gpipe (Huang et al., NeurIPS 2019): all forwards, then all backwards. 1f1b (Narayanan et al., SOSP
-/// 2019, with the flush of SC 2021): stages - position - 1 forwards to warm up, then forward and backward in turn, so
-/// that a stage never keeps more than stages - position micro-batches. All flush: one optimiser step a batch.
+/// The order in which the stage at `position` of a chain of `stages` processes the micro-batches of a batch. serial and
+/// gpipe (Huang et al., NeurIPS 2019): all forwards, then all backwards. 1f1b (Narayanan et al., SOSP 2019, with the
+/// flush of SC 2021): stages - position - 1 forwards to warm up, then forwards and backwards alternate, so a stage
+/// never keeps more than stages - position micro-batches. All flush: one optimiser step per batch.
 std::vector<schedule_step> make_schedule(schedule_kind, int micro_batches, std::size_t position, std::size_t stages);
 
 /// Splits a batch into at most `parts` micro-batches of nearly equal size.
@@ -30,7 +30,7 @@ tensor_view modules_of(const tensor_view& model, const std::vector<const stage_s
 /// What is delivered to some stages: a shape, which the ledger charges. \param with_frozen frozen weights count too.
 tensor_view delivery_of(const std::vector<const stage_seat*>&, bool with_frozen = false);
 
-/// A stage of a chain during rounds. The struct outlives the coroutine, which lives for one round.
+/// A stage of a chain. The struct lasts for many rounds, each of its coroutines for one.
 struct stage_role {
     const deployment* deploy;
     const stage_seat* seat;
@@ -51,13 +51,13 @@ struct stage_role {
 
     bool first() const { return seat->position == 0; }
     bool last() const { return seat->position + 1 == chain().size(); }
-    const std::vector<stage_seat>& chain() const { return deploy->chains[static_cast<std::size_t>(seat->cluster)]; }
-    const cluster_plan& plan() const { return deploy->plans[static_cast<std::size_t>(seat->cluster)]; }
+    const std::vector<stage_seat>& chain() const { return deploy->chains[seat->cluster]; }
+    const cluster_plan& plan() const { return deploy->plans[seat->cluster]; }
 
-    /// Trains on the batches of the round in which its node holds the stage; the last holder gives the tuned modules to
-    /// the average, unless the cluster gives up before.
+    /// Trains on the batches of the round in which its node holds the stage. The last holder contributes the tuned
+    /// modules to the average, unless the cluster gives up before.
     task<> train_round(pass& in, const round_plan&);
-    /// The same for a stage of a lost client: it receives the modules from the edge first.
+    /// The same for a stage of a lost client: first receives the modules from the edge.
     task<> take_over(pass& in, const round_plan&);
     /// Works on the requests of a session; the last stage sends the logits to the start point.
     task<> infer(pass& in, const inference_plan&);
@@ -77,8 +77,8 @@ private:
     bool labels_travel_to(std::size_t position) const;
     double measured(double host_flop_s) const { return host_flop_s * deploy->net.nodes[me.node].device.factor; }
 
-    const cluster_fate* fate_ = nullptr; ///< Of the round.
-    std::int64_t batch_ = 0;             ///< Of the round, from 0.
+    const cluster_fate* fate_ = nullptr; ///< For this round.
+    std::int64_t batch_ = 0;             ///< In this round, from 0.
 };
 
 } // namespace gaisnet

@@ -23,14 +23,14 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// JSON has no NaN: what nobody measured is null.
+/// JSON has no NaN: values that were not measured are null.
 double real_of(const json& value) {
     return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
 }
 
 } // namespace
 
-// Found by nlohmann::json: rows as lists.
+// nlohmann::json finds these functions; they store rows as lists.
 
 void to_json(json& out, const transport_row& row) { out = {row.round, row.transport, row.messages, row.bytes}; }
 void from_json(const json& in, transport_row& row) { row = {in.at(0), in.at(1), in.at(2), in.at(3)}; }
@@ -70,8 +70,8 @@ void write_text(const fs::path& path, const std::string& text) {
 std::string step_name(std::size_t step) { return fmt::format("round_{:06}", step); }
 
 void remove_checkpoint(const fs::path& directory) {
-    std::error_code ignored;                      // one that stays is no harm to the run
-    fs::remove(directory / marker_name, ignored); // first, so that a half-removed one does not count
+    std::error_code ignored;                      // a remaining file does no harm
+    fs::remove(directory / marker_name, ignored); // first, so that a partly removed checkpoint does not count
     fs::remove_all(directory, ignored);
 }
 
@@ -80,7 +80,7 @@ std::string hash_line(const char* name, std::span<const std::byte> content) {
                        stable_hash({reinterpret_cast<const char*>(content.data()), content.size()}));
 }
 
-/// Empty when there is none, or it cannot be read; a pipe is not waited for.
+/// The contents of a file; empty if it does not exist or cannot be read. Does not block on a pipe.
 std::string text_of(const fs::path& path) {
     std::error_code code;
     const auto file = mapped_file::open(path, code);
@@ -97,8 +97,8 @@ std::string hash_of_file(const fs::path& directory, const char* name) {
     return hash_line(name, file.bytes());
 }
 
-/// The marker of a checkpoint says which format it has, and a hash of each file. \returns the marker's text.
-/// \throws usage_error when a file is not as it was written.
+/// Checks the marker of a checkpoint, which contains the format and a hash of each file. \returns the marker's text.
+/// \throws usage_error when a file has changed.
 std::string check_marker(const fs::path& directory) {
     const auto path = directory / marker_name;
     const auto text = text_of(path);
@@ -159,7 +159,7 @@ std::vector<fs::path> complete_checkpoints(const fs::path& folder) {
 
 fs::path beside_output(const fs::path& output, const std::string& suffix) {
     auto path = output;
-    if (path.extension() == ".h5") { // of "lr0.02" all is the name
+    if (path.extension() == ".h5") { // in "lr0.02" all is the name
         path.replace_extension();
     }
     path += suffix;

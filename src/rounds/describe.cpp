@@ -9,7 +9,8 @@
 namespace gaisnet {
 
 std::vector<node_description> describe_nodes(const deployment& deploy, const std::vector<int>& rank_of) {
-    // Of a client with two stages the start point's; of an edge that is a stage the first cluster's.
+    // A node may have several stages. For a client with two, this is the one at the start point; for an edge that is a
+    // stage, the one in its first cluster.
     std::vector<const stage_seat*> first_seats(deploy.net.nodes.size(), nullptr);
     for (const auto& chain : deploy.chains) {
         for (const auto& seat : chain) {
@@ -24,7 +25,7 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
         row.name = node.name;
         row.role = node.role;
         row.edge = node.edge;
-        row.cluster = node.cluster < 0 ? -1 : deploy.net.clusters[static_cast<std::size_t>(node.cluster)].place;
+        row.cluster = node.cluster < 0 ? -1 : deploy.net.clusters[node.cluster].place;
         row.position = -1;
         row.rank = rank_of[i];
         if (const auto* seat = first_seats[i]) {
@@ -35,7 +36,7 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
             }
         }
         if (node.cluster >= 0 && node.member == 0) {
-            row.samples = static_cast<std::uint64_t>(deploy.plans[static_cast<std::size_t>(node.cluster)].samples);
+            row.samples = static_cast<std::uint64_t>(deploy.plans[node.cluster].samples);
         }
         row.rate_flop_s = node.device.rate_flop_s;
         row.power_w = node.device.power_w;

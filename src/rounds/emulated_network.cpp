@@ -19,7 +19,7 @@ emulated_network::emulated_network(const scenario& scene, const topology& net)
     add_links();
 }
 
-/// The media and links of the topology; the ledger numbers links in the same order.
+/// Adds the media and links of the topology; the ledger numbers links in the same order.
 void emulated_network::add_links() {
     std::vector<medium*> media;
     for (const auto& one : net_.media) {
@@ -35,7 +35,7 @@ void emulated_network::add_links() {
         which == half_duplex_kind::d2d || which == half_duplex_kind::all ? &ledger_.add_half_duplex_radios() : nullptr;
     auto* cs_radios =
         which == half_duplex_kind::cs || which == half_duplex_kind::all ? &ledger_.add_half_duplex_radios() : nullptr;
-    // A node divides its power over what it sends at once by radio in bands of their own.
+    // A node divides its power over simultaneous transmissions, even on radio links with separate bands.
     std::map<std::pair<std::uint32_t, link_class>, int> of_sender;
     for (const auto& link : net_.links) {
         of_sender[{link.parameters.from, link.parameters.kind}] += link.by_radio && !link.medium ? 1 : 0;
@@ -59,7 +59,7 @@ void emulated_network::add_links() {
     }
 }
 
-/// Channels that fade are other ones in every round.
+/// Replaces the rates of fading links for a new round.
 void emulated_network::draw_channels(std::uint32_t round) {
     interference_.begin_round(round);
     for (std::uint32_t index = 0; index < net_.links.size(); ++index) {

@@ -12,10 +12,10 @@
 
 namespace gaisnet {
 
-/// A topology in a ledger with a clock of its own: the devices of its nodes, its links and the media that these share.
+/// A topology in a ledger with its own clock: devices of nodes, links, and the media that links share.
 class emulated_network {
 public:
-    /// Both must live as long.
+    /// Both must outlive it.
     emulated_network(const scenario&, const topology&);
     emulated_network(const emulated_network&) = delete;
     emulated_network& operator=(const emulated_network&) = delete;
@@ -24,8 +24,8 @@ public:
     const event_queue& queue() const { return queue_; }
     ledger& accounts() { return ledger_; }
     const ledger& accounts() const { return ledger_; }
-    const std::vector<std::string>& names() const { return names_; } ///< By node
-    /// Channels that fade are other ones in every round (from 1).
+    const std::vector<std::string>& names() const { return names_; } ///< Indexed by node.
+    /// Draws the fading channels of a round (from 1).
     void draw_channels(std::uint32_t round);
 
 private:

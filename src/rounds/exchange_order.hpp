@@ -8,11 +8,11 @@
 
 namespace gaisnet {
 
-/// Something that ranks do together in the tensor pass.
+/// An operation between ranks in the tensor pass.
 struct decided_exchange {
-    channel route;       ///< Of a message that goes from one rank to another ...
+    channel route;       ///< Channel of a message between ranks ...
     tensor_view shape;   ///< ... and its type and shape.
-    int average_of = -1; ///< Otherwise the node (edge or cloud) whose average is summed.
+    int average_of = -1; ///< Otherwise the node (edge or cloud) that averages.
 
     bool is_average() const { return average_of >= 0; }
     static auto parts(auto& self) { return std::tie(self.average_of, self.route, self.shape.type, self.shape.shape); }

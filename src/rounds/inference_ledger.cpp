@@ -11,7 +11,7 @@ namespace gaisnet {
 
 namespace {
 
-/// Weights and tunables.
+/// Memory of weights and tunables, by node.
 std::vector<std::uint64_t> resident_while_serving(const deployment& deploy) {
     auto bytes = frozen_bytes(deploy);
     for (const auto& chain : deploy.chains) {
@@ -65,7 +65,7 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
     out.end_s.assign(static_cast<std::size_t>(deploy_.net.edges), start_s);
     for (std::size_t c = 0; c < session.lines.size(); ++c) {
         const auto& served = pass.served(static_cast<int>(c));
-        auto& end = out.end_s[static_cast<std::size_t>(deploy_.net.clusters[c].edge)];
+        auto& end = out.end_s[deploy_.net.clusters[c].edge];
         auto& batches = out.decisions.batches.emplace_back();
         for (const auto& batch : served.batches) {
             batches.push_back(batch.requests);
@@ -79,9 +79,9 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
     for (std::uint32_t node = 0; node < deploy_.net.nodes.size(); ++node) {
         const auto& member = deploy_.net.nodes[node];
         if (member.role == node_role::cloud) {
-            continue; // it has no part in this
+            continue; // this node has no part in the session
         }
-        accounts.close_round(std::span(&node, 1), start_s, out.end_s[static_cast<std::size_t>(member.edge)]);
+        accounts.close_round(std::span(&node, 1), start_s, out.end_s[member.edge]);
         auto& row = out.nodes.emplace_back();
         row.node = node;
         row.round = round;
@@ -100,15 +100,13 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
     return out;
 }
 
-/// Where the time of each request went: its batch's events are one chain, and what lies between two of them is waiting.
+/// Splits each request's latency: the events of its batch form one chain, and the gaps between them are waiting times.
 void inference_ledger::add_requests(const ledger_pass& pass, int cluster, std::uint32_t number,
                                     inference_forecast& out) const {
     const auto& events = emulated_.accounts().events();
     const auto& served = pass.served(cluster);
-    const auto& group = deploy_.net.clusters[static_cast<std::size_t>(cluster)];
-    const auto event_at = [&](std::int64_t index) -> const ledger_event& {
-        return events[static_cast<std::size_t>(index)];
-    };
+    const auto& group = deploy_.net.clusters[cluster];
+    const auto event_at = [&](std::int64_t index) -> const ledger_event& { return events[index]; };
     const auto begin = out.requests.size();
     for (std::size_t b = 0; b < served.batches.size(); ++b) {
         const auto& batch = served.batches[b];
@@ -117,7 +115,7 @@ void inference_ledger::add_requests(const ledger_pass& pass, int cluster, std::u
             row.round = number;
             row.edge = static_cast<std::uint32_t>(group.edge);
             row.cluster = static_cast<std::uint32_t>(cluster);
-            row.client = deploy_.chains[static_cast<std::size_t>(cluster)].front().node;
+            row.client = deploy_.chains[cluster].front().node;
             row.request = static_cast<std::uint32_t>(request);
             row.batch = static_cast<std::uint32_t>(b);
             row.batch_size = static_cast<std::uint32_t>(batch.requests.count);
@@ -154,8 +152,8 @@ void inference_ledger::add_requests(const ledger_pass& pass, int cluster, std::u
               [](const request_row& a, const request_row& b) { return a.request < b.request; });
 }
 
-/// As in ledger_run: what founds clusters comes first, then clusters in waves of runtime.active_clusters, within a wave
-/// by the ledger's start, then by the order of sending.
+/// As in ledger_run: founding of clusters comes first, then clusters in waves of runtime.active_clusters; within a wave
+/// messages are sorted by the ledger's start, then by the order of sending.
 void inference_ledger::order_exchanges(const std::vector<sent_message>& sent, inference_forecast& out) const {
     exchange_order order;
     for (const auto& one : sent) {
@@ -193,7 +191,7 @@ session_part part_of(const inference_plan& plan, const inference_decisions& whol
             arrivals.insert(arrivals.end(), begin, begin + all[b].count);
         }
     }
-    // Each batch is one message of each channel that batches take.
+    // On each channel that batches use, each batch is one message.
     const auto founds = [](const channel& route) {
         return route.kind == message_kind::request || route.kind == message_kind::modules;
     };

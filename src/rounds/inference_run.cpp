@@ -51,7 +51,7 @@ void inference_run::begin(const inference_plan& session, const inference_decisio
     for (const auto& seated : cast_.executors()) {
         const auto& seat = *seated.seat;
         ++plan.strands[seat.cluster];
-        if (session.holds[seat.node] && seat.spec.trainable()) { // has the modules from an earlier delivery
+        if (session.holds[seat.node] && seat.spec.trainable()) { // it has the modules from an earlier delivery
             const auto edge = static_cast<std::size_t>(deploy_.net.nodes[seat.node].edge);
             seated.executor->load(modules_of(models_[edge], {&seat}));
         }

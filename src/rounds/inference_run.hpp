@@ -12,14 +12,14 @@
 
 namespace gaisnet {
 
-/// Sessions of inference with real tensors on this rank's nodes.
+/// Plays sessions of inference with real tensors on this rank's nodes.
 class inference_run {
 public:
-    /// \param models tunables of each edge's model, float32 [elements], on every rank.
+    /// \param models tunables of each edge's model, float32 [elements], the same on every rank.
     inference_run(const deployment&, transport&, std::vector<int> rank_of, const executor_factory&,
                   std::vector<tensor_view> models, tensor_run_hooks = {});
 
-    /// A new version of an edge's model. Every rank that hosts the edge or one of its clients has to call it.
+    /// Replaces an edge's model. Every rank that hosts the edge or one of its clients has to call it.
     void set_model(std::uint32_t edge, const tensor_view& model);
     /// Plays a session. Every rank has to call it.
     void play(const inference_plan&, const inference_decisions&);
@@ -28,9 +28,9 @@ public:
     tensor_pass& pass() { return *pass_; }
     void end();
 
-    /// How late everything of the last session was on this rank; empty unless it was paced.
+    /// Lateness of everything in the last session on this rank; empty unless it was paced.
     std::vector<lateness> take_lateness() { return std::exchange(late_, {}); }
-    /// Logits float32 [requests, classes] of the last session, by cluster; only of start points on this rank.
+    /// Logits float32 [requests, classes] of the last session by cluster, for the start points on this rank.
     std::map<int, tensor_view> answers() const;
 
 private:
@@ -43,7 +43,7 @@ private:
     tensor_pass::backlog_type backlog_;
     std::map<channel, std::vector<double>> arrivals_; ///< `clock = real`
     std::vector<lateness> late_;
-    std::unique_ptr<tensor_pass> pass_; ///< Of the session under way.
+    std::unique_ptr<tensor_pass> pass_; ///< The session under way.
 };
 
 } // namespace gaisnet

@@ -14,7 +14,7 @@ namespace gaisnet {
 
 namespace {
 
-/// The values of tunables, their gradients and the optimiser's state.
+/// Size of a stage's tunables, their gradients and the optimiser's state.
 std::uint64_t tuning_bytes(const deployment& deploy, const stage_spec& spec) {
     return spec.tunable_bytes() * (deploy.scene->train.optimizer == optimizer_kind::sgd ? 3 : 4);
 }
@@ -23,10 +23,11 @@ std::vector<std::uint64_t> resident_while_training(const deployment& deploy) {
     auto bytes = frozen_bytes(deploy);
     for (const auto& chain : deploy.chains) {
         for (const auto& seat : chain) {
-            // In split learning the edge has one stage, which all clusters use in turn; alone it trains one model.
+            // In split learning the edge has one stage, which all clusters use in turn; with centralised training it
+            // has one model.
             const bool of_edge = deploy.net.nodes[seat.node].role == node_role::edge;
-            const bool again = deploy.scene->scheme == scheme_kind::sl && of_edge &&
-                               deploy.net.clusters[static_cast<std::size_t>(seat.cluster)].place != 0;
+            const bool again =
+                deploy.scene->scheme == scheme_kind::sl && of_edge && deploy.net.clusters[seat.cluster].place != 0;
             if (again || !deploy.trains(seat.cluster)) {
                 continue;
             }
@@ -81,10 +82,10 @@ round_forecast ledger_run::play(int round) {
     return out;
 }
 
-/// In split learning clusters have turns; of an edge that trains alone one cluster stands for it.
+/// Whether a cluster is idle: in split learning outside its turn; with centralised training all but the edge's first.
 bool ledger_run::sits_out(int cluster, int turn) const {
-    return !deploy_.trains(cluster) || (deploy_.scene->scheme == scheme_kind::sl &&
-                                        deploy_.net.clusters[static_cast<std::size_t>(cluster)].place != turn);
+    return !deploy_.trains(cluster) ||
+           (deploy_.scene->scheme == scheme_kind::sl && deploy_.net.clusters[cluster].place != turn);
 }
 
 round_forecast ledger_run::play_one(int round, std::uint32_t edge) {
@@ -94,7 +95,7 @@ round_forecast ledger_run::play_one(int round, std::uint32_t edge) {
 
 round_forecast ledger_run::play_edges(int round, std::span<const std::uint32_t> edges,
                                       const std::vector<double>& since_s, int turn) {
-    const auto since = since_s; // it may be the clocks, which go on
+    const auto since = since_s; // a copy: the argument may be the clocks, which change here
     round_forecast out;
     emulated_.draw_channels(static_cast<std::uint32_t>(round));
     std::vector<std::int64_t> batches;
@@ -137,7 +138,7 @@ average_expectation ledger_run::expectation_of(std::uint32_t edge, const round_p
     expected.clusters_wanted = deploy_.net.clusters.size() + 1;
     if (rule.wait == wait_kind::fraction) {
         const auto wanted = rule.fraction * static_cast<double>(deploy_.clusters_of(edge));
-        constexpr double rounding = 1e-9; // 0.8 of five clusters are four
+        constexpr double rounding = 1e-9; // so that 0.8 of five clusters are four
         expected.clusters_wanted = static_cast<std::size_t>(std::max(1.0, std::ceil(wanted - rounding)));
     } else if (rule.wait == wait_kind::deadline) {
         expected.deadline_s = clocks_[edge] + rule.deadline_s;
@@ -199,7 +200,7 @@ ledger_run::edge_round ledger_run::play_once(std::uint32_t edge, double since_s,
     return out;
 }
 
-/// By cluster, the clients whose batteries are empty.
+/// Clients with empty batteries, by cluster.
 std::vector<std::vector<client_loss>> ledger_run::without_batteries() const {
     std::vector<std::vector<client_loss>> losses(deploy_.net.clusters.size());
     for (std::uint32_t node = 0; node < deploy_.net.nodes.size(); ++node) {
@@ -220,7 +221,7 @@ bool ledger_run::anyone_left() const {
     return false;
 }
 
-/// The client whose battery is empty first, if there is one: it is lost at the next batch boundary.
+/// The client whose battery is empty first, if any; it is lost at the next batch boundary.
 std::optional<std::pair<int, client_loss>> ledger_run::find_empty_battery(const edge_round& played,
                                                                           const round_plan& plan) const {
     double first = never;
@@ -247,7 +248,7 @@ std::optional<std::pair<int, client_loss>> ledger_run::find_empty_battery(const 
     return found;
 }
 
-/// Bytes of the stages that a node takes over in a round, with its share of the frozen weights.
+/// Size of the stages that a node takes over in a round, with its part of the frozen weights.
 std::uint64_t ledger_run::taken_bytes(std::uint32_t node, const round_plan& plan) const {
     std::uint64_t bytes = 0;
     for (std::size_t c = 0; c < plan.fates.size(); ++c) {
@@ -264,7 +265,7 @@ std::uint64_t ledger_run::taken_bytes(std::uint32_t node, const round_plan& plan
     return bytes;
 }
 
-/// A stage that was taken over by a node whose memory it does not fit into, if there is one.
+/// A takeover that does not fit into the memory of its new node, if there is one.
 std::optional<std::pair<int, takeover>> ledger_run::find_full_memory(const edge_round& played,
                                                                      const round_plan& plan) const {
     for (std::size_t i = 0; i < played.members.size(); ++i) {
@@ -284,12 +285,12 @@ std::optional<std::pair<int, takeover>> ledger_run::find_full_memory(const edge_
     return std::nullopt;
 }
 
-/// Samples that were sensed need not be sensed again, whatever became of their cluster's round.
+/// Records sensed samples: they need not be sensed again, even if their cluster's round failed.
 void ledger_run::note_sensing(std::uint32_t edge, const round_plan& plan) {
     for (const auto& event : ledger_.events()) {
         const int cluster = deploy_.net.nodes[event.node].cluster;
         if (event.kind != event_kind::sense || event.dropped || cluster < 0 ||
-            deploy_.net.clusters[static_cast<std::size_t>(cluster)].edge != static_cast<int>(edge)) {
+            deploy_.net.clusters[cluster].edge != static_cast<int>(edge)) {
             continue;
         }
         const double all = static_cast<double>(plan.sensed_by(cluster));
@@ -299,12 +300,12 @@ void ledger_run::note_sensing(std::uint32_t edge, const round_plan& plan) {
                             : energy > 0.0 ? event.energy_j / energy
                             : time > 0.0   ? (event.end_s - event.start_s) / time
                                            : 1.0;
-        sensed_[static_cast<std::size_t>(cluster)] += static_cast<std::int64_t>(std::floor(part * all));
+        sensed_[cluster] += static_cast<std::int64_t>(std::floor(part * all));
     }
 }
 
-/// A battery that runs empty and a takeover that does not fit show only when the round is played: it is played again
-/// then, with the loss, or without that takeover. What happened before that does not change.
+/// Plays an edge's round. An empty battery or a takeover without enough memory is found only by playing the round; then
+/// it is played again with that loss, or without that takeover. Everything before that moment stays the same.
 void ledger_run::play_edge(std::uint32_t edge, double since_s, std::vector<std::vector<client_loss>>& losses,
                            round_plan& plan, round_forecast& out, exchange_order& exchanges) {
     std::map<int, refused_takeovers> refused;
@@ -343,7 +344,7 @@ void ledger_run::play_edge(std::uint32_t edge, double since_s, std::vector<std::
         battery_j_[member] = std::max(0.0, battery_j_[member] - ledger_.account(member).total_j());
     }
     report(played, plan, out, exchanges);
-    for (std::size_t c = 0; c < plan.fates.size(); ++c) { // the tensor pass plays nothing of a cluster without a result
+    for (std::size_t c = 0; c < plan.fates.size(); ++c) { // the tensor pass does not play clusters without a result
         auto& fate = plan.fates[c];
         fate.plays = fate.plays && (deploy_.net.clusters[c].edge != static_cast<int>(edge) ||
                                     played.closing.done.contains(static_cast<int>(c)));

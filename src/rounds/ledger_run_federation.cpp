@@ -5,8 +5,8 @@
 
 namespace gaisnet {
 
-/// Between rounds: every edge joins when its own round has ended, and goes on when it has the average. Nothing else
-/// uses the backhaul, so this is exact although each edge's round was played by itself.
+/// Plays a federation between rounds: every edge joins when its own round has ended and continues when it has the
+/// average. Nothing else uses the backhaul, so this is exact although each edge's round was played separately.
 void ledger_run::federate(round_forecast& out, round_decisions& decided) {
     const auto cloud = *deploy_.net.cloud;
     const auto before = clocks_;
@@ -48,7 +48,7 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
     for (auto& edge_row : out.rounds) {
         const auto edge = edge_row.edge;
         const auto last = cast_.edges()[edge].me.cause;
-        clocks_[edge] = events[static_cast<std::size_t>(last)].arrival_s;
+        clocks_[edge] = events[last].arrival_s;
         const double cloud_s = clocks_[edge] - before[edge];
         edge_row.parts["cloud"] = cloud_s;
         edge_row.latency_s += cloud_s;
@@ -56,12 +56,12 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
         row.end_s = std::max(row.end_s, clocks_[edge]);
         double on_the_way = 0;
         for (const auto& part : critical_parts(events, last)) {
-            const auto& event = events[static_cast<std::size_t>(part.event)];
+            const auto& event = events[part.event];
             const double seconds = std::min(part.seconds, cloud_s - on_the_way);
             out.critical.push_back({event.node, event.peer, event.link, event.kind, seconds});
             on_the_way += seconds;
         }
-        if (cloud_s > on_the_way) { // for an edge that is later
+        if (cloud_s > on_the_way) { // it also waited for an edge that is later
             out.critical.push_back({edge, edge, link_class::none, event_kind::wait, cloud_s - on_the_way});
         }
         for (const auto& event : events) {
@@ -71,7 +71,7 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
             }
         }
     }
-    for (auto& node : out.nodes) { // all but the cloud idle meanwhile
+    for (auto& node : out.nodes) { // all nodes but the cloud are idle meanwhile
         const auto edge = static_cast<std::size_t>(deploy_.net.nodes[node.node].edge);
         if (battery_j_[node.node] <= 0.0) {
             ledger_.switch_off(node.node, before[edge]);
@@ -103,7 +103,7 @@ void ledger_run::federate(round_forecast& out, round_decisions& decided) {
     out.federation = row;
     append_events(deploy_, events, out.events);
 
-    // In real time the rounds of all edges begin together, so the last edge joins when its round has ended.
+    // In real time the rounds of all edges start together, so the last edge joins at the end of the slowest round.
     const double shift = decided.latency_s - *std::max_element(before.begin(), before.end());
     for (const auto& [route, times] : arrivals) {
         for (const double time : times) {

@@ -16,8 +16,8 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
         if (!done.contains(sent.cluster >= 0 ? sent.cluster : std::max(from.cluster, to.cluster))) {
             continue;
         }
-        const double begin = sent.event < 0 ? sent.sent_at : events[static_cast<std::size_t>(sent.event)].start_s;
-        // Delivery comes first: it waits for nothing, and everything for it.
+        const double begin = sent.event < 0 ? sent.sent_at : events[sent.event].start_s;
+        // Delivery comes first: it depends on nothing, and everything depends on it.
         const int wave = sent.cluster < 0 ? exchange_order::before_all : wave_of(sent.cluster);
         exchanges.add({sent.route, sent.shape}, wave, begin - played.start_s);
     }
@@ -53,8 +53,7 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
     row.clusters_cut = began - row.clusters_done - static_cast<std::uint32_t>(played.closing.lost.size());
     for (const int cluster : done) {
         row.clusters_repaired += plan.fate_of(cluster).takeovers.empty() ? 0U : 1U;
-        row.samples +=
-            static_cast<std::uint64_t>(deploy_.plans[static_cast<std::size_t>(cluster)].samples_in_round(plan.round));
+        row.samples += static_cast<std::uint64_t>(deploy_.plans[cluster].samples_in_round(plan.round));
     }
     for (const auto& event : events) {
         if (!event.dropped) {
@@ -84,8 +83,7 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
                            : done.contains(who.cluster) ? cluster_outcome::done
                                                         : cluster_outcome::cut;
             if (who.member == 0 && done.contains(who.cluster)) {
-                node.samples = static_cast<std::uint64_t>(
-                    deploy_.plans[static_cast<std::size_t>(who.cluster)].samples_in_round(plan.round));
+                node.samples = static_cast<std::uint64_t>(deploy_.plans[who.cluster].samples_in_round(plan.round));
             }
         }
         (member == edge ? row.edge_flops : row.client_flops) += account.flops;
@@ -94,7 +92,7 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
     }
     out.rounds.push_back(row);
     for (const auto& part : critical_parts(events, played.last)) {
-        const auto& event = events[static_cast<std::size_t>(part.event)];
+        const auto& event = events[part.event];
         out.critical.push_back({event.node, event.peer, event.link, event.kind, part.seconds});
     }
     append_events(deploy_, events, out.events);

@@ -10,13 +10,13 @@
 
 namespace gaisnet {
 
-/// Radio links that carry less than their link.*.min_rate in the course of a run: at its start such a link does not
-/// exist, later (movement, fading, a divided power) it only becomes slow, which may take hours of emulated time.
+/// Radio links that fall below their link.*.min_rate during a run. At the start such a link does not exist; later
+/// (movement, fading, divided power) it only becomes slow, which may take hours of emulated time.
 class slow_links {
 public:
     explicit slow_links(const deployment& deploy): deploy_(deploy) {}
-    /// \returns a warning for each class of links whose slowness took some of a round's time, a hundredth or more; three
-    /// for a class in all.
+    /// \returns a warning for each class of links that was slow for at least a hundredth of a round's time; at most
+    /// three per class over the run.
     std::vector<std::string> find(std::span<const event_row> events);
 
 private:

@@ -103,7 +103,7 @@ std::vector<stage_speed> read_speeds(const std::string& text) {
 double smallest_time_scale(const deployment& deploy, const std::vector<int>& rank_of, const round_forecast& round,
                            const std::vector<stage_speed>& all, double tolerance_s) {
     const auto table = by_shape(all);
-    std::map<std::uint32_t, const stage_speed*> slowest; // of a node's stages: an event does not tell which
+    std::map<std::uint32_t, const stage_speed*> slowest; // slowest stage of each node: an event does not tell its stage
     for (const auto& chain : deploy.chains) {
         for (const auto& seat : chain) {
             const auto* speed = table.at(shape_of(seat.spec));
@@ -111,11 +111,11 @@ double smallest_time_scale(const deployment& deploy, const std::vector<int>& ran
             known = known && known->forward_flop_s <= speed->forward_flop_s ? known : speed;
         }
     }
-    std::map<int, double> starts; // edges keep clocks of their own
+    std::map<int, double> starts; // edges have separate clocks
     for (const auto& row : round.rounds) {
         starts[static_cast<int>(row.edge)] = row.end_s - row.latency_s;
     }
-    std::map<std::uint32_t, std::vector<std::pair<double, double>>> sent; // by node: start and arrival
+    std::map<std::uint32_t, std::vector<std::pair<double, double>>> sent; // start and arrival, by node
     for (const auto& event : round.events) {
         if (event.receivers > 0) {
             sent[event.node].emplace_back(event.start_s, event.arrival_s);

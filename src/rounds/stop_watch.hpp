@@ -7,20 +7,20 @@
 
 namespace gaisnet {
 
-/// Decides when training ends (train.stop). A resumed run tells it the rounds before again.
+/// Decides when training ends (train.stop). A resumed run must report its earlier rounds again.
 class stop_watch {
 public:
     stop_watch(const stop_rule& rule, int rounds): rule_(rule), rounds_(rounds) {}
 
-    /// Takes the validation results of a round (from 1); true when it was the last one.
-    /// \param trained false: nobody took part, so that nothing about convergence follows from it.
+    /// Takes the validation results of a round (from 1); returns true when it was the last one. \param trained false:
+    /// no cluster took part, so the results say nothing about convergence.
     bool round_ended(int round, double accuracy, double loss, bool trained = true);
 
-    /// No round can follow, whatever the rule says.
+    /// Ends training regardless of the rule, because no round can follow.
     void give_up(std::string reason) { reason_ = std::move(reason); }
 
     bool stopped() const { return !reason_.empty(); }
-    /// Whether the rule was met; `train.stop = rounds` asks for nothing and is not "converged".
+    /// Whether the rule was met; `train.stop = rounds` never counts as converged.
     bool converged() const { return converged_; }
     const std::string& reason() const { return reason_; }
 

@@ -8,8 +8,8 @@ namespace gaisnet {
 namespace {
 
 std::string stage_name(const deployment& deploy, const stage_seat& seat) {
-    return deploy.net.nodes[seat.node].name + "@" + deploy.net.clusters[static_cast<std::size_t>(seat.cluster)].name +
-           ":" + std::to_string(seat.position);
+    return deploy.net.nodes[seat.node].name + "@" + deploy.net.clusters[seat.cluster].name + ":" +
+           std::to_string(seat.position);
 }
 
 } // namespace
@@ -35,7 +35,7 @@ tensor_run::tensor_run(const deployment& deploy, transport& network, std::vector
         set_model(edge, initial[edge]);
         network_.prepare(groups_[edge]);
     }
-    if (deploy.net.cloud) { // all ranks that hold some edge's model get the average in the same sum
+    if (deploy.net.cloud) { // all ranks that hold an edge's model get the average from the same sum
         cloud_group_.assign(all.begin(), all.end());
         network_.prepare(cloud_group_);
     }
@@ -72,7 +72,7 @@ void tensor_run::play(int round, const round_decisions& decisions) {
     }
 }
 
-/// The decided exchanges with the ranks that take part.
+/// The decided exchanges, with the participating ranks.
 std::vector<exchange> tensor_run::exchanges_of(const round_decisions& decisions) const {
     std::vector<exchange> all;
     for (const auto& one : decisions.exchanges) {
@@ -89,7 +89,7 @@ const std::vector<int>& tensor_run::group_of(std::uint32_t averaging) const {
     return averaging == deploy_.net.cloud ? cloud_group_ : groups_[averaging];
 }
 
-/// The average of all edges at the cloud.
+/// The plan for the average of all edges at the cloud.
 average_plan tensor_run::cloud_average() const {
     average_plan average{*deploy_.net.cloud, cloud_group_, {}, 0, {}, 0};
     for (std::uint32_t edge = 0; edge < deploy_.domains.size(); ++edge) {

@@ -15,14 +15,14 @@
 
 namespace gaisnet {
 
-/// State of one stage over rounds, for a checkpoint.
+/// The state of one stage between rounds, for a checkpoint.
 struct saved_stage {
-    std::string name; ///< "c1.2@c1:2": node, cluster and position; the same on any number of ranks.
+    std::string name; ///< "c1.2@c1:2": node, cluster and position; it does not depend on the ranks.
     executor_state state;
     static auto parts(auto& self) { return std::tie(self.name, self.state); }
 };
 
-/// What a tensor_run calls and uses.
+/// Callbacks and clock of a tensor_run.
 struct tensor_run_hooks {
     std::function<void()> idle; ///< See tensor_pass::settings.
     std::function<void(std::uint32_t, const char*)> note;
@@ -30,7 +30,7 @@ struct tensor_run_hooks {
     const pacer* clock = nullptr; ///< `clock = real`
 };
 
-/// The rounds of a scenario with real tensors on this rank's nodes.
+/// Plays the rounds of a scenario with real tensors on this rank's nodes.
 class tensor_run {
 public:
     using hooks = tensor_run_hooks;
@@ -46,24 +46,24 @@ public:
     tensor_pass& pass() { return *pass_; }
     void end();
 
-    /// Ranks that hold the model of an edge: those that host the edge or one of its clients. Of the cloud: all that
-    /// host anything.
+    /// The ranks that hold the model of an edge: those that host it or one of its clients. For the cloud: all ranks
+    /// that host anything.
     const std::vector<int>& group_of(std::uint32_t averaging) const;
     bool in_group(std::uint32_t averaging) const;
     /// The domain model after the last round, on every rank of the edge's group.
     const tensor_view& model(std::uint32_t edge) const { return models_[edge]; }
     void set_model(std::uint32_t edge, const tensor_view& model);
 
-    /// Training totals of the last round by cluster; only clusters whose head is on this rank.
+    /// Training totals of the last round by cluster, for clusters whose head is on this rank.
     std::map<int, training_totals> take_totals();
 
-    /// Rounds to come are paced by another clock; null: by none.
+    /// Sets the clock that paces the next rounds; null: none.
     void pace_by(const pacer* clock) { hooks_.clock = clock; }
-    /// How late everything of the last round was on this rank; empty unless it was paced.
+    /// Lateness of everything in the last round on this rank; empty unless it was paced.
     std::vector<lateness> take_lateness() { return std::exchange(late_, {}); }
 
     std::vector<saved_stage> save();
-    /// Takes this rank's stages out of all those of a checkpoint.
+    /// Restores this rank's stages from the stages of a checkpoint.
     void restore(const std::map<std::string, executor_state>&);
 
 private:
@@ -75,15 +75,15 @@ private:
     std::vector<int> rank_of_;
     hooks hooks_;
     cast cast_;
-    std::vector<std::vector<int>> groups_; ///< By edge
+    std::vector<std::vector<int>> groups_; ///< Indexed by edge.
     std::vector<int> cloud_group_;         ///< Empty without a cloud.
     std::vector<tensor_view> models_;      ///< By edge
     tensor_pass::backlog_type backlog_;
-    std::unique_ptr<tensor_pass> pass_; ///< Of the round under way.
+    std::unique_ptr<tensor_pass> pass_; ///< The round under way.
     std::vector<std::uint32_t> averaged_;
     std::map<channel, std::vector<double>> arrivals_; ///< `clock = real`
     std::vector<lateness> late_;
-    round_plan round_; ///< Under way; roles refer to it.
+    round_plan round_; ///< The round under way; roles refer to it.
 };
 
 } // namespace gaisnet

@@ -10,30 +10,29 @@
 
 namespace gaisnet {
 
-/// A weighted average whose result does not depend on the order or grouping of its sums: every value is summed as an
-/// integer q = llrint(n x 2^s), n the contribution's samples. s is the largest integer with W B 2^s < 2^62, W the sum
-/// of all weights and B = 1024 the largest magnitude accepted, so that no sum overflows. The result is exact to one
-/// quantum, 2^-s / W a contribution.
+/// A weighted average that does not depend on the order or grouping of its sums: every value is summed as an integer q
+/// = llrint(n x 2^s), where n is the number of the contribution's samples. s is the largest integer with W B 2^s <
+/// 2^62, where W is the sum of all weights and B = 1024 the largest accepted magnitude, so no sum overflows. The error
+/// is at most one quantum, 2^-s / W, per contribution.
 ///
-/// The buffer holds the sums of all elements, the weight of each tensor, and one status word for each contribution;
-/// ranks add their buffers element by element.
+/// The buffer contains the sums of all elements, the weight of each tensor, and one status word for each contribution.
+/// Ranks add their buffers element by element.
 class fixed_point_average {
 public:
     static constexpr double largest_magnitude = 1024.0;
 
-    /// \param tensor_elements elements of each tensor of the model, in canonical order.
+    /// \param tensor_elements number of elements of each tensor of the model, in canonical order.
     fixed_point_average(std::vector<std::int64_t> tensor_elements, std::int64_t total_weight,
                         std::size_t contributions);
 
-    /// Adds one contribution. Values that are not finite or too large are noted in its status word, not thrown: all
-    /// ranks learn of them after the sum and stop together.
+    /// Adds one contribution. A value that is not finite or is too large sets its status word and does not throw, so
+    /// that all ranks learn of it after the sum and stop together.
     void add(const contribution&);
 
     sum_buffer buffer() { return buffer_; }
 
-    /// The average of every tensor, float32 [elements], once all buffers are summed.
-    /// \param contributors names by contribution, for the message. \throws runtime_failure for a bad value or a tensor
-    /// that nobody contributed.
+    /// The average of every tensor, float32 [elements], after all buffers have been summed. \param contributors names
+    /// by contribution, for the message. \throws runtime_failure for a bad value or a tensor without contributions.
     tensor_view result(const std::vector<std::string>& contributors) const;
 
     int scale_bits() const { return scale_bits_; }

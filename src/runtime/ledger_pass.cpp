@@ -11,7 +11,7 @@ namespace {
 
 event_kind event_of(message_kind kind) {
     switch (kind) {
-    case message_kind::modules: return event_kind::send_modules_down; // a contribution is no message
+    case message_kind::modules: return event_kind::send_modules_down; // a contribution is not a message
     case message_kind::forward: return event_kind::send_forward;
     case message_kind::gradient: return event_kind::send_gradient;
     case message_kind::label: return event_kind::send_label;
@@ -164,11 +164,11 @@ bool ledger_pass::begin(operation& op) {
     if (const auto* average = std::get_if<average_request>(&op.request)) {
         return begin_average(op, *average);
     }
-    return true; // enter: the ledger knows no ranks
+    return true; // enter: there are no ranks in the ledger
 }
 
-/// A received message is held until the reader has computed with it. Modules go at once into the tunables, which count
-/// as resident; results leave the emulation, samples lie on a disk, and requests are gone when they are read.
+/// Holds a received message until its reader has computed with it. Exceptions: modules go directly into the tunables,
+/// which count as resident; results leave the emulation; samples are on a disk; requests disappear when they are read.
 void ledger_pass::hold(actor& reader, message_kind kind, std::uint64_t bytes) {
     const bool smashed = kind == message_kind::forward || kind == message_kind::gradient ||
                          kind == message_kind::label || kind == message_kind::control;
@@ -191,7 +191,7 @@ bool ledger_pass::begin_recv(operation& op, const recv_request& request) {
         box.waiting = &op;
         return false;
     }
-    // It came while this strand was busy with something else, so what the strand last waited for stays the cause.
+    // The message arrived while the strand was busy, so the cause stays the event that the strand last waited for.
     op.result = std::move(box.messages.front().tensor);
     hold(op.who(), request.route.kind, op.result.bytes());
     box.messages.pop_front();
@@ -239,7 +239,7 @@ bool ledger_pass::begin_average(operation& op, const average_request& request) {
         return false;
     }
     state.waiting = nullptr;
-    return true; // nobody has anything to contribute: an empty round
+    return true; // no cluster has anything to contribute: an empty round
 }
 
 void ledger_pass::send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor,
@@ -303,7 +303,7 @@ void ledger_pass::deliver(std::uint64_t message) {
 
 void ledger_pass::contribute(actor& from, contribution given) {
     if (from.node == given.edge) {
-        contributed(given.edge, given.party, from.cause); // the edge's own stage has nothing to send
+        contributed(given.edge, given.party, from.cause); // the edge's own stage need not send anything
         return;
     }
     const channel route{from.node, given.edge, message_kind::modules};
@@ -357,7 +357,7 @@ void ledger_pass::reach_deadline(std::uint32_t edge) {
     close(edge);
 }
 
-/// What has not ended is cut: the edge goes on alone.
+/// Closes an edge's round: unfinished work is cut, and only the edge continues.
 void ledger_pass::close(std::uint32_t edge) {
     auto& state = averages_[edge];
     if (state.closed) {

@@ -16,71 +16,71 @@ namespace gaisnet {
 
 /// What an edge's average waits for.
 struct average_expectation {
-    std::map<int, std::size_t> contributions; ///< By party: cluster that plays, or edge.
-    std::int64_t elements = 0;                ///< Of the domain model.
-    std::size_t clusters_wanted = 0; ///< It closes when as many have ended; more than there are: when all have.
-    double deadline_s = never;       ///< It closes at this time at the latest.
+    std::map<int, std::size_t> contributions; ///< By party: a cluster that plays, or an edge.
+    std::int64_t elements = 0;                ///< In the domain model.
+    std::size_t clusters_wanted = 0;          ///< Closes when as many have finished; more than exist: when all have.
+    double deadline_s = never;                ///< Latest time at which it closes.
 };
 
 /// How an edge's round was closed.
 struct round_closing {
-    double closed_s = 0; ///< When.
-    std::set<int> done;  ///< Parties whose contributions all came in time.
+    double closed_s = 0; ///< Time of closing.
+    std::set<int> done;  ///< Parties all of whose contributions arrived in time.
     std::set<int> lost;  ///< Clusters that gave up.
 };
 
-/// A message that was sent in a round: its shape, and when it started on its link.
+/// A message that was sent in a round: its shape, and the start of its transfer.
 struct sent_message {
     channel route;
     tensor_view shape;
-    int cluster = -1;        ///< -1: from an edge's own work.
-    std::int64_t event = -1; ///< The transfer that the ledger charged for it; -1: none, it started at once.
+    int cluster = -1;        ///< -1: sent by an edge's own work.
+    std::int64_t event = -1; ///< The transfer that was charged for it; -1: none, it started at once.
     double sent_at = 0;
 };
 
 /// Peak memory of one node in a round, computed from shapes.
 struct memory_account {
-    std::uint64_t current = 0; ///< Intermediate results and smashed data now, bytes.
+    std::uint64_t current = 0; ///< Current intermediate results and smashed data, in bytes.
     std::uint64_t peak = 0;
 };
 
-/// Runs roles with shapes in place of tensors and lets the ledger decide about time: always the strand with the
-/// smallest (virtual time, node, sequence) goes on. One object a round; single-threaded and deterministic.
+/// Runs roles with shapes instead of tensors, while the ledger determines the time: the strand with the smallest
+/// (virtual time, node, sequence) always continues. One object per round; single-threaded and deterministic.
 class ledger_pass final : public pass {
 public:
-    /// \param averages of one edge, when it may close before all have ended: that ends everything else.
+    /// \param averages of one edge, if it may close before all have finished: that cuts everything else.
     ledger_pass(ledger& accounts, std::vector<std::string> names,
                 std::map<std::uint32_t, average_expectation> averages);
 
-    /// Writes down messages between nodes for which `wanted` holds, in the order of sending.
+    /// Records messages between nodes for which `wanted` is true, in the order of sending.
     void record(std::function<bool(const channel&)> wanted, std::vector<sent_message>& log);
-    /// Writes down when the messages of each channel arrive.
+    /// Records the arrival times of each channel's messages.
     void record_arrivals(std::map<channel, std::vector<double>>& times) { arrivals_ = &times; }
-    /// Gradients of smashed data cost no time, bytes and energy: they are taken to be small.
+    /// Gradients of smashed data are treated as small: they cost no time, bytes or energy.
     void leave_gradients_uncharged() { charge_gradients_ = false; }
-    /// Start points sense since a time before the pass begins.
+    /// Start points have been sensing since a time before the start of the pass.
     void sense_since(double time) { sensing_since_s_ = time; }
-    /// Start points serve requests: by cluster.
+    /// Start points serve requests, by cluster.
     void serve(std::map<int, request_line> lines);
-    /// What became of the requests of a cluster.
+    /// The outcome of a cluster's requests.
     const served_requests& served(int cluster) const { return desks_.at(cluster).log; }
     double arrival_s(int cluster, std::size_t request) const {
         return ledger_.round_start_s() + desks_.at(cluster).line.arrivals_s.at(request);
     }
-    /// When a node got modules; the start of the round when it got none.
+    /// When a node received modules; the start of the round if it received none.
     double delivered_s(std::uint32_t node) const;
     /// Adds a node's role; it starts at the ledger's current time.
     void spawn(std::uint32_t node, task<> role) override { spawn(node, std::move(role), queue_.now()); }
     void spawn(std::uint32_t node, task<> role, double start_s);
-    /// Runs everything to its end. \throws runtime_failure that names every node that cannot go on and what it waits
-    /// for; rethrows what a role threw.
+    /// Runs all roles to their end. \throws runtime_failure that names every blocked node and what it waits for;
+    /// rethrows a role's exception.
     void run();
 
     const memory_account& memory(std::uint32_t node) const { return memory_[node]; }
     const round_closing& closing(std::uint32_t edge) const { return averages_.at(edge).closing; }
-    /// When the start point of a cluster began with each batch.
+    /// When a cluster's start point began each batch.
     const std::vector<double>& batch_starts(int cluster) { return batch_starts_[cluster]; }
-    /// Clients that were lost, and when.
+    /// Lost clients, and when they were lost.
     const std::map<std::uint32_t, double>& lost_clients() const { return lost_clients_; }
 
     using pass::send;
@@ -109,11 +109,11 @@ private:
         tensor_view tensor;
         std::int64_t event = -1;
         std::uint64_t bytes = 0;
-        int party = -1; ///< Of a contribution.
+        int party = -1; ///< For a contribution.
     };
     struct average_state {
         average_expectation expected;
-        std::map<int, std::size_t> arrived; ///< Contributions by party.
+        std::map<int, std::size_t> arrived; ///< Number of contributions, by party.
         round_closing closing;
         std::int64_t cause = -1; ///< The last contribution.
         bool closed = false;
@@ -126,7 +126,7 @@ private:
         request_line line;
         served_requests log;
         std::size_t arrived = 0, offered = 0, taken = 0;
-        std::size_t answered = 0; ///< Batches
+        std::size_t answered = 0; ///< Number of batches.
         operation* waiting = nullptr;
     };
 
@@ -163,10 +163,10 @@ private:
     trampoline trampoline_;
     bool charge_gradients_ = true;
     double sensing_since_s_ = never;
-    bool cut_ = false; ///< A round was closed before all had ended.
+    bool cut_ = false; ///< A round was closed before all had finished.
     std::map<int, std::vector<double>> batch_starts_;
     std::map<std::uint32_t, double> lost_clients_;
-    std::map<int, request_desk> desks_; ///< By cluster
+    std::map<int, request_desk> desks_; ///< Indexed by cluster.
     std::map<std::uint32_t, double> delivered_s_;
     std::function<bool(const channel&)> recorded_;
     std::vector<sent_message>* log_ = nullptr;

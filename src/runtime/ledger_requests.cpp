@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-// Inference in the ledger pass: when requests come, and which of them go through a chain together.
+// Inference in the ledger pass: when requests arrive, and which of them go through a chain together.
 
 namespace gaisnet {
 
@@ -59,7 +59,7 @@ bool ledger_pass::begin_batch_of_requests(operation& op) {
     return false;
 }
 
-/// Not at once: whoever calls is a role that runs now.
+/// Resumes the waiting strand through the queue, because the caller is a role that is running.
 void ledger_pass::call_waiting(request_desk& desk) {
     if (!desk.waiting) {
         return;

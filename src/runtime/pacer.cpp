@@ -15,7 +15,7 @@ namespace gaisnet {
 
 namespace {
 
-/// Waits this long are left to spinning: the kernel wakes a thread up later than asked by less than this, mostly.
+/// Waits up to this long are spun: the kernel usually wakes a thread late by less than this.
 constexpr std::chrono::microseconds spun{200};
 
 void sleep_until(pacer::clock::time_point when) {
@@ -45,7 +45,7 @@ std::int64_t wait_for_stamp(transport& network) {
 } // namespace
 
 pacer::pacer(double time_scale, bool may_spin): scale_(time_scale), may_spin_(may_spin) {
-    prctl(PR_SET_TIMERSLACK, 1UL); // wake up when asked, not when it suits other timers
+    prctl(PR_SET_TIMERSLACK, 1UL); // wake up on time, without coalescing timers
 }
 
 void pacer::wait_until(clock::time_point when, clock::duration longest) const {
@@ -68,7 +68,7 @@ pacer::clock::duration clock_offset(transport& network, const std::string& host)
     constexpr int trips = 16;
     const auto hosts = collect_everywhere(network, host);
     const auto rank = static_cast<std::uint32_t>(network.rank());
-    std::vector<std::int64_t> offset(hosts.size()); // by rank
+    std::vector<std::int64_t> offset(hosts.size()); // indexed by rank
     for (std::uint32_t other = 1; other < hosts.size(); ++other) {
         if (hosts[other] == hosts.front()) {
             continue;

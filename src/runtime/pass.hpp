@@ -16,27 +16,27 @@ namespace gaisnet {
 
 class pass;
 
-/// One strand of a role: a node plays one or several (a client with two stages, an edge that is a stage of several
-/// chains). Passes keep what they need to know of a strand here.
+/// One strand of a role. A node plays one or several: a client with two stages, or an edge that is a stage of several
+/// chains. Passes keep per-strand data here.
 struct actor {
     std::uint32_t node = 0;
     int cluster = -1;             ///< Global index; -1 for the edge's own work.
     std::int64_t cause = -1;      ///< Ledger pass: the event that this strand last waited for.
-    std::uint64_t held_bytes = 0; ///< Ledger pass: smashed data received and not yet used up.
-    std::int64_t batch = -1;      ///< Inference: the batch of requests that this strand works on, from 0.
+    std::uint64_t held_bytes = 0; ///< Ledger pass: received smashed data that has not been used.
+    std::int64_t batch = -1;      ///< Inference: the current batch of requests, from 0.
 };
 
-/// What a computation costs.
+/// The cost of a computation.
 struct compute_cost {
     event_kind kind{};
     double flops = 0;
-    std::uint64_t retained_bytes = 0;  ///< Kept from the forward until the matching backward has ended.
-    std::uint64_t workspace_bytes = 0; ///< Needed while it runs.
-    double rate_flop_s = 0;            ///< 0: the device's.
-    bool retains_input = false;        ///< The received message is among what is retained.
+    std::uint64_t retained_bytes = 0;  ///< Kept from the forward to the end of the matching backward.
+    std::uint64_t workspace_bytes = 0; ///< Needed only during the computation.
+    double rate_flop_s = 0;            ///< 0: the speed of the device.
+    bool retains_input = false;        ///< The received message is part of what is retained.
 };
 
-/// Where a stage's tunables lie in the message and in the domain model; FedAvg matches them by tensor.
+/// The place of a stage's tunables in the message and in the domain model; FedAvg matches them by tensor.
 struct tunable_slice {
     std::uint32_t tensor = 0; ///< Index in the model's list of tunables.
     std::int64_t in_model = 0, in_message = 0, elements = 0;
@@ -44,12 +44,12 @@ struct tunable_slice {
 
 /// Tunable modules of one stage for the average of its edge, or of an edge for that of the cloud.
 struct contribution {
-    std::uint32_t edge = 0;  ///< Node that averages.
-    std::uint32_t index = 0; ///< Which of its contributions.
+    std::uint32_t edge = 0;  ///< The node that averages.
+    std::uint32_t index = 0; ///< Index among its contributions.
     const std::vector<tunable_slice>* slices = nullptr;
     tensor_view modules;     ///< float32 [elements]
-    std::int64_t weight = 0; ///< Samples
-    int party = 0;           ///< Whose it is: number of a cluster, or at the cloud of an edge.
+    std::int64_t weight = 0; ///< Number of samples.
+    int party = 0;           ///< Its source: the number of a cluster or, at the cloud, of an edge.
 };
 
 struct recv_request {
@@ -57,7 +57,7 @@ struct recv_request {
 };
 struct compute_request {
     compute_cost cost;
-    stage_executor* stage = nullptr; ///< Null: the cost alone.
+    stage_executor* stage = nullptr; ///< Null: only the cost is charged.
     stage_request work;
 };
 struct sense_request {
@@ -65,7 +65,7 @@ struct sense_request {
 };
 struct average_request {
     std::uint32_t edge = 0;
-    int parties = 0; ///< Ledger pass: how many are in it.
+    int parties = 0; ///< Ledger pass: number of parties in the average.
 };
 struct enter_request {};
 struct arrival_request {};
@@ -73,8 +73,8 @@ struct batch_request {
     micro_batch taken;
 };
 
-/// Something a role waits for: `auto tokens = co_await in.recv(me, upstream, message_kind::forward);`
-/// It lives in the coroutine's frame from begin to end, so a pass may keep its address.
+/// An operation that a role waits for: `auto tokens = co_await in.recv(me, upstream, message_kind::forward);` It is
+/// stored in the coroutine's frame until it ends, so a pass may keep its address.
 class operation {
 public:
     using request_type = std::variant<recv_request, compute_request, sense_request, average_request, enter_request,
@@ -100,17 +100,17 @@ private:
     std::coroutine_handle<> waiter_;
 };
 
-/// An operation whose result is a batch of requests: samples [first, first + count) in the order of arrival.
+/// An operation that returns a batch of requests: samples [first, first + count) in order of arrival.
 class batch_operation : public operation {
 public:
     using operation::operation;
     micro_batch await_resume() { return std::get<batch_request>(request).taken; }
 };
 
-/// An average.
+/// The result of an average.
 struct averaged {
-    tensor_view model; ///< float32 [elements]; empty when nobody has ended in time.
-    int parties = 0;   ///< Ledger pass: clusters or edges that are in it.
+    tensor_view model; ///< float32 [elements]; empty when no party finished in time.
+    int parties = 0;   ///< Ledger pass: number of clusters or edges in the average.
 };
 
 class average_operation : public operation {
@@ -119,32 +119,33 @@ public:
     averaged await_resume() { return {std::move(result), std::get<average_request>(request).parties}; }
 };
 
-/// What a role may do. The same role code runs in the ledger pass, which decides about time with shapes, and in the
-/// tensor pass, which computes. Receives name their source (a Kahn process network), so values depend on no order.
+/// The operations of a role. The same role code runs in the ledger pass, which uses shapes and determines the time, and
+/// in the tensor pass, which computes. Receives name their source (a Kahn process network), so values do not depend on
+/// the order of execution.
 class pass {
 public:
     virtual ~pass() = default;
 
-    /// Adds what a node does; it starts with the pass.
+    /// Adds a role of a node; it starts with the pass.
     virtual void spawn(std::uint32_t node, task<> role) = 0;
 
-    /// Never blocks; channels are unbounded and first in, first out.
-    /// \param stage see channel.
+    /// Sends a message. Never blocks; channels are unbounded and first in, first out. \param stage see channel.
     void send(actor& from, std::uint32_t to, message_kind kind, tensor_view tensor, std::uint32_t stage = 0) {
         send(from, std::span(&to, 1), kind, std::move(tensor), stage);
     }
-    /// To several nodes the same: where links can, it is sent once. To itself a node sends at no cost.
+    /// Sends the same message to several nodes, as a multicast if the links allow it. Sending to itself costs a node
+    /// nothing.
     virtual void send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor,
                       std::uint32_t stage = 0) = 0;
-    /// Gives tunable modules to the average of an edge; never blocks.
+    /// Contributes tunable modules to the average of an edge; never blocks.
     virtual void contribute(actor& from, contribution) = 0;
-    /// This strand has no more work in its cluster this round (see enter).
+    /// Declares that this strand has no more work in its cluster in this round (see enter).
     virtual void leave(actor&) = 0;
-    /// A start point begins with a batch.
+    /// Notes that a start point begins a batch.
     virtual void begin_batch(actor&) {}
-    /// A start point notices that a client of its cluster is lost.
+    /// Notes that a client of the start point's cluster is lost.
     virtual void lose(actor&, std::uint32_t client) = 0;
-    /// A start point gives its cluster's round up, since a client is lost: no upload will come.
+    /// Gives up the cluster's round, because a client is lost: no upload will follow.
     virtual void abandon(actor&) = 0;
 
     operation recv(actor& me, std::uint32_t from, message_kind kind, std::uint32_t stage = 0) {
@@ -154,25 +155,25 @@ public:
     operation compute(actor& me, compute_cost cost, stage_executor& stage, stage_request work) {
         return {*this, me, compute_request{cost, &stage, std::move(work)}};
     }
-    /// Charges work that the emulation does elsewhere or not at all.
+    /// Charges work that is done elsewhere or not at all.
     operation charge(actor& me, compute_cost cost) { return {*this, me, compute_request{cost, nullptr, {}}}; }
     operation sense(actor& me, std::int64_t samples) { return {*this, me, sense_request{samples}}; }
-    /// Waits until the edge (or the cloud) closes its round; the average of what has come.
+    /// Waits until the edge (or the cloud) closes its round; returns the average of all contributions so far.
     average_operation average(actor& me, std::uint32_t edge) { return {*this, me, average_request{edge}}; }
-    /// Waits until the actor's cluster may have batches in flight on this rank.
+    /// Waits until the strand's cluster may have batches in flight on this rank.
     operation enter(actor& me) { return {*this, me, enter_request{}}; }
 
-    /// Inference. Waits until the next request reaches the start point of the strand's cluster.
+    /// Inference: waits until the next request reaches the start point of the strand's cluster.
     operation arrival(actor& me) { return {*this, me, arrival_request{}}; }
-    /// A request has been sensed and may go into a batch.
+    /// Inference: offers a sensed request for a batch.
     virtual void offer(actor&) = 0;
-    /// Waits until there are requests and the chain may begin another batch: as many as have been offered, up to the
-    /// size of a batch. The ledger pass decides, the tensor pass obeys.
+    /// Waits until requests are available and the chain may start another batch; takes as many offered requests as fit
+    /// into a batch. The ledger pass decides, the tensor pass follows.
     batch_operation take_batch(actor& me) { return {*this, me, batch_request{}}; }
-    /// The results of the oldest batch in the chain have come back.
+    /// Inference: the results of the oldest batch in the chain have arrived.
     virtual void answer(actor&) = 0;
 
-    /// Starts an operation; true when it has already ended, so that the role goes on at once.
+    /// Starts an operation; returns true when it is already complete, so that the role continues at once.
     virtual bool begin(operation&) = 0;
 };
 

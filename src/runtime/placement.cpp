@@ -26,8 +26,8 @@ std::vector<int> place_by_cluster(const topology& net, int ranks) {
                           " ranks can be used, or " + std::to_string(net.nodes.size()) + " with placement = node");
     }
     std::vector<int> rank_of(net.nodes.size(), 0);
-    for (int c = clusters - 1; c >= 0; --c) { // backwards, so that an edge ends with its first cluster
-        const auto& group = net.clusters[static_cast<std::size_t>(c)];
+    for (int c = clusters - 1; c >= 0; --c) { // backwards, so that an edge gets the rank of its first cluster
+        const auto& group = net.clusters[c];
         const int rank = static_cast<int>(static_cast<long>(c) * ranks / clusters);
         for (const auto client : group.clients) {
             rank_of[client] = rank;

@@ -10,9 +10,9 @@
 
 namespace gaisnet {
 
-/// Runs coroutines without ever nesting one resume in another. A coroutine that starts or finishes another one leaves
-/// the handle here; run() resumes what was left until nothing is. Symmetric transfer would do the same only where the
-/// compiler turns it into a tail call, which g++ does not at -O0 or under sanitizers.
+/// Runs coroutines without nesting one resume in another. A coroutine that starts or finishes another one leaves the
+/// handle here; run() resumes handles until none is left. Symmetric transfer would have the same effect only if the
+/// compiler made it a tail call, which g++ does not do at -O0 or under sanitizers.
 class trampoline {
 public:
     void push(std::coroutine_handle<> next) { next_.push_back(next); }
@@ -35,7 +35,7 @@ namespace detail {
 struct promise_base {
     trampoline* runner = nullptr;
     std::coroutine_handle<> continuation;
-    std::size_t* unfinished = nullptr; ///< Shared by the tasks of one when_all: only the last resumes the waiter.
+    std::size_t* unfinished = nullptr; ///< Shared by the tasks of a when_all; the last one resumes the waiter.
     std::exception_ptr failure;
 
     struct final_awaiter {
@@ -60,8 +60,8 @@ struct promise_base {
 
 } // namespace detail
 
-/// A lazy coroutine: it starts when it is awaited (or given to a pass) and is destroyed with its task object.
-/// An exception leaves it where it is awaited.
+/// A lazy coroutine: it starts when it is awaited (or given to a pass) and is destroyed with its task object. Its
+/// exception is rethrown where it is awaited.
 template <typename T = void>
 class [[nodiscard]] task;
 
@@ -114,7 +114,7 @@ public:
     }
 
     bool done() const { return coroutine_.done(); }
-    /// The result of a finished task; throws what the coroutine threw.
+    /// Returns the result of a finished task; rethrows the coroutine's exception.
     decltype(auto) result() { return coroutine_.promise().take(); }
 
     /// Prepares a root task to be run by `runner`; returns the handle to resume.
@@ -154,8 +154,8 @@ inline task<void> promise<void>::get_return_object() {
 
 } // namespace detail
 
-/// Runs several tasks of one role side by side and resumes the waiter when all have ended; the first failure in the
-/// order of the list is thrown.
+/// Runs several tasks of one role concurrently and resumes the waiter when all have finished. Throws the exception of
+/// the first task in the list that failed.
 class when_all {
 public:
     explicit when_all(std::vector<task<>> children): children_(std::move(children)), unfinished_(children_.size()) {}

@@ -50,7 +50,7 @@ task<> tensor_pass::supervise(task<> role) {
 }
 
 void tensor_pass::start() {
-    // The last spawned is resumed first; edges come first in node order and must deliver before clients can start.
+    // The last role spawned is resumed first. Edges come first in node order and must deliver before clients can start.
     for (auto role = roles_.rbegin(); role != roles_.rend(); ++role) {
         ready_.push_back(role->start_on(trampoline_));
     }
@@ -85,7 +85,7 @@ void tensor_pass::run() {
 bool tensor_pass::wait(int idle_turns) {
     using std::chrono::microseconds;
     const bool alone = network_.ranks() == 1;
-    // Spin shortly, then sleep: ranks may outnumber cores.
+    // Sleep briefly at first, then longer: there may be more ranks than cores.
     const microseconds nap(idle_turns < 2000 ? 20 : 100);
     if (plan_.pace) {
         auto next = held_.empty() ? pacer::clock::time_point::max() : held_.front().due;
@@ -100,7 +100,7 @@ bool tensor_pass::wait(int idle_turns) {
             }
         }
         if (next != pacer::clock::time_point::max()) {
-            // Alone nothing else can come; 50 ms keep the process interruptible.
+            // A single rank has nothing else to wait for; 50 ms keep the process interruptible.
             plan_.pace->clock->wait_until(next, alone ? microseconds(50'000) : nap);
             return true;
         }
@@ -167,7 +167,7 @@ bool tensor_pass::progress() {
         moved = true;
     }
     moved = release_held() || moved;
-    for (auto& [cluster, desk] : desks_) { // paced: the time of a batch may have come
+    for (auto& [cluster, desk] : desks_) { // with pacing, the time of a batch may have come
         if (plan_.pace && desk.waiting && take(desk, *desk.waiting)) {
             make_ready(*std::exchange(desk.waiting, nullptr));
             moved = true;
@@ -193,7 +193,7 @@ void tensor_pass::deliver(const channel& route, tensor_view tensor) {
     if (plan_.pace) {
         const auto times = plan_.pace->arrivals->find(route);
         const auto which = paced_[route]++;
-        if (times != plan_.pace->arrivals->end() && which < times->second.size()) { // else it is of the next round
+        if (times != plan_.pace->arrivals->end() && which < times->second.size()) { // else the next round's
             const double due_s = times->second[which];
             held_.push_back(
                 {plan_.pace->clock->due(due_s), pacer::clock::now(), next_held_++, due_s, route, std::move(tensor)});
@@ -208,8 +208,8 @@ bool tensor_pass::is_due(std::uint32_t edge) const {
     return !plan_.pace || pacer::clock::now() >= plan_.pace->clock->due(plan_.pace->closes.at(edge));
 }
 
-/// Lets go what is due, and writes down how late that is. Every computation is followed by this, so at most one lies
-/// between the time at which a message could have been used and now.
+/// Releases messages that are due and records their lateness. This is called after every computation, so at most one
+/// computation lies between the time at which a message became usable and now.
 bool tensor_pass::release_held() {
     using seconds = std::chrono::duration<double>;
     const auto before = late_.size();
@@ -243,7 +243,7 @@ void tensor_pass::hand_over(const channel& route, tensor_view tensor) {
 void tensor_pass::send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor,
                        std::uint32_t stage) {
     if (!tensor.data) {
-        tensor = {}; // a shape alone is for the ledger: what it stands for is at its receiver already
+        tensor = {}; // the ledger needs the shape; the receiver already has the data
     }
     for (const auto receiver : to) {
         const channel route{from.node, receiver, kind, stage};
@@ -311,14 +311,14 @@ bool tensor_pass::begin(operation& op) {
             if (plan_.computed) {
                 plan_.computed();
             }
-            progress(); // so that messages leave while the next computation runs
+            progress(); // so that messages leave during the next computation
         }
         return true;
     }
     if (auto* average = std::get_if<average_request>(&op.request)) {
         const auto found = averages_.find(average->edge);
         if (found == averages_.end()) {
-            return true; // nobody has ended in time
+            return true; // no party finished in time
         }
         auto& state = found->second;
         if (!state.done) {
@@ -346,8 +346,8 @@ bool tensor_pass::begin(operation& op) {
     return true; // sensing and arrivals of requests take virtual time only
 }
 
-/// As many batches at a time as in the ledger: else a start point would compute all of its work first and fill the
-/// memory with smashed data.
+/// Allows as many batches at a time as the ledger. Otherwise a start point would compute all of its work first and fill
+/// the memory with smashed data.
 bool tensor_pass::take(request_desk& desk, operation& op) {
     if (!may_take(desk)) {
         return false;

@@ -21,52 +21,52 @@ struct average_plan {
     std::vector<int> group; ///< Ranks that host the edge or one of its clients, sorted.
     std::vector<std::int64_t> tensor_elements;
     std::int64_t total_weight = 0;
-    std::vector<std::string> contributors; ///< Of the whole edge.
-    std::size_t local_contributions = 0;   ///< That come from this rank.
+    std::vector<std::string> contributors; ///< Names of all contributors to the edge.
+    std::size_t local_contributions = 0;   ///< Number of contributions from this rank.
 };
 
-/// Runs the roles of this rank's nodes with real tensors, as fast as it can, bound by what the ledger pass decided.
-/// Ready strands are resumed depth first; only the first `active_clusters` unfinished clusters of this rank, in global
-/// order, may have batches in flight. The smallest unfinished cluster is thus active on every rank that hosts a part of
-/// it, so no circle of waiting can form. One object a round; messages of the next round that come early, because
-/// another rank was faster, stay in `backlog`.
+/// Runs the roles of this rank's nodes with real tensors, as fast as possible, following the decisions of the ledger
+/// pass. Ready strands are resumed depth first. Only the first `active_clusters` unfinished clusters of this rank, in
+/// global order, may have batches in flight. So the smallest unfinished cluster is active on every rank that hosts a
+/// part of it, and no deadlock is possible. One object per round; messages of the next round that arrive early stay in
+/// `backlog`.
 class tensor_pass final : public pass {
 public:
     using backlog_type = std::map<channel, std::deque<tensor_view>>;
 
     struct settings {
-        std::vector<int> rank_of;           ///< By node
-        std::vector<std::string> names;     ///< By node
-        std::vector<average_plan> averages; ///< In the ledger's order; those of this rank only.
-        std::map<int, std::size_t> strands; ///< By cluster: strands on this rank that will enter it.
+        std::vector<int> rank_of;           ///< Indexed by node.
+        std::vector<std::string> names;     ///< Indexed by node.
+        std::vector<average_plan> averages; ///< In the ledger's order; only those in which this rank takes part.
+        std::map<int, std::size_t> strands; ///< By cluster: number of strands on this rank that will enter it.
         std::size_t active_clusters = 1;
-        std::function<void()> idle;                           ///< Called while waiting: raises errors from elsewhere.
-        std::function<void(std::uint32_t, const char*)> note; ///< Tells what a node does now, for failure reports.
+        std::function<void()> idle;                           ///< Called while waiting; throws errors from elsewhere.
+        std::function<void(std::uint32_t, const char*)> note; ///< Reports what a node does now, for failure reports.
         std::function<void()> computed;                       ///< Called after every computation.
         std::optional<pacing> pace;                           ///< `clock = real`
         struct request_batches {
             std::vector<request_batch> batches;
             int in_flight = 1;
         };
-        std::map<int, request_batches> requests; ///< Inference: by cluster, as the ledger decided.
+        std::map<int, request_batches> requests; ///< Inference: indexed by cluster, as the ledger decided.
     };
 
     tensor_pass(transport& network, settings plan, backlog_type& backlog);
 
     void spawn(std::uint32_t node, task<> role) override;
-    /// Makes all roles ready.
+    /// Makes all roles ready to run.
     void start();
     /// Steps until done().
     void run();
-    /// Resumes a strand, or moves messages and sums on; false when neither was possible now.
+    /// Resumes a strand, or advances messages and sums; returns false when neither was possible.
     bool step();
-    /// True when all local roles have ended and everything sent has left, or when a role has failed.
+    /// True when all local roles have finished and all messages have left, or when a role has failed.
     bool done();
-    /// Ends the pass. \throws what a role threw.
+    /// Ends the pass. \throws the exception of a role that failed.
     void finish();
-    /// Who waits for what, a line each.
+    /// Which strand waits for what, one line each.
     std::string waiting_for() const;
-    /// Of everything that was paced.
+    /// Lateness of everything that was paced.
     const std::vector<lateness>& late() const { return late_; }
     /// The average of an edge of this rank, after finish().
     const tensor_view& average_of(std::uint32_t edge) const { return averages_.at(edge).result; }
@@ -77,9 +77,9 @@ public:
     void contribute(actor& from, contribution) override;
     void leave(actor&) override;
     void lose(actor&, std::uint32_t) override {}
-    void offer(actor&) override {} ///< The ledger has decided which requests make a batch.
+    void offer(actor&) override {} ///< The ledger decides which requests form a batch.
     void answer(actor&) override;
-    void abandon(actor&) override {} ///< Clusters that come to nothing are not played.
+    void abandon(actor&) override {} ///< Clusters without a result are not played.
     bool begin(operation&) override;
 
 private:
@@ -87,14 +87,14 @@ private:
         std::deque<tensor_view> messages;
         operation* waiting = nullptr;
     };
-    /// A message that is here, but whose time has not come.
+    /// A message that has arrived before its time.
     struct held_message {
         pacer::clock::time_point due, delivered;
         std::uint64_t number;
         double due_s;
         channel route;
         tensor_view tensor;
-        bool operator<(const held_message& other) const { // a heap keeps the largest on top
+        bool operator<(const held_message& other) const { // a heap keeps the largest entry on top
             return due != other.due ? due > other.due : number > other.number;
         }
     };
@@ -122,11 +122,11 @@ private:
     void hand_over(const channel& route, tensor_view tensor);
     bool release_held();
     bool is_due(std::uint32_t edge) const;
-    /// Waits for whatever comes next; false when nothing can come.
+    /// Waits for the next message; returns false when none can come.
     bool wait(int idle_turns);
     void make_ready(operation& ended) { ready_.push_back(ended.waiter()); }
     void activate_clusters();
-    /// Moves messages and sums on; true when something happened.
+    /// Advances messages and sums; returns true when something happened.
     bool progress();
     task<> supervise(task<> role);
 
@@ -140,20 +140,20 @@ private:
     std::map<int, std::size_t> remaining_strands_;
     std::map<int, std::vector<operation*>> entering_;
     std::vector<int> active_;
-    std::vector<std::coroutine_handle<>> ready_; ///< A stack: depth first.
+    std::vector<std::coroutine_handle<>> ready_; ///< A stack, for depth-first order.
     std::vector<task<>> roles_;
     std::size_t unfinished_roles_ = 0, unfinished_sums_ = 0;
     std::exception_ptr failure_; ///< Of the first role that failed; the run ends at once, its peers may wait forever.
     trampoline trampoline_;
     std::map<int, request_desk> desks_;
-    std::map<channel, std::size_t> paced_; ///< Messages so far, by channel.
+    std::map<channel, std::size_t> paced_; ///< Number of messages so far, by channel.
     std::vector<held_message> held_;       ///< A heap.
     std::uint64_t next_held_ = 0;
     std::vector<lateness> late_;
     struct {
         std::uint32_t node = 0;
         pacer::clock::time_point begin{}, end{};
-    } computation_; ///< The last one.
+    } computation_; ///< The last computation.
 };
 
 } // namespace gaisnet

@@ -1,6 +1,6 @@
 #pragma once
 
-// Images, who has which, and how they are sensed: [data], [classes], [sense], [probe].
+// Images, their distribution over start points, and how they are sensed: [data], [classes], [sense], [probe].
 
 #include "settings/key.hpp"
 
@@ -23,11 +23,11 @@ inline constexpr word<damaged_policy> damaged_words[] = {{"skip", damaged_policy
 
 enum class class_scope {
     client,           ///< Each start point sees `classes` of all classes; start points differ.
-    all_start_points, ///< All see the same ones (`union`). The amount of data does not depend on how many.
+    all_start_points, ///< All see the same classes (`union`); the amount of data does not depend on their number.
 };
 inline constexpr word<class_scope> class_scope_words[] = {{"client", class_scope::client},
                                                           {"union", class_scope::all_start_points}};
-/// How training samples are dealt out to the start points of an edge.
+/// How training samples are distributed over the start points of an edge.
 struct partition_rule {
     std::string name = "iid"; ///< Of a partition_entry.
     double argument = 1.0;    ///< Its number, if it takes one.
@@ -46,16 +46,16 @@ struct partition_entry {
     std::vector<std::vector<std::size_t>> (*deal)(const partition_request&);
 };
 
-inline constexpr double most_drawn_images = 1e7; ///< Of a domain.
+inline constexpr double most_drawn_images = 1e7; ///< Per domain.
 
 struct data_settings {
     static constexpr section key{"data", commands::emulating};
-    /// Keys that pretrain looks at as well, when it draws images, or when it reads a folder.
+    /// Traits of keys that pretrain also uses, when it draws images or when it reads a folder.
     static key_traits drawn_ones();
     static key_traits folders();
 
     data_source source = key.choice("source", "procedural", data_source_words, "where images come from");
-    /// One for all edges, one for each edge, or one for each start point.
+    /// One for all edges, one per edge, or one per start point.
     std::vector<std::string> roots = key.paths(
         "root", "a folder, or folders",
         "image folder: one folder a class, JPEG and PNG; several by comma, one for each edge", {.identity = false});
@@ -69,17 +69,17 @@ struct data_settings {
         key.real("train_fraction", "0.8", "part of each class that is trained on; the rest validates",
                  {.least = 0, .most = 1, .above_least = true, .below_most = true});
     partition_rule partition = read_partition();
-    /// Part of its training samples that a start point has, 0 to 1.
+    /// Fraction of its training samples that a start point has, 0 to 1.
     distribution available = key.drawn("available", dimension::number, "1",
                                        "part of its share of training samples that a start point has", above_to(0, 1));
-    /// Of a start point's training samples; see sample_quality.
+    /// For a start point's training samples; see sample_quality.
     distribution label_noise =
         key.drawn("label_noise", dimension::number, "0", "probability of a wrong label, a start point", within(0, 1));
     distribution blur =
         key.drawn("blur", dimension::number, "0", "Gaussian blur in pixels, a start point", within(0, 100));
     distribution noise = key.drawn("noise", dimension::number, "0",
                                    "Gaussian noise, parts of the full scale, a start point", within(0, 10));
-    /// Samples of a start point; 0: a share of all.
+    /// Number of samples per start point; 0: a share of all.
     std::int64_t per_cluster =
         key.integer("per_cluster", "0", "training samples of a start point; 0: equal shares of all", at_least(0));
     damaged_policy damaged = key.choice("damaged", "skip", damaged_words, "what to do with damaged images", folders());
@@ -87,7 +87,7 @@ struct data_settings {
     int threads =
         key.count("threads", "0", "threads of a rank that decode images; 0: its share of the computer's cores",
                   within(0, 1024), {.commands = commands::all, .identity = false});
-    /// Bytes of decoded images that a rank keeps; not set: a part of what is free.
+    /// Bytes of decoded images that a rank keeps; not set: a fraction of the free memory.
     std::optional<double> cache = key.quantity_if_set(
         "cache", dimension::size, "",
         "memory of a rank for decoded images; not set: its share of a quarter of the computer's free memory",
@@ -95,7 +95,7 @@ struct data_settings {
     int classes = key.count("classes", "6", "classes (procedural)", within(2, 10), drawn_ones());
     int domain = key.count("domain", "0", "domain of the first edge; edge e has domain + e (procedural)", at_least(0),
                            drawn_ones());
-    /// Images of a domain before the split (procedural).
+    /// Number of images per domain before the split (procedural).
     std::int64_t samples = key.integer("samples", "1200", "images of a domain, before the split (procedural)",
                                        within(1, most_drawn_images), {.when = {with("data.source", {"procedural"})}});
 
@@ -125,14 +125,14 @@ struct sensing_settings {
         key.integer("buffer", "200", "samples that a start point keeps, and trains on (stream)", at_least(1),
                     {.commands = commands::training, .when = {with("sense.mode", {"stream"})}});
 
-    bool each_round() const { return mode == sensing_kind::each_round; } ///< The same samples are sensed anew.
-    bool stream() const { return mode == sensing_kind::stream; } ///< Start points go on sensing; see sample_stream.
+    bool each_round() const { return mode == sensing_kind::each_round; } ///< The same samples are sensed again.
+    bool stream() const { return mode == sensing_kind::stream; } ///< Start points keep sensing; see sample_stream.
 };
 
-/// How good features are on every domain.
+/// Measures the quality of features on every domain.
 struct probe_settings {
     static constexpr section key{"probe", commands::emulating & ~commands::serve};
-    /// For class means and again for the check; 0: no check.
+    /// Number of samples for class means, and again for the check; 0: no check.
     std::int64_t samples =
         key.integer("samples", "200",
                     "samples of each domain that judge models' features by the nearest class mean (several edges); 0: "
@@ -144,9 +144,9 @@ struct probe_settings {
         {.commands = commands::all & ~commands::serve,
          .when = {unless("network.edges", {"1"}).for_commands(commands::emulating),
                   with("pretrain.root", {""}).for_commands(commands::pretrain)}});
-    // By unseen_text and the kind of data, when the scenario is read:
+    // Set from unseen_text and the kind of data when the scenario is read:
     std::optional<int> unseen{}; ///< procedural: a domain that no edge has.
-    std::string unseen_root{};   ///< folder: the same; empty: none.
+    std::string unseen_root{};   ///< folder: a folder that no edge has; empty: none.
 };
 
 /// Also fills probe.unseen and probe.unseen_root. \throws usage_error

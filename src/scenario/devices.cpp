@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::array clock_parts{".kappa", ".frequency", ".flops_per_cycle"};
 
-/// A device is described by rate and power, or by kappa, frequency and FLOPs a cycle.
+/// Whether a device is described by kappa, frequency and FLOPs per cycle instead of rate and power.
 bool is_clocked(const settings& values, const std::string& device) {
     return std::any_of(clock_parts.begin(), clock_parts.end(),
                        [&](const char* part) { return !values.at(device + part).value.empty(); });
@@ -40,7 +40,7 @@ void check_device(const device_settings& its, const value_reader& in) {
 } // namespace
 
 // Base station: macro cell of Auer et al., "How much energy is needed to run a wireless network?", IEEE Wireless
-// Communications 18(5), 2011. Client: 1.14, 0.94 and 0.82 W, the states of ns-3's and SimGrid's Wi-Fi.
+// Communications 18(5), 2011. Client: 1.14, 0.94 and 0.82 W, the Wi-Fi states of ns-3 and SimGrid.
 const device_defaults& cloud_defaults() {
     static const device_defaults its{.prefix = "device.cloud",
                                      .rate = "100 TFLOP/s",

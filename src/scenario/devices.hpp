@@ -1,6 +1,6 @@
 #pragma once
 
-// Devices of cloud, edges and clients: [device.*].
+// Devices of the cloud, edges and clients: [device.*].
 
 #include "settings/key.hpp"
 
@@ -13,7 +13,7 @@ namespace gaisnet {
 class value_reader;
 struct scenario;
 
-/// What differs between the classes of devices.
+/// Defaults that differ between the classes of devices.
 struct device_defaults {
     const char* prefix; ///< "device.client"
     const char *rate, *power;
@@ -35,20 +35,20 @@ const device_defaults& cloud_defaults();
 const device_defaults& edge_defaults();
 const device_defaults& client_defaults();
 
-/// One class of devices: every node of the class draws its values from these.
+/// One class of devices: every node of the class draws its values from these distributions.
 struct device_settings {
     explicit device_settings(const device_defaults& of = client_defaults()): key(of.section()), defaults(&of) {}
 
     section key;
     const device_defaults* defaults;
-    /// FLOP/s at the peak, or frequency x flops_per_cycle.
+    /// Peak speed, FLOP/s, or frequency x flops_per_cycle.
     distribution rate =
         key.drawn_if_set("rate", dimension::compute_rate, assumed(defaults->rate), "speed of computing", above(0))
             .value_or(distribution{});
-    /// Part of the peak that is reached.
+    /// Fraction of the peak that is reached.
     distribution efficiency = key.drawn("efficiency", dimension::number, assumed("1"),
                                         "part of the rate that is reached, at most 1", part("of the peak, "));
-    /// Times the host's speed (compute = measured).
+    /// Speed relative to this computer (compute = measured).
     distribution factor = key.drawn("factor", dimension::number, assumed("1"),
                                     "times this computer's speed (compute = measured)", above(0));
     /// W while computing
@@ -63,23 +63,23 @@ struct device_settings {
         key.drawn_if_set("frequency", dimension::frequency, "", "clock, with kappa", above(0));
     double flops_per_cycle =
         key.real_if_set("flops_per_cycle", "FLOPs a cycle, with frequency", above(0)).value_or(0.0);
-    /// W radiated
+    /// Radiated power, W
     distribution tx_power = key.drawn("tx_power", dimension::power, defaults->of_radio(defaults->radio.tx),
                                       "radiated power, unless link.*.tx_power is set", at_least(0));
     distribution amplifier_efficiency =
         key.drawn("amplifier_efficiency", dimension::number, defaults->of_radio(defaults->radio.efficiency),
                   "radiated power / what the amplifier draws", part(""));
-    /// W while sending, beside the amplifier
+    /// W while sending, in addition to the amplifier
     distribution circuit_power =
         key.drawn("circuit_power", dimension::power, defaults->of_radio(defaults->radio.circuit),
                   "of the radio while sending, beside the amplifier", at_least(0));
     /// W of the radio while receiving
     distribution rx_power = key.drawn("rx_power", dimension::power, defaults->of_radio(defaults->radio.rx),
                                       "of the radio while it receives and does not send", at_least(0));
-    /// W of the radio while it does neither
+    /// W of the radio while it neither sends nor receives
     distribution idle_power = key.drawn("idle_power", dimension::power, defaults->of_radio(defaults->radio.idle),
                                         "of the radio while it does neither", at_least(0));
-    /// W all the time, but for sleep
+    /// W at all times except in sleep
     distribution base_power = key.drawn("base_power", dimension::power, assumed(defaults->base_power),
                                         "of the whole device all the time, but for sleep", at_least(0));
     /// W
@@ -109,7 +109,7 @@ struct all_device_settings {
     device_settings cloud{cloud_defaults()}, edge{edge_defaults()}, client{client_defaults()};
 };
 
-/// Rate and power give way to a clock, where they are not given themselves.
+/// Clears rate and power where a clock is given and they are not.
 void resolve_devices(settings&);
 /// \throws usage_error
 void check_devices(const scenario&, const value_reader&);

@@ -1,6 +1,6 @@
 #pragma once
 
-// Requests and who answers them: [infer], delivery.
+// Requests and the models that answer them: [infer], delivery.
 
 #include "settings/key.hpp"
 
@@ -15,11 +15,11 @@ namespace gaisnet {
 class value_reader;
 struct scenario;
 
-/// What an edge delivers to a worker that lacks the current version of the model.
+/// What an edge delivers to a client that does not have the current version of the model.
 enum class delivery_kind {
     tunable, ///< The tuned modules of its stages.
     full,    ///< Its stages with their frozen weights.
-    none,    ///< Nothing: all workers have it.
+    none,    ///< Nothing: all clients have the model.
 };
 inline constexpr word<delivery_kind> delivery_words[] = {
     {"tunable", delivery_kind::tunable}, {"full", delivery_kind::full}, {"none", delivery_kind::none}};
@@ -28,9 +28,9 @@ enum class arrival_kind { poisson, burst, trace };
 inline constexpr word<arrival_kind> arrival_words[] = {
     {"poisson", arrival_kind::poisson}, {"burst", arrival_kind::burst}, {"trace", arrival_kind::trace}};
 
-/// Whose tuned modules answer the requests under an edge.
+/// The owner of the tuned modules that answer the requests under an edge.
 enum class served_model {
-    own,     ///< The edge's.
+    own,     ///< The edge itself.
     untuned, ///< None: the foundation model.
     other,   ///< Another edge's.
 };
@@ -39,15 +39,15 @@ struct served_choice {
     int edge = 0; ///< other
 };
 
-/// When requests come, s since the start of the session: by name of the requester, or "" for all.
+/// Arrival times of requests, s since the start of the session: by name of the requester, or "" for all.
 using request_trace = std::map<std::string, std::vector<double>>;
-/// CSV: `time`, or `client, time` a line, with units or in s, the times of a client ascending.
-/// \throws usage_error naming file and line.
+/// Reads a CSV file: `time`, or `client, time` per line, with units or in s; the times of a client ascend. \throws
+/// usage_error naming file and line.
 std::shared_ptr<const request_trace> read_request_trace(const std::string& path);
 
 struct inference_settings {
     static constexpr section key{"infer", commands::answering};
-    /// Of each start point (poisson, burst).
+    /// Number of requests of each start point (poisson, burst).
     std::int64_t requests = key.integer("requests", "100", "requests of each start point (not with a trace)",
                                         within(1, 1e7), {.commands = commands::infer});
     arrival_kind arrivals = key.choice("arrivals", "poisson", arrival_words,
@@ -66,7 +66,7 @@ struct inference_settings {
                             "not set: none",
                             above(0), {.when = {with("cluster.edge_stage", {"auto"})}})
             .value_or(0.0);
-    /// One for each edge; empty: untuned.
+    /// One per edge; empty: untuned.
     std::vector<std::string> modules =
         key.paths("modules", "safetensors files, one for each edge, or one for all",
                   "what finetune has tuned; not set: untuned modules", {.identity = false});

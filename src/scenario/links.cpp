@@ -13,7 +13,7 @@ namespace {
 constexpr const char* cs_band =
     "of each link, or of the medium that links share; not set: 20 MHz with path_loss, else rate / spectral_efficiency";
 
-/// "NAME(A, B)" as its numbers; nothing when the text is of another form.
+/// The numbers in "NAME(A, B)"; nothing when the text has another form.
 std::optional<std::vector<double>> arguments_of(const std::string& text, const std::string& name, dimension what) {
     const auto call = parse_call(text);
     if (!call || call->name != name || call->arguments.empty()) {
@@ -117,7 +117,7 @@ const link_defaults& d2d_defaults() {
 }
 
 const link_defaults& backhaul_defaults() {
-    // Cable: an edge router of 4.21 kW and 160 Gbit/s, Baliga et al., Proceedings of the IEEE 99(1), 2011.
+    // Cable: an edge router with 4.21 kW at 160 Gbit/s, Baliga et al., Proceedings of the IEEE 99(1), 2011.
     static const link_defaults its{.prefix = "link.backhaul",
                                    .rate = "1 Gbit/s",
                                    .latency = "10 ms",
@@ -159,7 +159,7 @@ std::optional<double> radio_settings::parse_shadowing(const std::string& text) {
         if (const double value = parse_quantity(text, dimension::decibel); value >= 0.0) {
             return value;
         }
-    } catch (const usage_error&) { // told below
+    } catch (const usage_error&) { // reported below
     }
     throw usage_error("model, or a value in dB of at least 0, is accepted");
 }

@@ -27,15 +27,15 @@ struct link_model_entry {
     std::unique_ptr<rate_model> (*make)(const link_model_request&);
 };
 
-/// What differs between the classes of links.
+/// Defaults that differ between the classes of links.
 struct link_defaults {
     const char* prefix; ///< "link.d2d"
     const char *rate, *latency, *noise_figure, *energy_per_bit;
-    double radio_band_hz; ///< Unless bandwidth is set.
-    const char* band;     ///< What bandwidth means.
+    double radio_band_hz; ///< If bandwidth is not set.
+    const char* band;     ///< Meaning of bandwidth, for the help.
     command_set looked_at_by = commands::emulating;
     std::vector<condition> when{};
-    bool may_reuse = false; ///< share = reuse is possible.
+    bool may_reuse = false; ///< Whether share = reuse is possible.
     gaisnet::section section() const { return gaisnet::section(prefix, looked_at_by, &when); }
 };
 const link_defaults& cs_up_defaults();
@@ -44,17 +44,17 @@ const link_defaults& d2d_defaults();
 const link_defaults& backhaul_defaults();
 
 struct fading_rule {
-    fading_kind kind = fading_kind::none; ///< Drawn for each round.
+    fading_kind kind = fading_kind::none; ///< Drawn per round.
     double k_factor = 0;                  ///< rician
 };
 
-/// What the rate of a class of links follows from: R = B log2(1 + P g / (N0 B NF)), capped.
+/// Parameters of the rate of radio links: R = B log2(1 + P g / (N0 B NF)), capped.
 struct radio_settings {
     explicit radio_settings(const link_defaults& of = d2d_defaults()): key(of.section()), defaults(&of) {}
 
     section key;
     const link_defaults* defaults;
-    /// Without a name: none, and the rest is meaningless.
+    /// If its name is empty, there is no radio model, and the other members are unused.
     path_loss_model loss = key.parsed("path_loss", "none", path_loss_names() + ", or log_distance(DB AT 1 M, EXPONENT)",
                                       "path loss model; the rate then follows from Shannon's formula", parse_path_loss);
     double frequency_hz = key.quantity("frequency", dimension::frequency, assumed("2 GHz"),
@@ -79,22 +79,22 @@ struct radio_settings {
 private:
     static std::string path_loss_names();
     static path_loss_model parse_path_loss(const std::string&);
-    static std::optional<double> parse_shadowing(const std::string&); ///< Nothing: the model's own.
+    static std::optional<double> parse_shadowing(const std::string&); ///< Nothing: use the model's own.
     static fading_rule parse_fading(const std::string&);
 };
 
-/// A rate over time. CSV: `time, rate` a line, with units or in s and bit/s, the first at 0, ascending; the last rate
-/// stays. Or Mahimahi's format: a line for every packet of 1500 B that can leave, with its time in ms; it repeats.
-/// \throws usage_error naming file and line.
+/// Reads a rate over time. CSV: `time, rate` per line, with units or in s and bit/s; times start at 0 and ascend; the
+/// last rate stays. Or Mahimahi's format: one line per packet of 1500 B that can leave, with its time in ms; the trace
+/// repeats. \throws usage_error naming file and line.
 std::shared_ptr<const rate_trace> read_rate_trace(const std::string& path);
 
-/// One class of links: every link of the class draws its values from these.
+/// One class of links: every link of the class draws its values from these distributions.
 struct link_settings {
     explicit link_settings(const link_defaults& of = d2d_defaults());
 
     section key;
     const link_defaults* defaults;
-    /// bit/s, unless radio or trace.
+    /// bit/s, unless there is a radio model or a trace.
     distribution rate = key.drawn_if_set("rate", dimension::rate, assumed(defaults->rate),
                                          "of each link, unless path_loss or trace is set", above(0))
                             .value_or(distribution{});
@@ -102,8 +102,8 @@ struct link_settings {
     distribution latency =
         key.drawn("latency", dimension::time, assumed(defaults->latency), "time from the end of sending to arrival",
                   within(0, 1e6, "at least 0 and up to 1e6 s"));
-    /// Hz of each link or medium; by radio, private D2D: the band of an edge, divided over clusters and directed hops.
-    /// Absent: that of a rate / spectral_efficiency.
+    /// Bandwidth of each link or medium, Hz. For private D2D radio links: the band of an edge, divided over clusters
+    /// and directed hops. Absent: rate / spectral_efficiency.
     std::optional<distribution> bandwidth =
         key.drawn_if_set("bandwidth", dimension::frequency, "", defaults->band, above(0));
     double spectral_efficiency = key.real("spectral_efficiency", "5",
@@ -125,11 +125,11 @@ struct link_settings {
                          "radiated power, which a node divides over what it sends at once; not set: the sender's "
                          "device.*.tx_power",
                          above(0));
-    /// J/bit of a wired link, without radios and spectrum.
+    /// J/bit of a wired link, which has no radios and uses no spectrum.
     std::optional<double> wired_j_bit =
         key.quantity_if_set("energy_per_bit", dimension::energy_per_bit, assumed(defaults->energy_per_bit),
                             "energy of a cable, charged to its sender; not set: radios", at_least(0));
-    /// bit/s/Hz: by radio a cap, else a warning; infinite: none.
+    /// bit/s/Hz: a cap for radio links, a warning for others; infinite: none.
     double max_efficiency =
         key.parsed("max_efficiency", "10", "none, or bit/s/Hz",
                    "spectral efficiency: a cap with path_loss, a warning with a rate", parse_max_efficiency);
@@ -167,7 +167,7 @@ struct all_link_settings {
                    "each edge has a cell; or its access points, spread over the area, serve a client together");
     int access_points = key.count("cs.access_points", "4", "access points of an edge (cell_free)", within(1, 1000),
                                   {.when = {with("cs.access", {"cell_free"})}});
-    /// Of a client's request to its edge.
+    /// Size of a client's request to its edge.
     std::uint64_t request_bytes = static_cast<std::uint64_t>(
         key.quantity("cs_up.request_size", dimension::size, assumed("256 B"),
                      "of a client's request to its edge: to be served (infer), or for a repair of its chain",
@@ -181,7 +181,7 @@ struct all_link_settings {
                                       {.commands = commands::training});
 };
 
-/// A rate gives way to a path loss model or a trace, where it is not given itself.
+/// Clears a rate that is not given where a path loss model or a trace is.
 void resolve_links(settings&);
 /// \throws usage_error
 void check_links(const scenario&, const value_reader&);

@@ -9,7 +9,7 @@ namespace gaisnet {
 
 namespace {
 
-/// What the key says when no preset is named.
+/// The key's value when no preset is chosen.
 constexpr const char* custom = "custom";
 
 struct preset {

@@ -32,9 +32,9 @@ struct vit_config {
     std::int64_t patches() const { return (image / patch) * (image / patch); }
     std::int64_t tokens() const { return 1 + patches(); } ///< CLS and patches.
 
-    /// Sizes as values of their keys.
+    /// The sizes as values of their keys.
     std::vector<std::pair<std::string, std::int64_t>> sizes() const;
-    /// Those that have a name: vit_tiny, vit_small, vit_base.
+    /// The named presets: vit_tiny, vit_small, vit_base.
     static const std::vector<vit_config>& presets();
 
 private:
@@ -54,7 +54,7 @@ struct model_settings {
                  {.commands = commands::emulating, .identity = false});
 };
 
-/// The sizes of a preset become those of their keys, where these are not given.
+/// Sets the size keys that are not given to the sizes of the preset.
 void resolve_model(settings&);
 /// \throws usage_error
 void check_model(const scenario&, const value_reader&);

@@ -73,7 +73,7 @@ void resolve_network(settings& values) {
     try {
         const auto path = expanded_path(file.value);
         if (!std::filesystem::exists(path)) {
-            return; // read_scenario() says so
+            return; // read_scenario() reports it
         }
         listed = read_network_file(path);
     } catch (const usage_error& problem) {

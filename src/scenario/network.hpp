@@ -1,6 +1,6 @@
 #pragma once
 
-// Who there is and where: [network], [mobility], [cluster], [split].
+// The nodes and their positions: [network], [mobility], [cluster], [split].
 
 #include "settings/key.hpp"
 
@@ -16,21 +16,21 @@ namespace gaisnet {
 class value_reader;
 struct scenario;
 
-/// m, in a plane.
+/// A position in a plane, m.
 struct position {
     double x = 0, y = 0;
 };
 
 /// Where clients stand.
 enum class layout_kind {
-    disc, ///< At random: a cluster's centre in the disc of its edge, its members in a disc about it.
+    disc, ///< Random: the centre of a cluster lies in the disc of its edge, its members in a disc around that.
     grid, ///< On a square lattice in the cell of their edge, row by row to and fro: neighbours of a chain side by side.
     list, ///< All positions come from network.file.
 };
 inline constexpr word<layout_kind> layout_words[] = {
     {"disc", layout_kind::disc}, {"grid", layout_kind::grid}, {"list", layout_kind::list}};
 
-/// What network.file says about single nodes and links; it overrides what is drawn. SI units; absent: as drawn.
+/// Values of network.file for single nodes and links, in SI units; they replace drawn values. Absent: as drawn.
 struct node_override {
     std::string name;
     std::optional<position> place{};
@@ -42,7 +42,7 @@ struct link_override {
     std::optional<double> rate, latency, bandwidth, loss;
 };
 struct network_overrides {
-    /// By edge and cluster the names of clients; empty: as many as network.* says, with names of ours.
+    /// Names of clients by edge and cluster; empty: as many as network.* says, with generated names.
     std::vector<std::vector<std::vector<std::string>>> clients;
     std::vector<node_override> nodes;
     std::vector<link_override> links;
@@ -54,16 +54,16 @@ struct network_overrides {
 ///      "nodes": [{"name": "a", "position": ["10 m", "0 m"], "rate": "1 TFLOP/s", ...}],
 ///      "links": [{"from": "a", "to": "b", "rate": "50 Mbit/s", "latency": "2 ms", "bandwidth": "5 MHz", "loss": "0.01"}]}
 ///
-/// A node may have rate, power, tx_power, rx_power, idle_power, sleep_power, memory and battery. As CSV the same stands
-/// in lines: `cluster, EDGE, CLIENT, CLIENT, ...`, `node, NAME, KEY = VALUE, ...`, `link, FROM, TO, KEY = VALUE, ...`,
-/// with x and y in place of position. Whatever is not said is drawn as without the file.
-/// \throws usage_error naming the place and what is accepted.
+/// A node may have rate, power, tx_power, rx_power, idle_power, sleep_power, memory and battery. In CSV form the lines
+/// are `cluster, EDGE, CLIENT, CLIENT, ...`, `node, NAME, KEY = VALUE, ...`, `link, FROM, TO, KEY = VALUE, ...`, with x
+/// and y instead of position. Everything else is drawn as without the file. \throws usage_error naming the place and
+/// what is accepted.
 network_overrides read_network_file(const std::string& path);
 
-/// Positions of nodes over time, straight lines between them.
+/// Positions of nodes over time, connected by straight lines.
 using recorded_paths = std::map<std::string, std::vector<std::pair<double, position>>>;
-/// CSV: `node, time, x, y` a line, with units or in s and m, the times of a node ascending.
-/// \throws usage_error naming file and line.
+/// Reads a CSV file: `node, time, x, y` per line, with units or in s and m; the times of a node ascend. \throws
+/// usage_error naming file and line.
 std::shared_ptr<const recorded_paths> read_paths(const std::string& path);
 
 struct network_settings {
@@ -76,7 +76,7 @@ struct network_settings {
     int clusters =
         key.count("clusters", "4", "clusters an edge", within(1, most_nodes),
                   {.commands = commands::all, .when = {with("pretrain.root", {""}).for_commands(commands::pretrain)}});
-    /// A cluster; one value for all, or one for each cluster of an edge.
+    /// Number per cluster: one value for all clusters, or one for each cluster of an edge.
     std::vector<int> clients =
         key.parsed("clients", "4", "4 or 4,3,5", "clients a cluster; a list gives each cluster its own", parse_clients);
     layout_kind layout = key.choice("layout", "disc", layout_words,
@@ -105,7 +105,7 @@ inline constexpr word<mobility_kind> mobility_words[] = {{"none", mobility_kind:
 struct mobility_settings {
     static constexpr section key{"mobility", commands::emulating};
     mobility_kind kind = key.choice("model", "none", mobility_words, "clients stand still, or walk to random points");
-    /// m/s, a leg (waypoint).
+    /// m/s, drawn for each leg (waypoint).
     distribution speed =
         key.drawn("speed", dimension::speed, assumed("3 km/h"), "drawn for each leg (waypoint)",
                   above_to(0, 1e4, "up to 10000 m/s"), {.when = {with("mobility.model", {"waypoint"})}});
@@ -157,7 +157,7 @@ struct clustering_entry {
 struct edge_stage_rule {
     std::optional<int> edge_stage;  ///< 1-based position of the edge's stage in every chain; 2 or larger.
     bool edge_when_needed = false;  ///< `auto`: planning/edge_share fills edge_blocks.
-    std::vector<int> edge_blocks{}; ///< By cluster: blocks of a stage of the edge behind the start point; 0: none.
+    std::vector<int> edge_blocks{}; ///< By cluster: blocks of the edge's stage after the start point; 0: none.
 };
 
 struct cluster_settings : edge_stage_rule {
@@ -175,11 +175,11 @@ private:
     static edge_stage_rule parse_edge_stage(const std::string&);
 };
 
-/// Edges, clusters and clients as network.file lists them, as values of those keys.
+/// Numbers of edges, clusters and clients that network.file lists, as values of those keys.
 std::map<std::string, std::string> listed_sizes(const network_overrides&);
-/// Sizes that network.file lists become those of their keys, where these are not given.
+/// Sets keys that are not given to the sizes that network.file lists.
 void resolve_network(settings&);
-/// What single keys cannot tell. \throws usage_error
+/// Checks what concerns several keys. \throws usage_error
 void check_network(const scenario&, const value_reader&);
 void check_places(scenario&, const value_reader&);
 void check_split(const scenario&, const value_reader&);

@@ -47,7 +47,7 @@ constexpr field<link_override> link_fields[] = {
     {"loss", dimension::number, &link_override::loss},
 };
 
-/// A message's place: "FILE: nodes[3] (c0.1)".
+/// A place in the file, for messages: "FILE: nodes[3] (c0.1)".
 using place = std::string;
 
 double number_of(const place& where, const std::string& key, const std::string& text, dimension what) {
@@ -58,7 +58,7 @@ double number_of(const place& where, const std::string& key, const std::string& 
     }
 }
 
-/// Sets one value of a node or link. \returns false for a key that is none of its fields.
+/// Sets one value of a node or link. \returns false for a key that it does not have.
 template <typename Owner, std::size_t count>
 bool set_field(const field<Owner> (&fields)[count], Owner& owner, const place& where, const std::string& key,
                const std::string& text) {
@@ -109,7 +109,7 @@ std::string checked_name(const place& where, const std::string& name) {
     return name;
 }
 
-/// Edges are edge0, edge1, ...
+/// The number of an edge; edges are edge0, edge1, ...
 std::size_t edge_number(const place& where, const std::string& name) {
     const bool is_edge = name.starts_with("edge") && name.size() > 4 && name.size() < 10 &&
                          std::all_of(name.begin() + 4, name.end(), [](unsigned char c) { return std::isdigit(c); });
@@ -167,7 +167,7 @@ private:
     std::map<std::size_t, std::vector<std::vector<std::string>>> clusters_;
 };
 
-/// Text of a JSON value: strings as they are, numbers for values without a unit.
+/// Text of a JSON value: strings unchanged, numbers for values without a unit.
 std::string text_of(const place& where, const std::string& key, const json& value) {
     if (value.is_string()) {
         return value.get<std::string>();
@@ -208,7 +208,7 @@ void for_each(const std::string& path, const json& root, const char* part, const
 void read_json(const std::string& path, file_reader& out) {
     auto in = open_input(path);
     json root;
-    std::vector<std::set<std::string>> keys; // of the objects that are open
+    std::vector<std::set<std::string>> keys; // of the open objects
     std::string twice;
     const auto watch = [&](int, json::parse_event_t event, json& value) {
         if (event == json::parse_event_t::object_start) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// How a foundation model is made: [pretrain].
+// Pre-training of a foundation model: [pretrain].
 
 #include "scenario/data.hpp"
 #include "settings/key.hpp"
@@ -31,7 +31,7 @@ struct pretraining_settings {
                                        within(1, most_drawn_images), {.when = {with("pretrain.root", {""})}});
     int batch = key.count("batch", "64", "samples a batch", at_least(1));
     double lr = key.real("lr", "2e-3", "learning rate of AdamW", above(0));
-    /// Whatever the number of ranks; at most as many ranks work.
+    /// Independent of the number of ranks; at most as many ranks work.
     int shards = key.count("shards", "4", "parts of a batch that ranks share; at most as many ranks can be used",
                            within(1, 256));
     double mask = key.real("mask", "0.6", "part of an image's patches that are masked (masked)",

@@ -1,6 +1,6 @@
 #pragma once
 
-// Who trains what in a round, when it is closed, who drops out of it: [scheme], [round], [dropout], [cloud].
+// Who trains what in a round, when a round is closed, and who drops out: [scheme], [round], [dropout], [cloud].
 
 #include "settings/key.hpp"
 
@@ -15,12 +15,12 @@ struct scenario;
 
 /// What chains are for.
 enum class service_kind { fine_tuning, inference };
-/// Who trains what. All have the same nodes, links and samples.
+/// Who trains what. All schemes have the same nodes, links and samples.
 enum class scheme_kind {
-    hfsl, ///< Chains of clients, averaged over clusters.
-    fl,   ///< Each start point trains the whole model by itself; averaged (federated learning).
-    sl,   ///< Start point and edge share the model; one cluster after another, handing the model on (split learning).
-    splitfed,   ///< The same, all clusters at once and averaged (Thapa et al., AAAI 2022, SFLV1).
+    hfsl,       ///< Chains of clients, averaged over clusters.
+    fl,         ///< Each start point trains the whole model by itself; averaged (federated learning).
+    sl,         ///< Start point and edge share the model; clusters take turns and hand the model on (split learning).
+    splitfed,   ///< Like sl, but all clusters train at once and are averaged (Thapa et al., AAAI 2022, SFLV1).
     centralised ///< Start points send their samples to the edge, which trains alone.
 };
 inline constexpr word<scheme_kind> scheme_words[] = {{"hfsl", scheme_kind::hfsl},
@@ -35,13 +35,13 @@ struct scheme_settings {
         key.choice("scheme", "hfsl", scheme_words,
                    "chains of clients; whole models at start points; start point and edge, one cluster after another, "
                    "or all at once; or the edge alone, with the samples of all");
-    /// Of a raw sample that is sent (centralised); 0: 3 bytes a pixel.
+    /// Size of a raw sample (centralised); 0: 3 bytes per pixel.
     std::uint64_t sample_bytes =
         static_cast<std::uint64_t>(key.quantity_if_set("scheme.sample_size", dimension::size, "",
                                                        "of a raw sample (centralised); not set: 3 bytes a pixel",
                                                        above(0), {.when = {with("scheme", {"centralised"})}})
                                        .value_or(0.0));
-    service_kind service = service_kind::fine_tuning; ///< By the command.
+    service_kind service = service_kind::fine_tuning; ///< Set by the command.
 };
 
 /// When an edge closes a round.
@@ -49,7 +49,7 @@ enum class wait_kind { all, fraction, deadline };
 
 struct closing_rule {
     wait_kind wait = wait_kind::all;
-    double fraction = 1.0;   ///< Of an edge's clusters (wait_kind::fraction).
+    double fraction = 1.0;   ///< Fraction of an edge's clusters (wait_kind::fraction).
     double deadline_s = 0.0; ///< After the start of the round (wait_kind::deadline).
 };
 
@@ -63,16 +63,16 @@ private:
     static closing_rule parse(const std::string&);
 };
 
-/// A client that is lost at a time: 3.25 is a quarter through the batches of round 3.
+/// The scheduled loss of a client: 3.25 is after a quarter of the batches of round 3.
 struct scheduled_dropout {
     std::string client;
     double round = 1;
 };
 
-/// What a cluster does that loses a client.
+/// What happens to a cluster that loses a client.
 enum class dropout_policy {
     skip,   ///< Its work of the round is lost.
-    repair, ///< A neighbour in the chain takes the lost client's stage over.
+    repair, ///< A neighbour in the chain takes over the lost client's stage.
 };
 inline constexpr word<dropout_policy> dropout_words[] = {{"skip", dropout_policy::skip},
                                                          {"repair", dropout_policy::repair}};
@@ -94,7 +94,7 @@ private:
 
 struct cloud_settings {
     static constexpr section key{"cloud", commands::training};
-    /// Rounds between averages over edges at the cloud; 0: there is no cloud.
+    /// Number of rounds between averages of the edges at the cloud; 0: there is no cloud.
     int period = key.count("period", "0", "rounds between averages of the edges' modules at the cloud; 0: no cloud",
                            at_least(0));
 };

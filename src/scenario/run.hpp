@@ -1,6 +1,6 @@
 #pragma once
 
-// How a run is carried out: what it computes on, [job], [runtime], [checkpoint], clock, seed, output.
+// How a run is executed: devices, [job], [runtime], [checkpoint], clock, seed, output.
 
 #include "settings/key.hpp"
 
@@ -13,12 +13,12 @@ namespace gaisnet {
 class value_reader;
 struct scenario;
 
-/// What the ranks of a run compute on.
+/// The devices on which the ranks compute.
 enum class device_choice { automatic, cpu, cuda };
 inline constexpr word<device_choice> device_words[] = {
     {"auto", device_choice::automatic}, {"cpu", device_choice::cpu}, {"cuda", device_choice::cuda}};
 
-/// In which arithmetic frozen blocks compute. Tunables, their gradients and smashed data are float32 in all cases.
+/// Arithmetic of frozen blocks. Tunables, their gradients and smashed data are always float32.
 enum class compute_precision {
     fp32,
     tf32, ///< float32 with matrix products in TF32; on GPUs.
@@ -27,7 +27,7 @@ enum class compute_precision {
 inline constexpr word<compute_precision> precision_words[] = {
     {"fp32", compute_precision::fp32}, {"tf32", compute_precision::tf32}, {"bf16", compute_precision::bf16}};
 
-/// Of the ranks; what is emulated has nothing to do with it.
+/// For the ranks; independent of what is emulated.
 struct compute_settings {
     static constexpr section key{""};
     device_choice device =
@@ -40,7 +40,7 @@ struct compute_settings {
                                     {.commands = commands::emulating, .identity = false});
 };
 
-/// Of Slurm.
+/// For Slurm.
 struct job_settings {
     static constexpr section key{"job", commands::emulating};
     int nodes = key.count("nodes", "1", "computers that a Slurm job takes", at_least(1), {.identity = false});
@@ -60,7 +60,7 @@ struct runtime_settings {
     int active_clusters = key.count("active_clusters", "1",
                                     "clusters with batches in flight a rank (clock = real: all, unless it is set)",
                                     at_least(1), {.commands = commands::emulating, .identity = false});
-    /// s without a heartbeat after which a rank counts as dead.
+    /// Time without a heartbeat, s, after which a rank counts as dead.
     double silence =
         key.quantity("silence", dimension::time, "10 s", "without a sign of life a rank counts as dead after",
                      within(3, 600, "3 s to 600 s"), {.identity = false});
@@ -98,7 +98,7 @@ struct run_settings {
     static constexpr section key{""};
     std::string placement = key.named<placement_entry>("placement", "auto", "which rank plays which node",
                                                        {.commands = commands::emulating, .identity = false});
-    /// Where compute times come from.
+    /// Source of compute times.
     compute_model computing = key.choice(
         "compute", "model", compute_model_words,
         "compute times follow from device.*.rate; or from the speed of this computer, measured before round 1",

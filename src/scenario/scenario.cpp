@@ -6,7 +6,7 @@ namespace gaisnet {
 
 namespace {
 
-/// What settings of other sections decide, beside what a network file lists.
+/// Sets keys that depend on other sections, apart from those that a network file determines.
 void resolve_sections(settings& values) {
     resolve_model(values);
     resolve_links(values);

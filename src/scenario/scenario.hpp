@@ -18,8 +18,8 @@
 
 namespace gaisnet {
 
-/// Everything a run depends on, typed and checked. Quantities are in SI units. One that is made by itself has the
-/// defaults of all keys.
+/// Everything that a run depends on, typed and checked, in SI units. A default-constructed scenario has the defaults of
+/// all keys.
 struct scenario : scheme_settings, run_settings {
     network_settings network;
     mobility_settings mobility;
@@ -47,7 +47,7 @@ struct scenario : scheme_settings, run_settings {
     extra_sections extra;
 };
 
-/// Types and checks all settings. \throws usage_error with source, key, value and what is accepted.
+/// Converts and checks all settings. \throws usage_error with source, key, value and what is accepted.
 scenario read_scenario(const settings&, service_kind = service_kind::fine_tuning);
 
 } // namespace gaisnet

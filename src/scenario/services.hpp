@@ -12,19 +12,19 @@ namespace gaisnet {
 class value_reader;
 struct scenario;
 
-/// What one model can earn. In every round of service one model is upgraded by a level (fine-tuned), or one is put to
-/// use (answers requests), or nothing is done.
+/// The possible income from one model. In every round of service one model is upgraded by a level (fine-tuned), or one
+/// is used (answers requests), or nothing is done.
 struct service_model {
     std::string name;
-    std::vector<double> profit;       ///< Of a round of use, by level.
-    std::vector<double> upgrade_cost; ///< From each level to the next; one fewer than profits.
+    std::vector<double> profit;       ///< Profit of a round of use, by level.
+    std::vector<double> upgrade_cost; ///< Cost of each upgrade to the next level; one fewer than profits.
 };
 
 enum class service_policy {
-    mlcp,         ///< The best plan with what is known of profits, again in every round.
-    msip,         ///< The largest income now (maximum single immediate profit), unless it is negative.
-    random,       ///< Any action that is possible, all alike.
-    always_infer, ///< Models are put to use in turn and never upgraded.
+    mlcp,         ///< The best plan according to the current estimates, recomputed in every round.
+    msip,         ///< The largest immediate income (maximum single immediate profit), unless it is negative.
+    random,       ///< Any possible action, with equal probability.
+    always_infer, ///< Models are used in turn and never upgraded.
     oracle,       ///< The best plan with the true profits.
 };
 inline constexpr word<service_policy> service_policy_words[] = {{"mlcp", service_policy::mlcp},
@@ -37,12 +37,12 @@ inline constexpr word<bool> service_mode_words[] = {{"real", false}, {"table", t
 
 struct service_settings {
     static constexpr section key{"serve", commands::serve};
-    /// Profits and costs are given; else they come from runs.
+    /// Profits and costs are given; otherwise they come from runs.
     bool by_table =
         key.choice("mode", "real", service_mode_words, "services are really done; or profits and costs are given");
     int rounds = key.count("rounds", "10", "rounds of service: in each a model is fine-tuned or answers requests",
                            within(1, 10'000));
-    /// A table compares several.
+    /// With a table, several policies can be compared.
     std::vector<service_policy> policies =
         key.parsed("policy", "mlcp", "mlcp, msip, random, always_infer, oracle; with a table several, or all",
                    "which service a round has", parse_policies);
@@ -54,13 +54,13 @@ struct service_settings {
     std::vector<std::vector<double>> upgrade_costs = key.parsed(
         "cost", "", "3,3; 3,3; 2,2", "cost of each step to the next level, a list for each model (table)",
         [](const std::string& text) { return parse_lists(text, at_least(0)); }, of_table());
-    /// By round (the last one for all that follow) and model: requests of a round of use, or (by_table) a factor.
+    /// By round (the last one repeats) and model: number of requests in a round of use or, with a table, a factor.
     std::vector<std::vector<double>> demand =
         key.parsed("demand", "1", "10, or 10,20,5, or 10,20,5; 0,0,30",
                    "factor on profits (table), or requests of a round of use; by model, and by round with ; between "
                    "rounds",
                    [](const std::string& text) { return parse_lists(text, within(0, 1e6)); });
-    /// Of a right answer; by edge, or one for all.
+    /// Value of a correct answer; by edge, or one for all.
     std::vector<double> value = key.parsed(
         "value", "1", "numbers", "value of a right answer; by edge, or one for all",
         [](const std::string& text) { return parse_numbers(text, at_least(0)); }, of_runs());
@@ -68,7 +68,7 @@ struct service_settings {
     double price_energy =
         key.real("price.energy", "0", "price of a J, of all nodes of the edge", at_least(0), of_runs());
     double price_spectrum = key.real("price.spectrum", "0", "price of a Hz s", at_least(0), of_runs());
-    /// Accuracies by edge and round as they are believed; empty: fitted.
+    /// Expected accuracies by edge and round; empty: fitted.
     std::vector<std::vector<double>> curves = key.parsed(
         "curves", "", "0.2,0.5,0.6; 0.3,0.4,0.5",
         "accuracy after 0, 1, 2, ... rounds as it is believed, a list for each edge; not set: fitted",
@@ -77,7 +77,7 @@ struct service_settings {
     bool regret =
         key.onoff("regret", "on", "train all edges to the end after the run, to know what an oracle would have earned",
                   of_runs());
-    std::vector<service_model> models{}; ///< by_table: made of profits and costs when the scenario is read.
+    std::vector<service_model> models{}; ///< With a table: made from profits and costs when the scenario is read.
 
 private:
     static key_traits of_table() { return {.when = {with("serve.mode", {"table"})}}; }
@@ -87,7 +87,7 @@ private:
     static std::vector<std::vector<double>> parse_lists(const std::string&, const range&);
 };
 
-/// Also makes the models of a table, and lists of one number as long as there are models. \throws usage_error
+/// Also makes the models of a table and expands single numbers to one per model. \throws usage_error
 void check_services(scenario&, const value_reader&);
 
 } // namespace gaisnet

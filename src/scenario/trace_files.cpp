@@ -13,7 +13,7 @@ namespace gaisnet {
 
 namespace {
 
-/// A value with a unit, or without one in the SI unit.
+/// Parses a value with a unit, or without one in the SI unit.
 double value_of(const csv_line& line, std::size_t cell, dimension what) {
     const auto& text = line.cells.at(cell);
     double plain = 0.0;
@@ -29,11 +29,11 @@ double value_of(const csv_line& line, std::size_t cell, dimension what) {
     }
 }
 
-/// Mahimahi's: the times of chances to send one packet.
+/// Reads Mahimahi's format: the times at which one packet can be sent.
 std::shared_ptr<const rate_trace> from_chances(const std::vector<csv_line>& lines) {
     constexpr double packet_bits = 1500 * 8, milli = 1e-3;
-    constexpr std::int64_t longest_ms = 100'000'000; // a day and more
-    std::map<std::int64_t, int> chances;             // by millisecond
+    constexpr std::int64_t longest_ms = 100'000'000; // more than a day
+    std::map<std::int64_t, int> chances;             // number of chances, by millisecond
     std::int64_t before = 0;
     for (const auto& line : lines) {
         std::int64_t time = -1;
@@ -48,7 +48,7 @@ std::shared_ptr<const rate_trace> from_chances(const std::vector<csv_line>& line
         before = time;
         ++chances[std::max<std::int64_t>(time, 1)];
     }
-    // A chance at t ms is the millisecond that ends then, so that the trace ends with its last chance.
+    // A chance at t ms belongs to the millisecond that ends then, so that the trace ends with its last chance.
     auto trace = std::make_shared<rate_trace>();
     const auto add = [&](double from_ms, double rate) {
         if (trace->bits_per_second.empty() || trace->bits_per_second.back() != rate) {

@@ -18,7 +18,7 @@ struct stop_rule {
     stop_kind kind = stop_kind::rounds;
     stop_metric metric = stop_metric::accuracy; ///< plateau
     double min_delta = 0.0;                     ///< plateau
-    int patience = 1;                           ///< plateau: rounds without an improvement of min_delta
+    int patience = 1;                           ///< plateau: rounds without an improvement of at least min_delta
     double accuracy = 1.0;                      ///< target, 0..1
 };
 
@@ -53,9 +53,9 @@ struct training_settings {
     double weight_decay = key.real("weight_decay", "5e-5", "weight decay", at_least(0));
     label_route labels = key.choice("labels", "chain", label_words,
                                     "labels travel along the chain, or stay at the start point (U-shaped)",
-                                    {.commands = commands::emulating}); // It decides where the head is.
+                                    {.commands = commands::emulating}); // Affects the place of the head.
     bool charge_evaluation = key.onoff("charge_evaluation", "off", "the edge's evaluation costs time and energy");
-    /// Keep outputs of what is frozen over epochs. Changes only how fast the emulation is.
+    /// Caches outputs of frozen parts over epochs. Affects only the speed of the emulation.
     bool cache = section("", commands::training)
                      .onoff("cache", "off",
                             "keep what frozen stages make of a sample over epochs; faster, and the same results, on "

@@ -13,7 +13,7 @@
 
 namespace gaisnet {
 
-/// The linear layers of a Transformer block. timm keeps the first three as one matrix, attn.qkv.
+/// The linear layers of a Transformer block. timm stores the first three as one matrix, attn.qkv.
 enum class block_linear : std::uint8_t { query, key, value, projection, fc1, fc2 };
 constexpr std::size_t block_linears = 6;
 inline constexpr word<block_linear> block_linear_words[] = {

@@ -9,24 +9,24 @@
 
 namespace gaisnet {
 
-/// Some of the program's commands; each key says which ones look at it.
+/// A set of the program's commands; each key states which commands use it.
 using command_set = std::uint32_t;
 
 namespace commands {
 
 inline constexpr command_set finetune = 1, infer = 2, serve = 4, plan = 8, pretrain = 16, calibrate = 32;
 inline constexpr command_set all = 63;
-/// Those that emulate a network.
+/// Commands that emulate a network.
 inline constexpr command_set emulating = all & ~pretrain;
-/// Those that fine-tune.
+/// Commands that fine-tune.
 inline constexpr command_set training = emulating & ~infer;
-/// Those that answer requests.
+/// Commands that answer requests.
 inline constexpr command_set answering = infer | serve;
 
-/// With some value of a key a command looks at few keys only.
+/// With certain values of a key, a command uses only a few keys.
 struct narrowing {
     const char *key, *value;
-    std::string_view beginnings[4]; ///< Of those that it looks at.
+    std::string_view beginnings[4]; ///< Prefixes of the keys that it uses.
 };
 
 /// A command of the program. One that is added looks at the keys of others: its set names them.
@@ -41,7 +41,7 @@ struct info {
 
 /// In the order of the help.
 std::vector<const info*> known();
-/// All for a command that is not among them: it looks at every key.
+/// The bit of a command; all bits for an unknown command, which uses every key.
 command_set named(std::string_view name);
 inline bool is_known(std::string_view name) { return registry<info>::find(name) != nullptr; }
 /// "finetune, infer, ..."

@@ -25,7 +25,7 @@ configuration& configuration::set(const std::string& key, const std::string& val
     }
     values[key] = {value, "program"};
     for (const auto& [name, initial] : default_settings()) {
-        if (values[name].is_derived) { // perhaps of what is now something else
+        if (values[name].is_derived) { // it may have been derived from the old value
             values[name] = initial;
         }
     }

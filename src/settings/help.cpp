@@ -42,7 +42,7 @@ std::string joined(const std::vector<std::string>& words, const char* between) {
     return text;
 }
 
-/// "with tuning.method = lora", what a key needs to have an effect.
+/// The condition under which a key has an effect: "with tuning.method = lora".
 std::string condition_text(const condition& one) {
     std::vector<std::string> values = one.values;
     std::replace(values.begin(), values.end(), std::string(), std::string("not set"));
@@ -52,7 +52,7 @@ std::string condition_text(const condition& one) {
     return (one.other_than ? "unless " : "with ") + one.key + " = " + joined(values, " or ");
 }
 
-/// Broken at blanks, every line indented.
+/// Wraps text at spaces and indents every line.
 std::string wrapped(const std::string& text, std::size_t indent) {
     constexpr std::size_t width = 100;
     std::string out, line;
@@ -86,7 +86,7 @@ std::string section_of(const key_info& key) {
 }
 
 std::string keys_text(command_set asking, const std::string& beginning) {
-    std::vector<std::pair<std::string, std::string>> sections; // in the order of their first keys, "general" at last
+    std::vector<std::pair<std::string, std::string>> sections; // in the order of their first keys, "general" last
     std::string general;
     for (const auto& key : all_keys()) {
         const auto its = section_of(key);

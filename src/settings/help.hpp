@@ -4,12 +4,12 @@
 
 namespace gaisnet {
 
-/// What the program can do, and its keys with defaults and what is accepted: those that matter to a command.
-/// \param command empty: all keys. \param topic a key, the beginning of some, or a command; empty: everything.
-/// \throws usage_error for a topic that names nothing, with the nearest name.
+/// Describes the program and its keys, with defaults and accepted values. \param command show only keys that matter to
+/// it; empty: all keys. \param topic a key, a prefix of keys, or a command; empty: everything. \throws usage_error for
+/// an unknown topic; suggests the nearest name.
 std::string help_text(const std::string& command = "", const std::string& topic = "");
 
-/// A script by which a shell completes commands, flags and the words of choices. \throws usage_error for other shells
+/// A script with which a shell completes commands, flags and the words of choices. \throws usage_error for shells other
 /// than bash and zsh.
 std::string completion_script(const std::string& shell);
 

@@ -10,7 +10,7 @@
 namespace gaisnet {
 
 std::string print_config(const settings& values) {
-    // Keys without a section come first: behind a section they would belong to it.
+    // Keys without a section come first: after a section header they would belong to that section.
     std::string plain, text, section;
     for (const auto& key : all_keys()) {
         const auto& one = values.at(key.name);
@@ -83,12 +83,12 @@ std::string difference(const std::string& before, const std::string& now) {
         const auto found = side.find(key);
         return found == side.end() ? std::string("unknown") : found->second;
     };
-    const std::string command = "command"; // without it the settings say nothing
+    const std::string command = "command"; // without it the settings have no meaning
     if (value_in(a, command) != value_in(b, command)) {
         return "it is of " + value_in(a, command) + ", and this is " + value_in(b, command);
     }
     constexpr std::string_view hash = ".hash";
-    std::string of_content; // what else differs says more
+    std::string of_content; // other differences are more informative
     for (const auto& [key, value] : b) {
         if (a.contains(key) && value_in(a, key) == value) {
             continue;

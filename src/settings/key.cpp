@@ -12,9 +12,9 @@ namespace gaisnet {
 
 namespace {
 
-/// Where the sections that are being made take their values from.
+/// Settings from which sections under construction take their values.
 thread_local const settings* source = nullptr;
-/// Where they leave their keys.
+/// List to which they add their keys.
 thread_local std::vector<key_info>* collected = nullptr;
 
 std::string plain(double value) {
@@ -25,13 +25,19 @@ std::string plain(double value) {
     return out.str();
 }
 
-/// A normal distribution of what is not negative is drawn again until it is above 0.
+/// Lets a normal distribution of a non-negative quantity redraw values that are not positive, and checks its range.
 distribution checked(distribution value, const range& accepted) {
     const bool is_normal = value.kind == distribution::family::normal;
     if (is_normal && accepted.least >= 0.0) {
         value.positive = true;
         if (!value.in_dbm && value.parameters[0] <= 0.0) {
             throw usage_error("a mean above 0 is accepted");
+        }
+    }
+    if (is_normal && accepted.without_tails) {
+        value.most = accepted.most;
+        if (value.parameters[0] > value.most) {
+            throw usage_error("a mean of at most " + plain(accepted.most) + " is accepted");
         }
     }
     const double highest = is_normal && accepted.without_tails ? value.lowest() : value.highest();

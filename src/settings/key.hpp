@@ -8,9 +8,9 @@
 //         double momentum = key.real("momentum", "0.9", "momentum", within(0, 1), {.when = {with("train.optimizer", {"sgd"})}});
 //     };
 //
-// Name, default, range, help, relevance and identity follow from that statement, and --help, --print-config, environment
-// variables and shell completion from those. A section that is made while settings are read (`reading`) takes its values
-// from them, else it has the defaults.
+// Name, default, range, help, relevance and identity follow from that statement; --help, --print-config, environment
+// variables and shell completion follow from these. A section that is constructed while settings are read (see
+// `reading`) takes its values from them; otherwise it has the defaults.
 
 #include "base/distribution.hpp"
 #include "base/error.hpp"
@@ -32,7 +32,7 @@
 
 namespace gaisnet {
 
-/// A default; `assumed` marks one that is an assumption of ours, and shown as such.
+/// A default value; `assumed` marks an assumption of this program, which the help shows.
 struct initial_value {
     std::string text; ///< Empty: not set.
     bool is_assumed = false;
@@ -44,19 +44,19 @@ inline initial_value assumed(initial_value value) {
     return value;
 }
 
-/// What numbers are accepted.
+/// The accepted range of a number.
 struct range {
     double least = -std::numeric_limits<double>::infinity();
     double most = std::numeric_limits<double>::infinity();
-    bool above_least = false;   ///< The least itself is not accepted,
-    bool below_most = false;    ///< nor the most.
-    bool without_tails = false; ///< A normal distribution's draws above the most are cut off when they are drawn.
-    std::string words{};        ///< "1 cm to 10000 km"; empty: told by the numbers.
+    bool above_least = false;   ///< least itself is not accepted.
+    bool below_most = false;    ///< most itself is not accepted.
+    bool without_tails = false; ///< A normal distribution is accepted; what it draws above the most is drawn again.
+    std::string words{};        ///< Description, such as "1 cm to 10000 km"; empty: made from the numbers.
     bool has(double lowest, double highest) const {
         return lowest >= least && highest <= most && !(above_least && lowest == least) &&
                !(below_most && highest == most);
     }
-    /// "a number above 0 and at most 1". \param what "a number"
+    /// Describes the range: "a number above 0 and at most 1". \param what "a number"
     std::string described(const std::string& what) const;
 };
 inline range any() { return {}; }
@@ -69,11 +69,11 @@ inline range above_to(double least, double most, std::string words = {}) {
     return {.least = least, .most = most, .above_least = true, .words = std::move(words)};
 }
 
-/// A key matters only with some values of another one.
+/// A condition on another key; without it a key has no effect.
 struct condition {
     std::string key;
-    std::vector<std::string> values; ///< Or their beginnings; "": not set.
-    bool other_than = false;         ///< All values but these.
+    std::vector<std::string> values; ///< Values or their prefixes; "": not set.
+    bool other_than = false;         ///< All values except these.
     command_set commands = commands::all;
     condition for_commands(command_set some) const {
         auto out = *this;
@@ -86,44 +86,43 @@ inline condition unless(std::string key, std::vector<std::string> values) {
     return {std::move(key), std::move(values), true};
 }
 
-/// What a key has that few others have.
+/// Optional properties of a key.
 struct key_traits {
-    std::optional<command_set> commands{}; ///< Those that look at it; absent: its section's.
-    std::vector<condition> when{};         ///< All of them hold, or it has no effect.
-    bool identity = true;                  ///< Its value decides the results of a run.
+    std::optional<command_set> commands{}; ///< Commands that use it; absent: those of its section.
+    std::vector<condition> when{};         ///< If one of these does not hold, the key has no effect.
+    bool identity = true;                  ///< Whether its value decides the results of a run.
 };
 
 enum class value_kind { text, integer, real, onoff, quantity, distribution, choice, list, path, file };
 
-/// One key of a scenario. The same name is a flag (--link.d2d.rate), a key of a config file and, in capitals with
-/// GAISNET_ before it, an environment variable.
+/// One key of a scenario. Its name is a flag (--link.d2d.rate), a key of a config file and, in capitals with the prefix
+/// GAISNET_, an environment variable.
 struct key_info {
     std::string name;
     value_kind kind = value_kind::text;
     dimension unit = dimension::number;
     std::string initial; ///< Default; may be empty: not set.
     std::string description;
-    std::string accepted{};           ///< What the help shows behind the description.
-    std::vector<std::string> words{}; ///< choice, onoff: those accepted.
-    bool assumed = false;             ///< The default is an assumption of ours, shown as such.
+    std::string accepted{};           ///< Accepted values, shown in the help after the description.
+    std::vector<std::string> words{}; ///< choice, onoff: the accepted words.
+    bool assumed = false;             ///< The default is an assumption of this program, which the help shows.
     command_set commands = commands::all;
     std::vector<condition> when{};
     bool identity = true;
 };
 
-/// Keys that begin alike, and the commands that look at them.
+/// Keys with a common prefix, and the commands that use them.
 class section {
 public:
-    /// \param prefix "train"; empty: keys without a section.
-    /// \param when what all of its keys need to have an effect; nullptr: nothing.
+    /// \param prefix "train"; empty: keys without a section. \param when conditions for all of its keys; nullptr: none.
     constexpr explicit section(std::string_view prefix, command_set commands = commands::all,
                                const std::vector<condition>* when = nullptr)
         : prefix_(prefix)
         , commands_(commands)
         , when_(when) {}
 
-    // Each of these declares a key and gives its value. \throws usage_error naming source, key, value and what is
-    // accepted.
+    // Each of these functions declares a key and returns its value. \throws usage_error naming source, key, value and
+    // what is accepted.
     std::int64_t integer(const std::string& name, const initial_value&, const std::string& help, const range&,
                          key_traits = {}) const;
     int count(const std::string& name, const initial_value& initial, const std::string& help, const range& accepted,
@@ -135,22 +134,23 @@ public:
     std::optional<double> real_if_set(const std::string& name, const std::string& help, const range&,
                                       key_traits = {}) const;
     bool onoff(const std::string& name, const initial_value&, const std::string& help, key_traits = {}) const;
-    /// In the SI unit.
+    /// Returns the value in the SI unit.
     double quantity(const std::string& name, dimension, const initial_value&, const std::string& help, const range&,
                     key_traits = {}) const;
     std::optional<double> quantity_if_set(const std::string& name, dimension, const initial_value&,
                                           const std::string& help, const range&, key_traits = {}) const;
-    /// What is drawn for each node, link or message. Normal distributions below the range are drawn again.
+    /// A value that is drawn for each node, link or message. Draws of normal distributions below the range are
+    /// repeated.
     distribution drawn(const std::string& name, dimension, const initial_value&, const std::string& help, const range&,
                        key_traits = {}) const;
     std::optional<distribution> drawn_if_set(const std::string& name, dimension, const initial_value&,
                                              const std::string& help, const range&, key_traits = {}) const;
     std::string text(const std::string& name, const initial_value&, const std::string& accepted,
                      const std::string& help, key_traits = {}) const;
-    /// With ${VARIABLE} or ~ at its start replaced.
+    /// A path; ${VARIABLE} or ~ at its start is expanded.
     std::string path(const std::string& name, const initial_value&, const std::string& accepted,
                      const std::string& help, key_traits = {}) const;
-    /// Several of them, separated by commas; a comma in the name of something that exists does not part it.
+    /// Paths separated by commas; a comma inside the name of an existing file does not separate.
     std::vector<std::string> paths(const std::string& name, const std::string& accepted, const std::string& help,
                                    key_traits = {}) const;
     template <typename T>
@@ -179,7 +179,7 @@ public:
         return names.empty() ? text(name, initial, "", help, std::move(traits))
                              : names[choose(name, initial, names, help, std::move(traits))];
     }
-    /// Something of a form of its own. \param parse its text; throws usage_error with what is accepted.
+    /// A value with its own syntax. \param parse converts the text; throws usage_error with what is accepted.
     template <typename Parse>
     auto parsed(const std::string& name, const initial_value& initial, const std::string& accepted,
                 const std::string& help, const Parse& parse, key_traits traits = {}) const {
@@ -190,8 +190,8 @@ public:
             reject(key, value, problem.what());
         }
     }
-    /// What a file of settings says, whose content counts for a run's identity in place of its path. \param read its
-    /// path; throws usage_error. \returns a default-made value when the key is not set.
+    /// The contents of a settings file; in the identity of a run the file's contents count, not its path. \param read
+    /// reads the file at a path; throws usage_error. \returns a default-constructed value when the key is not set.
     template <typename Read>
     auto file(const std::string& name, const std::string& accepted, const std::string& help, const Read& read,
               key_traits traits = {}) const {
@@ -228,7 +228,7 @@ private:
     const std::vector<condition>* when_;
 };
 
-/// While one exists, sections that this thread makes take their values from settings.
+/// While an object of this class exists, sections that this thread constructs take their values from its settings.
 class reading {
 public:
     explicit reading(const settings&);
@@ -240,19 +240,18 @@ private:
     const settings* before_;
 };
 
-/// Every key, in the order of the help.
+/// All keys, in the order of the help.
 const std::vector<key_info>& all_keys();
 const key_info* find_key(const std::string& name);
 
-// What this room asks of the scenario, which defines it and which it does not know.
-/// Makes one of every section: all_keys() hears of their keys that way.
+// The scenario implements these two functions, so that this room need not know it.
+/// Constructs every section once, so that all_keys() learns their keys.
 void make_all_sections();
-/// Settings with those replaced that others decide, so that what is printed and stored is what is run: the sizes of a
-/// preset model; no rate and power for a device that is described by its clock. Values that are wrong stay as they are.
+/// Derives settings from others, so that what is printed and stored is what is run: a preset sets the sizes of the
+/// model; a device that is described by its clock has no rate and power. Invalid values stay unchanged.
 settings resolve(settings);
 
-/// Why a setting has no effect on what a command does, for a message; empty: it has one. \param value_of the values of
-/// all keys.
+/// Why a setting does not affect a command, for a message; empty: it does. \param value_of returns the value of a key.
 std::string without_effect(const std::string& key, const std::string& command,
                            const std::function<std::string(const std::string&)>& value_of);
 
@@ -264,13 +263,13 @@ struct word_call {
 /// Nothing when the text is of another form.
 std::optional<word_call> parse_call(const std::string& text);
 
-/// Parts of a text between separators, without blanks at their ends.
+/// Splits a text at separators and trims the parts.
 std::vector<std::string> split_text(const std::string& text, char separator);
-/// A path with ${VARIABLE} or ~ at its start replaced. \throws usage_error when the variable is not set.
+/// Expands ${VARIABLE} or ~ at the start of a path. \throws usage_error when the variable is not set.
 std::string expanded_path(const std::string& path);
-/// A list of paths; a comma in the name of something that exists does not part it. \throws usage_error
+/// Expands a list of paths; a comma inside the name of an existing file does not separate. \throws usage_error
 std::vector<std::string> expanded_paths(const std::string& text);
-/// \throws usage_error telling what is accepted.
+/// \throws usage_error with what is accepted.
 std::int64_t parse_integer(const std::string& text, const range&);
 double parse_number(const std::string& text, const range&);
 

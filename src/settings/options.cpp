@@ -15,7 +15,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-/// Flags that are no keys of a scenario, in the spelling of keys.
+/// Flags that are not keys of a scenario, in the spelling of keys.
 const char* const switches[] = {"version", "print_config", "dry_run"};
 const char* const general[] = {"config", "log_level", "progress", "completion"};
 
@@ -29,8 +29,8 @@ const char* const general[] = {"config", "log_level", "progress", "completion"};
                       (guess.empty() ? "; --help lists all" : ", did you mean --" + guess + "?"));
 }
 
-/// "--dry-run" and "--dry_run" are the same; values keep their hyphens.
-/// What other programs call the same is understood.
+/// Normalises a flag: "--dry-run" and "--dry_run" are the same; values keep their hyphens. Common spellings of other
+/// programs are accepted.
 std::string normalised(const std::string& argument) {
     if (argument == "-h" || argument == "-?" || argument == "help") {
         return "--help";
@@ -77,7 +77,7 @@ po::options_description descriptions() {
     return all;
 }
 
-/// Takes one of the program's own flags. \returns false for a key.
+/// Handles one of the program's own flags. \returns false for a key.
 bool take_general(command_line& out, const std::string& name, const std::string& value) {
     if (name == "version") {
         out.version = true;
@@ -114,7 +114,7 @@ command_line parse_command_line(const std::vector<std::string>& arguments,
     std::vector<std::string> normal;
     for (const auto& argument : arguments) {
         const bool is_value = !normal.empty() && normal.back().starts_with("--") &&
-                              normal.back().find('=') == std::string::npos; // of --output help
+                              normal.back().find('=') == std::string::npos; // the next argument is its value
         const auto word = is_value && !argument.starts_with("-") ? argument : normalised(argument);
         if (out.help && !word.starts_with("--")) {
             (commands::is_known(word) && out.command.empty() ? out.command : out.topic) = word;

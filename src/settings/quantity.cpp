@@ -99,7 +99,7 @@ double to_si(double value, std::string_view name, dimension what) {
     }
     std::string message = "unknown unit \"" + std::string(name) + "\"";
     const unit* nearest = nullptr;
-    std::size_t least = 3; // a hint for up to two typos
+    std::size_t least = 3; // suggests a unit for up to two typos
     for (const auto& one : units_of(what)) {
         const auto distance = edit_distance(name, one.name);
         if (distance < least) {
@@ -108,7 +108,7 @@ double to_si(double value, std::string_view name, dimension what) {
         }
     }
     if (const auto bps = name.find("bps"); bps != std::string_view::npos && bps + 3 == name.size()) {
-        for (const auto& one : units_of(what)) { // Mbps is Mbit/s
+        for (const auto& one : units_of(what)) { // Mbps means Mbit/s
             if (one.name == std::string(name.substr(0, bps)) + "bit/s") {
                 nearest = &one;
             }
@@ -136,7 +136,7 @@ double parse_quantity(std::string_view text, dimension what) {
     return to_si(value, name, what);
 }
 
-/// The numbers of a file, by whitespace or lines, without what follows a #.
+/// The numbers in a file, separated by whitespace or lines, without comments (#).
 std::vector<double> numbers_of(const std::string& path) {
     auto in = open_input(path);
     std::vector<double> numbers;
@@ -173,7 +173,7 @@ distribution parse_distribution(std::string_view text, dimension what) {
         return out;
     }
     const auto open = family->first.size();
-    const auto close = family->first == "file(" ? text.rfind(')') : text.find(')'); // a path may have some
+    const auto close = family->first == "file(" ? text.rfind(')') : text.find(')'); // a path may contain parentheses
     if (close == std::string_view::npos) {
         throw usage_error("\")\" is missing in \"" + std::string(text) + "\"");
     }
@@ -181,7 +181,7 @@ distribution parse_distribution(std::string_view text, dimension what) {
     auto list = text.substr(open, close - open);
     out.kind = family->second;
     out.parameters.clear();
-    // A distribution in a logarithmic unit is one of logarithms: normal(23, 6) dBm has a deviation of 6 dB.
+    // A distribution in a logarithmic unit applies to logarithms: normal(23, 6) dBm has a deviation of 6 dB.
     out.in_dbm = what == dimension::power && name == dbm && family->first != "choice(" && family->first != "file(";
     if (family->first == "file(") {
         for (const double value : numbers_of(std::string(trimmed(list)))) {

@@ -7,7 +7,7 @@
 
 namespace gaisnet {
 
-/// What a value measures; it fixes the accepted units and the SI unit that parsing returns.
+/// The physical dimension of a value; it determines the accepted units and the SI unit of the result.
 enum class dimension {
     number,         ///< none
     rate,           ///< bit/s
@@ -26,12 +26,12 @@ enum class dimension {
 /// The accepted units of a dimension, for messages: "bit/s, kbit/s, ...".
 std::string accepted_units(dimension);
 
-/// A value such as "50 Mbit/s", "23 dBm" or "5 ms" in SI units. A value without a unit is accepted only for numbers and
-/// for 0. \throws usage_error naming text and accepted units; the caller adds key and source.
+/// Parses a value such as "50 Mbit/s", "23 dBm" or "5 ms" to SI units. Only numbers and 0 may lack a unit. \throws
+/// usage_error naming the text and the accepted units; the caller adds key and source.
 double parse_quantity(std::string_view text, dimension);
 
-/// A value, `uniform(LOW, HIGH) UNIT`, `choice(A, B, ...) UNIT`, `normal(MEAN, STANDARD DEVIATION) UNIT`, or
-/// `file(PATH) UNIT`, numbers of which one is drawn. \throws usage_error
+/// Parses a value, `uniform(LOW, HIGH) UNIT`, `choice(A, B, ...) UNIT`, `normal(MEAN, STANDARD DEVIATION) UNIT`, or
+/// `file(PATH) UNIT`, which draws one of the numbers in a file. \throws usage_error
 distribution parse_distribution(std::string_view text, dimension);
 
 } // namespace gaisnet

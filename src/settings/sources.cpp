@@ -15,12 +15,12 @@ namespace gaisnet {
 
 namespace {
 
-/// Environment variables that belong to jobs/mpirun.sh, slurm/run.sbatch and the tests, and name no setting.
+/// Environment variables of jobs/mpirun.sh, slurm/run.sbatch and the tests; they are not settings.
 const std::set<std::string> of_scripts{"GAISNET_MPIRUN_OPTIONS", "GAISNET_SITE",     "GAISNET_ROOT", "GAISNET_PROGRAM",
                                        "GAISNET_IMAGE",          "GAISNET_LAUNCHER", "GAISNET_DATA", "GAISNET_READY",
                                        "GAISNET_WHEEL",          "GAISNET_MPI_LIMIT"};
 
-/// A line without its comment and blanks at its ends. A # in the middle of a word may be meant, or not.
+/// A line without its comment and trimmed. Rejects a # inside a word, which is ambiguous.
 std::string content_of(const std::string& line, const std::string& where) {
     const auto comment = line.find('#');
     if (comment != std::string::npos && comment > 0 && line[comment - 1] != ' ' && line[comment - 1] != '\t') {
@@ -42,7 +42,7 @@ settings default_settings() {
 
 void read_config_file(const std::string& path, settings& values) {
     auto in = open_input(path, "--config ");
-    std::map<std::string, int> lines; // of the keys that were given
+    std::map<std::string, int> lines; // line of each key that was given
     std::string line, section;
     for (int number = 1; std::getline(in, line); ++number) {
         const auto where = path + ":" + std::to_string(number);

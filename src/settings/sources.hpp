@@ -11,11 +11,11 @@ namespace gaisnet {
 /// Every key with its default.
 settings default_settings();
 
-/// Takes over what a config file says: lines `key = value` and `[section]`, comments behind a #. \throws usage_error for
-/// unknown or repeated keys, naming file, line and the nearest known key.
+/// Reads a config file: lines `key = value` and `[section]`, comments after #. \throws usage_error for unknown or
+/// repeated keys, naming file, line and the nearest key.
 void read_config_file(const std::string& path, settings&);
 
-/// Takes over the variables GAISNET_SECTION_KEY. \throws usage_error for unknown ones.
+/// Reads the environment variables GAISNET_SECTION_KEY. \throws usage_error for unknown ones.
 void read_environment(const std::map<std::string, std::string>& environment, settings&);
 
 /// GAISNET_TRAIN_LR for train.lr.
@@ -24,7 +24,7 @@ std::string variable_name(const std::string& key);
 /// The process's environment.
 std::map<std::string, std::string> process_environment();
 
-/// The nearest of some names; empty when none is near.
+/// The nearest name; empty when none is similar.
 std::string nearest(const std::string& word, const std::vector<std::string>& names);
 std::vector<std::string> key_names();
 

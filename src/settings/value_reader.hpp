@@ -7,7 +7,7 @@
 
 namespace gaisnet {
 
-/// Settings as they were given, for checks of what single keys cannot tell.
+/// Settings as given, for checks that concern several keys.
 class value_reader {
 public:
     explicit value_reader(const settings& values): values_(values) {}

@@ -5,15 +5,15 @@
 
 namespace gaisnet {
 
-/// A value and where it came from, for messages and --print-config.
+/// A value and its source, for messages and --print-config.
 struct setting {
     std::string value;
     std::string source;      ///< "default", "default (assumed)", "FILE:LINE", "environment NAME", "command line"
-    bool is_derived = false; ///< By resolve(), from settings that were given.
+    bool is_derived = false; ///< Set by resolve() from other settings.
     bool is_default() const { return source.starts_with("default"); }
 };
 
-/// Every key with its value.
+/// All keys with their values.
 using settings = std::map<std::string, setting>;
 
 } // namespace gaisnet

@@ -8,7 +8,7 @@
 
 namespace gaisnet {
 
-/// The value of rank 0, on every rank. Every rank has to call it.
+/// Returns rank 0's value on every rank. Every rank has to call it.
 template <typename T>
 T share_from_root(transport& network, const T& value) {
     byte_writer out;
@@ -21,7 +21,7 @@ T share_from_root(transport& network, const T& value) {
     return in.get<T>();
 }
 
-/// At rank 0 the values of all ranks, by rank; empty elsewhere. Every rank has to call it.
+/// Returns the values of all ranks at rank 0, indexed by rank; empty elsewhere. Every rank has to call it.
 template <typename T>
 std::vector<T> collect_at_root(transport& network, const T& value) {
     byte_writer out;
@@ -34,7 +34,7 @@ std::vector<T> collect_at_root(transport& network, const T& value) {
     return all;
 }
 
-/// The values of all ranks, by rank, on every rank. Every rank has to call it.
+/// Returns the values of all ranks on every rank, indexed by rank. Every rank has to call it.
 template <typename T>
 std::vector<T> collect_everywhere(transport& network, const T& value) {
     return share_from_root(network, collect_at_root(network, value));

@@ -104,7 +104,7 @@ rank_report read(byte_reader& in) {
     return out;
 }
 
-/// Ranks by GPU, told apart by its UUID or by its bus; the same one on two hosts would be two GPUs.
+/// Ranks by GPU. GPUs are identified by host and by UUID or bus: equal identifiers on two hosts are two GPUs.
 std::map<std::pair<std::string, std::string>, std::vector<int>> ranks_by_gpu(const device_plan& plan,
                                                                              std::string gpu_info::*key) {
     std::map<std::pair<std::string, std::string>, std::vector<int>> out;
@@ -194,16 +194,16 @@ device_plan plan_devices(device_choice choice, bool nccl_shares_gpu, const std::
 
 std::map<std::string, std::string> nccl_settings(const device_plan& plan, int rank) {
     std::map<std::string, std::string> all;
-    // A sum must find its connections made, whatever algorithm it takes.
+    // All connections must exist before a sum, whatever algorithm it uses.
     all["NCCL_RUNTIME_CONNECT"] = "0";
     if (!plan.nccl_shares_gpu) {
         return all;
     }
-    // NCCL refuses two ranks of one host on one GPU. So the first ranks of all GPUs of a host are one host to it, which
-    // keeps their NVLink; the second ones are another, and so on.
+    // NCCL refuses two ranks of one host on one GPU. So the first ranks of all GPUs of a host are presented as one
+    // host, which keeps NVLink between them; the second ones as another, and so on.
     const auto& mine = plan.ranks[static_cast<std::size_t>(rank)];
     all["NCCL_HOSTID"] = fmt::format("{}-{}", mine.host, mine.gpu_slot);
-    // Between such hosts it takes the network and no memory that they would share.
+    // Between such hosts NCCL must use the network, not shared memory.
     all["NCCL_CUMEM_HOST_ENABLE"] = "0";
     const bool one_host = std::all_of(plan.nccl.begin(), plan.nccl.end(), [&](int other) {
         return plan.ranks[static_cast<std::size_t>(other)].host == mine.host;
@@ -216,7 +216,7 @@ std::map<std::string, std::string> nccl_settings(const device_plan& plan, int ra
 }
 
 std::string nccl_version_text(int version) {
-    // Since 2.9 NCCL counts 10000 a major version; before, 1000.
+    // Since 2.9 NCCL encodes the major version as 10000 x major; before, 1000 x major.
     const int major = version >= 10000 ? version / 10000 : version / 1000;
     const int minor = version >= 10000 ? version / 100 % 100 : version / 100 % 10;
     return fmt::format("{}.{}.{}", major, minor, version % 100);

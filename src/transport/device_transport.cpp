@@ -15,7 +15,7 @@ lane lane_of(message_kind kind) { return kind == message_kind::forward ? lane::f
 
 } // namespace
 
-/// A sum that begins when its turn has come.
+/// A sum that starts when it is its turn in the order.
 class device_transport::ordered_sum final : public pending_sum {
 public:
     ordered_sum(device_transport& owner, std::shared_ptr<handed_sum> handed)
@@ -161,7 +161,7 @@ void device_transport::begin_expected() {
 void device_transport::move_on() {
     begin_expected();
     for (auto& on_lane : under_way_) {
-        while (!on_lane.empty() && on_lane.front().transfer->done()) { // they end in the order of their beginning
+        while (!on_lane.empty() && on_lane.front().transfer->done()) { // they end in the order of starting
             if (on_lane.front().receives) {
                 arrived_.push_back(std::move(on_lane.front().moved));
             }

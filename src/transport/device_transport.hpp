@@ -11,20 +11,19 @@
 
 namespace gaisnet {
 
-/// A transport for ranks that compute on devices. Smashed data between members of the fabric goes over the fabric, and
-/// so do sums among members. Everything else (modules, labels, ranks that share a device) goes over another transport,
-/// through host memory.
+/// A transport for ranks that compute on devices. The fabric carries smashed data between its members, and their sums.
+/// Another transport carries everything else (modules, labels, ranks that share a device) through host memory.
 ///
-/// A fabric's operation may wait for its other end. Therefore every rank begins its operations in the order that it was
-/// told by expect(): a receive as soon as it is the next, a send or a sum when it is the next and was handed in. What
-/// this rank hands to the other transport has its turn in that order too, so that no receive begins before something
-/// that its sender may be waiting for. Then the oldest unfinished operation of all always is the next one at both of
-/// its ends, and what it needs is older still, so it ends: ranks cannot wait in a circle, not even when a device lets
-/// all that it is given wait for a receive.
+/// A fabric's operation may wait for its peer. Therefore every rank starts its operations in the order given by
+/// expect(): a receive as soon as it is next, a send or a sum when it is next and has been submitted. Operations that
+/// this rank gives to the other transport have their place in that order too, so that no receive starts before
+/// something that its sender may wait for. Then the oldest unfinished operation is always next at both of its ends, and
+/// everything that it needs is older, so it finishes. Hence no deadlock is possible, even if a device executes all its
+/// work in one queue and a receive blocks that queue.
 class device_transport final : public transport {
 public:
-    /// \param base carries what the fabric does not. \param staging may be null when no tensor lies on a device.
-    /// \param fabric null on all ranks, or on none: a rank that it does not connect has one too.
+    /// \param base carries everything that the fabric does not. \param staging may be null when no tensor is on a
+    /// device. \param fabric null on all ranks or on none: a rank that is not a member has one too.
     device_transport(std::unique_ptr<transport> base, std::unique_ptr<tensor_staging> staging,
                      std::unique_ptr<device_fabric> fabric);
     ~device_transport() override;
@@ -54,7 +53,7 @@ private:
     };
     struct handed_sum {
         sum_buffer buffer;
-        std::unique_ptr<pending_sum> pending; ///< Once it has begun.
+        std::unique_ptr<pending_sum> pending; ///< Set once the sum has started.
     };
     struct moving {
         message moved;
@@ -80,13 +79,13 @@ private:
     std::unique_ptr<transport> base_;
     std::unique_ptr<tensor_staging> staging_;
     std::unique_ptr<device_fabric> fabric_;
-    std::deque<exchange> expected_; ///< This rank's.
+    std::deque<exchange> expected_; ///< Of this rank, in order.
     std::map<channel, std::deque<outgoing>> handed_messages_;
     std::map<std::vector<int>, std::deque<std::shared_ptr<handed_sum>>> handed_sums_;
-    /// What this rank handed to the other transport, and whose turn has not come, by channel or group.
+    /// What this rank gave to the other transport before its turn, by channel or group.
     std::map<channel, std::size_t> passed_messages_;
     std::map<std::vector<int>, std::size_t> passed_sums_;
-    std::array<std::deque<moving>, lanes> under_way_; ///< Of each lane, in the order in which they began.
+    std::array<std::deque<moving>, lanes> under_way_; ///< By lane, in the order in which they were started.
     std::deque<message> arrived_;
     std::deque<staged> staged_;
     transport_counters carried_;

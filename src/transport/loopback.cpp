@@ -11,7 +11,7 @@ namespace gaisnet {
 
 namespace {
 
-/// What the ranks share.
+/// State that the ranks share.
 struct world {
     explicit world(int count): mailboxes(static_cast<std::size_t>(count)), slots(static_cast<std::size_t>(count)) {}
 
@@ -20,15 +20,15 @@ struct world {
         std::size_t given = 0, taken = 0;
     };
     struct group_state {
-        std::map<std::uint64_t, sum_round> rounds; ///< By number of the call.
-        std::map<int, std::uint64_t> calls;        ///< By rank
+        std::map<std::uint64_t, sum_round> rounds; ///< Indexed by number of the call.
+        std::map<int, std::uint64_t> calls;        ///< Indexed by rank.
     };
 
     std::mutex guard;
     std::condition_variable changed;
     std::vector<std::deque<message>> mailboxes;
     std::map<std::vector<int>, group_state> groups;
-    std::vector<std::vector<std::byte>> slots; ///< Of the exchange under way.
+    std::vector<std::vector<std::byte>> slots; ///< For the current exchange.
     int waiting = 0;
     std::uint64_t generation = 0;
 };
@@ -119,7 +119,7 @@ public:
         }
         wait_for_all(lock);
         bytes = shared_->slots[static_cast<std::size_t>(root)];
-        wait_for_all(lock); // nobody fills the slot again before all have read it
+        wait_for_all(lock); // so that no rank fills its slot again before all have read it
     }
 
     std::vector<std::vector<std::byte>> gather(std::vector<std::byte> bytes, int root) override {

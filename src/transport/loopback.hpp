@@ -7,8 +7,8 @@
 
 namespace gaisnet {
 
-/// `ranks` transports of one process that share mailboxes, for runs without MPI (one rank) and for protocol tests (one
-/// thread a rank). Tensors are handed over without a copy. All ranks must have called what all have to call.
+/// `ranks` transports in one process with shared mailboxes, for runs without MPI (one rank) and for protocol tests (one
+/// thread per rank). Tensors are not copied. Collective calls must be made by all ranks.
 std::vector<std::unique_ptr<transport>> loopback_world(int ranks);
 
 } // namespace gaisnet

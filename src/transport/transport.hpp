@@ -13,8 +13,8 @@
 
 namespace gaisnet {
 
-/// What a message is. `modules` are tunable modules, `forward` and `gradient` are smashed data, `control` carries
-/// nothing that costs airtime. `samples` are raw ones, which only scheme = centralised sends.
+/// The kind of a message. `modules` are tunable modules, `forward` and `gradient` are smashed data, `control` has no
+/// cost. `samples` are raw samples, which only scheme = centralised sends.
 enum class message_kind : std::uint8_t {
     modules,
     forward,
@@ -23,16 +23,16 @@ enum class message_kind : std::uint8_t {
     result,
     control, ///< Order of work within the emulation; costs nothing.
     samples,
-    request, ///< Of a client to its edge.
+    request, ///< From a client to its edge.
 };
 
-/// A channel is a FIFO from one node to another for one kind of message. A node may hold several stages of a chain or
-/// of several chains, so smashed data names the stage that it is for.
+/// A FIFO from one node to another for one kind of message. A node may hold several stages of one or several chains, so
+/// smashed data names its stage.
 struct channel {
     std::uint32_t from = 0;
     std::uint32_t to = 0;
     message_kind kind{};
-    std::uint32_t stage = 0; ///< Number of the receiving stage, from 1 over all chains; 0: it is for no stage.
+    std::uint32_t stage = 0; ///< Receiving stage, numbered from 1 over all chains; 0: no stage.
     auto operator<=>(const channel&) const = default;
 };
 
@@ -42,34 +42,34 @@ struct message {
     tensor_view tensor;
 };
 
-/// Something that ranks will do together: move a message, or sum over a group.
+/// An operation between ranks: a message, or a sum over a group.
 struct exchange {
-    channel route; ///< Of a message
+    channel route; ///< For a message.
     int from_rank = 0, to_rank = 0;
     tensor_view shape;      ///< Type and shape of a message's tensor, without data.
-    std::vector<int> group; ///< Of a sum, sorted ranks; empty for a message.
+    std::vector<int> group; ///< For a sum: ranks, sorted; empty for a message.
 
     bool is_sum() const { return !group.empty(); }
 };
 
 using sum_buffer = std::shared_ptr<std::vector<std::int64_t>>;
 
-/// A non-blocking sum over ranks that is under way.
+/// A non-blocking sum over ranks, in progress.
 class pending_sum {
 public:
     virtual ~pending_sum() = default;
-    /// Drives it; true when the buffer holds the sum.
+    /// Advances the sum; returns true when the buffer holds the result.
     virtual bool done() = 0;
 };
 
 struct transport_counters {
     std::string transport;
     std::uint64_t messages = 0;
-    std::uint64_t bytes = 0; ///< Of tensors, without envelopes.
+    std::uint64_t bytes = 0; ///< Size of the tensors, without envelopes.
     static auto parts(auto& self) { return std::tie(self.transport, self.messages, self.bytes); }
 };
 
-/// How bytes move between ranks. One object a rank; not thread safe. Nothing blocks, except where said.
+/// Moves bytes between ranks. One object per rank; not thread safe. No function blocks unless its comment says so.
 /// Errors throw runtime_failure naming call, rank and peer.
 class transport {
 public:
@@ -80,38 +80,37 @@ public:
     /// Sends to another rank (or to this one). Never blocks; the tensor's owner is kept until the bytes have left.
     /// Messages of a channel arrive in order.
     virtual void send(int destination_rank, message) = 0;
-    /// Drives transfers; the next message that has completely arrived, if any.
+    /// Advances transfers; returns the next message that has arrived completely, if any.
     virtual std::optional<message> poll() = 0;
     /// True when everything sent has left this rank.
     virtual bool idle() = 0;
 
-    /// Makes ready for messages from one rank to another. It may wait for other ranks: every rank has to call it,
-    /// between rounds, for the same pairs in the same order.
+    /// Prepares messages between pairs of ranks. May wait for other ranks: every rank has to call it, between rounds,
+    /// for the same pairs in the same order.
     virtual void connect(const std::vector<std::pair<int, int>>& from_to) { static_cast<void>(from_to); }
-    /// True when expect() has to be called. The same on every rank.
+    /// Whether expect() must be called; the same on every rank.
     virtual bool needs_order() const { return false; }
-    /// Says what will be exchanged next, in one order that all ranks are given and that extends what depends on what.
-    /// A transport whose operations wait for their other end begins them in this order, so that no circle of waiting
-    /// can form; the others have no use for it. All that was said before must have been exchanged.
+    /// Announces the next exchanges, in one total order that all ranks are given and that respects their dependencies.
+    /// A transport whose operations wait for their peer starts them in this order, so that no deadlock is possible;
+    /// other transports ignore it. All exchanges announced earlier must be complete.
     virtual void expect(std::vector<exchange>) {}
 
-    /// Makes ready for sums over `group` (sorted ranks). It may wait for other ranks: every rank has to call it, member
-    /// or not, between rounds, for the same groups in the same order.
+    /// Prepares sums over `group` (sorted ranks). May wait for other ranks: every rank has to call it, member or not,
+    /// between rounds, for the same groups in the same order.
     virtual void prepare(const std::vector<int>& group) = 0;
-    /// Element-wise sum over a prepared `group` (sorted ranks that include this one) in place. The transport keeps the
-    /// buffer as long as it may be written to, also when the caller gives up. Every rank of the group has to call it,
-    /// with equal sizes, and calls for one group must come in the same order on all its ranks. Large buffers are summed
-    /// in chunks.
+    /// Element-wise sum, in place, over a prepared `group` (sorted ranks that include this one). The transport keeps
+    /// the buffer as long as it may be written to, even if the caller gives up. Every rank of the group has to call it,
+    /// with equal sizes and in the same order per group. Large buffers are summed in chunks.
     virtual std::unique_ptr<pending_sum> sum(sum_buffer buffer, const std::vector<int>& group) = 0;
 
-    /// Blocking helpers of the run's driver, between rounds. Every rank has to call them.
+    /// Blocking helpers for use between rounds. Every rank has to call them.
     virtual void barrier() = 0;
-    /// Bytes of `root` replace those of all others.
+    /// Copies the bytes of `root` to all other ranks.
     virtual void broadcast(std::vector<std::byte>& bytes, int root) = 0;
-    /// At `root` every rank's bytes by rank; empty elsewhere.
+    /// Returns every rank's bytes at `root`, indexed by rank; empty elsewhere.
     virtual std::vector<std::vector<std::byte>> gather(std::vector<std::byte> bytes, int root) = 0;
 
-    /// Counts a message that two nodes of this rank handed over in place, as "loopback".
+    /// Counts a message that two nodes of this rank exchanged in place, as "loopback".
     virtual void count_local(std::uint64_t bytes) = 0;
     virtual std::vector<transport_counters> counters() const = 0;
 };

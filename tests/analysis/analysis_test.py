@@ -1,154 +1,220 @@
-"""The programs of analysis/ on files that gaisnet makes here. Usage: analysis_test.py GAISNET. Needs h5py; pictures need
-matplotlib, and are left out where it is not installed."""
+"""The programs of analysis/ on files that gaisnet makes here."""
 
+import importlib
 import json
 import pathlib
 import re
 import subprocess
 import sys
-import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
-from checks import check, finish, skip
+import pytest
+from support.results import table
 
-try:
-    import h5py
-except ImportError:
-    skip("h5py is not installed")
-try:
-    import matplotlib
-except ImportError:
-    matplotlib = None
+h5py = pytest.importorskip("h5py")
 
-PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
-SMALL = ["--data.samples", "60", "--network.clients", "3", "--train.rounds", "2", "--overwrite", "on", "--progress", "none"]
-
-
-def gaisnet(command, output, *extra):
-    done = subprocess.run([PROGRAM, command, *SMALL, *extra, "--output", str(output)], capture_output=True, text=True,
-                          timeout=100)
-    check(f"gaisnet {command} {' '.join(extra)}", done.returncode == 0, done.stderr[-500:])
-    output.with_suffix(".txt").write_text(done.stdout)
-    return output
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+SMALL = ("--data.samples", 60, "--network.clients", 3, "--train.rounds", 2, "--overwrite", "on", "--progress", "none")
 
 
 def tool(name, *arguments):
+    """`python3 -m analysis.NAME`, as users call it."""
     return subprocess.run([sys.executable, "-m", f"analysis.{name}", *map(str, arguments)], capture_output=True, text=True,
-                          cwd=ROOT, timeout=100)
+                          cwd=PROJECT, timeout=100)
 
 
-def is_png(path):
-    return path.is_file() and path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and path.stat().st_size > 5000
+def summary(results):
+    done = tool("summary", results)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
-def timeline(folder, results):
-    trace = folder / "trace.json"
-    done = tool("timeline", results, "--output", trace)
-    check("timeline writes a trace", done.returncode == 0, done.stderr)
-    events = json.loads(trace.read_text())["traceEvents"]
-    with h5py.File(results) as file:
-        rows, names = file["events"][:], [name.decode() for name in file["topology/nodes"]["name"]]
-    spans = [one for one in events if one["ph"] == "X"]
-    check("... with every event of the file", len(spans) == len(rows))
-    check("... at its time", all(abs(span["ts"] - 1e6 * row["start_s"]) < 1e-3 and
-                                 abs(span["dur"] - 1e6 * (row["end_s"] - row["start_s"])) < 1e-3 and
-                                 span["name"] == row["kind"].decode() for span, row in zip(spans, rows)))
-    named = {one["pid"]: one["args"]["name"] for one in events if one["name"] == "process_name"}
-    check("... and a process a node", [named[i] for i in range(len(names))] == names)
-    threads = {(one["pid"], one["tid"]): one["args"]["name"] for one in events if one["name"] == "thread_name"}
-    check("... whose tracks have names", all((span["pid"], span["tid"]) in threads for span in spans))
-    for track in {(span["pid"], span["tid"]) for span in spans}:
-        own = sorted((span["ts"], span["ts"] + span["dur"]) for span in spans if (span["pid"], span["tid"]) == track)
-        if any(a[1] > b[0] + 1e-3 for a, b in zip(own, own[1:])):
-            check(f"nothing overlaps on track {threads[track]}", False)
+def single_spaced(text):
+    """Columns two blanks apart, however wide they are."""
+    return re.sub(r" {2,}", "  ", text)
 
 
-def compare(folder, files):
-    done = tool("compare", *files, "--accuracy", "0")
-    lines = done.stdout.splitlines()
-    check("compare prints a line for each run, twice", done.returncode == 0 and
-          all(sum(path.stem == line.split()[0] for line in lines if line.split()) == 2 for path in files), done.stdout)
-    with h5py.File(files[0]) as file:
-        energy = file["energy"]["total_j"].sum()
-    import importlib
-    sys.path.insert(0, str(ROOT))
-    module = importlib.import_module("analysis.compare")
-    with h5py.File(files[0]) as file:
-        totals = module.totals_of(file)
-        check("... whose sums are those of the tables", abs(totals["energy_j"][-1] - energy) < 1e-9 * energy and
-              totals["bytes"][-1] == file["communication/links"]["bytes"].sum() and
-              abs(totals["spectrum_hz_s"][-1] / file["communication/links"]["airtime_hz_s"].sum() - 1) < 1e-12)
-    never = module.rows_until({"a": totals}, 2.0)
-    check("... and an accuracy that was never reached is said to be so", never[0][1] == "never")
+@pytest.fixture(scope="module")
+def make(gaisnet, tmp_path_factory):
+    """Makes a results file; what gaisnet prints lies beside it."""
+    folder = tmp_path_factory.mktemp("results")
+
+    def make(command, name, *settings):
+        output = folder / f"{name}.h5"
+        done = gaisnet(command, *SMALL, *settings, "--output", output)
+        assert done.returncode == 0, done.stderr
+        output.with_suffix(".txt").write_text(done.stdout)
+        return output
+
+    return make
 
 
-def pictures(folder, results):
-    if matplotlib is None:
-        print("skipped: matplotlib is not installed, so no picture is drawn")
-        return
-    for name, arguments in (("plot", ("--output",)), ("timeline", ("--picture",)), ("compare", ("--picture",))):
-        path = folder / f"{name}.png"
-        done = tool(name, results, *arguments, path)
-        check(f"{name} draws a picture", done.returncode == 0 and is_png(path), done.stderr[-500:])
-    done = tool("timeline", results, "--picture", folder / "none.png", "--cluster", "9")
-    check("a cluster that is not there is refused", done.returncode == 1 and "cluster 9" in done.stderr, done.stderr)
+@pytest.fixture(scope="module")
+def trained(make):
+    return make("finetune", "trained", "--model.weights", "random")
 
 
-def bad_files(folder):
-    wrong = folder / "text.h5"
-    wrong.write_text("no HDF5")
-    other = folder / "other.h5"
-    with h5py.File(other, "w") as file:
-        file["x"] = 1
-    for name in ("summary", "plot", "compare", "timeline"):
-        for path, words in ((folder / "missing.h5", "no such file"), (wrong, "not an HDF5 file"), (other, "not one of")):
-            done = tool(name, path)
-            check(f"{name} {path.name}", done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr,
-                  done.stderr[-300:])
+@pytest.fixture(scope="module")
+def clouded(make):
+    return make("finetune", "clouded", "--model.weights", "random", "--network.edges", 2, "--cloud.period", 1)
 
 
-def main():
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        trained = gaisnet("finetune", folder / "trained.h5", "--model.weights", "random")
-        planned = gaisnet("plan", folder / "planned.h5", "--network.edges", "2", "--cloud.period", "1")
-        done = tool("summary", trained)
-        check("summary", done.returncode == 0 and "Rounds (2)" in done.stdout, done.stderr)
-        served = gaisnet("infer", folder / "served.h5", "--model.weights", "random", "--infer.requests", "5")
-        done = tool("summary", served)
-        check("summary of requests", done.returncode == 0 and "Requests (20)" in done.stdout, done.stderr)
+@pytest.fixture(scope="module")
+def planned(make):
+    return make("plan", "planned", "--network.edges", 2, "--cloud.period", 1)
+
+
+@pytest.fixture(scope="module")
+def served(make):
+    return make("infer", "served", "--model.weights", "random", "--infer.requests", 5)
+
+
+@pytest.fixture(scope="module")
+def services(make):
+    return make("serve", "services", "--serve.mode", "table", "--serve.policy", "all",
+                "--serve.profit", "5,6,7; 4,5,7; 3,7,12", "--serve.cost", "3,3; 3,3; 2,2")
+
+
+class TestSummary:
+    def test_of_rounds(self, trained):
+        assert "Rounds (2)" in summary(trained)
+
+    def test_of_requests_has_the_percentiles_that_gaisnet_printed(self, served):
+        text = summary(served)
+        assert "Requests (20)" in text
         printed = re.search(r"p50 (.*), p90 (.*), p99 (.*), largest", served.with_suffix(".txt").read_text())
-        check("... with the percentiles that gaisnet printed", printed is not None and
-              "  ".join(printed.groups()) in re.sub(r" {2,}", "  ", done.stdout), f"{printed} {done.stdout}")
-        services = gaisnet("serve", folder / "services.h5", "--serve.mode", "table", "--serve.policy", "all",
-                           "--serve.profit", "5,6,7; 4,5,7; 3,7,12", "--serve.cost", "3,3; 3,3; 2,2")
-        done = tool("summary", services)
-        line = next((line.split() for line in done.stdout.splitlines() if line.split()[:1] == ["mlcp"]), [])
-        check("summary of services", line == ["mlcp", "10", "89", "4", "85", "a", "+c", "+c", *["c"] * 7], f"{line} {done.stderr}")
-        clouded = gaisnet("finetune", folder / "clouded.h5", "--model.weights", "random", "--network.edges", "2",
-                          "--cloud.period", "1")
-        done = tool("summary", clouded)
-        with h5py.File(clouded) as file:
-            rows = file["accuracy_by_domain"][:]
-        last = [row["accuracy"] for row in rows[rows["round"] == rows["round"].max()]
-                if row["model"] == b"cloud" and row["method"] == b"class means"]
-        wanted = "cloud  " + "  ".join(f"{100 * value:.2f} %" for value in last)
-        check("summary of a cloud's models by domain", len(last) == 3 and
-              wanted in re.sub(r" {2,}", "  ", done.stdout), f"{wanted} {done.stdout[:2000]} {done.stderr}")
-        timeline(folder, trained)
-        timeline(folder, served)
-        timeline(folder, planned)
-        compare(folder, [trained, planned])
-        pictures(folder, trained)
-        if matplotlib is not None:
-            done = tool("plot", served, "--output", folder / "served.png")
-            check("plot draws requests", done.returncode == 0 and is_png(folder / "served.png"), done.stderr[-500:])
-            done = tool("plot", services)
-            check("plot draws services", done.returncode == 0 and is_png(folder / "services.png"), done.stderr[-500:])
-        bad_files(folder)
-    finish()
+        assert "  ".join(printed.groups()) in single_spaced(text)
+
+    def test_of_services(self, services):
+        rows = [line.split() for line in summary(services).splitlines()]
+        assert ["mlcp", "10", "89", "4", "85", "a", "+c", "+c", *["c"] * 7] in rows
+
+    def test_of_the_models_of_a_cloud_by_domain(self, clouded):
+        rows = table(clouded, "accuracy_by_domain")
+        rows = rows[(rows["round"] == rows["round"].max()) & (rows["model"] == b"cloud") & (rows["method"] == b"class means")]
+        assert len(rows) == 3
+        line = "  ".join(["cloud", *(f"{100 * value:.2f} %" for value in rows["accuracy"])])
+        assert line in single_spaced(summary(clouded))
 
 
-if __name__ == "__main__":
-    main()
+class TestTimeline:
+    @pytest.fixture(scope="class", params=["trained", "served", "planned"])
+    def results(self, request):
+        return request.getfixturevalue(request.param)
+
+    @pytest.fixture(scope="class")
+    def events(self, results, tmp_path_factory):
+        """The trace that is made of a results file."""
+        trace = tmp_path_factory.mktemp("timeline") / "trace.json"
+        done = tool("timeline", results, "--output", trace)
+        assert done.returncode == 0, done.stderr
+        return json.loads(trace.read_text())["traceEvents"]
+
+    @pytest.fixture(scope="class")
+    def spans(self, events):
+        return [event for event in events if event["ph"] == "X"]
+
+    @pytest.fixture(scope="class")
+    def tracks(self, events):
+        """Names of tracks by process and thread."""
+        return {(event["pid"], event["tid"]): event["args"]["name"] for event in events if event["name"] == "thread_name"}
+
+    def test_every_event_of_the_file_is_there_at_its_time(self, results, spans):
+        rows = table(results, "events")
+        assert len(spans) == len(rows)
+        for span, row in zip(spans, rows):
+            assert span["name"] == row["kind"].decode()
+            assert abs(span["ts"] - 1e6 * row["start_s"]) < 1e-3
+            assert abs(span["dur"] - 1e6 * (row["end_s"] - row["start_s"])) < 1e-3
+
+    def test_every_node_is_a_process(self, results, events):
+        nodes = [name.decode() for name in table(results, "topology/nodes")["name"]]
+        processes = {event["pid"]: event["args"]["name"] for event in events if event["name"] == "process_name"}
+        assert [processes[number] for number in range(len(nodes))] == nodes
+
+    def test_tracks_have_names(self, spans, tracks):
+        assert all((span["pid"], span["tid"]) in tracks for span in spans)
+
+    def test_nothing_overlaps_on_a_track(self, spans, tracks):
+        for track, name in tracks.items():
+            busy = sorted((span["ts"], span["ts"] + span["dur"]) for span in spans if (span["pid"], span["tid"]) == track)
+            assert all(before[1] <= after[0] + 1e-3 for before, after in zip(busy, busy[1:])), name
+
+
+class TestCompare:
+    @pytest.fixture(scope="class")
+    def module(self):
+        return importlib.import_module("analysis.compare")
+
+    def test_each_run_has_a_line_in_both_tables(self, trained, planned):
+        done = tool("compare", trained, planned, "--accuracy", 0)
+        assert done.returncode == 0, done.stderr
+        first_words = [line.split()[0] for line in done.stdout.splitlines() if line.split()]
+        assert first_words.count("trained") == 2
+        assert first_words.count("planned") == 2
+
+    def test_sums_are_those_of_the_tables(self, module, trained):
+        energy = table(trained, "energy")["total_j"].sum()
+        links = table(trained, "communication/links")
+        with h5py.File(trained) as file:
+            totals = module.totals_of(file)
+        assert abs(totals["energy_j"][-1] - energy) < 1e-9 * energy
+        assert totals["bytes"][-1] == links["bytes"].sum()
+        assert abs(totals["spectrum_hz_s"][-1] / links["airtime_hz_s"].sum() - 1) < 1e-12
+
+    def test_an_accuracy_that_was_never_reached_is_said_to_be_so(self, module, trained):
+        with h5py.File(trained) as file:
+            totals = module.totals_of(file)
+        assert module.rows_until({"a": totals}, 2.0)[0][1] == "never"
+
+
+class TestPictures:
+    @pytest.fixture(autouse=True)
+    def matplotlib(self):
+        pytest.importorskip("matplotlib")
+
+    @pytest.mark.parametrize("name, results, option", [
+        ("plot", "trained", "--output"),
+        ("timeline", "trained", "--picture"),
+        ("compare", "trained", "--picture"),
+        ("plot", "served", "--output"),
+    ])
+    def test_a_picture_is_drawn(self, request, tmp_path, name, results, option):
+        picture = tmp_path / "picture.png"
+        done = tool(name, request.getfixturevalue(results), option, picture)
+        assert done.returncode == 0, done.stderr
+        assert_is_picture(picture)
+
+    def test_a_picture_lies_beside_its_file_unless_told_otherwise(self, services):
+        done = tool("plot", services)
+        assert done.returncode == 0, done.stderr
+        assert_is_picture(services.with_suffix(".png"))
+
+    def test_a_cluster_that_is_not_there_is_refused(self, trained, tmp_path):
+        done = tool("timeline", trained, "--picture", tmp_path / "none.png", "--cluster", 9)
+        assert done.returncode == 1
+        assert "cluster 9" in done.stderr
+
+
+def assert_is_picture(path):
+    assert path.is_file()
+    assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert path.stat().st_size > 5000
+
+
+class TestFilesThatCannotBeRead:
+    @pytest.fixture(scope="class")
+    def folder(self, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("bad")
+        (folder / "text.h5").write_text("no HDF5")
+        with h5py.File(folder / "other.h5", "w") as file:
+            file["x"] = 1
+        return folder
+
+    @pytest.mark.parametrize("file, message", [
+        ("missing.h5", "no such file"), ("text.h5", "not an HDF5 file"), ("other.h5", "not one of")])
+    @pytest.mark.parametrize("name", ["summary", "plot", "compare", "timeline"])
+    def test_they_are_refused(self, folder, name, file, message):
+        done = tool(name, folder / file)
+        assert done.returncode == 1
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,20 +1,13 @@
-"""The inputs that bad_inputs.py runs gaisnet with, and what each message has to name."""
+"""The inputs that bad_inputs_test.py runs gaisnet with, and what each message has to name."""
 
 import os
-import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
 
 import bad_files as files
-
-USAGE, RUN_TIME = 2, 1
-CONTROL_RUN = "control: the base settings"
-
-
-class skip(Exception):
-    """A case that this machine cannot run; the text is the reason."""
+import pytest
 
 
 @dataclass
@@ -22,28 +15,18 @@ class case:
     name: str
     arguments: str | list  # After `finetune --config base.cfg`, or the whole command line for `whole`.
     words: list  # Each is in the message, whatever its case; of a tuple, one is.
-    code: int = USAGE
     prepare: Callable | None = None  # Makes files in the case's folder; may return further arguments.
     config: str = ""  # Becomes extra.cfg, a second configuration file.
-    ranks: int = 0  # Through mpirun; 0: without.
+    ranks: int | None = None  # Through mpirun; None: without.
     whole: bool = False
+    resumes: bool = False  # In a copy of the folder of a finished run.
 
-
-def control_folder(folder):
-    return folder.parent / "control"
-
-
-def copy_control(folder):
-    """A finished run with its checkpoint, made by the first case."""
-    source = control_folder(folder)
-    if not any(source.rglob("DONE")):
-        raise AssertionError("the control run left no checkpoint (no DONE marker), so nothing can be resumed")
-    shutil.copytree(source, folder, dirs_exist_ok=True)
+    def __str__(self):
+        return self.name.replace(" ", "-")
 
 
 def unmarked_checkpoint(folder):
-    copy_control(folder)
-    markers = list(folder.rglob("DONE"))
+    markers = sorted(folder.rglob("DONE"))
     for marker in markers:
         marker.unlink()
     return ["--resume", str(markers[-1].parent.relative_to(folder)), "--overwrite", "on"]
@@ -60,7 +43,7 @@ def unwritable_folder(folder):
             probe.unlink()
         except OSError:
             return ["--output", str(candidate / "out.h5")]
-    raise skip("no folder found that this user may not write to")
+    pytest.skip("no folder found that this user may not write to")
 
 
 def full_disk(free_bytes):
@@ -70,12 +53,12 @@ def full_disk(free_bytes):
         target = folder / "full"
         target.mkdir()
         if os.geteuid() != 0:
-            raise skip("only root can mount a small file system")
+            pytest.skip("only root can mount a small file system")
         mount = subprocess.run(
             ["mount", "-t", "tmpfs", "-o", "size=256k", "gaisnet-test", str(target)], capture_output=True, text=True
         )
         if mount.returncode != 0:
-            raise skip(f"mounting a small file system is not permitted here ({mount.stderr.strip()})")
+            pytest.skip(f"mounting a small file system is not permitted here ({mount.stderr.strip()})")
         room = os.statvfs(target)
         filler = room.f_bavail * room.f_frsize - free_bytes
         (target / "filler").write_bytes(b"\0" * filler)
@@ -294,13 +277,14 @@ CASES = [
     case("requests that take too long", INFER + "--infer.rate 1e-9", ["116 days"], whole=True),
     case("resume from no checkpoint", "--resume place", ["place", "checkpoint"], prepare=folder_named("place")),
     case("resume from nowhere", "--resume nowhere", ["nowhere"]),
-    case("resume another seed", "--resume auto --seed 2", ["seed", "checkpoint"], prepare=copy_control),
-    case("resume another model", "--resume auto --model.dim 64", ["model.dim", "checkpoint"], prepare=copy_control),
-    case("resume an unfinished checkpoint", [], [("DONE", "complete")], prepare=unmarked_checkpoint),
+    case("resume another seed", "--resume auto --seed 2", ["seed", "checkpoint"], resumes=True),
+    case("resume another model", "--resume auto --model.dim 64", ["model.dim", "checkpoint"], resumes=True),
+    case("resume an unfinished checkpoint", [], [("DONE", "complete")], prepare=unmarked_checkpoint,
+         resumes=True),
 ]
 
 CONTROLS = [
-    case(CONTROL_RUN, [], []),
-    case("control: a good weights file", WEIGHTS, [], prepare=files.good_weights),
-    case("control: a damaged image is named and skipped", PHOTOS, ["cut_short.png"], prepare=files.one_damaged_photo),
+    case("the base settings", [], []),
+    case("a good weights file", WEIGHTS, [], prepare=files.good_weights),
+    case("a damaged image is named and skipped", PHOTOS, ["cut_short.png"], prepare=files.one_damaged_photo),
 ]

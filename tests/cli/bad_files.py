@@ -4,14 +4,11 @@ Python's standard library only. Every function takes the folder of the test case
 """
 
 import json
-import pathlib
 import random
 import struct
-import sys
 from array import array
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from images import png
+from support.images import png
 
 IMAGE, PATCH, DIM, DEPTH, HEADS = 32, 8, 32, 2, 2
 

@@ -1,54 +1,76 @@
-"""The installed package: a program of 20 lines is built against it and trains, on one rank and on two.
-Usage: install_test.py BUILD MPIRUN. BUILD is a build folder of the project."""
+"""The installed package: a program of 20 lines is built against it and trains, on one rank and on two."""
 
 import pathlib
 import subprocess
-import sys
-import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from checks import check, finish
+import pytest
+from support.files import same_bytes
 
-HERE = pathlib.Path(__file__).resolve().parent
-PROJECT = HERE.parents[1]
+GUEST = pathlib.Path(__file__).resolve().parent
+CONFIG = GUEST.parents[1] / "configs" / "quickstart.cfg"
 
 
-def done(*command, **more):
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=600, **more)
+def run(*command, **options):
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=600, **options)
 
 
-def main():
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    build, mpirun = (pathlib.Path(word).resolve() for word in sys.argv[1:])
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        result = done("cmake", "--install", build, "--prefix", folder / "there")
-        check("the package is installed", result.returncode == 0 and (folder / "there/bin/gaisnet").exists(),
-              result.stderr[-2000:])
-        result = done("cmake", "-S", HERE, "-B", folder / "guest", "-G", "Ninja",
-                      f"-DCMAKE_PREFIX_PATH={folder / 'there'}", "-DCMAKE_BUILD_TYPE=Release")
-        check("... found by CMake", result.returncode == 0, result.stdout[-1000:] + result.stderr[-2000:])
-        result = done("cmake", "--build", folder / "guest")
-        check("... and a program is built against it", result.returncode == 0, result.stdout[-4000:])
-        guest = folder / "guest" / "guest"
-        if guest.exists():
-            rows = []
-            for ranks in (1, 2):
-                result = done(*([mpirun, "-n", ranks] if ranks > 1 else []), guest,
-                              PROJECT / "configs/quickstart.cfg", folder / f"on{ranks}.h5", cwd=folder)
-                lines = [line for line in result.stdout.splitlines() if line.startswith("round ")]
-                check(f"... which trains on {ranks} rank(s)", result.returncode == 0 and len(lines) == 2 and
-                      (folder / f"on{ranks}.safetensors").exists(), result.stdout + result.stderr[-2000:])
-                rows.append((lines, (folder / f"on{ranks}.safetensors").read_bytes()))
-            check("... to the same modules", rows[0] == rows[1], str([lines for lines, _ in rows]))
-            for ranks in (1, 2):
-                result = done(*([mpirun, "-n", ranks] if ranks > 1 else []), guest,
-                              PROJECT / "configs/quickstart.cfg", folder / "on1.h5", cwd=folder)
-                check(f"... and hears what is wrong on {ranks} rank(s), once", result.returncode == 2 and
-                      result.stderr.count("gaisnet: error:") == 1 and "on1.h5" in result.stderr, result.stderr)
-    finish()
+@pytest.fixture(scope="module")
+def installed(build_folder, tmp_path_factory):
+    """Where the package is installed."""
+    prefix = tmp_path_factory.mktemp("installed")
+    done = run("cmake", "--install", build_folder, "--prefix", prefix)
+    assert done.returncode == 0, done.stderr
+    assert (prefix / "bin" / "gaisnet").exists()
+    return prefix
 
 
-if __name__ == "__main__":
-    main()
+@pytest.fixture(scope="module")
+def guest(installed, mpirun, tmp_path_factory):
+    """Runs a program of somebody else, which CMake has built against the package."""
+    folder = tmp_path_factory.mktemp("guest")
+    done = run("cmake", "-S", GUEST, "-B", folder, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={installed}",
+               "-DCMAKE_BUILD_TYPE=Release")
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = run("cmake", "--build", folder)
+    assert done.returncode == 0, done.stdout
+
+    def guest(ranks, output):
+        launch = [mpirun, "-n", ranks] if ranks > 1 else []
+        return run(*launch, folder / "guest", CONFIG, output, cwd=output.parent)
+
+    return guest
+
+
+@pytest.fixture(scope="module")
+def trained(guest, tmp_path_factory):
+    """What the program has printed and written, by the number of ranks."""
+    folder = tmp_path_factory.mktemp("trained")
+    outputs = {ranks: folder / f"on{ranks}.h5" for ranks in (1, 2)}
+    return {ranks: (guest(ranks, output), output) for ranks, output in outputs.items()}
+
+
+def rounds(done):
+    return [line for line in done.stdout.splitlines() if line.startswith("round ")]
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_the_program_trains(trained, ranks):
+    done, output = trained[ranks]
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(rounds(done)) == 2
+    assert output.with_suffix(".safetensors").exists()
+
+
+def test_one_rank_and_two_train_the_same_modules(trained):
+    (alone, output), (spread, other) = trained.values()
+    assert rounds(alone) == rounds(spread)
+    assert same_bytes(output.with_suffix(".safetensors"), other.with_suffix(".safetensors"))
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_the_program_hears_once_what_is_wrong(guest, trained, ranks):
+    _, output = trained[1]  # which is there already
+    done = guest(ranks, output)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("gaisnet: error:") == 1
+    assert output.name in done.stderr

@@ -1,167 +1,148 @@
-#!/usr/bin/env python3
 """Kills a small run at its system calls that change files, and lets them fail: what comes after is the same run.
 
-sweep_test.py PROGRAM INJECT [--each N] [--command finetune|pretrain|infer|serve]
-
-Each Nth call (1: every one) is killed once; then `--resume auto` has to come to the bits of a run that nobody disturbed,
-and before that h5py has to find the rounds of the newest checkpoint in the results file, at worst after `h5clear -s`.
-Then the same calls, and all that follow, fail with ENOSPC, EIO, EROFS or EACCES in turn: one message, no crash, and the
-next run comes to the same bits.
+Each Nth call (`--each N`; 1: every one) is killed once; then `--resume auto` has to come to the bits of a run that nobody
+disturbed, and before that h5py has to find the rounds of the newest checkpoint in the results file, at worst after
+`h5clear -s`. Then the same calls, and all that follow, fail with ENOSPC, EIO, EROFS or EACCES in turn (with `--each 1`
+with each of them): one message, no crash, and the next run comes to the same bits.
 """
 
-import argparse
-import os
-import pathlib
 import shutil
 import subprocess
-import sys
-import tempfile
 
-try:
-    import h5py
-except ImportError:
-    h5py = None
+import pytest
+from support.results import differences
 
-SMALL = {
-    "finetune": ["--model.weights", "random", "--data.samples", "60", "--network.clusters", "1", "--network.clients", "2",
-                 "--model.depth", "2", "--model.dim", "16", "--model.heads", "2", "--train.rounds", "3"],
-    "pretrain": ["--model.depth", "2", "--model.dim", "16", "--model.heads", "2", "--pretrain.samples", "80",
-                 "--pretrain.domains", "1", "--pretrain.epochs", "3"],
+h5py = pytest.importorskip("h5py")
+
+SMALL = ("--model.depth", 2, "--model.dim", 16, "--model.heads", 2)
+TRAINED = ("--model.weights", "random", "--data.samples", 60, "--network.clusters", 1, "--network.clients", 2, *SMALL)
+SETTINGS = {
+    "finetune": (*TRAINED, "--train.rounds", 3),
+    "pretrain": (*SMALL, "--pretrain.samples", 80, "--pretrain.domains", 1, "--pretrain.epochs", 3),
+    "infer": (*TRAINED, "--infer.requests", 12, "--infer.batch", 2, "--checkpoint.part", "1 us"),
+    "serve": (*TRAINED, "--serve.rounds", 3, "--serve.demand", 4),
 }
-SMALL["infer"] = [*SMALL["finetune"][:-2], "--infer.requests", "12", "--infer.batch", "2", "--checkpoint.part", "1 us"]
-SMALL["serve"] = [*SMALL["finetune"][:-2], "--serve.rounds", "3", "--serve.demand", "4"]
-NAME = {"finetune": "run.h5", "pretrain": "run.safetensors", "infer": "run.h5", "serve": "run.h5"}
+OUTPUT = {"finetune": "run.h5", "pretrain": "run.safetensors", "infer": "run.h5", "serve": "run.h5"}
 # What a run leaves beside its results file, and tables of that file; those that a checkpoint's steps are counted in.
 BESIDE = {"finetune": "run.safetensors", "pretrain": "run.safetensors", "infer": "run.predictions.csv"}
-TABLES = {"finetune": ("rounds", "events", "clients", "energy", "memory", "communication/links",
-                       "communication/transport", "topology/samples"),
-          "infer": ("inference", "events", "energy", "communication/links", "communication/transport"),
-          "serve": ("service", "inference", "rounds", "events", "energy", "topology/samples")}
+TABLES = {
+    "finetune": ("rounds", "events", "clients", "energy", "memory", "communication/links", "communication/transport",
+                 "topology/samples"),
+    "infer": ("inference", "events", "energy", "communication/links", "communication/transport"),
+    "serve": ("service", "inference", "rounds", "events", "energy", "topology/samples"),
+}
 STEPS = {"finetune": "rounds", "serve": "service"}
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES")
 
-passed = failed = 0
-
-
-def check(what, good, detail=""):
-    global passed, failed
-    passed, failed = passed + bool(good), failed + (not good)
-    if not good:
-        print(f"FAILED  {what}: {detail}", flush=True)
-
 
 class Sweep:
-    def __init__(self, program, inject, command, root):
-        self.program, self.inject, self.command, self.root = program, inject, command, root
-        self.whole = root / "whole"
-        self.whole.mkdir()
-        first = self.run(self.whole, count=root / "count")
-        if first.returncode != 0:
-            sys.exit(f"the run that nobody disturbs fails: {first.stderr[-500:]}")
-        self.calls = int((root / "count").read_text())
+    """Runs of a command that are disturbed at a system call."""
 
-    def run(self, folder, *more, at=None, what="kill", count=None):
-        environment = dict(os.environ, OMP_NUM_THREADS="1")
-        if at is not None or count is not None:
-            environment.update(LD_PRELOAD=str(self.inject), INJECT_BELOW=str(folder), INJECT=what)
-            environment.update({"INJECT_AT": str(at)} if at is not None else {"INJECT_COUNT": str(count)})
-        return subprocess.run([str(self.program), self.command, *SMALL[self.command], "--progress", "none", "--output",
-                               str(folder / NAME[self.command]), *more], capture_output=True, text=True, timeout=120,
-                              env=environment)
+    def __init__(self, gaisnet, library, command, folder):
+        self.gaisnet, self.library, self.command, self.folder = gaisnet, library, command, folder
+        self.whole = self.new_folder("whole")
+        count = folder / "count"
+        done = self.run(self.whole, INJECT="kill", INJECT_COUNT=count)
+        assert done.returncode == 0, f"the run that nobody disturbs fails: {done.stderr}"
+        self.calls = int(count.read_text())
 
-    def tables(self, path):
-        out = {}
-        with h5py.File(path, "r") as file:
-            for name in TABLES[self.command]:
-                data = file[name][:]
-                out[name] = [data[column].tolist() for column in data.dtype.names if column not in ("wall_s", "rank")]
-            out["status"] = file.attrs["status"]
-        return out
+    def new_folder(self, name):
+        folder = self.folder / name
+        folder.mkdir()
+        return folder
 
-    def difference(self, folder):
+    def run(self, folder, *words, **injection):
+        """A run into a folder, with the variables of kill/inject.c where it is to be disturbed."""
+        env = {"OMP_NUM_THREADS": "1"}
+        if injection:
+            env |= {"LD_PRELOAD": str(self.library), "INJECT_BELOW": str(folder)}
+            env |= {name: str(value) for name, value in injection.items()}
+        return self.gaisnet(self.command, *SETTINGS[self.command], "--progress", "none", "--output",
+                            folder / OUTPUT[self.command], *words, timeout=120, env=env)
+
+    def faults_of(self, folder):
         """What a folder has that an undisturbed run has not."""
-        mine, other = folder / NAME[self.command], self.whole / NAME[self.command]
+        faults = []
         if self.command in BESIDE:
-            beside = [one.parent / BESIDE[self.command] for one in (mine, other)]
-            if not beside[0].exists() or beside[0].read_bytes() != beside[1].read_bytes():
-                return f"another {BESIDE[self.command]}"
-        if self.command in TABLES and h5py is not None and self.tables(mine) != self.tables(other):
-            return "other tables"
+            beside, other = folder / BESIDE[self.command], self.whole / BESIDE[self.command]
+            if not beside.exists() or beside.read_bytes() != other.read_bytes():
+                faults.append(f"another {beside.name}")
+        if self.command in TABLES:
+            different = differences(folder / OUTPUT[self.command], self.whole / OUTPUT[self.command], TABLES[self.command])
+            faults += [f"another table {name}" for name in different]
+        return faults
+
+    def faults_of_resuming(self, folder):
+        """What is wrong with the run that goes on after a disturbed one."""
+        done = self.run(folder, "--resume", "auto")
+        if done.returncode != 0:
+            return [f"--resume auto ends with {done.returncode}: {done.stderr[-300:]}"]
         left = sorted(path.name for path in folder.rglob(".*"))
-        return f"left behind: {left}" if left else ""
+        return self.faults_of(folder) + ([f"left behind: {left}"] if left else [])
 
-    def resume(self, folder, what):
-        again = self.run(folder, "--resume", "auto")
-        different = self.difference(folder) if again.returncode == 0 else again.stderr[-300:]
-        check(f"{what}: --resume auto comes to the same bits", again.returncode == 0 and not different,
-              f"code {again.returncode}: {different}")
-
-    def rows(self, path):
-        """Rounds in a results file as a stranger reads them; None: he cannot."""
+    def readable_steps(self, path):
+        """Rounds in a results file as a stranger reads them; -1: he cannot."""
         for clear in (False, True):
             copy = path.with_name("copy.h5")
             shutil.copyfile(path, copy)
-            if clear and subprocess.run(["h5clear", "-s", copy], capture_output=True).returncode != 0:
-                return None
             try:
+                if clear:
+                    subprocess.run(["h5clear", "-s", copy], check=True, capture_output=True)
                 with h5py.File(copy, "r", swmr=not clear) as file:
                     return len(file[STEPS[self.command]][:])
-            except (OSError, KeyError, RuntimeError):
+            except (OSError, KeyError, RuntimeError, subprocess.CalledProcessError):
                 pass
             finally:
                 copy.unlink()
-        return None
+        return -1
 
-    def kill(self, at):
-        folder = self.root / f"kill{at}"
-        folder.mkdir()
-        ended = self.run(folder, at=at)
-        check(f"call {at}: the run is killed", ended.returncode == -9, ended.returncode)
-        done = max([int(one.parent.name[6:]) for one in folder.rglob("round_*/DONE")], default=0)
-        done = min(done, 3)  # serve trains on after its rounds, to know what an oracle would have earned
-        if h5py is not None and done and self.command in STEPS:
-            rows = self.rows(folder / "run.h5")
-            check(f"call {at}: the rows of the {done} rounds of the newest checkpoint can be read",
-                  rows is not None and rows >= done, rows)
-        self.resume(folder, f"killed at call {at}")
+    def faults_of_killing(self, call):
+        folder = self.new_folder(f"kill{call}")
+        done = self.run(folder, INJECT="kill", INJECT_AT=call)
+        faults = [] if done.returncode == -9 else [f"not killed, but ended with {done.returncode}"]
+        steps = max((int(marker.parent.name[6:]) for marker in folder.rglob("round_*/DONE")), default=0)
+        steps = min(steps, 3)  # serve trains on after its rounds, to know what an oracle would have earned
+        if steps > 0 and self.command in STEPS and (rows := self.readable_steps(folder / "run.h5")) < steps:
+            faults.append(f"{rows} rows can be read of the {steps} rounds of the newest checkpoint")
+        faults += self.faults_of_resuming(folder)
         shutil.rmtree(folder)
+        return [f"killed at call {call}: {fault}" for fault in faults]
 
-    def fail(self, at, what):
-        folder = self.root / f"{what}{at}"
-        folder.mkdir()
-        ended = self.run(folder, at=at, what=what)
-        messages = ended.stderr.count("gaisnet: error:")
-        good = ended.returncode in (1, 2) and messages == 1 or ended.returncode == 0
-        check(f"{what} from call {at} on: one message, no crash", good, f"code {ended.returncode}: {ended.stderr[-400:]}")
-        if ended.returncode == 0:
-            different = self.difference(folder)
-            check(f"{what} from call {at} on: a run that says nothing is whole",
-                  not different or different.startswith("left behind"), different)
-        self.resume(folder, f"after {what} from call {at} on")
+    def faults_of_failing(self, call, error):
+        folder = self.new_folder(f"{error}{call}")
+        done = self.run(folder, INJECT=error, INJECT_AT=call)
+        faults = []
+        if done.returncode == 0:
+            faults += [f"a run that says nothing has {fault}" for fault in self.faults_of(folder)]
+        elif done.returncode not in (1, 2) or done.stderr.count("gaisnet: error:") != 1:
+            faults.append(f"no single message: code {done.returncode}, {done.stderr[-400:]}")
+        faults += self.faults_of_resuming(folder)
         shutil.rmtree(folder)
+        return [f"{error} from call {call} on: {fault}" for fault in faults]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("program", type=pathlib.Path)
-    parser.add_argument("inject", type=pathlib.Path)
-    parser.add_argument("--each", type=int, default=1)
-    parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--command", choices=SMALL, default="finetune")
-    given = parser.parse_args()
-    if h5py is None:
-        print("skipped: h5py is not installed, so only tensors are compared, not the tables of the HDF5 files")
-    with tempfile.TemporaryDirectory() as root:
-        sweep = Sweep(given.program.resolve(), given.inject.resolve(), given.command, pathlib.Path(root))
-        some = range(given.first, sweep.calls + 1, given.each)
-        for at in some:
-            sweep.kill(at)
-        for number, at in enumerate(some):
-            for what in ERRORS if given.each == 1 else [ERRORS[number % len(ERRORS)]]:
-                sweep.fail(at, what)
-        print(f"{given.command}: {len(some)} of {sweep.calls} calls, {passed} passed, {failed} failed")
-    return failed > 0
+@pytest.fixture(scope="module", params=SETTINGS)
+def sweep(request, gaisnet, inject, tmp_path_factory):
+    return Sweep(gaisnet, inject, request.param, tmp_path_factory.mktemp(request.param))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@pytest.fixture
+def calls(sweep, pytestconfig):
+    """The system calls that are disturbed."""
+    calls = range(pytestconfig.getoption("first"), sweep.calls + 1, pytestconfig.getoption("each"))
+    assert calls
+    print(f"{len(calls)} of {sweep.calls} calls")
+    return calls
+
+
+def test_a_killed_run_goes_on_to_the_same_bits(sweep, calls):
+    faults = [fault for call in calls for fault in sweep.faults_of_killing(call)]
+    assert not faults, "\n".join(faults)
+
+
+def test_a_run_whose_disk_fails_says_so_once_and_goes_on_to_the_same_bits(sweep, calls, pytestconfig):
+    faults = []
+    for number, call in enumerate(calls):
+        for error in ERRORS if pytestconfig.getoption("each") == 1 else [ERRORS[number % len(ERRORS)]]:
+            faults += sweep.faults_of_failing(call, error)
+    assert not faults, "\n".join(faults)

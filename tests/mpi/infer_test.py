@@ -1,187 +1,222 @@
 """gaisnet infer as a user runs it: tuned modules answer requests, the same on any number of ranks; a folder of one's own
-images; what other models and no modules at all give. Usage: infer_test.py GAISNET MPIRUN_SH. h5py lets it look into the
-results."""
+images; what other models and no modules at all give."""
 
-import csv
-import pathlib
 import re
 import signal
-import subprocess
-import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from checks import check, finish
-from images import png
+import pytest
+from support.files import same_bytes
+from support.images import png
+from support.processes import wait_until
+from support.results import checkpoints, differences, predictions, status, table
 
-try:
-    import h5py
-except ImportError:
-    h5py = None
+h5py = pytest.importorskip("h5py")
 
-PROGRAM, MPIRUN = sys.argv[1], sys.argv[2]
-SMALL = ["--data.samples", "240", "--network.clusters", "2", "--network.clients", "3", "--progress", "none", "--overwrite",
-         "on", "--log_level", "warning"]
-
-
-def gaisnet(command, output, *extra, ranks=1):
-    start = [MPIRUN, "-n", str(ranks)] if ranks > 1 else []
-    return subprocess.run([*start, PROGRAM, command, *SMALL, "--output", str(output), *map(str, extra)],
-                          capture_output=True, text=True, timeout=100)
+SMALL = ("--data.samples", 240, "--network.clusters", 2, "--network.clients", 3, "--progress", "none", "--overwrite", "on",
+         "--log_level", "warning")
+LATENCY_PARTS = ("sensing_s", "queue_s", "delivery_s", "compute_s", "edge_s", "d2d_s", "cs_smashed_s", "result_s", "busy_s")
 
 
-def predictions(output):
-    with open(output.with_suffix(".predictions.csv"), newline="") as file:
-        return list(csv.DictReader(file))
+@pytest.fixture(scope="module")
+def untuned(gaisnet, foundation_model):
+    """`gaisnet infer` with the foundation model alone."""
+    return gaisnet.bind("infer", *SMALL, "--model.weights", foundation_model)
+
+
+@pytest.fixture(scope="module")
+def infer(gaisnet, untuned, foundation_model, tmp_path_factory):
+    """`gaisnet infer` with modules that were tuned once."""
+    output = tmp_path_factory.mktemp("tuned") / "run.h5"
+    done = gaisnet("finetune", *SMALL, "--model.weights", foundation_model, "--train.rounds", 3, "--tuning.method", "lora",
+                   "--output", output)
+    assert done.returncode == 0, done.stderr
+    return untuned.bind("--infer.modules", output.with_suffix(".safetensors"))
+
+
+def predictions_file(output):
+    return output.with_suffix(".predictions.csv")
 
 
 def accuracy(rows):
     return sum(row["label"] == row["predicted"] for row in rows) / len(rows)
 
 
-def same_on_ranks(folder, tuned):
-    results = []
-    for ranks, placement in ((1, "auto"), (2, "node"), (3, "node"), (2, "cluster")):
-        output = folder / f"answers_{ranks}_{placement}.h5"
-        done = gaisnet("infer", output, *tuned, "--infer.requests", 20, "--placement", placement, ranks=ranks)
-        check(f"infer on {ranks} rank(s), placement {placement}", done.returncode == 0, done.stderr[-500:])
-        results.append(output.with_suffix(".predictions.csv").read_bytes())
-    check("... gives the same answers and latencies", len(set(results)) == 1)
-    rows = predictions(output)
-    check("... for every request", len(rows) == 40 and {row["requester"] for row in rows} == {"c0.0", "c1.0"})
-    check("... most of them right", accuracy(rows) > 0.6, f"{accuracy(rows)}")
-    if h5py is None:
-        return
-    with h5py.File(output) as file:
-        table = file["inference"][:]
-        parts = sum(table[name] for name in ("sensing_s", "queue_s", "delivery_s", "compute_s", "edge_s", "d2d_s",
-                                             "cs_smashed_s", "result_s", "busy_s"))
-        check("/inference: parts add up to latencies", abs(parts - table["latency_s"]).max() < 1e-9)
-        check("... and it holds the predictions", [one.decode() for one in table["predicted"]] ==
-              [row["predicted"] for row in rows] and all(abs(one["latency_s"] - float(row["latency_s"])) < 1e-8 for one, row
-                                                         in zip(table, rows)))
-        check("the file is complete", bytes(file.attrs["status"]) == b"complete")
-        energy = file["energy"]["total_j"].sum() - file["energy"]["idle_j"].sum() - file["energy"]["base_j"].sum()
-        check("energy is that of the events", abs(energy - file["events"]["energy_j"].sum()) < 1e-9 * energy)
+class TestAnswers:
+    REQUESTS = ("--infer.requests", 20)
+
+    @pytest.fixture(scope="class")
+    def answered(self, infer, tmp_path_factory):
+        output = tmp_path_factory.mktemp("answered") / "answers.h5"
+        done = infer("--output", output, *self.REQUESTS, "--placement", "auto")
+        assert done.returncode == 0, done.stderr
+        return output
+
+    @pytest.mark.parametrize("ranks, placement", [(2, "node"), (3, "node"), (2, "cluster")])
+    def test_ranks_and_placement_give_the_same_answers_and_latencies(self, infer, answered, tmp_path, ranks, placement):
+        output = tmp_path / "answers.h5"
+        done = infer("--output", output, *self.REQUESTS, "--placement", placement, ranks=ranks)
+        assert done.returncode == 0, done.stderr
+        assert same_bytes(predictions_file(answered), predictions_file(output))
+
+    def test_every_request_is_answered(self, answered):
+        rows = predictions(answered)
+        assert len(rows) == 40
+        assert {row["requester"] for row in rows} == {"c0.0", "c1.0"}
+
+    def test_most_answers_are_right(self, answered):
+        assert accuracy(predictions(answered)) > 0.6
+
+    def test_parts_add_up_to_latencies(self, answered):
+        rows = table(answered, "inference")
+        assert abs(sum(rows[part] for part in LATENCY_PARTS) - rows["latency_s"]).max() < 1e-9
+
+    def test_the_results_file_holds_the_predictions(self, answered):
+        rows, told = table(answered, "inference"), predictions(answered)
+        assert [row.decode() for row in rows["predicted"]] == [row["predicted"] for row in told]
+        assert all(abs(row["latency_s"] - float(its["latency_s"])) < 1e-8 for row, its in zip(rows, told))
+        assert status(answered) == "complete"
+
+    def test_energy_is_that_of_the_events(self, answered):
+        energy = table(answered, "energy")
+        active = energy["total_j"].sum() - energy["idle_j"].sum() - energy["base_j"].sum()
+        assert abs(active - table(answered, "events")["energy_j"].sum()) < 1e-9 * active
 
 
-def other_models(folder, weights, tuned):
-    untuned = folder / "untuned.h5"
-    done = gaisnet("infer", untuned, *weights, "--infer.requests", 50)
-    check("without modules the foundation model answers", done.returncode == 0 and "untuned" in done.stdout, done.stderr)
-    check("... by means of classes, far above chance", accuracy(predictions(untuned)) > 0.4,
-          f"{accuracy(predictions(untuned))}")
-    plain, whole, none = (gaisnet("infer", folder / f"{delivery}.h5", *tuned, "--delivery", delivery, "--infer.requests", 5)
-                          for delivery in ("tunable", "full", "none"))
-    check("every kind of delivery answers alike", all(one.returncode == 0 for one in (plain, whole, none)) and
-          len({tuple(row["predicted"] for row in predictions(folder / f"{delivery}.h5"))
-               for delivery in ("tunable", "full", "none")}) == 1)
-    if h5py is not None:
-        sent = []
-        for delivery in ("tunable", "full", "none"):
-            with h5py.File(folder / f"{delivery}.h5") as file:
-                events = file["events"][:]
-                sent.append(int(events["bytes"][events["kind"] == b"send_modules_down"].sum()))
-        check("... and sends less the less is delivered", sent[1] > 10 * sent[0] > 0 and sent[2] == 0, str(sent))
+def test_the_foundation_model_answers_without_modules(untuned, tmp_path):
+    output = tmp_path / "untuned.h5"
+    done = untuned("--output", output, "--infer.requests", 50)
+    assert done.returncode == 0, done.stderr
+    assert "untuned" in done.stdout
+    assert accuracy(predictions(output)) > 0.4, "class means are not far above chance"
 
 
-def own_images(folder, tuned):
-    """Images without labels. They are what `finetune` writes nowhere, so some PNG files of the tests' own."""
-    images = folder / "images"
-    images.mkdir()
+class TestDelivery:
+    KINDS = ("tunable", "full", "none")
+
+    @pytest.fixture(scope="class")
+    def outputs(self, infer, tmp_path_factory):
+        """Results files by the kind of delivery."""
+        folder = tmp_path_factory.mktemp("delivery")
+        outputs = {kind: folder / f"{kind}.h5" for kind in self.KINDS}
+        for kind, output in outputs.items():
+            done = infer("--output", output, "--delivery", kind, "--infer.requests", 5)
+            assert done.returncode == 0, done.stderr
+        return outputs
+
+    def test_every_kind_answers_alike(self, outputs):
+        assert len({tuple(row["predicted"] for row in predictions(output)) for output in outputs.values()}) == 1
+
+    def test_less_is_sent_the_less_is_delivered(self, outputs):
+        def delivered_bytes(kind):
+            events = table(outputs[kind], "events")
+            return int(events["bytes"][events["kind"] == b"send_modules_down"].sum())
+
+        assert delivered_bytes("full") > 10 * delivered_bytes("tunable") > 0
+        assert delivered_bytes("none") == 0
+
+
+def test_a_folder_of_images_without_labels_is_classified(infer, tmp_path):
+    images = tmp_path / "images"
+    (images / "sub").mkdir(parents=True)
     names = ["a.png", "b, with comma.png", "sub/c.png"]
-    (images / "sub").mkdir()
     for number, name in enumerate(names):
         (images / name).write_bytes(png(bytes((80 * number, 200, 30)) * 40 * 40, 40))
     (images / "broken.png").write_bytes(b"no image")
     (images / "notes.txt").write_text("not an image")
-    output = folder / "own.h5"
-    done = gaisnet("infer", output, *tuned, "--infer.images", images)
-    check("a folder of one's own is classified", done.returncode == 0 and "broken.png" in done.stderr, done.stderr[-500:])
+    output = tmp_path / "own.h5"
+    done = infer("--output", output, "--infer.images", images)
+    assert done.returncode == 0, done.stderr
+    assert "broken.png" in done.stderr
     rows = predictions(output)
-    check("... each image once", sorted(row["image"] for row in rows) == names, str(rows))
-    check("... without labels, with a class of the modules", all(row["label"] == "" and row["predicted"] for row in rows))
+    assert sorted(row["image"] for row in rows) == names
+    assert all(row["label"] == "" and row["predicted"] for row in rows)
 
 
-def tables(output):
-    with h5py.File(output) as file:
-        return {name: [file[name][:][column].tolist() for column in file[name].dtype.names if column != "rank"]
-                for name in ("inference", "events", "energy", "communication/links")}
-
-
-def goes_on(folder, tuned):
+class TestStopped:
     """Asked to stop, it keeps what has been answered, and goes on with it on other ranks to the same bits."""
-    many = [*tuned, "--infer.requests", 400, "--infer.batch", 4, "--checkpoint.part", "0.1 s"]
-    whole, output = folder / "whole.h5", folder / "stopped.h5"
-    gaisnet("infer", whole, *many)
-    process = subprocess.Popen([MPIRUN, "-n", "2", PROGRAM, "infer", *SMALL, "--output", str(output), *map(str, many)],
-                               stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 60
-    while not list(output.with_suffix(".ckpt").glob("round_*/DONE")) and time.monotonic() < end and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=60)[1]
-    answered = re.search("after ([0-9]+) of [0-9]+ batches; resumable", said)
-    check("infer that is asked to stop ends with 75", process.returncode == 75 and answered, f"{process.returncode} {said}")
-    refused = gaisnet("infer", output, *many, "--seed", 2, "--resume", "auto", "--overwrite", "off")
-    check("... another run does not take its place", refused.returncode == 2 and "seed" in refused.stderr, refused.stderr)
-    for ranks in (3, 1):
-        done = gaisnet("infer", output, *many, "--resume", "auto", "--overwrite", "off", "--log_level", "info", ranks=ranks)
-        said = "after batch" if ranks == 3 else "nothing is left"
-        check(f"... and goes on ({said})", done.returncode == 0 and said in done.stderr, done.stderr[-500:])
-    csvs = [one.with_suffix(".predictions.csv").read_bytes() for one in (whole, output)]
-    check("... to the same answers", csvs[0] == csvs[1])
-    if h5py is not None:
-        check("... and tables", tables(whole) == tables(output))
+
+    @pytest.fixture(scope="class")
+    def many(self, infer):
+        return infer.bind("--infer.requests", 400, "--infer.batch", 4, "--checkpoint.part", "0.1 s")
+
+    @pytest.fixture(scope="class")
+    def resume(self, many):
+        return many.bind("--resume", "auto", "--overwrite", "off")
+
+    @pytest.fixture(scope="class")
+    def whole(self, many, tmp_path_factory):
+        output = tmp_path_factory.mktemp("whole") / "whole.h5"
+        done = many("--output", output)
+        assert done.returncode == 0, done.stderr
+        return output
+
+    @pytest.fixture
+    def stopped(self, many, tmp_path):
+        output = tmp_path / "stopped.h5"
+        with many.start("--output", output, ranks=2) as process:
+            wait_until(lambda: checkpoints(output) or process.poll() is not None, step=0.01)
+            process.send_signal(signal.SIGTERM)
+            _, stderr = process.communicate(timeout=60)
+        assert process.returncode == 75, stderr
+        assert re.search("after [0-9]+ of [0-9]+ batches; resumable", stderr), stderr
+        return output
+
+    def test_it_goes_on_to_the_same_answers(self, resume, whole, stopped):
+        done = resume("--output", stopped, "--log_level", "info", ranks=3)
+        assert done.returncode == 0, done.stderr
+        assert "after batch" in done.stderr
+        done = resume("--output", stopped, "--log_level", "info")
+        assert done.returncode == 0, done.stderr
+        assert "nothing is left" in done.stderr
+        assert same_bytes(predictions_file(whole), predictions_file(stopped))
+        assert not differences(whole, stopped, ("inference", "events", "energy", "communication/links"))
+
+    def test_another_run_does_not_take_its_place(self, resume, stopped):
+        done = resume("--output", stopped, "--seed", 2)
+        assert done.returncode == 2, done.stderr
+        assert "seed" in done.stderr
 
 
-def real_clock(folder, tuned):
-    slow = [*tuned, "--infer.requests", 12, "--infer.rate", 8, "--link.d2d.latency", "20 ms"]
-    virtual, real = folder / "virtual.h5", folder / "real.h5"
-    gaisnet("infer", virtual, *slow)
-    begin = time.monotonic()
-    done = gaisnet("infer", real, *slow, "--clock", "real", ranks=2)
-    took = time.monotonic() - begin
-    check("infer with the real clock", done.returncode == 0 and "lateness" in done.stdout, done.stderr[-500:])
-    rows = predictions(real)
-    check("... gives the same answers", rows == predictions(virtual))
-    last = max(float(row["arrival_s"]) + float(row["latency_s"]) for row in rows)
-    check("... not before their time", took > last > 1, f"{took} s, and the last answer is at {last} s")
-    if h5py is not None:
+class TestRealClock:
+    SLOW = ("--infer.requests", 12, "--infer.rate", 8, "--link.d2d.latency", "20 ms")
+
+    def test_it_gives_the_same_answers_and_not_before_their_time(self, infer, tmp_path):
+        virtual, real = tmp_path / "virtual.h5", tmp_path / "real.h5"
+        done = infer("--output", virtual, *self.SLOW)
+        assert done.returncode == 0, done.stderr
+        begin = time.monotonic()
+        done = infer("--output", real, *self.SLOW, "--clock", "real", ranks=2)
+        took = time.monotonic() - begin
+        assert done.returncode == 0, done.stderr
+        assert "lateness" in done.stdout
+        rows = predictions(real)
+        assert rows == predictions(virtual)
+        assert took > max(float(row["arrival_s"]) + float(row["latency_s"]) for row in rows) > 1
+        late = table(real, "fidelity")
+        assert len(late) == (table(real, "events")["receivers"] > 0).sum(), "not every message has a lateness"
+        assert (late["late_s"] >= 0).all()
         with h5py.File(real) as file:
-            late = file["fidelity"][:]
-            check("... with a lateness of every message", len(late) == (file["events"]["receivers"] > 0).sum() and
-                  (late["late_s"] >= 0).all() and file.attrs["clock"] == "real", f"{len(late)}")
-    strict = gaisnet("infer", folder / "strict.h5", *slow, "--clock", "real", "--time_scale", 1e-4, "--strict_fidelity", "on",
-                     ranks=2)
-    check("what cannot keep up ends with 3", strict.returncode == 3 and
-          re.search("was not kept|cannot be kept", strict.stderr), f"{strict.returncode} {strict.stderr}")
+            assert file.attrs["clock"] == "real"
+
+    def test_strict_fidelity_ends_what_cannot_keep_up(self, infer, tmp_path):
+        done = infer("--output", tmp_path / "strict.h5", *self.SLOW, "--clock", "real", "--time_scale", 1e-4,
+                     "--strict_fidelity", "on", ranks=2)
+        assert done.returncode == 3, done.stderr
+        assert re.search("was not kept|cannot be kept", done.stderr)
 
 
-def main():
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        model = folder / "model.safetensors"
-        done = gaisnet("pretrain", model, "--pretrain.samples", "400", "--pretrain.epochs", "5")
-        check("pretrain", done.returncode == 0, done.stderr[-500:])
-        weights = ["--model.weights", model]
-        done = gaisnet("finetune", folder / "run.h5", *weights, "--train.rounds", "3", "--tuning.method", "lora")
-        check("finetune", done.returncode == 0, done.stderr[-500:])
-        tuned = [*weights, "--infer.modules", folder / "run.safetensors"]
-        same_on_ranks(folder, tuned)
-        other_models(folder, weights, tuned)
-        own_images(folder, tuned)
-        goes_on(folder, tuned)
-        real_clock(folder, tuned)
-        done = gaisnet("infer", folder / "x.h5", *tuned, "--tuning.method", "prefix")
-        check("settings that the modules were not tuned with are refused", done.returncode == 2 and
-              "tuning.method = lora" in done.stderr and not (folder / "x.h5").exists(), done.stderr)
-        done = gaisnet("infer", folder / "x.h5", *tuned, "--dry-run")
-        check("a dry run predicts and writes nothing", done.returncode == 0 and "Prediction" in done.stdout and
-              not (folder / "x.h5").exists(), done.stderr)
-    finish()
+def test_settings_that_the_modules_were_not_tuned_with_are_refused(infer, tmp_path):
+    output = tmp_path / "refused.h5"
+    done = infer("--output", output, "--tuning.method", "prefix")
+    assert done.returncode == 2, done.stderr
+    assert "tuning.method = lora" in done.stderr
+    assert not output.exists()
 
 
-if __name__ == "__main__":
-    main()
+def test_a_dry_run_predicts_and_writes_nothing(infer, tmp_path):
+    output = tmp_path / "dry.h5"
+    done = infer("--output", output, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "Prediction" in done.stdout
+    assert not output.exists()

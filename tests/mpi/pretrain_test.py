@@ -1,219 +1,257 @@
 """gaisnet pretrain as a user runs it: the same model on any number of ranks, with and without labels, and stopped runs that
-go on. Usage: pretrain_test.py GAISNET MPIRUN_SH. Needs only the standard library."""
+go on."""
 
 import contextlib
 import os
 import pathlib
 import signal
 import subprocess
-import sys
-import tempfile
-import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from checks import check, finish
-from images import png
-from processes import ranks_of
+import pytest
+from support.files import same_bytes
+from support.images import png
+from support.processes import ranks_of, wait_until
 
-PROGRAM, MPIRUN = sys.argv[1], sys.argv[2]
+TINY = ("--pretrain.samples", 64, "--pretrain.domains", 1)
 
 
-def on_ranks(folder):
-    small = ["--pretrain.samples", "64", "--pretrain.domains", "1", "--pretrain.epochs", "1", "--progress", "none"]
-    for ranks in (1, 3):
-        command = [MPIRUN, "-n", str(ranks), PROGRAM, "pretrain", *small, "--output", str(folder / f"fm{ranks}.safetensors")]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        check(f"pretrain on {ranks} rank(s)", result.returncode == 0, result.stderr[-500:])
-    check("... gives the same model", (folder / "fm1.safetensors").read_bytes() == (folder / "fm3.safetensors").read_bytes())
-    result = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    check("... and refuses an output that exists, without a hang", result.returncode == 2 and
-          result.stderr.count("gaisnet: error:") == 1 and "exists" in result.stderr, result.stderr[-500:])
-    fresh = folder / "diverged.safetensors"
-    command[command.index("--output") + 1] = str(fresh)
-    result = subprocess.run([*command, "--pretrain.lr", "1e30", "--pretrain.epochs", "9"], capture_output=True, text=True, timeout=60)
-    check("... and writes nothing when it diverges", result.returncode == 1 and "diverged" in result.stderr and
-          result.stderr.count("gaisnet: error:") == 1 and not fresh.exists(),
-          f"code {result.returncode}: {result.stderr[-500:]}")
-    too_many = subprocess.run([*command, "--pretrain.shards", "2"], capture_output=True, text=True, timeout=30)
-    check("... and refuses more ranks than parts of a batch", too_many.returncode == 2 and
-          "pretrain.shards = 2" in too_many.stderr, too_many.stderr[-300:])
+@pytest.fixture(scope="module")
+def pretrain(gaisnet):
+    return gaisnet.bind("pretrain", "--progress", "none")
 
 
-def without_labels(folder):
+def checkpoints(output):
+    """The complete checkpoints beside a model, oldest first."""
+    return sorted(marker.parent for marker in pathlib.Path(f"{output}.ckpt").glob("round_*/DONE"))
+
+
+def draw_photos(folder, count):
+    """Images of one colour each."""
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number}.png").write_bytes(png(bytes([240 // count * number, 9, 200]) * 1600, 40))
+
+
+class TestRanks:
+    @pytest.fixture(scope="class")
+    def short(self, pretrain):
+        return pretrain.bind(*TINY, "--pretrain.epochs", 1)
+
+    @pytest.fixture(scope="class")
+    def models(self, short, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("models")
+        models = {ranks: folder / f"fm{ranks}.safetensors" for ranks in (1, 3)}
+        for ranks, output in models.items():
+            done = short("--output", output, ranks=ranks)
+            assert done.returncode == 0, done.stderr
+        return models
+
+    def test_any_number_of_them_gives_the_same_model(self, models):
+        assert same_bytes(*models.values())
+
+    def test_an_output_that_exists_is_refused_without_a_hang(self, short, models):
+        done = short("--output", models[3], ranks=3, timeout=30)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.count("gaisnet: error:") == 1
+        assert "exists" in done.stderr
+
+    def test_nothing_is_written_when_training_diverges(self, short, tmp_path):
+        output = tmp_path / "diverged.safetensors"
+        done = short("--output", output, "--pretrain.lr", "1e30", "--pretrain.epochs", 9, ranks=3)
+        assert done.returncode == 1, done.stderr
+        assert "diverged" in done.stderr
+        assert done.stderr.count("gaisnet: error:") == 1
+        assert not output.exists()
+
+    def test_more_of_them_than_parts_of_a_batch_are_refused(self, short, tmp_path):
+        done = short("--output", tmp_path / "fm.safetensors", "--pretrain.shards", 2, ranks=3)
+        assert done.returncode == 2, done.stderr
+        assert "pretrain.shards = 2" in done.stderr
+
+
+class TestWithoutLabels:
     """Masked image modelling: on a folder that knows no classes, and better than no training."""
-    photos = folder / "unsorted"
-    (photos / "more").mkdir(parents=True)
-    for number in range(80):
-        pixels = bytes((40 * (number % 6) + 3 * ((x // 4 + y // 4) % 2) * 20) % 256 for y in range(40) for x in range(40)
-                       for _ in range(3))
-        (photos / ("more" if number % 2 else ".") / f"{number:02}.png").write_bytes(png(pixels, 40))
-    settings = ["--pretrain.objective", "masked", "--pretrain.root", str(photos), "--pretrain.batch", "16",
-                "--pretrain.epochs", "6", "--model.image", "32", "--progress", "none"]
-    files = [folder / f"masked{ranks}.safetensors" for ranks in (1, 2)]
-    for ranks, output in zip((1, 2), files):
-        done = subprocess.run([MPIRUN, "-n", str(ranks), PROGRAM, "pretrain", *settings, "--output", str(output)],
-                              capture_output=True, text=True, timeout=100)
-        errors = [float(line.split()[-1]) for line in done.stderr.splitlines() if "error of masked pixels" in line]
-        check(f"masked pre-training on {ranks} rank(s)", done.returncode == 0 and len(errors) == 6 and
-              errors[-1] < 0.8 * errors[0], f"{errors} {done.stderr[-500:]}")
-    check("... gives the same model, and no head", files[0].read_bytes() == files[1].read_bytes() and
-          b'"head.' not in files[0].read_bytes()[:20000] and b'"masked"' in files[0].read_bytes()[:20000])
-    none = subprocess.run([PROGRAM, "pretrain", "--pretrain.root", str(photos), "--output", str(folder / "none.safetensors")],
-                          capture_output=True, text=True, timeout=30)
-    check("... and classes are asked for where they are needed", none.returncode == 2 and
-          f"pretrain.root = {photos}" in none.stderr, none.stderr[-300:])
+
+    @pytest.fixture(scope="class")
+    def photos(self, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("unsorted")
+        (folder / "more").mkdir()
+        for number in range(80):
+            pixels = bytes((40 * (number % 6) + 3 * ((x // 4 + y // 4) % 2) * 20) % 256 for y in range(40) for x in range(40)
+                           for _ in range(3))
+            (folder / ("more" if number % 2 else ".") / f"{number:02}.png").write_bytes(png(pixels, 40))
+        return folder
+
+    @pytest.fixture(scope="class")
+    def models(self, pretrain, photos, tmp_path_factory):
+        """On one rank and on two. Either learns to predict masked pixels."""
+        folder = tmp_path_factory.mktemp("masked")
+        models = [folder / f"masked{ranks}.safetensors" for ranks in (1, 2)]
+        for ranks, output in enumerate(models, start=1):
+            done = pretrain("--pretrain.objective", "masked", "--pretrain.root", photos, "--pretrain.batch", 16,
+                            "--pretrain.epochs", 6, "--model.image", 32, "--output", output, ranks=ranks)
+            assert done.returncode == 0, done.stderr
+            errors = [float(line.split()[-1]) for line in done.stderr.splitlines() if "error of masked pixels" in line]
+            assert len(errors) == 6
+            assert errors[-1] < 0.8 * errors[0]
+        return models
+
+    def test_one_rank_and_two_give_the_same_model(self, models):
+        assert same_bytes(*models)
+
+    def test_the_model_has_no_head(self, models):
+        header = models[0].read_bytes()[:20000]
+        assert header.find(b'"head.') == -1
+        assert header.find(b'"masked"') != -1
+
+    def test_classes_are_asked_for_where_they_are_needed(self, gaisnet, photos, tmp_path):
+        done = gaisnet("pretrain", "--pretrain.root", photos, "--output", tmp_path / "fm.safetensors")
+        assert done.returncode == 2, done.stderr
+        assert f"pretrain.root = {photos}" in done.stderr
 
 
-def inputs_are_kept(folder):
+class TestOutput:
     """What a run reads is never what it writes."""
-    config, photos = folder / "own.cfg", folder / "kept"
-    config.write_text("[pretrain]\nbatch = 2\n")
-    photos.mkdir()
-    for number in range(4):
-        (photos / f"{number}.png").write_bytes(png(bytes([50 * number, 9, 200]) * 1600, 40))
-    for output, culprit in ((config, "--config"), (photos / "1.png", "pretrain.root")):
+
+    @pytest.mark.parametrize("output, culprit", [("own.cfg", "--config"), ("photos/1.png", "pretrain.root")])
+    def test_an_input_is_refused(self, pretrain, tmp_path, output, culprit):
+        config, photos, output = tmp_path / "own.cfg", tmp_path / "photos", tmp_path / output
+        config.write_text("[pretrain]\nbatch = 2\n")
+        draw_photos(photos, 4)
         before = output.read_bytes()
-        done = subprocess.run([PROGRAM, "pretrain", "--config", str(config), "--pretrain.root", str(photos),
-                               "--pretrain.objective", "masked", "--pretrain.shards", "1", "--output", str(output),
-                               "--overwrite", "on"], capture_output=True, text=True, timeout=30)
-        check(f"an output that is {culprit} is refused", done.returncode == 2 and culprit in done.stderr and
-              output.read_bytes() == before, done.stderr[-300:])
-    nowhere = folder / "nowhere" / "fm.safetensors"
-    done = subprocess.run([PROGRAM, "pretrain", "--output", str(nowhere)], capture_output=True, text=True, timeout=30)
-    check("a folder that does not exist is refused before the training", done.returncode == 2 and
-          str(nowhere) in done.stderr and "pre-training" not in done.stderr, done.stderr[-300:])
+        done = pretrain("--config", config, "--pretrain.root", photos, "--pretrain.objective", "masked",
+                        "--pretrain.shards", 1, "--output", output, "--overwrite", "on")
+        assert done.returncode == 2, done.stderr
+        assert culprit in done.stderr
+        unchanged = output.read_bytes() == before
+        assert unchanged
+
+    def test_a_folder_that_does_not_exist_is_refused_before_the_training(self, gaisnet, tmp_path):
+        output = tmp_path / "nowhere" / "fm.safetensors"
+        done = gaisnet("pretrain", "--output", output, timeout=30)
+        assert done.returncode == 2, done.stderr
+        assert str(output) in done.stderr
+        assert "pre-training" not in done.stderr
 
 
-def goes_on_from_an_older_one(folder):
-    """Later checkpoints are of a run that then never was."""
-    def epochs(output):
-        return sorted(path.parent.name for path in pathlib.Path(f"{output}.ckpt").glob("*/DONE"))
+def test_going_on_from_an_older_checkpoint_removes_later_ones(pretrain, tmp_path):
+    """They are of a run that then never was."""
+    output = tmp_path / "fm.safetensors"
 
-    output = folder / "older.safetensors"
+    def stop_when(reached, *settings):
+        with pretrain.start(*TINY, "--pretrain.epochs", 2000, "--checkpoint.keep", 2000, "--output", output,
+                            *settings) as process:
+            wait_until(lambda: process.poll() is not None or reached(checkpoints(output)), step=0.005)
+            process.send_signal(signal.SIGTERM)
+            return process.communicate(timeout=60)[1]
 
-    def stop_when(reached, *extra):
-        process = subprocess.Popen([PROGRAM, "pretrain", "--pretrain.samples", "64", "--pretrain.domains", "1",
-                                    "--pretrain.epochs", "2000", "--checkpoint.keep", "2000", "--progress", "none", "--output",
-                                    str(output), *extra], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        end = time.monotonic() + 60
-        while time.monotonic() < end and process.poll() is None and not reached(epochs(output)):
-            time.sleep(0.005)
-        process.send_signal(signal.SIGTERM)
-        return process.communicate(timeout=60)[1]
-
-    errors = stop_when(lambda found: len(found) > 5)
-    before = epochs(output)
+    stop_when(lambda found: len(found) > 5)
+    before = checkpoints(output)
+    assert len(before) > 5
     # No other checkpoint before the end: all but the last are left from before, and there is no last one when the signal
     # came before the first epoch.
-    again = stop_when(lambda found: len(found) < 3, "--resume", f"{output}.ckpt/round_000002", "--checkpoint.every", "0")
-    after = epochs(output)
-    check("a run that goes on from an older checkpoint removes later ones", len(before) > 5 and len(after) in (2, 3) and
-          after[:2] == before[:2] and "resuming after epoch 2" in again, f"{before} {after} {errors[-300:]} {again[-300:]}")
+    log = stop_when(lambda found: len(found) < 3, "--resume", f"{output}.ckpt/round_000002", "--checkpoint.every", 0)
+    after = checkpoints(output)
+    assert "resuming after epoch 2" in log
+    assert len(after) in (2, 3)
+    assert after[:2] == before[:2]
 
 
-def is_done(folder):
-    """--resume auto on a model that is there ends well; with other settings it is not that model. It may lie among images."""
-    photos = folder / "own"
-    photos.mkdir()
-    for number in range(8):
-        (photos / f"{number}.png").write_bytes(png(bytes([30 * number, 9, 200]) * 1600, 40))
+def test_resume_has_nothing_to_do_when_the_model_is_there(pretrain, tmp_path):
+    """With other settings it is not that model. It may lie among the images."""
+    photos = tmp_path / "photos"
+    draw_photos(photos, 8)
     output = photos / "fm.safetensors"
-    command = [MPIRUN, "-n", "2", PROGRAM, "pretrain", "--pretrain.root", str(photos), "--pretrain.objective", "masked",
-               "--pretrain.batch", "4", "--pretrain.epochs", "1", "--progress", "none", "--output", str(output),
-               "--resume", "auto"]
-    first = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    bytes_of_first = output.read_bytes() if output.exists() else b""
-    again = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    check("resume = auto has nothing to do when the model is there", first.returncode == again.returncode == 0 and
-          "is there" in again.stderr and output.read_bytes() == bytes_of_first, first.stderr[-300:] + again.stderr[-300:])
-    other = subprocess.run([*command, "--pretrain.lr", "0.1"], capture_output=True, text=True, timeout=60)
-    check("... but not for another one", other.returncode == 2 and "exists" in other.stderr, other.stderr[-300:])
+    settings = ("--pretrain.root", photos, "--pretrain.objective", "masked", "--pretrain.batch", 4, "--pretrain.epochs", 1,
+                "--output", output, "--resume", "auto")
+    done = pretrain(*settings, ranks=2)
+    assert done.returncode == 0, done.stderr
+    before = output.read_bytes()
+    done = pretrain(*settings, ranks=2)
+    assert done.returncode == 0, done.stderr
+    assert "is there" in done.stderr
+    unchanged = output.read_bytes() == before
+    assert unchanged
+    done = pretrain(*settings, "--pretrain.lr", 0.1, ranks=2)
+    assert done.returncode == 2, done.stderr
+    assert "exists" in done.stderr
 
 
-def same_checkpoint(folder):
+def test_ranks_that_find_different_checkpoints_are_told(pretrain, mpirun, tmp_path):
     """Ranks on computers that do not share the folder would go on from different states."""
     for rank in "01":
-        (folder / "apart" / rank).mkdir(parents=True)
-    program = [PROGRAM, "pretrain", "--pretrain.samples", "64", "--pretrain.domains", "1", "--pretrain.epochs", "400",
-               "--progress", "none", "--output", "fm.safetensors"]
-    process = subprocess.Popen(program, cwd=folder / "apart" / "0", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    end = time.monotonic() + 60
-    while time.monotonic() < end and not list((folder / "apart" / "0").glob("*/*/DONE")):
-        time.sleep(0.005)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    done = subprocess.run([MPIRUN, "-n", "2", "sh", "-c", 'cd "$OMPI_COMM_WORLD_RANK" && exec "$@"', "sh", *program,
-                           "--resume", "auto"], cwd=folder / "apart", capture_output=True, text=True, timeout=60)
-    check("ranks that find different checkpoints are told", done.returncode == 1 and "rank 1 found another" in done.stderr and
-          done.stderr.count("gaisnet: error:") == 1, f"code {done.returncode}: {done.stderr[-500:]}")
+        (tmp_path / rank).mkdir()
+    settings = (*TINY, "--pretrain.epochs", 400, "--output", "fm.safetensors")
+    with pretrain.start(*settings, cwd=tmp_path / "0") as process:
+        wait_until(lambda: checkpoints(tmp_path / "0" / "fm.safetensors"), step=0.005)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    done = subprocess.run([mpirun, "-n", "2", "sh", "-c", 'cd "$OMPI_COMM_WORLD_RANK" && exec "$@"', "sh",
+                           *pretrain.command(*settings, "--resume", "auto")],
+                          cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1, done.stderr
+    assert "rank 1 found another" in done.stderr
+    assert done.stderr.count("gaisnet: error:") == 1
 
 
-def goes_on(folder):
+class TestStopped:
     """SIGTERM ends an epoch with a checkpoint; a kill leaves the last one; another number of ranks goes on."""
-    def command(output, ranks, *extra):
-        return [MPIRUN, "-n", str(ranks), PROGRAM, "pretrain", "--pretrain.samples", "128", "--pretrain.domains", "2",
-                "--pretrain.epochs", "25", "--pretrain.objective", "masked", "--progress", "none", "--output", str(output), *extra]
 
-    def stopped_by(which, output, ranks):
-        process = subprocess.Popen(command(output, ranks), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   start_new_session=True)
-        checkpoints = pathlib.Path(f"{output}.ckpt")
-        end = time.monotonic() + 60
-        while time.monotonic() < end and process.poll() is None and not list(checkpoints.glob("*/DONE")):
-            time.sleep(0.005)
-        if which == signal.SIGKILL:
-            for rank in ranks_of(process, PROGRAM):
+    @pytest.fixture(scope="class")
+    def long(self, pretrain):
+        return pretrain.bind("--pretrain.samples", 128, "--pretrain.domains", 2, "--pretrain.epochs", 25,
+                             "--pretrain.objective", "masked")
+
+    @pytest.fixture(scope="class")
+    def whole(self, long, tmp_path_factory):
+        """The model of a run that nobody disturbs."""
+        output = tmp_path_factory.mktemp("whole") / "fm.safetensors"
+        done = long("--output", output, ranks=1)
+        assert done.returncode == 0, done.stderr
+        return output
+
+    @staticmethod
+    def stop(process, number, program):
+        if number == signal.SIGKILL:
+            for rank in ranks_of(process, program):
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(rank, which)
+                    os.kill(rank, number)
         else:
-            process.send_signal(which)
-        _, errors = process.communicate(timeout=60)
-        return process.returncode, errors, checkpoints
+            process.send_signal(number)
 
-    whole = folder / "whole.safetensors"
-    done = subprocess.run(command(whole, 1), capture_output=True, text=True, timeout=100)
-    check("pre-training leaves no checkpoints behind its model", done.returncode == 0 and
-          not pathlib.Path(f"{whole}.ckpt").exists(), done.stderr[-500:])
-    for which, code in ((signal.SIGTERM, 75), (signal.SIGKILL, None)):
-        name = which.name.lower()
-        output = folder / f"{name}.safetensors"
-        ended, errors, checkpoints = stopped_by(which, output, 2)
-        check(f"{name} leaves a checkpoint and no model", (ended == code if code else ended != 0) and not output.exists() and
-              list(checkpoints.glob("*/DONE")), f"code {ended}: {errors[-500:]}")
-        again = subprocess.run(command(output, 2), capture_output=True, text=True, timeout=60)
-        check("... which a new run does not write over", again.returncode == 2 and
-              "resume = auto" in again.stderr, again.stderr[-300:])
-        other = subprocess.run(command(output, 2, "--resume", "auto", "--pretrain.lr", "0.1"), capture_output=True,
-                               text=True, timeout=60)
-        check("... nor goes on with other settings", other.returncode == 2 and "pretrain.lr" in other.stderr,
-              other.stderr[-300:])
-        newest = sorted(checkpoints.glob("*/DONE"))[-1].parent / "state.safetensors"
-        good = newest.read_bytes()
-        newest.write_bytes(good[:-3] + bytes([good[-3] ^ 1]) + good[-2:])
-        damaged = subprocess.run(command(output, 2, "--resume", str(newest.parent)), capture_output=True, text=True,
-                                 timeout=60)
-        check("... nor from a checkpoint with another bit", damaged.returncode == 2 and "state.safetensors is damaged" in
-              damaged.stderr, damaged.stderr[-300:])
-        if which == signal.SIGTERM:  # else it is passed over, for the one before or a new beginning
-            newest.write_bytes(good)
-        done = subprocess.run(command(output, 3, "--resume", "auto"), capture_output=True, text=True, timeout=100)
-        check("... and goes on to the same model on another number of ranks", done.returncode == 0 and
-              ("resuming after epoch" in done.stderr or "is damaged" in done.stderr) and output.read_bytes() == whole.read_bytes() and
-              not checkpoints.exists(), done.stderr[-500:])
+    def test_no_checkpoint_is_left_behind_a_model(self, whole):
+        assert not pathlib.Path(f"{whole}.ckpt").exists()
 
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+    def test_it_goes_on_to_the_same_model(self, long, whole, tmp_path, number):
+        output = tmp_path / "fm.safetensors"
+        with long.start("--output", output, ranks=2) as process:
+            wait_until(lambda: process.poll() is not None or checkpoints(output), step=0.005)
+            self.stop(process, number, long.program)
+            _, stderr = process.communicate(timeout=60)
+        assert process.returncode == 75 if number == signal.SIGTERM else process.returncode != 0, stderr
+        assert not output.exists()
+        assert checkpoints(output)
 
-def main():
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        on_ranks(folder)
-        without_labels(folder)
-        inputs_are_kept(folder)
-        goes_on_from_an_older_one(folder)
-        is_done(folder)
-        same_checkpoint(folder)
-        goes_on(folder)
-    finish()
+        done = long("--output", output, ranks=2)
+        assert done.returncode == 2, "a new run writes over the checkpoint"
+        assert "resume = auto" in done.stderr
+        done = long("--output", output, "--resume", "auto", "--pretrain.lr", 0.1, ranks=2)
+        assert done.returncode == 2, "it goes on with other settings"
+        assert "pretrain.lr" in done.stderr
 
+        newest = checkpoints(output)[-1]
+        state = newest / "state.safetensors"
+        undamaged = state.read_bytes()
+        state.write_bytes(undamaged[:-3] + bytes([undamaged[-3] ^ 1]) + undamaged[-2:])
+        done = long("--output", output, "--resume", newest, ranks=2)
+        assert done.returncode == 2, "it goes on from a checkpoint with another bit"
+        assert "state.safetensors is damaged" in done.stderr
+        if number == signal.SIGTERM:  # else it is passed over, for the one before or a new beginning
+            state.write_bytes(undamaged)
 
-if __name__ == "__main__":
-    main()
+        done = long("--output", output, "--resume", "auto", ranks=3)
+        assert done.returncode == 0, done.stderr
+        assert "resuming after epoch" in done.stderr or "is damaged" in done.stderr
+        assert same_bytes(whole, output)
+        assert not pathlib.Path(f"{output}.ckpt").exists()

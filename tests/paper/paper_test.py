@@ -1,137 +1,205 @@
 """The paper's experiments in their small profile: every script runs, draws, and finds the shapes that must be there whatever
-the machine. Usage: paper_test.py GAISNET. Needs h5py; pictures need matplotlib. It takes a few minutes."""
+the machine. It takes minutes."""
 
 import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
-from checks import check, finish, skip
+import pytest
+from support.results import table
 
-try:
-    import h5py
-except ImportError:
-    skip("h5py is not installed")
-try:
-    import matplotlib
-except ImportError:
-    matplotlib = None
-
-PROGRAM = str(pathlib.Path(sys.argv[1]).resolve())
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+EXPERIMENTS = ("fig2", "fig6", "fig7", "table3", "table4", "fig8", "circle")
 
 
-def script(name, *arguments):
-    environment = os.environ | {"PROGRAM": PROGRAM, "PYTHON": sys.executable}
-    return subprocess.run([str(ROOT / "jobs" / "paper" / f"{name}.sh"), *map(str, arguments)], capture_output=True, text=True,
-                          timeout=600, env=environment)
+@pytest.fixture(scope="module")
+def script(gaisnet):
+    """Runs a script of jobs/paper."""
+    environment = os.environ | {"PROGRAM": str(gaisnet.program), "PYTHON": sys.executable}
+    environment.pop("GAISNET_DATA", None)
+
+    def script(name, *words):
+        return subprocess.run([PROJECT / "jobs" / "paper" / f"{name}.sh", *map(str, words)], capture_output=True, text=True,
+                              timeout=600, env=environment)
+
+    return script
 
 
-def run(name, folder):
-    done = script(name, "--output", folder)
-    page = folder / f"{name}.md"
-    check(f"{name} runs and writes its table", done.returncode == 0 and page.is_file(), done.stderr[-800:])
-    if matplotlib is not None:
-        check("... and its picture", (folder / f"{name}.png").is_file() and (folder / f"{name}.png").stat().st_size > 5000)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where all results go: experiments share what they pre-train."""
+    return tmp_path_factory.mktemp("paper")
 
 
-def accuracy(folder, run):
-    with h5py.File(folder / f"{run}.seed1.h5") as file:
-        return file["rounds"]["accuracy"][:]
+class Experiment:
+    """The results of a script."""
+
+    def __init__(self, folder, name):
+        self.folder, self.name = folder, name
+
+    def table(self, run, name):
+        return table(self.folder / f"{self.name}.{run}.seed1.h5", name)
+
+    def accuracy(self, run):
+        return self.table(run, "rounds")["accuracy"]
 
 
-def table(folder, run, name):
-    with h5py.File(folder / f"{run}.seed1.h5") as file:
-        return file[name][:]
+def experiment(name):
+    """A fixture that runs a script once."""
+
+    @pytest.fixture(scope="module", name=name)
+    def run(script, folder):
+        done = script(name, "--output", folder)
+        assert done.returncode == 0, done.stderr
+        return Experiment(folder, name)
+
+    return run
 
 
-def delivered(folder, run):
-    events = table(folder, run, "events")
-    return int(events["bytes"][events["kind"] == b"send_modules_down"].sum())
+fig2, fig6, fig7, table3, table4, fig8, circle = map(experiment, EXPERIMENTS)
 
 
-def shapes(folder):
-    run("fig2", folder)
-    for n in (1, 6):
-        check(f"fig2: whole stages weigh far more than tuned modules, {n} receivers",
-              delivered(folder, f"fig2.full.{n}") > 20 * delivered(folder, f"fig2.tunable.{n}") > 0)
-    run("fig6", folder)
-    trained, scratch = accuracy(folder, "fig6.pretrained"), accuracy(folder, "fig6.scratch_trained")
-    frozen = accuracy(folder, "fig6.scratch_frozen")
-    check("fig6: pre-trained is far above both without pre-training from the first epoch",
-          trained[0] > 0.8 and trained[0] > scratch.max() + 0.3 and trained[0] > frozen.max() + 0.3,
-          f"{trained} {scratch} {frozen}")
-    run("fig7", folder)
-    flops = {method: table(folder, f"fig7.{method}", "rounds")["client_flops"].sum()
-             for method in ("full", "prompt_deep", "head")}
-    check("fig7: less is computed the less is tuned", flops["full"] > 1.2 * flops["prompt_deep"] and
-          flops["prompt_deep"] > 1.5 * flops["head"], str(flops))
-    emulated = {method: table(folder, f"fig7.{method}", "rounds")["latency_s"].mean() for method in flops}
-    check("... and no frozen method has longer epochs than full, head only the shortest",
-          emulated["head"] < emulated["prompt_deep"] <= emulated["full"], str(emulated))
-    run("table3", folder)
-    union = [accuracy(folder, f"table3.union.{k}")[-1] for k in range(1, 6)]
-    client = [accuracy(folder, f"table3.client.{k}")[-1] for k in range(1, 6)]
-    check("table3: k classes of all bound the accuracy by about k / 5", all(union[k] < (k + 1) / 5 + 0.25 for k in range(5)) and
-          union[4] > union[1] + 0.3, str(union))
-    check("... and k classes of each start point do not", min(client[1:]) > 0.8, str(client))
-    run("table4", folder)
-    check("table4: every number of clusters learns", min(accuracy(folder, f"table4.{n}")[-1] for n in range(1, 7)) > 0.8)
-    samples = [table(folder, f"table4.{n}", "rounds")["samples"][0] for n in range(1, 7)]
-    check("... each with a sixth of the images", all(samples[n] == (n + 1) * samples[0] for n in range(6)), str(samples))
-    run("fig8", folder)
-    cash = {policy: table(folder, f"fig8.{policy}", "service")["cash"][-1] for policy in ("mlcp", "msip", "random")}
-    check("fig8: MLCP ends highest", cash["mlcp"] > cash["msip"] and cash["mlcp"] > cash["random"], str(cash))
-    run("circle", folder)
-    judged = {period: table(folder, f"circle.period{period}", "accuracy_by_domain") for period in (0, 1)}
-
-    def unseen(period, model, number):
-        rows = judged[period]
-        here = (rows["seen"] == 0) & (rows["method"] == b"class means") & (rows["round"] == number)
-        return float(rows["accuracy"][here & [name.startswith(model) for name in rows["model"]]].mean())
-
-    before, after, alone = unseen(1, b"untuned", 0), unseen(1, b"cloud", 15), unseen(0, b"edge", 15)
-    check("circle: what edges learn makes the foundation model far better where none of them is", after > before + 0.25,
-          f"{before} {after}")
-    check("... and not worse than an edge's own model", after > alone - 0.03, f"{after} {alone}")
-    scratch = table(folder, "circle.random", "accuracy_by_domain")
-    scratch = scratch["accuracy"][(scratch["model"] == b"cloud") & (scratch["seen"] == 0) & (scratch["round"] == 15) &
-                                  (scratch["method"] == b"class means")][0]
-    check("... and pre-training without labels is what lets it", after > scratch + 0.2, f"{after} {scratch}")
-    ends = [float(accuracy(folder, f"circle.period{period}")[-3:].mean()) for period in (0, 1)]
-    check("... and edges do not lose by it", ends[1] > ends[0] - 0.03, str(ends))
+@pytest.mark.parametrize("words, message", [
+    (["--profile", "huge"], "small, tiny or paper"), (["--repeat", "0"], "positive number"), (["--fast"], "unknown option"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_options_that_are_refused(script, words, message):
+    done = script("fig6", *words)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
 
 
-def repeats(folder):
+def test_the_profile_tiny_says_what_it_lacks(script, tmp_path):
+    done = script("fig6", "--profile", "tiny", "--output", tmp_path / "tiny")
+    assert done.returncode == 2, done.stderr
+    assert "WEIGHTS" in done.stderr
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_script_writes_its_table(request, folder, name):
+    request.getfixturevalue(name)
+    assert (folder / f"{name}.md").is_file()
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_script_draws_its_picture(request, folder, name):
+    pytest.importorskip("matplotlib")
+    request.getfixturevalue(name)
+    picture = folder / f"{name}.png"
+    assert picture.is_file()
+    assert picture.stat().st_size > 5000
+
+
+@pytest.mark.parametrize("receivers", [1, 6])
+def test_fig2_whole_stages_weigh_far_more_than_tuned_modules(fig2, receivers):
+    def delivered_bytes(kind):
+        events = fig2.table(f"{kind}.{receivers}", "events")
+        return int(events["bytes"][events["kind"] == b"send_modules_down"].sum())
+
+    assert delivered_bytes("full") > 20 * delivered_bytes("tunable") > 0
+
+
+def test_fig6_the_pre_trained_model_is_far_above_both_others_from_the_first_epoch(fig6):
+    trained, scratch, frozen = map(fig6.accuracy, ("pretrained", "scratch_trained", "scratch_frozen"))
+    assert trained[0] > 0.8
+    assert trained[0] > scratch.max() + 0.3
+    assert trained[0] > frozen.max() + 0.3
+
+
+class TestFig7:
+    METHODS = ("full", "prompt_deep", "head")
+
+    def test_less_is_computed_the_less_is_tuned(self, fig7):
+        full, prompt, head = (fig7.table(method, "rounds")["client_flops"].sum() for method in self.METHODS)
+        assert full > 1.2 * prompt
+        assert prompt > 1.5 * head
+
+    def test_no_frozen_method_has_longer_epochs_than_full_and_head_only_the_shortest(self, fig7):
+        full, prompt, head = (fig7.table(method, "rounds")["latency_s"].mean() for method in self.METHODS)
+        assert head < prompt <= full
+
+
+class TestTable3:
+    def final_accuracies(self, table3, whose):
+        return [table3.accuracy(f"{whose}.{classes}")[-1] for classes in range(1, 6)]
+
+    def test_k_classes_of_all_bound_the_accuracy_by_about_k_fifths(self, table3):
+        union = self.final_accuracies(table3, "union")
+        assert all(accuracy < classes / 5 + 0.25 for classes, accuracy in enumerate(union, start=1)), union
+        assert union[4] > union[1] + 0.3
+
+    def test_k_classes_of_each_start_point_do_not(self, table3):
+        assert min(self.final_accuracies(table3, "client")[1:]) > 0.8
+
+
+class TestTable4:
+    CLUSTERS = range(1, 7)
+
+    def test_every_number_of_clusters_learns(self, table4):
+        assert min(table4.accuracy(clusters)[-1] for clusters in self.CLUSTERS) > 0.8
+
+    def test_each_cluster_has_a_sixth_of_the_images(self, table4):
+        samples = [table4.table(clusters, "rounds")["samples"][0] for clusters in self.CLUSTERS]
+        assert samples == [clusters * samples[0] for clusters in self.CLUSTERS]
+
+
+def test_fig8_mlcp_ends_highest(fig8):
+    mlcp, *others = (fig8.table(policy, "service")["cash"][-1] for policy in ("mlcp", "msip", "random"))
+    assert mlcp > max(others)
+
+
+class TestCircle:
+    """A foundation model that edges give back what they have learnt to."""
+
+    @staticmethod
+    def unseen(circle, run, model, number):
+        """Accuracy in the domain where no edge is, mean over models whose names begin so."""
+        rows = circle.table(run, "accuracy_by_domain")
+        mine = [name.startswith(model) for name in rows["model"]]
+        chosen = (rows["seen"] == 0) & (rows["method"] == b"class means") & (rows["round"] == number) & mine
+        return float(rows["accuracy"][chosen].mean())
+
+    @pytest.fixture(scope="class")
+    def after(self, circle):
+        return self.unseen(circle, "period1", b"cloud", 15)
+
+    def test_what_edges_learn_makes_it_far_better_where_none_of_them_is(self, circle, after):
+        assert after > self.unseen(circle, "period1", b"untuned", 0) + 0.25
+
+    def test_it_is_not_worse_than_an_edge_s_own_model(self, circle, after):
+        assert after > self.unseen(circle, "period0", b"edge", 15) - 0.03
+
+    def test_pre_training_without_labels_is_what_lets_it(self, circle, after):
+        assert after > self.unseen(circle, "random", b"cloud", 15) + 0.2
+
+    def test_edges_do_not_lose_by_it(self, circle):
+        alone, together = (circle.accuracy(f"period{period}")[-3:].mean() for period in (0, 1))
+        assert together > alone - 0.03
+
+
+# These change the results of circle, and so come last.
+class TestRepeats:
     """A run that has ended is repeated when its settings have changed, and only then."""
-    def ran(*arguments):
-        done = script("circle", "--output", folder, *arguments)
-        check(f"circle {' '.join(arguments)} runs again", done.returncode == 0, done.stderr[-800:])
-        return done.stdout.count(", seed 1: ")
 
-    check("... without doing anything twice", ran() == 0)
-    check("... but what changes is done anew", ran("--epochs", "1") == 3 and len(accuracy(folder, "circle.period1")) == 3)
-    done = script("fig8", "--output", folder, "--epochs", "1")
-    check("fig8 says that it has no epochs", done.returncode == 0 and "--epochs changes nothing" in done.stdout and
-          ", seed 1: " not in done.stdout, done.stdout[:300] + done.stderr[-300:])
+    @pytest.fixture
+    def again(self, script, folder):
+        def again(name, *words):
+            done = script(name, "--output", folder, *words)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
 
+        return again
 
-def main():
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        for words, arguments in (("small, tiny or paper", ["--profile", "huge"]), ("positive number", ["--repeat", "0"]),
-                                 ("unknown option", ["--fast"])):
-            done = script("fig6", *arguments)
-            check(f"refused: {arguments[0]}", done.returncode == 2 and words in done.stderr, done.stderr)
-        os.environ.pop("GAISNET_DATA", None)
-        done = script("fig6", "--profile", "tiny", "--output", folder / "tiny")
-        check("the profile tiny says what it lacks", done.returncode == 2 and "WEIGHTS" in done.stderr, done.stderr)
-        shapes(folder)
-        repeats(folder)
-    finish()
+    RUN = ", seed 1: "
 
+    def test_nothing_is_done_twice(self, circle, again):
+        assert self.RUN not in again("circle")
 
-if __name__ == "__main__":
-    main()
+    def test_what_changes_is_done_anew(self, circle, again):
+        assert again("circle", "--epochs", 1).count(self.RUN) == 3
+        assert len(circle.accuracy("period1")) == 3
+
+    def test_fig8_says_that_it_has_no_epochs(self, fig8, again):
+        printed = again("fig8", "--epochs", 1)
+        assert "--epochs changes nothing" in printed
+        assert self.RUN not in printed

@@ -195,6 +195,8 @@ TEST(hfsl, no_raw_sample_leaves_a_start_point_and_no_label_when_labels_stay) {
     }
 }
 
+// Modules alone are charged and not sent: uploads are contributions to one sum over ranks, after which each of them has what
+// deliveries stand for.
 TEST(hfsl, what_the_ledger_charged_is_what_was_sent) {
     for (const auto& one : variants) {
         auto scene = scenario_of(one);
@@ -202,16 +204,22 @@ TEST(hfsl, what_the_ledger_charged_is_what_was_sent) {
         SCOPED_TRACE(one.name);
         const auto nodes = static_cast<int>(lab::deploy(scene).net.nodes.size());
         const auto run = run_hfsl(scene, {.ranks = nodes});
-        std::uint64_t sent = 0, charged = 0;
+        std::uint64_t sent = 0, charged = 0, delivered = 0;
         for (const auto& seen : run.messages) {
             sent += seen.bytes;
+            if (seen.route.kind == message_kind::modules) {
+                EXPECT_EQ(seen.bytes, 0U);
+            }
         }
         for (const auto& event : run.rounds[0].events) {
-            // Uploads are the contributions to an average: one sum over ranks, no message.
-            const bool transfer = event.link != link_class::none && event.kind != event_kind::send_modules_up;
-            charged += transfer ? event.bytes : 0;
+            const bool is_delivery = event.kind == event_kind::send_modules_down;
+            const bool is_message =
+                event.link != link_class::none && event.kind != event_kind::send_modules_up && !is_delivery;
+            charged += is_message ? event.bytes : 0;
+            delivered += is_delivery ? event.bytes : 0;
         }
         EXPECT_EQ(sent, charged);
+        EXPECT_GT(delivered, 0U);
     }
 }
 

@@ -78,10 +78,10 @@ TEST(pacing, decisions_survive_being_sent) {
     EXPECT_FALSE(sent.arrivals.empty());
     EXPECT_FALSE(sent.fates[0].takeovers.empty());
     byte_writer out;
-    sent.write(out);
+    out.put(sent);
     const auto bytes = out.take();
     byte_reader in(bytes);
-    const auto got = round_decisions::read(in);
+    const auto got = in.get<round_decisions>();
     EXPECT_EQ(got.arrivals, sent.arrivals);
     EXPECT_EQ(got.closes, sent.closes);
     EXPECT_EQ(got.latency_s, sent.latency_s);

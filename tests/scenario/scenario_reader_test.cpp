@@ -100,6 +100,17 @@ TEST(scenario_reader, dimensions_of_the_model_fit_together) {
     rejects({{"tuning.prompts", "0"}}, "from 1 to 100000 is accepted");
 }
 
+TEST(scenario_reader, an_efficiency_is_never_drawn_above_1) {
+    const auto efficiency = read({{"device.client.efficiency", "normal(0.9, 0.5)"}}).device.client.efficiency;
+    for (std::uint32_t i = 0; i < 1000; ++i) {
+        random_stream stream(1, "test", "efficiency", 0, i);
+        const double drawn = efficiency.draw(stream);
+        EXPECT_GT(drawn, 0.0);
+        EXPECT_LE(drawn, 1.0);
+    }
+    rejects({{"device.client.efficiency", "normal(1.1, 0.1)"}}, "at most 1");
+}
+
 TEST(scenario_reader, partitions) {
     EXPECT_EQ(read({}).data.partition.name, "iid");
     const auto skewed = read({{"data.partition", "dirichlet(0.3)"}}).data.partition;

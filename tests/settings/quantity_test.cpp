@@ -198,6 +198,12 @@ TEST(parse_distribution, normal_has_its_mean_and_deviation) {
     EXPECT_NEAR(std::sqrt(squares / 4000 - mean * mean), 2e-3, 0.15e-3);
     value.positive = true;
     EXPECT_GT(value.lowest(), 0.0);
+    value.most = 6e-3;
+    EXPECT_EQ(value.highest(), 6e-3);
+    for (std::uint32_t i = 0; i < 1000; ++i) {
+        random_stream stream(2, "test", "normal", 0, i);
+        EXPECT_LE(value.draw(stream), 6e-3);
+    }
 }
 
 // normal(23, 6) dBm is log-normal in W: the mean of its decibels is 23, their deviation 6, its median 200 mW.

@@ -9,8 +9,9 @@ import pathlib
 import shutil
 import socket
 import subprocess
-import sys
 import time
+
+from support.processes import wait_until
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue", "scancel")
 
@@ -62,25 +63,16 @@ def free_ports(count):
     return ports
 
 
-def wait_until(true, limit=60.0, step=0.1):
-    """Whether `true()` came true within `limit` seconds."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        if true():
-            return True
-        time.sleep(step)
-    return bool(true())
-
-
 class OneMachine:
-    """Starts on entry and stops, with everything that it started, on exit."""
+    """Starts on entry and stops, with everything that it started, on exit. Slurm's commands find it by SLURM_CONF, which
+    has to name its `configuration`."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
+        self.configuration = self.folder / "slurm.conf"
         self.daemons = []
 
     def __enter__(self):
-        os.environ["PATH"] += ":/usr/sbin:/sbin"
         missing = [name for name in PROGRAMS if shutil.which(name) is None]
         if missing:
             raise CannotRun("not installed: " + " ".join(missing) + " (Debian: slurmctld slurmd slurm-client munge)")
@@ -100,18 +92,17 @@ class OneMachine:
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
         ctld_port, d_port = free_ports(2)
-        configuration = self.folder / "slurm.conf"
-        configuration.write_text(CONFIGURATION.format(folder=self.folder, host=socket.gethostname().split(".")[0],
-                                                      ctld_port=ctld_port, d_port=d_port, credential_s=CREDENTIAL_S))
-        os.environ["SLURM_CONF"] = str(configuration)
+        self.configuration.write_text(CONFIGURATION.format(folder=self.folder, host=socket.gethostname().split(".")[0],
+                                                           ctld_port=ctld_port, d_port=d_port,
+                                                           credential_s=CREDENTIAL_S))
         munge_socket = self.folder / "munge.socket"
         self._daemon("munged", "--foreground", "--force", f"--socket={munge_socket}", f"--key-file={key}",
                      f"--pid-file={self.folder}/munged.pid", f"--log-file={self.folder}/munged.log",
                      f"--seed-file={self.folder}/munge.seed", "--num-threads=2")
         if not wait_until(munge_socket.exists, 20):
             raise CannotRun("munged did not come up:\n" + self.logs())
-        self._daemon("slurmctld", "-D", "-f", str(configuration))
-        self._daemon("slurmd", "-D", "-f", str(configuration))
+        self._daemon("slurmctld", "-D", "-f", str(self.configuration))
+        self._daemon("slurmd", "-D", "-f", str(self.configuration))
         if not wait_until(self._ready, 60, 0.2):
             raise CannotRun("Slurm did not come up:\n" + self.logs())
 
@@ -148,18 +139,32 @@ class OneMachine:
 
 
 class Job:
-    """A job that was submitted."""
+    """A job that was submitted. Its log is in `folder`."""
 
-    def __init__(self, number):
-        self.number = number
+    def __init__(self, number, folder):
+        self.number, self.folder = number, folder
+
+    def log(self):
+        path = self.folder / f"job-{self.number}.log"
+        return path.read_text(errors="replace") if path.exists() else "(no log)"
 
     def state(self):
         shown = subprocess.run(["scontrol", "show", "job", "--oneliner", str(self.number)], capture_output=True,
                                text=True)
         return dict(part.split("=", 1) for part in shown.stdout.split() if "=" in part)
 
+    def is_pending(self):
+        return self.state().get("JobState") == "PENDING"
+
     def ended(self):
         return self.state().get("JobState") in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "BOOT_FAIL")
+
+    def signal(self, name):
+        """As Slurm sends it to the batch script: USR1 some time before the limit, TERM before a preemption."""
+        subprocess.run(["scancel", f"--signal={name}", "--batch", self.number], check=True)
+
+    def cancel(self):
+        subprocess.run(["scancel", self.number], check=True)
 
     def start_again(self):
         """Slurm lets a job that was queued again wait for two minutes, until slurmd has forgotten that the job's
@@ -171,14 +176,10 @@ class Job:
         return int(self.state().get("ExitCode", "-1:0").split(":")[0])
 
 
-def submit(folder, options, script, *arguments, environment=None):
-    """Submits a job whose log is `folder`/job-NUMBER.log. Raises RuntimeError when Slurm does not take it."""
-    command = ["sbatch", "--parsable", f"--output={folder}/job-%j.log", *options, str(script), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(environment or {})})
+def submit(folder, options, script, *words, environment=None):
+    """Submits a job from a folder, where its log will be. Raises RuntimeError when Slurm does not take it."""
+    command = ["sbatch", "--parsable", f"--output={folder}/job-%j.log", *options, str(script), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env={**os.environ, **(environment or {})})
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
-    return Job(done.stdout.strip().split(";")[0])
-
-
-if __name__ == "__main__":
-    sys.exit("this is a part of slurm_test.py")
+    return Job(done.stdout.strip().split(";")[0], folder)

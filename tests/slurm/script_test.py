@@ -1,17 +1,15 @@
-"""slurm/run.sbatch alone, with stand-ins for Slurm's commands and for gaisnet: what it asks of them, and how it ends.
-Usage: script_test.py. Needs neither Slurm nor root; slurm_test.py runs the script on a real Slurm."""
+"""slurm/run.sbatch alone, with stand-ins for Slurm's commands and for gaisnet: what it asks of them, and how it ends. It
+needs neither Slurm nor root; slurm_test.py runs the script on a real Slurm."""
 
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from checks import check, finish
+import pytest
+from support.processes import wait_until
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 SCRIPT = PROJECT / "slurm" / "run.sbatch"
@@ -71,9 +69,9 @@ class Stage:
 
     def __init__(self, folder):
         self.folder = folder
+        (folder / "bin").mkdir()
         for name, text in (("gaisnet", GAISNET), ("scontrol", SCONTROL), ("srun", SRUN), ("apptainer", APPTAINER)):
             path = folder / "bin" / name
-            path.parent.mkdir(exist_ok=True)
             path.write_text(text)
             path.chmod(0o755)
 
@@ -86,8 +84,6 @@ class Stage:
                 "FAKE_STATE": "RUNNING", **more}
 
     def run(self, *arguments, script=SCRIPT, **more):
-        for name in ("arguments", "scontrol", "srun", "apptainer"):
-            (self.folder / name).unlink(missing_ok=True)
         return subprocess.run([str(script), *arguments], capture_output=True, text=True, timeout=60, cwd="/",
                               env=self.environment(more))
 
@@ -100,150 +96,196 @@ class Stage:
         path = self.folder / name
         return path.read_text().splitlines() if path.exists() else []
 
-
-def arguments_are_kept(stage):
-    for given in (["pretrain", "--pretrain.root", "my photos", "--output", "a.safetensors"],
-                  ["serve", "--output", "a.h5"], ["infer", "--output", "a.h5"],
-                  ["finetune", "--link.d2d.rate", "50 Mbit/s", "--output", "a.h5"]):
-        result = stage.run(*given)
-        check(f"{given[0]} goes on from a checkpoint unless told otherwise", result.returncode == 0 and
-              stage.noted("arguments") == [*given, "--resume", "auto"], result.stderr + str(stage.noted("arguments")))
-    check("... and the log names version and end", "gaisnet 9.9\n" in result.stdout and
-          "exit code 0: done" in result.stdout, result.stdout)
-    for given in (["finetune", "--output", "a.h5", "--resume", "elsewhere"],
-                  ["finetune", "--resume=auto", "--output", "a.h5"],
-                  ["pretrain", "--output", "a.safetensors", "--resume", ""], ["plan", "--output", "a.h5"]):
-        result = stage.run(*given)
-        check(f"nothing is added to {' '.join(given)}", stage.noted("arguments") == given,
-              result.stderr + str(stage.noted("arguments")))
+    def requeued(self):
+        """What scontrol was asked to queue again."""
+        return [line for line in self.noted("scontrol") if line.startswith("requeue")]
 
 
-def sweeps(stage):
-    for what, task, options, output, flags, name in (
-            ("values are separated by commas", 1, ["train.lr=1,2"], "lr.h5", ["--train.lr", "2"], "lr_train.lr=2.h5"),
-            ("... or by semicolons", 0, ["split.blocks=0,2;1,1"], "s.h5", ["--split.blocks", "0,2"],
-             "s_split.blocks=0-2.h5"),
-            ("... also a single one", 0, ["split.blocks=0,2;"], "s.h5", ["--split.blocks", "0,2"],
-             "s_split.blocks=0-2.h5"),
-            ("values may have blanks", 1, ["r=1 Mbit/s,50 Mbit/s"], "r.h5", ["--r", "50 Mbit/s"], "r_r=50-Mbit-s.h5"),
-            ("several make all combinations, the last one fastest", 1, ["a=1,2", "b=x,y"], "o.h5",
-             ["--a", "1", "--b", "y"], "o_a=1_b=y.h5"),
-            ("... to the last one", 3, ["a=1,2", "b=x,y"], "o.h5", ["--a", "2", "--b", "y"], "o_a=2_b=y.h5"),
-            ("an output without a suffix keeps its name", 0, ["a=1"], "./v0.2", ["--a", "1"], "./v0.2_a=1")):
-        given = [word for option in options for word in ("--sweep", option)]
-        result = stage.run(*given, "finetune", "--output", output, SLURM_ARRAY_JOB_ID="6",
-                           SLURM_ARRAY_TASK_ID=str(task))
-        expected = ["finetune", "--output", name, *flags, "--resume", "auto"]
-        check(f"sweep: {what}", stage.noted("arguments") == expected, result.stderr + str(stage.noted("arguments")))
-    for what, option, task, message in (("outside of an array", "a=1,2", None, "--array=0-N"),
-                                        ("beyond its end", "a=1,2", "2", "--array=0-1 is accepted"),
-                                        ("without values", "a", "0", "KEY=VALUE")):
-        result = stage.run("--sweep", option, "finetune", "--output", "a.h5",
-                           **({"SLURM_ARRAY_JOB_ID": "6", "SLURM_ARRAY_TASK_ID": task} if task else {}))
-        check(f"a sweep {what} is refused", result.returncode == 2 and message in result.stderr and
-              not stage.noted("arguments"), result.stderr)
+@pytest.fixture
+def stage(tmp_path):
+    return Stage(tmp_path)
 
 
-def ends(stage):
-    for code, meaning in ((1, "failed while running"), (2, "cannot be used"), (3, "fidelity"), (130, "interrupted")):
-        result = stage.run("finetune", "--output", "a.h5", FAKE_CODE=str(code))
-        check(f"exit code {code} is the job's, and explained", result.returncode == code and
-              meaning in result.stdout and not stage.noted("scontrol"), result.stdout + result.stderr)
-    result = stage.run("finetune", "--output", "unwritten.h5", FAKE_SILENT="1")
-    check("0 without an output is a failure", result.returncode == 1 and "nothing was written" in result.stderr,
-          result.stderr)
-    for what, more, again in (
-            ("a job that ends with 75 is queued again", {}, ["requeue 7"]),
-            ("... of an array only the task", {"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "2"}, ["requeue 7_2"]),
-            ("... also when its time is over", {"FAKE_STATE": "COMPLETING", "FAKE_REASON": "TimeLimit"}, ["requeue 7"]),
-            ("... also when Slurm does not tell its state", {"FAKE_STATE": ""}, ["requeue 7"]),
-            ("... but not when it was cancelled", {"FAKE_STATE": "COMPLETING"}, [])):
-        result = stage.run("finetune", "--output", "a.h5", FAKE_CODE="75", FAKE_ROUND="000001", **more)
-        asked = [line for line in stage.noted("scontrol") if line.startswith("requeue")]
-        check(what, result.returncode == 75 and asked == again, f"{result.stdout}{result.stderr}{asked}")
-        shutil.rmtree(stage.folder / "a.ckpt")
-    result = stage.run("finetune", "--output", "a.h5", FAKE_CODE="75", FAKE_ROUND="000001", FAKE_REQUEUE="1")
-    check("when Slurm refuses, the command is told", result.returncode == 75 and "scontrol requeue 7." in result.stderr,
-          result.stderr)
+class TestArguments:
+    @pytest.mark.parametrize("words", [
+        ["pretrain", "--pretrain.root", "my photos", "--output", "a.safetensors"],
+        ["serve", "--output", "a.h5"],
+        ["infer", "--output", "a.h5"],
+        ["finetune", "--link.d2d.rate", "50 Mbit/s", "--output", "a.h5"],
+    ], ids=lambda words: words[0])
+    def test_a_command_goes_on_from_a_checkpoint(self, stage, words):
+        done = stage.run(*words)
+        assert done.returncode == 0, done.stderr
+        assert stage.noted("arguments") == [*words, "--resume", "auto"]
+
+    @pytest.mark.parametrize("words", [
+        ["finetune", "--output", "a.h5", "--resume", "elsewhere"],
+        ["finetune", "--resume=auto", "--output", "a.h5"],
+        ["pretrain", "--output", "a.safetensors", "--resume", ""],
+        ["plan", "--output", "a.h5"],
+    ], ids=" ".join)
+    def test_nothing_is_added_when_told_otherwise(self, stage, words):
+        done = stage.run(*words)
+        assert stage.noted("arguments") == words, done.stderr
+
+    def test_the_log_names_version_and_end(self, stage):
+        done = stage.run("finetune", "--output", "a.h5")
+        assert "gaisnet 9.9\n" in done.stdout
+        assert "exit code 0: done" in done.stdout
 
 
-def early_signal(stage):
-    """Ranks that do not listen yet would die of the signal, and the job would count as failed."""
-    for command, output in (("finetune", "early.h5"), ("pretrain", "early.safetensors"), ("infer", "early.h5"),
-                            ("serve", "early.h5")):
-        for left in ("started", "go", "scontrol"):
-            (stage.folder / left).unlink(missing_ok=True)
+class TestSweep:
+    @pytest.mark.parametrize("task, sweeps, output, flags, name", [
+        pytest.param(1, ["train.lr=1,2"], "lr.h5", ["--train.lr", "2"], "lr_train.lr=2.h5", id="commas"),
+        pytest.param(0, ["split.blocks=0,2;1,1"], "s.h5", ["--split.blocks", "0,2"], "s_split.blocks=0-2.h5",
+                     id="semicolons"),
+        pytest.param(0, ["split.blocks=0,2;"], "s.h5", ["--split.blocks", "0,2"], "s_split.blocks=0-2.h5",
+                     id="one-value-and-a-semicolon"),
+        pytest.param(1, ["r=1 Mbit/s,50 Mbit/s"], "r.h5", ["--r", "50 Mbit/s"], "r_r=50-Mbit-s.h5", id="blanks"),
+        pytest.param(1, ["a=1,2", "b=x,y"], "o.h5", ["--a", "1", "--b", "y"], "o_a=1_b=y.h5",
+                     id="combinations-the-last-key-fastest"),
+        pytest.param(3, ["a=1,2", "b=x,y"], "o.h5", ["--a", "2", "--b", "y"], "o_a=2_b=y.h5", id="the-last-combination"),
+        pytest.param(0, ["a=1"], "./v0.2", ["--a", "1"], "./v0.2_a=1", id="an-output-without-a-suffix"),
+    ])
+    def test_a_task_of_an_array_has_its_values(self, stage, task, sweeps, output, flags, name):
+        words = [word for sweep in sweeps for word in ("--sweep", sweep)]
+        done = stage.run(*words, "finetune", "--output", output, SLURM_ARRAY_JOB_ID="6", SLURM_ARRAY_TASK_ID=str(task))
+        assert stage.noted("arguments") == ["finetune", "--output", name, *flags, "--resume", "auto"], done.stderr
+
+    @pytest.mark.parametrize("sweep, array, message", [
+        pytest.param("a=1,2", {}, "--array=0-N", id="outside-of-an-array"),
+        pytest.param("a=1,2", {"SLURM_ARRAY_JOB_ID": "6", "SLURM_ARRAY_TASK_ID": "2"}, "--array=0-1 is accepted",
+                     id="beyond-its-end"),
+        pytest.param("a", {"SLURM_ARRAY_JOB_ID": "6", "SLURM_ARRAY_TASK_ID": "0"}, "KEY=VALUE", id="without-values"),
+    ])
+    def test_others_are_refused(self, stage, sweep, array, message):
+        done = stage.run("--sweep", sweep, "finetune", "--output", "a.h5", **array)
+        assert done.returncode == 2, done.stderr
+        assert message in done.stderr
+        assert not stage.noted("arguments")
+
+
+class TestEnds:
+    # The program has made a step and asks to be started again.
+    AGAIN = {"FAKE_CODE": "75", "FAKE_ROUND": "000001"}
+
+    @pytest.mark.parametrize("code, meaning", [
+        (1, "failed while running"), (2, "cannot be used"), (3, "fidelity"), (130, "interrupted")])
+    def test_the_exit_code_is_the_job_s_and_explained(self, stage, code, meaning):
+        done = stage.run("finetune", "--output", "a.h5", FAKE_CODE=str(code))
+        assert done.returncode == code, done.stderr
+        assert meaning in done.stdout
+        assert not stage.noted("scontrol")
+
+    def test_0_without_an_output_is_a_failure(self, stage):
+        done = stage.run("finetune", "--output", "unwritten.h5", FAKE_SILENT="1")
+        assert done.returncode == 1, done.stderr
+        assert "nothing was written" in done.stderr
+
+    @pytest.mark.parametrize("more, asked", [
+        pytest.param({}, ["requeue 7"], id="a-job"),
+        pytest.param({"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "2"}, ["requeue 7_2"], id="a-task-of-an-array"),
+        pytest.param({"FAKE_STATE": "COMPLETING", "FAKE_REASON": "TimeLimit"}, ["requeue 7"], id="when-its-time-is-over"),
+        pytest.param({"FAKE_STATE": ""}, ["requeue 7"], id="when-Slurm-does-not-tell-its-state"),
+        pytest.param({"FAKE_STATE": "COMPLETING"}, [], id="not-when-it-was-cancelled"),
+    ])
+    def test_75_queues_the_job_again(self, stage, more, asked):
+        done = stage.run("finetune", "--output", "a.h5", **self.AGAIN, **more)
+        assert done.returncode == 75, done.stderr
+        assert stage.requeued() == asked
+
+    def test_the_command_is_told_when_slurm_refuses(self, stage):
+        done = stage.run("finetune", "--output", "a.h5", **self.AGAIN, FAKE_REQUEUE="1")
+        assert done.returncode == 75, done.stderr
+        assert "scontrol requeue 7." in done.stderr
+
+    @pytest.mark.parametrize("command, output", [
+        ("finetune", "early.h5"), ("pretrain", "early.safetensors"), ("infer", "early.h5"), ("serve", "early.h5")])
+    def test_a_signal_waits_until_the_ranks_listen(self, stage, command, output):
+        """They would die of it, and the job would count as failed. When its time limit leaves no time for a step, it is not
+        queued again."""
         process = stage.start(command, "--output", output, FAKE_SLOW="1")
-        end = time.monotonic() + 30
-        while not (stage.folder / "started").exists() and time.monotonic() < end:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGUSR1)
-        time.sleep(1)  # time to do it wrong
-        (stage.folder / "go").touch()
-        out = process.communicate(timeout=30)[0]
-        check(f"a signal waits until the ranks of {command} listen", process.returncode == 75,
-              f"code {process.returncode}: {out}")
-        asked = [line for line in stage.noted("scontrol") if line.startswith("requeue")]
-        check("... and a job whose time limit leaves no time for a step is not queued again", not asked and
-              "before a single step" in out and "--time" in out, out + str(asked))
-    check("... and what that took is removed", not list(stage.folder.glob(".gaisnet-*")))
+        try:
+            wait_until((stage.folder / "started").exists, 30, step=0.02)
+            process.send_signal(signal.SIGUSR1)
+            time.sleep(1)  # time to do it wrong
+        finally:
+            (stage.folder / "go").touch()
+        log = process.communicate(timeout=30)[0]
+        assert process.returncode == 75, log
+        assert not stage.requeued()
+        assert "before a single step" in log
+        assert "--time" in log
+        assert not list(stage.folder.glob(".gaisnet-*")), "what that took is left"
 
 
-def launching(stage):
-    given = ["finetune", "--output", "a.h5", "--resume", "auto"]
-    srun = ["--mpi=pmix", "--kill-on-bad-exit=1", "--ntasks=4", "--cpus-per-task=3",
-            str(stage.folder / "bin" / "gaisnet")]
-    stage.run(*given, GAISNET_LAUNCHER="", SLURM_NTASKS="4", SLURM_CPUS_PER_TASK="3")
-    check("srun starts the ranks where it knows PMIx", stage.noted("srun") == [*srun, *given], str(stage.noted("srun")))
-    result = stage.run(*given, GAISNET_LAUNCHER="", FAKE_PLUGINS="none pmi2")
-    check("... mpirun where it does not", result.returncode == 0 and not stage.noted("srun"), result.stderr)
-    result = stage.run(*given, GAISNET_LAUNCHER="ssh")
-    check("another launcher is refused", result.returncode == 2 and "srun or mpirun is accepted" in result.stderr,
-          result.stderr)
-    image = stage.folder / "image.sif"
-    image.touch()
-    for gpus, expected in (("", f"exec {image}"), ("2", f"exec --nv {image}")):
-        result = stage.run(*given, GAISNET_IMAGE=str(image), **({"SLURM_GPUS_ON_NODE": gpus} if gpus else {}))
-        check(f"an image is run {'with' if gpus else 'without'} GPUs", result.returncode == 0 and
-              all(line.startswith(expected) for line in stage.noted("apptainer")), str(stage.noted("apptainer")))
+class TestLaunch:
+    WORDS = ("finetune", "--output", "a.h5", "--resume", "auto")
+
+    def test_srun_starts_the_ranks_where_it_knows_pmix(self, stage):
+        stage.run(*self.WORDS, GAISNET_LAUNCHER="", SLURM_NTASKS="4", SLURM_CPUS_PER_TASK="3")
+        assert stage.noted("srun") == ["--mpi=pmix", "--kill-on-bad-exit=1", "--ntasks=4", "--cpus-per-task=3",
+                                       str(stage.folder / "bin" / "gaisnet"), *self.WORDS]
+
+    def test_mpirun_does_where_it_does_not(self, stage):
+        done = stage.run(*self.WORDS, GAISNET_LAUNCHER="", FAKE_PLUGINS="none pmi2")
+        assert done.returncode == 0, done.stderr
+        assert not stage.noted("srun")
+
+    def test_another_launcher_is_refused(self, stage):
+        done = stage.run(*self.WORDS, GAISNET_LAUNCHER="ssh")
+        assert done.returncode == 2, done.stderr
+        assert "srun or mpirun is accepted" in done.stderr
+
+    @pytest.mark.parametrize("gpus, start", [
+        pytest.param({}, "exec {}", id="without-GPUs"),
+        pytest.param({"SLURM_GPUS_ON_NODE": "2"}, "exec --nv {}", id="with-GPUs"),
+    ])
+    def test_an_image_is_run(self, stage, gpus, start):
+        image = stage.folder / "image.sif"
+        image.touch()
+        done = stage.run(*self.WORDS, GAISNET_IMAGE=str(image), **gpus)
+        assert done.returncode == 0, done.stderr
+        noted = stage.noted("apptainer")
+        assert noted and all(line.startswith(start.format(image)) for line in noted)
 
 
-def places(stage):
-    given = ["finetune", "--output", "a.h5"]
-    copied = stage.folder / "spooled"
-    shutil.copy(SCRIPT, copied)
-    below = stage.folder / "project" / "results"
-    below.mkdir(parents=True)
-    (stage.folder / "project" / "jobs").symlink_to(PROJECT / "jobs")
-    result = stage.run(*given, script=copied, GAISNET_ROOT="", SLURM_SUBMIT_DIR=str(below))
-    check("the project is found from a copy of the script, and paths are the submitter's", result.returncode == 0 and
-          (below / "a.h5").exists(), result.stderr)
-    result = stage.run(*given, GAISNET_ROOT="", SLURM_SUBMIT_DIR="/")
-    check("... or it is said that it is not", result.returncode == 2 and "GAISNET_ROOT" in result.stderr, result.stderr)
-    site = stage.folder / "site.env"
-    site.write_text("export GAISNET_LAUNCHER=ssh\necho $UNSET_VARIABLE\n")
-    result = stage.run(*given, GAISNET_SITE=str(site))
-    check("the site's settings are read", "GAISNET_LAUNCHER=ssh" in result.stderr, result.stderr)
-    result = stage.run(*given, GAISNET_SITE="/no/such.env")
-    check("... and missed when they are not there", result.returncode == 2 and "/no/such.env" in result.stderr,
-          result.stderr)
-    result = stage.run("--help")
-    check("--help", result.returncode == 0 and result.stdout.startswith("Usage: sbatch"), result.stdout)
-    result = stage.run(*given, SLURM_JOB_ID="")
-    check("outside of Slurm it is said", result.returncode == 2 and "no Slurm job" in result.stderr, result.stderr)
+class TestPlaces:
+    WORDS = ("finetune", "--output", "a.h5")
 
+    def test_the_project_is_found_from_a_copy_of_the_script(self, stage):
+        """Slurm runs a copy. Paths are the submitter's."""
+        copied = stage.folder / "spooled"
+        shutil.copy(SCRIPT, copied)
+        below = stage.folder / "project" / "results"
+        below.mkdir(parents=True)
+        (stage.folder / "project" / "jobs").symlink_to(PROJECT / "jobs")
+        done = stage.run(*self.WORDS, script=copied, GAISNET_ROOT="", SLURM_SUBMIT_DIR=str(below))
+        assert done.returncode == 0, done.stderr
+        assert (below / "a.h5").exists()
 
-def main():
-    with tempfile.TemporaryDirectory() as name:
-        stage = Stage(pathlib.Path(name))
-        arguments_are_kept(stage)
-        sweeps(stage)
-        ends(stage)
-        early_signal(stage)
-        launching(stage)
-        places(stage)
-    finish()
+    def test_it_is_said_when_the_project_is_not_found(self, stage):
+        done = stage.run(*self.WORDS, GAISNET_ROOT="", SLURM_SUBMIT_DIR="/")
+        assert done.returncode == 2, done.stderr
+        assert "GAISNET_ROOT" in done.stderr
 
+    def test_the_settings_of_the_site_are_read(self, stage):
+        site = stage.folder / "site.env"
+        site.write_text("export GAISNET_LAUNCHER=ssh\necho $UNSET_VARIABLE\n")
+        done = stage.run(*self.WORDS, GAISNET_SITE=str(site))
+        assert "GAISNET_LAUNCHER=ssh" in done.stderr
 
-if __name__ == "__main__":
-    main()
+    def test_settings_that_are_not_there_are_missed(self, stage):
+        done = stage.run(*self.WORDS, GAISNET_SITE="/no/such.env")
+        assert done.returncode == 2, done.stderr
+        assert "/no/such.env" in done.stderr
+
+    def test_help(self, stage):
+        done = stage.run("--help")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("Usage: sbatch")
+
+    def test_outside_of_slurm_it_says_so(self, stage):
+        done = stage.run(*self.WORDS, SLURM_JOB_ID="")
+        assert done.returncode == 2, done.stderr
+        assert "no Slurm job" in done.stderr

@@ -7,7 +7,7 @@ usage() {
 Usage: tests/systems/fresh_debian.sh [OPTION]... [COMMAND...]
 
 Makes a minimal Debian with debootstrap and runs a command there in a copy of the committed tree (default:
-`tests/run.sh --fast`, which installs what it needs). Needs root and debootstrap; says so and ends with 77 where one of
+`tests/run.sh --release`, which installs what it needs). Needs root and debootstrap; says so and ends with 77 where one of
 them is missing.
 
   --suite NAME     trixie (Debian 13: GCC 14, its own LibTorch 2; the default), bookworm (Debian 12), or a later one
@@ -40,7 +40,7 @@ while [[ $# -gt 0 ]]; do
         *) usage >&2; refuse "unknown option '$1'" ;;
     esac
 done
-command="tests/run.sh --fast"
+command="tests/run.sh --release"
 [[ $# -eq 0 ]] || command=$*
 skip() {
     printf 'skipped: %s\n' "$*"

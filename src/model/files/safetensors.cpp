@@ -36,7 +36,7 @@ namespace {
 
 constexpr std::size_t header_limit = 100'000'000;
 constexpr std::size_t length_bytes = 8;
-/// The header is an object of objects of arrays; deeper nesting is refused while parsing, before it costs memory.
+/// The header is an object of objects of arrays; deeper nesting is refused during parsing, before it needs memory.
 constexpr int deepest_nesting = 2;
 
 std::optional<std::size_t> dtype_bytes(std::string_view dtype) {
@@ -49,7 +49,7 @@ std::optional<std::size_t> dtype_bytes(std::string_view dtype) {
     return found == sizes.end() ? std::nullopt : std::optional(found->second);
 }
 
-/// What a file that is not safetensors is, by its first bytes; empty: unknown.
+/// The format of a file that is not safetensors, from its first bytes; empty: unknown.
 std::string name_format(std::span<const std::byte> bytes) {
     constexpr std::size_t looked_at = 512;
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), looked_at));
@@ -64,7 +64,7 @@ std::string name_format(std::span<const std::byte> bytes) {
                    ? "it is a NumPy archive (.npz); safetensors.numpy.save_file converts it"
                    : "it is a PyTorch pickle in a zip archive; safetensors.torch.save_file converts it";
     }
-    if (text.size() > 1 && text[0] == '\x80' && text[1] >= 0 && text[1] <= 5) { // its protocol
+    if (text.size() > 1 && text[0] == '\x80' && text[1] >= 0 && text[1] <= 5) { // the pickle protocol
         return "it is a PyTorch pickle; safetensors.torch.save_file converts it";
     }
     if (text.starts_with("\x89HDF\r\n")) {
@@ -82,7 +82,7 @@ std::string name_format(std::span<const std::byte> bytes) {
     return {};
 }
 
-/// The file that a path stands for: in a folder the model of that name.
+/// The file that a path denotes; for a folder, the model's file in it.
 std::filesystem::path model_file(const std::filesystem::path& path) {
     std::error_code ignored;
     if (!std::filesystem::is_directory(path, ignored)) {
@@ -97,7 +97,7 @@ std::filesystem::path model_file(const std::filesystem::path& path) {
                       " holds neither model.safetensors nor model.safetensors.index.json; a file is accepted, too");
 }
 
-/// Parses a JSON object and refuses what nlohmann's parser would let pass: keys that come twice, deep nesting.
+/// Parses a JSON object and refuses what nlohmann's parser accepts: duplicate keys, deep nesting.
 nlohmann::json parse_strictly(std::string_view text) {
     std::vector<std::set<std::string>> keys;
     const auto guard = [&keys](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
@@ -127,7 +127,7 @@ nlohmann::json parse_strictly(std::string_view text) {
     }
 }
 
-/// A header value as a count: an integer in [0, 2^63), nothing else.
+/// Converts a header value to a count: only an integer in [0, 2^63) is valid.
 std::optional<std::int64_t> as_count(const nlohmann::json& value) {
     if (!value.is_number_unsigned()) {
         return std::nullopt;
@@ -139,7 +139,7 @@ std::optional<std::int64_t> as_count(const nlohmann::json& value) {
     return static_cast<std::int64_t>(number);
 }
 
-/// Reads one tensor's description. `available` is the size of the data section. Throws usage_error without the file
+/// Parses one tensor's description. \param available size of the data section. Throws usage_error without the file
 /// name, which the caller adds.
 safetensors_entry parse_entry(const std::string& name, const nlohmann::json& value, std::size_t available) {
     const std::string tensor = "tensor " + printable(name);
@@ -265,10 +265,10 @@ void safetensors_file::reject(const std::string& reason) const {
     throw usage_error("safetensors file " + printable(path_.string()) + ": " + reason);
 }
 
-/// \param index JSON: {"weight_map": {tensor: file}, ...}; files lie beside it.
+/// \param index JSON: {"weight_map": {tensor: file}, ...}; the files are in the same folder.
 void safetensors_file::open_parts(std::string_view index) {
     constexpr std::size_t most = 1000;
-    std::map<std::string, std::size_t> part_of; // by name of the file
+    std::map<std::string, std::size_t> part_of; // indexed by file name
     const auto all = nlohmann::json::parse(index, nullptr, false);
     const auto found = all.is_object() ? all.find("weight_map") : all.end();
     if (found == all.end() || !found->is_object() || found->empty()) {

@@ -28,7 +28,7 @@ std::map<std::string, std::string> metadata_of(const tuning_settings& tuning) {
 
 std::vector<std::pair<std::string, std::string>> settings_of(const modules_file& file) {
     const auto& method = file.metadata.at("method");
-    const auto method_of = [&](const std::string&) { return method; }; // all that tuning.* depend on
+    const auto method_of = [&](const std::string&) { return method; }; // tuning.* depend on no other key
     const std::string section = "tuning.";
     std::vector<std::pair<std::string, std::string>> settings{{"tuning.method", method}};
     for (const auto& key : all_keys()) {

@@ -29,7 +29,7 @@ namespace gaisnet {
 namespace {
 
 constexpr std::size_t tensor_alignment = 64;
-/// The tensors start at a page of their own.
+/// The tensors start on a page boundary.
 constexpr std::size_t image_data_offset = 4096;
 constexpr std::array<char, 8> image_magic = {'G', 'A', 'I', 'S', 'N', 'E', 'T', 'W'};
 constexpr std::uint32_t image_version = 1;
@@ -41,9 +41,9 @@ std::string_view object_bytes(const T& object, std::size_t size = sizeof(T)) {
     return {reinterpret_cast<const char*>(&object), size};
 }
 
-/// 64-bit hash of a long run of bytes at memory speed: four independent lanes take 64-bit words, stable_hash (which
-/// takes single bytes) folds the lanes, the rest and the length. Each step of a lane is a bijection of the lane and of
-/// the word, so that a change of one word always changes the lanes.
+/// 64-bit hash of many bytes at memory speed: four independent lanes take 64-bit words; stable_hash (which takes single
+/// bytes) combines the lanes, the remaining bytes and the length. Each step of a lane is a bijection of the lane and of
+/// the word, so a change of one word always changes its lane.
 std::uint64_t content_hash(std::span<const std::byte> bytes) {
     constexpr std::array<std::uint64_t, 4> multipliers = {0xd1342543de82ef95ULL, 0xaf251af3b0f025b5ULL,
                                                           0x9fb21c651e98df25ULL, 0xa0761d6478bd642fULL};
@@ -70,9 +70,9 @@ std::string hexadecimal(std::uint64_t value) {
     return text.data();
 }
 
-/// Lets one process of a host at a time make images in a folder, so that a start with many ranks converts a checkpoint
-/// once. Only a courtesy: where it cannot be had, or its holder hangs, the work goes on without it, since images are
-/// put in place atomically. The system releases it when a process dies.
+/// Lets only one process of a host at a time write images to a folder, so that many ranks that start together convert a
+/// checkpoint once. It is only an optimisation: if the lock is unavailable or its holder hangs, work goes on without
+/// it, since images appear atomically. The system releases it when a process dies.
 class folder_lock {
 public:
     explicit folder_lock(const std::filesystem::path& folder)
@@ -121,7 +121,7 @@ void fill_random(const tensor_spec& spec, std::uint64_t seed, std::span<float> v
 
 } // namespace
 
-/// First bytes of an image file. The tensors follow at image_data_offset, laid out as the slots of the store.
+/// The header of an image file. The tensors follow at image_data_offset, laid out like the slots of the store.
 struct weight_store::image_header {
     std::array<char, 8> magic;
     std::uint32_t version;
@@ -129,10 +129,10 @@ struct weight_store::image_header {
     std::uint64_t source_hash;
     std::uint64_t source_bytes;
     std::uint64_t image_bytes;
-    std::uint64_t layout_hash; ///< Of names, shapes and offsets.
+    std::uint64_t layout_hash; ///< Hash of names, shapes and offsets.
     std::array<std::int64_t, 6> dims;
     std::uint64_t data_hash; ///< fingerprint() of the store.
-    std::uint64_t checksum;  ///< Of the members above.
+    std::uint64_t checksum;  ///< Hash of the members above.
 
     std::uint64_t own_checksum() const { return stable_hash(object_bytes(*this, offsetof(image_header, checksum))); }
 };
@@ -181,7 +181,7 @@ void weight_store::fingerprint_private() {
 std::shared_ptr<const weight_store> weight_store::random(const vit_config& config, std::uint64_t seed) {
     auto store = std::make_shared<weight_store>(passkey{}, config);
     store->allocate_private();
-    // Each tensor has random numbers of its own, so threads change nothing; a ViT-B takes a core some ten seconds.
+    // Each tensor has its own random numbers, so threads do not change them; a ViT-B takes one core about ten seconds.
     std::atomic<std::size_t> next = 0;
     const auto work = [&] {
         for (auto i = next++; i < store->slots_.size(); i = next++) {
@@ -226,7 +226,7 @@ weight_store::from_tensors(const vit_config& config, const std::map<std::string,
 }
 
 std::filesystem::path weight_store::default_cache_dir() {
-    // The XDG base directory specification: a relative path in XDG_CACHE_HOME is to be ignored.
+    // The XDG base directory specification says that a relative path in XDG_CACHE_HOME must be ignored.
     if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && cache[0] == '/') {
         return std::filesystem::path(cache) / "gaisnet";
     }
@@ -289,7 +289,7 @@ std::string weight_store::map_image(const std::filesystem::path& path, const ima
     if (hash != header.data_hash) {
         return "the checksum of its tensors is wrong";
     }
-    // A process that uses a few blocks should not count the others as resident.
+    // So that a process that uses a few blocks does not count the others as resident.
     image.drop_pages();
     image_ = std::move(image);
     data_ = image_.bytes().data() + image_data_offset;
@@ -308,7 +308,7 @@ void weight_store::write_image(const safetensors_file& source, const backbone_ma
         header.data_hash = fold(header.data_hash, content_hash(bytes));
         file.write_at(image_data_offset + slots_[i].offset, bytes);
     }
-    // The last tensor's padding gives the file its full size.
+    // The last tensor's padding determines the size of the file.
     const std::size_t end = image_data_offset + slots_.back().offset + values.size() * sizeof(float);
     file.write_at(end, std::vector<std::byte>(header.image_bytes - end));
     header.checksum = header.own_checksum();

@@ -18,24 +18,24 @@ namespace gaisnet {
 
 struct backbone_match;
 
-/// The frozen backbone of a Vision Transformer: float32 tensors by timm's names (backbone_tensors), each aligned to 64
-/// bytes, never written after construction. A store opened from a checkpoint is one image file in a cache folder that
-/// all processes of a host map read-only and share; it is made once, by whichever process comes first.
+/// The frozen backbone of a Vision Transformer: float32 tensors by timm's names (backbone_tensors), aligned to 64 bytes
+/// and never modified. A store that is opened from a checkpoint is one image file in a cache folder, which all
+/// processes of a host map read-only and share; the first process creates it.
 class weight_store {
     struct passkey {};
 
 public:
-    /// The backbone in the safetensors file `file` (timm or Hugging Face names; F32, F16 or BF16). The float32 image is
-    /// looked up in `cache_dir` (empty: default_cache_dir()) by a hash of the file's bytes and by `config`, and made
-    /// when it is missing or damaged. A cache that cannot be used is no error: the store then keeps its values in
-    /// private memory and says so in notes(). Throws usage_error as safetensors_file and match_backbone do.
+    /// Opens the backbone in a safetensors file (timm or Hugging Face names; F32, F16 or BF16). The float32 image is
+    /// found in `cache_dir` (empty: default_cache_dir()) by a hash of the file's bytes and by `config`; it is created
+    /// when it is missing or damaged. An unusable cache is not an error: the store then keeps its values in private
+    /// memory and says so in notes(). Throws usage_error as safetensors_file and match_backbone do.
     static std::shared_ptr<const weight_store> open(const std::filesystem::path& file, const vit_config& config,
                                                     const std::filesystem::path& cache_dir = {});
-    /// Random weights: embedding tensors and weight matrices normal with standard deviation 0.02, drawn again beyond
-    /// two deviations; biases 0, LayerNorm weights 1. A function of (seed, tensor name, shape) only.
+    /// Random weights: embedding tensors and weight matrices are normal with standard deviation 0.02, redrawn beyond
+    /// two deviations; biases are 0, LayerNorm weights 1. Depends only on (seed, tensor name, shape).
     static std::shared_ptr<const weight_store> random(const vit_config& config, std::uint64_t seed);
-    /// Exactly the tensors of backbone_tensors(config), row-major. Throws usage_error when one is missing, unknown or
-    /// of another size.
+    /// Uses exactly the tensors of backbone_tensors(config), row-major. Throws usage_error when one is missing, unknown
+    /// or has another size.
     static std::shared_ptr<const weight_store> from_tensors(const vit_config& config,
                                                             const std::map<std::string, std::vector<float>>& tensors);
     /// $XDG_CACHE_HOME/gaisnet, else $HOME/.cache/gaisnet, else gaisnet-USERID in the folder for temporary files.
@@ -47,13 +47,13 @@ public:
     std::span<const float> tensor(std::string_view name) const;
     const std::vector<std::int64_t>& shape(std::string_view name) const;
 
-    /// 64-bit hash of all values: equal for equal weights, however the store was made.
+    /// 64-bit hash of all values; it does not depend on how the store was made.
     std::uint64_t fingerprint() const { return fingerprint_; }
-    /// True when the values are a mapped image shared with other processes, false when they are private memory.
+    /// Whether the values are a mapped image shared with other processes, not private memory.
     bool shared() const { return !image_.bytes().empty(); }
-    /// __metadata__ of the checkpoint (timm exports name mean and std of the images there); empty for other stores.
+    /// The checkpoint's __metadata__ (timm exports contain mean and std of the images there); empty for other stores.
     const std::map<std::string, std::string>& metadata() const { return metadata_; }
-    /// What the user should be told: ignored heads, a rebuilt or unusable cache.
+    /// Messages for the user: ignored heads, a rebuilt or unusable cache.
     const std::vector<std::string>& notes() const { return notes_; }
 
     /// Only for the functions above.
@@ -62,7 +62,7 @@ public:
 private:
     struct slot {
         tensor_spec spec;
-        std::size_t offset = 0; ///< Bytes from the first tensor; a multiple of 64.
+        std::size_t offset = 0; ///< Bytes after the first tensor's start; a multiple of 64.
     };
     struct alignas(64) cache_line {
         std::array<std::byte, 64> bytes;
@@ -74,11 +74,11 @@ private:
     void allocate_private();
     void fingerprint_private();
     image_header expected_header(std::uint64_t source_hash, std::size_t source_bytes) const;
-    /// Converts a checkpoint into an image file, one tensor at a time, so that memory for one tensor is enough. Throws
+    /// Converts a checkpoint to an image file, one tensor at a time, so it needs memory for only one. Throws
     /// runtime_failure when the image cannot be written, usage_error for a value that is not finite.
     void write_image(const safetensors_file& source, const backbone_match& match, image_header header,
                      const std::filesystem::path& path) const;
-    /// Maps and verifies an image; an empty string, or why it cannot be used.
+    /// Maps and verifies an image. \returns why it cannot be used; empty: it can.
     std::string map_image(const std::filesystem::path& path, const image_header& expected);
 
     vit_config config_;

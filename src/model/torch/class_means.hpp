@@ -7,8 +7,7 @@
 
 namespace gaisnet {
 
-/// Tells classes apart by the nearest mean of their features, with the cosine as measure: what features are worth
-/// without training a head.
+/// Classifies features by the nearest class mean (cosine similarity): the quality of features without training a head.
 class class_means {
 public:
     class_means(std::int64_t classes, std::int64_t dim)
@@ -17,14 +16,14 @@ public:
 
     /// \param features float32 [n, dim] \param labels int64 [n]
     void add(const at::Tensor& features, const at::Tensor& labels);
-    /// Classes int64 [n] of features [n, dim]; a class that was never added is never the nearest.
+    /// Classes int64 [n] of features [n, dim]; a class without samples is never chosen.
     at::Tensor nearest(const at::Tensor& features) const;
-    /// The same as a head: float32 values of head.weight [classes, dim] and head.bias [classes], concatenated. Its
-    /// largest logit is that of the nearest mean.
+    /// The classifier as a head: head.weight [classes, dim] and head.bias [classes], float32, concatenated. Its largest
+    /// logit belongs to the nearest mean.
     at::Tensor as_head() const;
 
 private:
-    at::Tensor sums_, counts_; ///< Of features of unit length, by class.
+    at::Tensor sums_, counts_; ///< Sums of normalised features, and counts, by class.
 };
 
 } // namespace gaisnet

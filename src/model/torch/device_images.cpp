@@ -19,9 +19,9 @@ namespace gaisnet {
 
 namespace {
 
-/// Weights [n, size, limit] of the source pixels of every output pixel along one axis: a triangle about the output
-/// pixel's centre, as wide as the step, and at least a pixel to each side.
-/// \param begin, length [n, 1, 1] of the view. \param flipped [n, 1, 1], 0 or 1.
+/// Weights [n, size, limit] of the source pixels for every output pixel along one axis: a triangle around the output
+/// pixel's centre, as wide as the step and at least one pixel to each side. \param begin, length [n, 1, 1] of the view.
+/// \param flipped [n, 1, 1], 0 or 1.
 at::Tensor filter_weights(const at::Tensor& begin, const at::Tensor& length, const at::Tensor& flipped, int size,
                           std::int64_t limit) {
     const auto line = [&](std::int64_t count) { return at::arange(count, begin.options()) + 0.5; };
@@ -38,7 +38,7 @@ at::Tensor filter_weights(const at::Tensor& begin, const at::Tensor& length, con
 
 at::Tensor resample(const at::Tensor& images, const std::vector<picture_view>& views, int size) {
     const auto n = images.size(0), height = images.size(1), width = images.size(2);
-    auto numbers = tensor_view::allocate({5 * n, 2}); // float64, in the place of two float32
+    auto numbers = tensor_view::allocate({5 * n, 2}); // float64, stored in the space of two float32
     auto* number = reinterpret_cast<double*>(numbers.data);
     for (const auto field : {&picture_view::x, &picture_view::y, &picture_view::width, &picture_view::height}) {
         for (const auto& view : views) {
@@ -69,7 +69,7 @@ device_images::device_images(at::Device device, std::uint64_t room_bytes, image_
 
 device_images::~device_images() {
     for (const auto& [which, image] : coming_) {
-        image.wait(); // its job may use a dataset that ends after this object
+        image.wait(); // its job may use a dataset that is destroyed before the job ends
     }
 }
 
@@ -110,7 +110,7 @@ at::Tensor device_images::image_of(const request& wanted, std::size_t sample) {
     return tensor;
 }
 
-/// Images of one size go together; most often all have one.
+/// Processes images of equal size together; usually all have the same size.
 template <typename View>
 at::Tensor device_images::batch(const request& wanted, const View& view_of) {
     const c10::NoGradGuard no_gradients;
@@ -119,7 +119,7 @@ at::Tensor device_images::batch(const request& wanted, const View& view_of) {
     std::map<std::pair<std::int64_t, std::int64_t>, std::vector<std::size_t>> by_size;
     std::vector<at::Tensor> images;
     for (std::size_t i = 0; i < samples.size(); ++i) {
-        // A sample that is twice in a batch and has no room would have to come twice.
+        // A sample that occurs twice in a batch and is not kept would have to be decoded twice.
         const auto first = std::find(samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(i), samples[i]);
         const auto place = static_cast<std::size_t>(first - samples.begin());
         images.push_back(place < i ? images[place] : image_of(wanted, samples[i]));

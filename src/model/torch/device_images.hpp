@@ -14,30 +14,30 @@
 
 namespace gaisnet {
 
-/// Decoded images in the memory of a GPU, as bytes, while there is room; a model's inputs are made of them there. What is
-/// here already costs a step no copy but that of the views (five numbers an image). Images that no longer fit are
-/// decoded and copied each time they are asked for.
+/// Keeps decoded images as bytes in the memory of a GPU while there is space, and makes model inputs from them there.
+/// For an image that is kept, a step copies only its view (five numbers). Images that no longer fit are decoded and
+/// copied each time.
 ///
-/// The same views of the same pixels as by batch_loader on the CPU; values differ by rounding.
+/// The views and pixels are those of batch_loader on the CPU; values differ by rounding.
 class device_images {
 public:
-    /// Which images, and how they are sensed. The dataset must outlive this object.
+    /// The images of a batch, and how they are sensed. The dataset must outlive this object.
     struct request {
         const dataset* data;
         std::vector<std::size_t> samples;
         sample_quality quality{};
     };
 
-    /// \param device any; tests compute on the CPU. \param room_bytes for images that stay. The supply, which must
-    /// outlive this object, decodes. \param seed of quality and augmentation.
+    /// \param device any; tests use the CPU. \param room_bytes limit for kept images. \param supply decodes; must
+    /// outlive this object. \param seed for quality and augmentation.
     device_images(at::Device device, std::uint64_t room_bytes, image_supply& supply, transform_spec transform,
                   std::uint64_t seed);
     ~device_images();
 
-    /// Begins to decode what is not here yet.
+    /// Starts to decode the images that are not kept yet.
     void expect(const request&, decode_pool::haste = decode_pool::haste::later);
-    /// The middle of each image, as transform_validation takes it, float32 [n, 3, size, size], normalised.
-    /// \throws decode_error
+    /// The centre of each image, as in transform_validation, float32 [n, 3, size, size], normalised. \throws
+    /// decode_error
     at::Tensor validation_batch(const request&);
     /// A random part of each image, as transform_train takes it in that epoch. \throws decode_error
     at::Tensor training_batch(const request&, std::uint32_t epoch);
@@ -58,13 +58,13 @@ private:
     image_supply& supply_;
     transform_spec transform_;
     std::uint64_t seed_, room_, used_ = 0;
-    bool full_ = false;                       ///< An image has not found room: what comes is kept by the supply.
+    bool full_ = false;                       ///< An image did not fit, so the supply keeps the later ones.
     std::map<sensed_image, at::Tensor> kept_; ///< uint8 [height, width, 3]
     std::map<sensed_image, std::future<pixels>> coming_;
 };
 
-/// Parts of images of one size, resampled, float32 [n, 3, size, size], 0 to 255: data/transform.hpp's resample() as
-/// products with the weights of its filter. \param images uint8 [n, height, width, 3].
+/// Resamples parts of images of one size to float32 [n, 3, size, size], 0 to 255: like resample() in
+/// data/transform.hpp, but as matrix products with the filter's weights. \param images uint8 [n, height, width, 3].
 at::Tensor resample(const at::Tensor& images, const std::vector<picture_view>&, int size);
 
 } // namespace gaisnet

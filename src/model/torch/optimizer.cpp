@@ -41,7 +41,7 @@ void optimizer::step(std::vector<at::Tensor>& parameters, double learning_rate) 
             parameter.addcdiv_(first_[i], root, -learning_rate / correction1);
         } else {
             gradient.add_(parameter, settings_.weight_decay);
-            // From a zero buffer the first step gives the gradient itself, as PyTorch defines it.
+            // As in PyTorch, the first step from a zero buffer yields the gradient itself.
             first_[i].mul_(settings_.momentum).add_(gradient);
             parameter.add_(first_[i], -learning_rate);
         }
@@ -49,7 +49,7 @@ void optimizer::step(std::vector<at::Tensor>& parameters, double learning_rate) 
     }
 }
 
-/// On GPUs all parameters in one kernel: one for each operation and tensor would take longer to start than to run.
+/// On GPUs one kernel updates all parameters: separate kernels would take longer to launch than to run.
 bool optimizer::step_fused(std::vector<at::Tensor>& parameters, double learning_rate) {
     if (parameters.empty() || !parameters.front().is_cuda()) {
         return false;

@@ -16,16 +16,17 @@ struct optimizer_settings {
     double weight_decay = 0.0;
 };
 
-/// SGD with momentum, or AdamW (Loshchilov and Hutter, ICLR 2019; betas 0.9 and 0.999, eps 1e-8), with PyTorch's
-/// definitions. The state belongs to the client: it is neither averaged nor sent.
+/// SGD with momentum, or AdamW (Loshchilov and Hutter, ICLR 2019; betas 0.9 and 0.999, eps 1e-8), as PyTorch defines
+/// them. The state stays with the client: it is neither averaged nor sent.
 class optimizer {
 public:
     explicit optimizer(optimizer_settings given): settings_(given) {}
 
-    /// One step on leaf tensors with their .grad; clears the gradients. Always the same tensors in the same order.
+    /// Updates leaf tensors from their .grad and clears the gradients. Every call needs the same tensors in the same
+    /// order.
     void step(std::vector<at::Tensor>& parameters, double learning_rate);
 
-    /// Tensors of the state, two lists at most, and the number of steps: what a checkpoint keeps.
+    /// State for a checkpoint: at most two lists of tensors, and the number of steps.
     std::vector<at::Tensor>& first_moments() { return first_; }
     std::vector<at::Tensor>& second_moments() { return second_; }
     std::int64_t steps() const { return steps_; }
@@ -35,8 +36,8 @@ private:
     bool step_fused(std::vector<at::Tensor>& parameters, double learning_rate);
 
     optimizer_settings settings_;
-    std::vector<at::Tensor> first_;  ///< Momentum, or first moment
-    std::vector<at::Tensor> second_; ///< AdamW's second moment
+    std::vector<at::Tensor> first_;  ///< Momentum or first moment.
+    std::vector<at::Tensor> second_; ///< Second moment of AdamW.
     std::int64_t steps_ = 0;
 };
 

@@ -11,21 +11,21 @@
 
 namespace gaisnet {
 
-/// Outputs of something frozen, kept by sample: a start point goes through the same samples in every epoch.
+/// Caches outputs of frozen parts by sample: a start point uses the same samples in every epoch.
 class output_cache {
 public:
-    /// Numbers of a micro-batch's samples: the same for the same sample in every epoch.
+    /// Numbers of a micro-batch's samples; a sample has the same number in every epoch.
     using sample_numbers = std::function<std::vector<std::size_t>(const micro_batch&)>;
 
     explicit output_cache(sample_numbers numbers): numbers_(std::move(numbers)) {}
 
-    /// The outputs [n, ...] of a micro-batch; undefined when one of them was not kept yet.
+    /// The outputs [n, ...] of a micro-batch; undefined if any of them is missing.
     at::Tensor find(const micro_batch&);
     void keep(const micro_batch&, const at::Tensor& outputs);
 
 private:
     sample_numbers numbers_;
-    std::unordered_map<std::size_t, at::Tensor> kept_; ///< Without the first dimension.
+    std::unordered_map<std::size_t, at::Tensor> kept_; ///< Indexed by sample; without the first dimension.
 };
 
 } // namespace gaisnet

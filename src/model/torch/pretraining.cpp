@@ -17,7 +17,7 @@ namespace {
 
 at::Tensor parameter(at::IntArrayRef shape) { return at::zeros(shape).requires_grad_(true); }
 
-/// Tokens [n, tokens, dim] through all blocks.
+/// Passes tokens [n, tokens, dim] through all blocks.
 at::Tensor through_blocks(const vit_backbone& backbone, at::Tensor tokens) {
     for (std::int64_t block = 0; block < backbone.config.depth; ++block) {
         tokens = backbone.block(block)(tokens);

@@ -5,7 +5,7 @@
 
 namespace gaisnet {
 
-/// A start point's own samples. They never leave it: only the stage with the embedding asks for images.
+/// The samples of a start point. They never leave it: only the stage with the embedding requests images.
 class sample_source {
 public:
     virtual ~sample_source() = default;

@@ -10,7 +10,7 @@ namespace gaisnet {
 
 namespace {
 
-/// Part of a batch, without a copy.
+/// Rows of a tensor, without a copy.
 tensor_view rows_of(const tensor_view& whole, std::int64_t first, std::int64_t count) {
     auto part = whole;
     const auto row_bytes = whole.bytes() / static_cast<std::size_t>(whole.shape[0]);

@@ -49,20 +49,20 @@ at::Tensor torch_stage::received(const tensor_view& message, const std::vector<s
     return spec_->codec ? spec_->codec->decode(values, shape) : values;
 }
 
-/// The mean cross entropy of the micro-batch, weighted n_i / n, so that the gradients of a batch's micro-batches add up
-/// to the gradient of the batch's mean.
+/// The micro-batch's mean cross entropy, weighted n_i / n, so that the gradients of all micro-batches add up to the
+/// gradient of the batch's mean.
 at::Tensor torch_stage::loss_of(const at::Tensor& cls, const stage_request& request) {
     const auto labels = on_device(request.labels, device());
     const auto logits = part_.classify(cls);
     const auto loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
-    // Added up where they are computed, so that the host need not wait for a GPU.
+    // Summed on the device, so that the host need not wait for a GPU.
     loss_sum_ = loss_sum_ + loss.detach().to(at::kDouble);
     correct_ = correct_ + logits.argmax(1).eq(labels).sum();
     samples_ += request.micro.count;
     return loss / static_cast<double>(request.micro.of);
 }
 
-/// The tokens, or CLS alone where no later block wants more, behind its blocks.
+/// The output of its blocks: all tokens, or only CLS if no later stage has blocks.
 at::Tensor torch_stage::run_frozen_or_not(const stage_request& request, saved_batch& saved) {
     if (cache_) {
         if (auto known = cache_->find(request.micro); known.defined()) {

@@ -14,15 +14,15 @@
 namespace gaisnet {
 
 /// A stage that computes with LibTorch, on the device and in the type of its backbone; tunables and smashed data are
-/// float32. The backbone is shared, read-only, by all stages of a rank; the tunables, their
-/// gradients and the optimiser's state are its own.
+/// float32. All stages of a rank share the read-only backbone; each has its own tunables, gradients and optimiser
+/// state.
 class torch_stage final : public stage_executor {
 public:
     /// \param source the start point's samples; null for stages that need none.
     torch_stage(const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone, optimizer_settings optimiser,
                 std::shared_ptr<sample_source> source);
 
-    /// Keeps outputs of what is frozen, by sample (stage_spec::frozen_up_to_head).
+    /// Caches outputs of frozen parts by sample (see stage_spec::frozen_up_to_head).
     void keep_outputs(output_cache::sample_numbers numbers) { cache_.emplace(std::move(numbers)); }
 
     void load(const tensor_view& modules) override;
@@ -54,7 +54,7 @@ private:
     tuned_part part_;
     optimizer optimizer_;
     std::shared_ptr<sample_source> source_;
-    std::map<std::int64_t, saved_batch> saved_; ///< By first sample of the micro-batch.
+    std::map<std::int64_t, saved_batch> saved_; ///< Indexed by the micro-batch's first sample.
     std::optional<output_cache> cache_;
     at::Tensor loss_sum_, correct_; ///< Since take_totals(), float64 and int64 [].
     std::int64_t samples_ = 0;

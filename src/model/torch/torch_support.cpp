@@ -36,8 +36,8 @@ at::Tensor on_device(const tensor_view& view, at::Device device) {
     if (!device.is_cuda() || !tensor.is_cpu()) {
         return tensor.to(device);
     }
-    // A copy from other memory would make the host wait. Whoever lends page-locked memory (cuda_memory::pinned) uses it
-    // again only behind what the device was given so far; LibTorch does the same with its own.
+    // A copy from pageable memory would make the host wait. Page-locked memory (cuda_memory::pinned) is reused only
+    // after all work that the device has been given so far; LibTorch does the same with its own.
     return (tensor.is_pinned() ? tensor : tensor.pin_memory()).to(device, /*non_blocking=*/true);
 }
 
@@ -116,7 +116,7 @@ namespace {
 
 class reporter final : public c10::MemoryReportingInfoBase {
 public:
-    // The type of the totals is std::int64_t in 1.13 and std::size_t in 2.x; one of the two overrides.
+    // The totals are std::int64_t in 1.13 and std::size_t in 2.x, so one of the two functions overrides.
     virtual void reportMemoryUsage(void*, std::int64_t bytes, std::int64_t, std::int64_t, c10::Device) { count(bytes); }
     virtual void reportMemoryUsage(void*, std::int64_t bytes, std::size_t, std::size_t, c10::Device) { count(bytes); }
     bool memoryProfilingEnabled() const override { return true; }

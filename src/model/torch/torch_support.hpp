@@ -1,7 +1,7 @@
 #pragma once
 
-// What differs between LibTorch 1.13 and 2.x, and how tensors meet tensor_view. Every other file uses only what both
-// versions have.
+// Hides the differences between LibTorch 1.13 and 2.x, and converts between tensors and tensor_view. All other files
+// use only what both versions have.
 
 #include "base/tensor_view.hpp"
 #include "model/tuning_method.hpp"
@@ -15,33 +15,34 @@
 
 namespace gaisnet {
 
-/// A torch tensor over the same memory, on the current GPU if it is device memory; it keeps the owner alive and must not
-/// be written to.
+/// A torch tensor that shares the view's memory, on the current GPU if that is device memory. It keeps the owner alive
+/// and must not be written to.
 at::Tensor to_torch(const tensor_view&);
 /// A view of a tensor's memory (made contiguous first if it is not).
 tensor_view to_view(const at::Tensor&);
 
-/// The same on a device. The host does not wait for the copy: it goes through page-locked memory.
+/// The same on a device. The copy goes through page-locked memory, so the host does not wait.
 at::Tensor on_device(const tensor_view&, at::Device);
 
-/// From now on this thread computes in that stream of the current GPU (accelerator::compute_stream).
+/// From now on this thread computes in this stream of the current GPU (see accelerator::compute_stream).
 void compute_in_stream(void* stream);
 
 /// Trainable tensors of these shapes, all zero.
 std::vector<at::Tensor> make_parameters(const std::vector<tunable_spec>&, at::Device = at::kCPU);
-/// Sets their values from one after another, float32 [elements].
+/// Sets their values from a concatenation, float32 [elements].
 void load_parameters(std::vector<at::Tensor>&, const tensor_view& values);
 
-/// Threads of torch's kernels and of BLAS; never derived from the number of ranks, because gradients depend on it.
+/// Sets the number of threads of torch and BLAS. It never depends on the number of ranks, because gradients depend on
+/// it.
 void set_torch_threads(int threads);
 
-/// Whether float32 products may use TF32. Off, they are float32 on every device.
+/// Whether float32 products may use TF32. If not, they have full precision on every device.
 void allow_tf32(bool allowed);
 /// True when this LibTorch computes on GPUs.
 bool torch_has_cuda();
 
-/// Runs `work`. \throws runtime_failure in place of LibTorch's own errors: one line, and what helps when a GPU's memory
-/// is not enough.
+/// Runs `work` and replaces LibTorch's errors. \throws runtime_failure with one line and, when a GPU's memory is too
+/// small, with a hint.
 void with_clear_errors(const std::function<void()>& work);
 
 std::string torch_version();
@@ -49,7 +50,7 @@ std::string torch_version();
 /// GFLOP/s of a 512 x 512 single-precision matrix product; tells reference BLAS from a fast one.
 double measure_gemm_gflops();
 
-/// Bytes of tensor memory that this thread allocates and frees while the object lives.
+/// Measures the tensor memory that this thread allocates and frees while the object lives, in bytes.
 class allocation_meter {
 public:
     allocation_meter();
@@ -64,15 +65,15 @@ private:
     std::unique_ptr<state> state_;
 };
 
-/// softmax(q k' / sqrt(d)) v for [n, heads, tokens, d], in one kernel that keeps no probabilities; undefined where this
-/// LibTorch has none.
+/// softmax(q k' / sqrt(d)) v for [n, heads, tokens, d], in one kernel that stores no probabilities; undefined if this
+/// LibTorch has no such kernel.
 at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values);
-/// A step of SGD with momentum or of AdamW on all parameters in one kernel (definitions: model/optimizer.hpp); the
-/// moments are changed in place. False, and nothing happens, where this LibTorch has none.
+/// One step of SGD with momentum or AdamW on all parameters in one kernel (definitions: model/optimizer.hpp); updates
+/// the moments in place. Returns false and does nothing if this LibTorch has no such kernel.
 struct fused_step {
-    at::TensorList parameters, gradients, first_moments, second_moments; ///< SGD has no second ones.
-    double learning_rate, weight_decay, momentum;                        ///< AdamW: betas and eps are PyTorch's.
-    std::int64_t steps;                                                  ///< This one included
+    at::TensorList parameters, gradients, first_moments, second_moments; ///< SGD has no second moments.
+    double learning_rate, weight_decay, momentum;                        ///< AdamW uses PyTorch's betas and eps.
+    std::int64_t steps;                                                  ///< Including this one.
 };
 bool fused_sgd(const fused_step&);
 bool fused_adamw(const fused_step&);

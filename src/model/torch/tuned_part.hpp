@@ -10,7 +10,7 @@
 
 namespace gaisnet {
 
-/// What a stage holds of the model, with its tunables as trainable float32 tensors on the backbone's device.
+/// The tensors of one stage; its tunables are trainable float32 tensors on the backbone's device.
 class tuned_part {
 public:
     /// \param spec must outlive it.
@@ -21,13 +21,13 @@ public:
     tensor_view unload() const;
     std::vector<at::Tensor>& parameters() { return parameters_; }
 
-    /// Images [n, 3, image, image] to tokens.
+    /// Maps images [n, 3, image, image] to tokens.
     at::Tensor embed(const at::Tensor& images) const;
-    /// Tokens float32 through its blocks, float32.
+    /// Passes tokens through its blocks, float32 to float32.
     at::Tensor run_blocks(at::Tensor tokens) const;
-    /// CLS [n, dim] behind the final norm, what the head gets.
+    /// The input of the head: CLS [n, dim] after the final norm.
     at::Tensor features(const at::Tensor& cls) const;
-    /// CLS [n, dim] to logits [n, classes].
+    /// Maps CLS [n, dim] to logits [n, classes].
     at::Tensor classify(const at::Tensor& cls) const;
 
     const vit_backbone& backbone() const { return *backbone_; }

@@ -12,15 +12,15 @@ namespace gaisnet {
 
 namespace {
 
-/// Adapters (Houlsby et al., ICML 2019): y + up(gelu(down(y))) of the output y of attention and of the MLP, with down
-/// [bottleneck, dim] and up [dim, bottleneck] and their biases.
+/// Adapters (Houlsby et al., ICML 2019): y + up(gelu(down(y))) for the output y of attention and of the MLP, with down
+/// [bottleneck, dim], up [dim, bottleneck] and their biases.
 class adapter final : public block_method {
 public:
     explicit adapter(std::int64_t width): width_(width) {}
 
     block_change change(const vit_config&, std::int64_t) const override { return {.bottleneck = width_}; }
 
-    /// The way up is zero, so that training begins with the foundation model.
+    /// The up projection starts at zero, so that training starts from the foundation model.
     std::vector<tunable_spec> of_block(const vit_config& vit, std::int64_t block) const override {
         std::vector<tunable_spec> out;
         const double bound = std::sqrt(6.0 / static_cast<double>(vit.dim + width_));

@@ -4,7 +4,7 @@
 
 namespace gaisnet {
 
-/// A method that leaves embedding and final norm as they are.
+/// A method that does not change embedding and final norm.
 class block_method : public tuning_method {
 public:
     at::Tensor embed(const vit_backbone&, const at::Tensor& images, std::span<const at::Tensor>) const override;

@@ -49,7 +49,7 @@ public:
         return out;
     }
 
-    /// A at random and B zero, so that training begins with the foundation model.
+    /// A is random and B is zero, so that training starts from the foundation model.
     std::vector<tunable_spec> of_block(const vit_config& vit, std::int64_t block) const override {
         std::vector<tunable_spec> out;
         for (const auto layer : targets_) {

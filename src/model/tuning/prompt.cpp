@@ -27,7 +27,7 @@ public:
 
 protected:
     std::vector<tunable_spec> prompts_of(const vit_config& vit, std::int64_t block) const {
-        // Bound of Xavier's uniform initialisation over a patch, as in the paper's code: 0.0625 for ViT-B/16.
+        // Bound of Xavier's uniform initialisation for a patch, as in the paper's code: 0.0625 for ViT-B/16.
         const double bound = std::sqrt(6.0 / static_cast<double>(3 * vit.patch * vit.patch + vit.dim));
         return {{{"blocks." + std::to_string(block) + ".prompts", {count_, vit.dim}},
                  {tensor_init::family::uniform, bound}}};

@@ -6,7 +6,7 @@ namespace gaisnet {
 
 namespace {
 
-/// The head alone.
+/// Tunes only the head.
 class head_only final : public block_method {
 public:
     block_change change(const vit_config&, std::int64_t) const override { return {}; }
@@ -25,7 +25,7 @@ std::vector<tunable_spec> pretrained(const std::vector<tensor_spec>& tensors) {
     return out;
 }
 
-/// All weights of the backbone as well, under timm's names.
+/// Tunes the head and all weights of the backbone, under timm's names.
 class full final : public tuning_method {
 public:
     block_change change(const vit_config&, std::int64_t) const override { return {.weights = true}; }

@@ -8,30 +8,30 @@
 
 namespace gaisnet {
 
-/// The whole, unsplit model: a backbone with tuned modules. Used for evaluation, for pre-training and as what split
-/// training is compared with.
+/// The whole, unsplit model: a backbone with tuned modules. Used for evaluation and pre-training, and as the reference
+/// for split training.
 class tuned_vit {
 public:
     tuned_vit(std::shared_ptr<const vit_backbone> backbone, std::shared_ptr<const tuning_method> method,
               std::int64_t classes);
 
-    /// Values of all tunables in canonical order, float32 [elements].
+    /// Sets all tunables in canonical order, float32 [elements].
     void load(const tensor_view& modules);
-    /// CLS [n, dim] of images behind all blocks, and the logits that the head makes of it.
+    /// CLS [n, dim] of images after all blocks, and the head's logits for it.
     at::Tensor cls(const at::Tensor& images) const;
     at::Tensor classify(const at::Tensor& behind_blocks) const { return part_.classify(behind_blocks); }
-    /// CLS does not change in training (stage_spec::frozen_up_to_head).
+    /// Whether CLS stays the same during training (see stage_spec::frozen_up_to_head).
     bool frozen_up_to_head() const { return spec_->frozen_up_to_head(); }
-    /// What the head gets, [n, dim].
+    /// The input of the head, [n, dim].
     at::Tensor features(const at::Tensor& images) const;
     /// Logits [n, classes] of images [n, 3, image, image].
     at::Tensor forward(const at::Tensor& images) const;
     std::vector<at::Tensor>& parameters() { return part_.parameters(); }
     const std::vector<tunable_spec>& tunables() const { return spec_->tunables(); }
-    std::int64_t dim() const { return spec_->vit().dim; } ///< Of its features.
+    std::int64_t dim() const { return spec_->vit().dim; } ///< Width of its features.
 
 private:
-    std::unique_ptr<const stage_spec> spec_; ///< Where it is stays the same when the model moves.
+    std::unique_ptr<const stage_spec> spec_; ///< On the heap, so that moving the model keeps its address.
     tuned_part part_;
 };
 

@@ -21,9 +21,8 @@ namespace {
 
 constexpr double norm_epsilon = 1e-6;
 
-/// x W' + b for x [n, tokens, in]. Where nothing is differentiated each sample has a product of its own: rows of one
-/// product over all samples may be rounded by their place in it, and what is kept of a sample (cache) or answered to a
-/// request would depend on what else is in the batch.
+/// x W' + b for x [n, tokens, in]. Without gradients each sample has its own product: in one product over all samples a
+/// row's rounding may depend on its position, so that cached outputs and answers would depend on the rest of the batch.
 at::Tensor affine(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
     const bool differentiated =
         c10::GradMode::is_enabled() && (input.requires_grad() || weight.requires_grad() || bias.requires_grad());
@@ -33,7 +32,7 @@ at::Tensor affine(const at::Tensor& input, const at::Tensor& weight, const at::T
     return at::baddbmm(bias, input, weight.t().unsqueeze(0).expand({input.size(0), weight.size(1), weight.size(0)}));
 }
 
-/// A linear layer with what a tuning method adds to it.
+/// A linear layer, with the addition of a tuning method.
 at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, const block_hooks& hooks,
                   block_linear which) {
     const auto output = affine(input, weight, bias);
@@ -41,8 +40,8 @@ at::Tensor linear(const at::Tensor& input, const at::Tensor& weight, const at::T
     return change.defined() ? output + change : output;
 }
 
-/// Query, keys and values [n, heads, tokens, dim / heads]. Changes are added one by one, so that what is not changed has
-/// no gradient.
+/// Query, keys and values [n, heads, tokens, dim / heads]. Their changes are added separately, so that an unchanged one
+/// has no gradient.
 std::array<at::Tensor, 3> project(const vit_config& vit, const block_weights& w, const at::Tensor& tokens,
                                   const block_hooks& hooks) {
     const auto n = tokens.size(0), length = tokens.size(1), dim = tokens.size(2);
@@ -56,8 +55,8 @@ std::array<at::Tensor, 3> project(const vit_config& vit, const block_weights& w,
     return parts;
 }
 
-/// Scaled dot products [n, heads, tokens, dim / heads]. What is charged for them are these two products, also where a
-/// kernel does them together.
+/// Scaled dot-product attention [n, heads, tokens, dim / heads]. The charge is for these two products, even where one
+/// kernel does both.
 at::Tensor attend(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values) {
     if (query.is_cuda()) {
         if (auto mixed = fused_attention(query, keys, values); mixed.defined()) {
@@ -110,7 +109,7 @@ at::Tensor vit_backbone::normalise(const at::Tensor& tokens) const {
     return at::layer_norm(tokens.to(at::kFloat), {config.dim}, norm_weight, norm_bias, norm_epsilon);
 }
 
-// A copy, because autograd would keep all tokens alive for a view of one.
+// A copy, because for a view autograd would keep all tokens alive.
 at::Tensor cls_of(const at::Tensor& tokens) { return tokens.select(1, 0).clone(); }
 
 block_weights make_block(std::span<const at::Tensor> tensors) {

@@ -23,16 +23,16 @@ struct block_weights {
     at::Tensor fc2_weight, fc2_bias;     ///< [dim, mlp dim], [dim]
 };
 
-/// What a tuning method puts into a block; what is absent leaves it as it is.
+/// A tuning method's additions to a block; an absent one changes nothing.
 struct block_hooks {
-    at::Tensor prefix_keys, prefix_values; ///< [prefixes, dim], before those of the tokens.
-    /// What is added to a linear layer's output [n, tokens, its width], from its input; undefined: nothing.
+    at::Tensor prefix_keys, prefix_values; ///< [prefixes, dim], inserted before those of the tokens.
+    /// Maps the input of a linear layer to an addition to its output [n, tokens, its width]; undefined: none.
     std::function<at::Tensor(block_linear, const at::Tensor& input)> linear;
-    /// The output of attention (0) or MLP (1) before it is added to the residual stream, changed.
+    /// Replaces the output of attention (0) or MLP (1) before it is added to the residual stream.
     std::function<at::Tensor(int sublayer, const at::Tensor& output)> sublayer;
 };
 
-/// Tokens [n, any, dim] of the weights' device and type through one block; same shape.
+/// Passes tokens [n, any, dim], with device and type of the weights, through one block; the shape stays the same.
 at::Tensor run_block(const vit_config&, const block_weights&, const at::Tensor& tokens, const block_hooks& = {});
 
 /// A block of a backbone, as tuning methods see it.
@@ -53,7 +53,7 @@ private:
     const block_weights& weights_;
 };
 
-/// A Vision Transformer's backbone (Dosovitskiy et al., ICLR 2021) as functions over its weights.
+/// The backbone of a Vision Transformer (Dosovitskiy et al., ICLR 2021): its weights and functions.
 struct vit_backbone {
     vit_config config;
     at::Tensor cls_token;                ///< [1, 1, dim]
@@ -62,21 +62,21 @@ struct vit_backbone {
     std::vector<block_weights> blocks;
     at::Tensor norm_weight, norm_bias; ///< [dim], always float32
 
-    /// Where the weights are, and in which type blocks compute: float32, or bfloat16.
+    /// Device of the weights, and type in which blocks compute: float32 or bfloat16.
     at::Device device() const { return patch_weight.device(); }
     at::ScalarType type() const { return patch_weight.scalar_type(); }
 
-    /// Images [n, 3, image, image] of any device and type to tokens [n, tokens, dim]. Their type is changed on the
-    /// device.
+    /// Maps images [n, 3, image, image] of any device and type to tokens [n, tokens, dim]. Their type is converted on
+    /// the device.
     at::Tensor embed(const at::Tensor& images) const;
     frozen_block block(std::int64_t index) const { return {config, blocks[static_cast<std::size_t>(index)], index}; }
-    /// The final norm of tokens [..., dim], such as CLS, in float32.
+    /// Applies the final norm to tokens [..., dim], such as CLS, in float32.
     at::Tensor normalise(const at::Tensor& tokens) const;
 };
 
 /// \param tensors in the order of block_tensors().
 block_weights make_block(std::span<const at::Tensor> tensors);
-/// \param tensor gives each weight by timm's name, in the shape of its spec.
+/// \param tensor returns each weight by timm's name, in the shape of its spec.
 vit_backbone make_backbone(const vit_config&, const std::function<at::Tensor(const tensor_spec&)>& tensor);
 
 /// CLS [n, dim] of tokens [n, tokens, dim].

@@ -16,7 +16,7 @@ namespace gaisnet {
 
 namespace {
 
-/// How many culprits of one kind a message lists before it only counts them.
+/// Number of problems of one kind that a message lists; the others are only counted.
 constexpr std::size_t listed = 3;
 
 struct preset {
@@ -27,11 +27,11 @@ struct preset {
 /// Dosovitskiy et al. (base), Touvron et al. (tiny, small): patch 16, image 224.
 constexpr std::array<preset, 3> presets = {{{"vit_tiny", 192, 12}, {"vit_small", 384, 12}, {"vit_base", 768, 12}}};
 
-/// Tensors beside the backbone that a checkpoint may hold; they are not used.
+/// Additional tensors that a checkpoint may contain; they are ignored.
 constexpr std::array<std::string_view, 7> ignored_parts = {
     "head.", "head_dist.", "fc_norm.", "classifier.", "pooler.", "mask_token", "embeddings.mask_token"};
 
-/// Parts of names that only Vision Transformers of other kinds have, and what they are.
+/// Parts of names that occur only in other kinds of Vision Transformers, and what they are.
 struct foreign_part {
     std::string_view name;
     const char* what;
@@ -65,7 +65,7 @@ bool replace_prefix(std::string& name, std::string_view from, std::string_view t
     return true;
 }
 
-/// The Hugging Face names (without "vit.") of one backbone tensor: three for qkv, else one.
+/// The Hugging Face names (without "vit.") of one backbone tensor: three for qkv, otherwise one.
 std::vector<std::string> hugging_face_names(std::string name) {
     if (name == "cls_token") {
         return {"embeddings.cls_token"};
@@ -77,7 +77,7 @@ std::vector<std::string> hugging_face_names(std::string name) {
         replace_prefix(name, "norm.", "layernorm.") || !replace_prefix(name, "blocks.", "encoder.layer.")) {
         return {name};
     }
-    // "encoder.layer.I." and the rest.
+    // Splits into "encoder.layer.I." and the rest.
     const auto split = name.find('.', std::string_view("encoder.layer.").size()) + 1;
     const std::string block = name.substr(0, split);
     std::string rest = name.substr(split);
@@ -102,7 +102,7 @@ std::vector<std::string> hugging_face_names(std::string name) {
 
 struct convention {
     weight_naming naming;
-    std::string prefix; ///< Of all names of the backbone: "vit.", "module." or nothing.
+    std::string prefix; ///< Common prefix of the backbone's names: "vit.", "module." or none.
 
     std::vector<std::string> names_of(const std::string& timm_name) const {
         auto names = naming == weight_naming::timm ? std::vector{timm_name} : hugging_face_names(timm_name);
@@ -117,7 +117,8 @@ struct convention {
     throw usage_error("weights " + printable(file.path().string()) + ": " + reason);
 }
 
-/// What stands before `anchor` in the names that have it as whole words; the shortest, since a decoder may have it again.
+/// The prefix of `anchor` in the names that contain it as whole words; the shortest one, since a decoder may contain it
+/// too.
 std::optional<std::string> prefix_before(const safetensors_file& file, std::string_view anchor) {
     std::optional<std::string> shortest;
     for (const auto& tensor : file.tensors()) {
@@ -150,14 +151,14 @@ convention detect_convention(const safetensors_file& file) {
 }
 
 std::string nearest_name(std::string_view name, const std::set<std::string>& known) {
-    // The distance is quadratic in the length, and a hostile name may be megabytes long.
+    // Edit distance is quadratic in the length, and a hostile name may have megabytes.
     const auto start = name.substr(0, 200);
     return *std::min_element(known.begin(), known.end(), [start](const auto& a, const auto& b) {
         return edit_distance(start, a) < edit_distance(start, b);
     });
 }
 
-/// Culprits of one kind: the first few in words, the number of all.
+/// Problems of one kind: descriptions of the first few, and the number of all.
 class culprits {
 public:
     explicit culprits(std::string kind): kind_(std::move(kind)) {}
@@ -181,7 +182,7 @@ private:
     std::size_t count_ = 0;
 };
 
-/// The dimensions that the tensors of a file show; nothing where they do not agree among themselves.
+/// Dimensions that the shapes in a file imply; absent where they contradict each other.
 struct shown_dims {
     std::optional<std::int64_t> dim;
     std::optional<std::int64_t> patch;
@@ -189,7 +190,7 @@ struct shown_dims {
     std::optional<std::int64_t> depth;
 };
 
-/// Number of blocks: one more than the highest index in "prefix I ...".
+/// Number of blocks: the highest index in "prefix I ..." plus one.
 std::optional<std::int64_t> count_blocks(const safetensors_file& file, const std::string& prefix) {
     std::optional<std::int64_t> depth;
     for (const auto& tensor : file.tensors()) {
@@ -223,7 +224,7 @@ shown_dims shown_by(const safetensors_file& file, const convention& names) {
     }
     if (!positions.empty() && positions[1] > 1 && shown.patch) {
         const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(positions[1] - 1))));
-        // The bound keeps the products far from overflow; extents of a file can be anything when the tensor is empty.
+        // The bound prevents overflow of the products: a dimension can be anything when the tensor is empty.
         if (side < 100'000 && *shown.patch < 100'000 && side * side == positions[1] - 1) {
             shown.image = side * *shown.patch;
         }
@@ -233,7 +234,7 @@ shown_dims shown_by(const safetensors_file& file, const convention& names) {
     return shown;
 }
 
-/// Throws when the file plainly holds a ViT of another size: a list of a hundred wrong shapes would hide the cause.
+/// Throws when the file is clearly a ViT of another size: a list of a hundred wrong shapes would hide the cause.
 void check_size(const safetensors_file& file, const convention& names, const vit_config& config) {
     const auto shown = shown_by(file, names);
     using optional_extent = std::optional<std::int64_t>;
@@ -260,7 +261,7 @@ void check_size(const safetensors_file& file, const convention& names, const vit
     reject(file, message);
 }
 
-/// Shapes do not show the number of heads; a checkpoint that states it in its metadata is taken at its word.
+/// Shapes do not show the number of heads, so a number in the checkpoint's metadata is checked.
 void check_metadata(const safetensors_file& file, const vit_config& config, std::vector<std::string>& notes) {
     const auto heads = file.metadata().find("heads");
     if (heads != file.metadata().end() && heads->second != std::to_string(config.heads)) {
@@ -274,8 +275,8 @@ void check_metadata(const safetensors_file& file, const vit_config& config, std:
     }
 }
 
-/// Throws when the file holds a Vision Transformer of a kind that this program has not: one sentence says more than a
-/// hundred unknown names.
+/// Throws when the file contains an unsupported kind of Vision Transformer: one sentence says more than a hundred
+/// unknown names.
 void check_kind(const safetensors_file& file) {
     for (const auto& part : foreign_parts) {
         const auto found = std::find_if(file.tensors().begin(), file.tensors().end(), [&](const auto& tensor) {
@@ -291,15 +292,15 @@ void check_kind(const safetensors_file& file) {
     }
 }
 
-/// A counter, as optimisers and batch norms leave behind.
+/// A counter, as optimisers and batch norms store it.
 bool is_counter(const safetensors_entry& tensor) {
     return tensor.elements == 1 && (tensor.dtype.starts_with("I") || tensor.dtype.starts_with("U"));
 }
 
-/// Heads and poolers that were met, with the number of classes where a weight matrix shows it.
+/// Ignored heads and poolers, with the number of classes if a weight matrix shows it.
 using ignored_map = std::map<std::string_view, std::optional<std::int64_t>>;
 
-/// True when the tensor belongs to a head or a pooler; enters it in `ignored`.
+/// Returns true when the tensor belongs to a head or a pooler; then adds it to `ignored`.
 bool ignore_tensor(const safetensors_entry& tensor, std::string_view prefix, ignored_map& ignored) {
     std::string_view name = tensor.name;
     if (name.starts_with(prefix)) {

@@ -1,4 +1,4 @@
-// Of an MPI that can be asked whether it is CUDA-aware, as Open MPI can; CMake chooses between this file and
+// For an MPI that can report whether it is CUDA-aware, such as Open MPI. CMake selects this file or
 // device_memory_unknown.cpp.
 
 #include "transport/mpi/mpi_session.hpp"

@@ -1,4 +1,4 @@
-// Of an MPI that cannot be asked whether it is CUDA-aware: tensors then go through host memory.
+// For an MPI that cannot report whether it is CUDA-aware: tensors go through host memory.
 
 #include "transport/mpi/mpi_session.hpp"
 

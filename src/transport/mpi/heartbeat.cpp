@@ -47,7 +47,7 @@ heartbeat::heartbeat(const mpi_session& session): rank_(session.rank()), comm_(m
         one.heard = clock::now();
         one.last = its.first;
         const auto process = static_cast<pid_t>(its.process);
-        // In a container it may not be to be seen although it is there.
+        // A process in a container may be invisible although it exists.
         if (its.first.host == mine_.host && ::kill(process, 0) == 0) {
             one.process = process;
         }
@@ -66,7 +66,7 @@ heartbeat::~heartbeat() { leave(); }
 
 void heartbeat::meet() {
     MPI_Request all_here = MPI_REQUEST_NULL;
-    GAISNET_MPI(MPI_Ibarrier, MPI_COMM_WORLD, &all_here); // transports have communicators of their own
+    GAISNET_MPI(MPI_Ibarrier, MPI_COMM_WORLD, &all_here); // transports have their own communicators
     for (int done = 0; !done;) {
         GAISNET_MPI(MPI_Test, &all_here, &done, MPI_STATUS_IGNORE);
         if (!done) {
@@ -102,7 +102,7 @@ void heartbeat::send_to(peer& to, bool leaving) {
         GAISNET_MPI(MPI_Test, &to.request, &free, MPI_STATUS_IGNORE);
     }
     if (!free) {
-        return; // the peer does not take what was sent; its silence will tell
+        return; // the peer does not accept the message; its silence will be noticed
     }
     {
         const std::lock_guard lock(guard_);
@@ -137,8 +137,8 @@ void heartbeat::judge() {
         if (one.last.leaving) {
             continue;
         }
-        // All but rank 0 watch rank 0 alone; one of them speaks. A last word of the dead may still be on its way, so the
-        // next turn decides.
+        // All ranks but rank 0 watch only rank 0, and one of them reports its end. A last message of a dead process may
+        // still be under way, so the next turn decides.
         const bool missing = one.process != 0 && rank_ <= 1 && ::kill(one.process, 0) != 0 && errno == ESRCH;
         const bool dead = missing && std::exchange(one.gone, true);
         const std::chrono::duration<double> silence(silence_s_);
@@ -159,7 +159,7 @@ void heartbeat::run(const std::stop_token& stop) {
         auto last_turn = clock::now(), last_beat = last_turn - beat_interval;
         while (!stop.stop_requested()) {
             const auto now = clock::now();
-            if (now - last_turn > std::chrono::seconds(3)) { // this process was stopped itself: accuse nobody for it
+            if (now - last_turn > std::chrono::seconds(3)) { // this process was stopped itself: silence proves nothing
                 for (auto& one : peers_) {
                     one.heard = now;
                 }

@@ -7,10 +7,10 @@
 
 namespace gaisnet {
 
-/// Throws runtime_failure naming the call, MPI's reason, rank and host unless `code` is MPI_SUCCESS.
+/// Throws runtime_failure naming the call, MPI's reason, rank and host, unless `code` is MPI_SUCCESS.
 void check_mpi(int code, const char* call);
 
-/// Calls an MPI function and checks what it returns.
+/// Calls an MPI function and checks its return code.
 #define GAISNET_MPI(function, ...) ::gaisnet::check_mpi(function(__VA_ARGS__), #function)
 
 /// Owns a communicator.
@@ -25,19 +25,19 @@ public:
     }
     ~mpi_communicator();
     MPI_Comm get() const { return comm_; }
-    /// A communicator of its own for the same ranks. Every rank has to call it.
+    /// A separate communicator for all ranks. Every rank has to call it.
     static mpi_communicator duplicate_world();
 
 private:
     MPI_Comm comm_ = MPI_COMM_NULL;
 };
 
-/// MPI from start to end of the process. Finalises only when no exception is under way: a rank that failed must not wait
-/// for the others in MPI_Finalize; main prints the message and calls abort().
+/// Initialises and finalises MPI. It does not finalise while an exception is under way, because a failed rank must not
+/// wait for the others in MPI_Finalize; main prints the message and calls abort().
 class mpi_session {
 public:
-    /// \param most_s seconds for its end, when no heartbeat watches any more: then this process ends with 1.
-    /// \throws runtime_failure when MPI_THREAD_MULTIPLE, which the heartbeat needs, is not granted.
+    /// \param most_s time limit for MPI_Finalize, s, when no heartbeat watches any more; after it this process exits
+    /// with 1. \throws runtime_failure when MPI_THREAD_MULTIPLE is not available, which the heartbeat needs.
     mpi_session(int& argc, char**& argv, double most_s = 30.0);
     ~mpi_session();
     mpi_session(const mpi_session&) = delete;
@@ -50,10 +50,10 @@ public:
     [[noreturn]] static void abort(int code);
     static std::string version();
 
-    /// True when this MPI reads and writes device memory (CUDA-aware), as it says itself.
+    /// Whether this MPI says that it reads and writes device memory (CUDA-aware).
     static bool takes_device_memory();
 
-    /// True under mpirun, srun and the like. Alone, the program needs no MPI.
+    /// Whether the process was started by mpirun, srun or similar. A single process needs no MPI.
     static bool started_by_launcher();
 
 private:

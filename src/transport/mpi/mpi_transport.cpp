@@ -14,7 +14,7 @@ namespace {
 constexpr int envelope_tag = 1;
 constexpr int data_tag = 2;
 
-/// Waiting without burning a core that another rank may need.
+/// Waits without occupying a core that another rank may need.
 class backoff {
 public:
     void pause() {
@@ -45,7 +45,7 @@ std::vector<std::byte> make_envelope(const message& sent, bool with_data) {
     return out.take();
 }
 
-/// A sum in chunks, all of them started at once: MPI keeps their order.
+/// A sum in chunks, which are all started at once: MPI keeps their order.
 class mpi_sum final : public pending_sum {
 public:
     mpi_sum(sum_buffer buffer, MPI_Comm comm, std::size_t chunk, std::vector<sum_buffer>& abandoned)
@@ -121,7 +121,7 @@ void mpi_transport::send(int destination, message sent) {
     if (with_data) {
         return;
     }
-    out.tensor = std::move(sent.tensor); // its owner is kept until the bytes have left
+    out.tensor = std::move(sent.tensor); // its owner is kept until all bytes have left
     for (std::size_t first = 0; first < bytes; first += limits_.chunk_bytes) {
         const auto count = std::min(limits_.chunk_bytes, bytes - first);
         out.requests.push_back(MPI_REQUEST_NULL);
@@ -153,7 +153,7 @@ void mpi_transport::accept_envelopes() {
         auto& next = incoming_[status.MPI_SOURCE].emplace_back();
         next.envelope.resize(static_cast<std::size_t>(size));
         next.requests.push_back(MPI_REQUEST_NULL);
-        // Its bytes may still be on the way, and the sender busy with computing.
+        // The bytes may still be under way, and the sender may be busy computing.
         GAISNET_MPI(MPI_Imrecv, next.envelope.data(), size, MPI_BYTE, &handle, &next.requests.back());
     }
 }
@@ -177,7 +177,8 @@ void mpi_transport::open(incoming& next, int source) {
     if (with_data) {
         in.copy(tensor.data, bytes);
     } else {
-        // Receives of one source and tag match in the order of their posting, as the envelopes came.
+        // Receives with one source and tag match in the order in which they are posted, which is the order of the
+        // envelopes.
         for (std::size_t first = 0; first < bytes; first += limits_.chunk_bytes) {
             const auto count = std::min(limits_.chunk_bytes, bytes - first);
             next.requests.push_back(MPI_REQUEST_NULL);
@@ -200,7 +201,7 @@ std::optional<message> mpi_transport::poll() {
         return done != 0;
     };
     for (auto& [source, queue] : incoming_) {
-        for (auto& next : queue) { // in order: the chunks of one must not be posted before those of an earlier one
+        for (auto& next : queue) { // in order: chunks of a message must not be posted before those of an earlier one
             if (!next.opened) {
                 if (!all_done(next.requests)) {
                     break;

@@ -13,20 +13,20 @@ namespace gaisnet {
 
 struct mpi_limits {
     std::size_t inline_bytes = 32 * 1024;           ///< Tensors up to this size travel inside their envelope.
-    std::size_t chunk_bytes = std::size_t{1} << 30; ///< Larger messages go in chunks: MPI counts are ints.
+    std::size_t chunk_bytes = std::size_t{1} << 30; ///< Larger messages are split: MPI counts are ints.
     std::size_t sum_elements = std::size_t{4} << 20;
 };
 
-/// Messages over MPI. Every message is an envelope (route, type, shape); a large tensor follows in chunks, and so does
-/// any tensor on a device, which only a CUDA-aware MPI can take. Receives are matched by the envelope, so no rank has to
-/// know what comes. All calls are non-blocking; waiting polls.
+/// Messages over MPI. Every message starts with an envelope (route, type, shape). A large tensor follows in chunks, and
+/// so does any tensor on a device, since only a CUDA-aware MPI can read it. The envelope matches receives, so no rank
+/// needs to know what arrives next. All calls are non-blocking; waiting polls.
 class mpi_transport final : public transport {
 public:
     /// Every rank has to call it.
     explicit mpi_transport(const mpi_session&, mpi_limits limits = {});
     ~mpi_transport() override;
 
-    /// Where arriving tensors go from now on. Without it, and on the device only with an MPI that can, to the host.
+    /// Sets the memory for arriving tensors. By default, and on a device unless MPI is CUDA-aware, that is host memory.
     void use_memory(tensor_allocator allocate) { allocate_ = std::move(allocate); }
 
     int rank() const override { return rank_; }
@@ -51,7 +51,7 @@ private:
     struct incoming {
         std::vector<std::byte> envelope; ///< Until it is opened.
         message arrived;
-        std::vector<MPI_Request> requests; ///< What is under way: the envelope, once it is opened the chunks.
+        std::vector<MPI_Request> requests; ///< Pending: the envelope or, after it is opened, the chunks.
         bool opened = false;
     };
 
@@ -65,9 +65,9 @@ private:
     tensor_allocator allocate_;
     mpi_communicator messages_, collectives_;
     std::map<std::vector<int>, mpi_communicator> groups_;
-    std::vector<sum_buffer> abandoned_; ///< Of sums that were given up while MPI may still write to them.
+    std::vector<sum_buffer> abandoned_; ///< Of cancelled sums to which MPI may still write.
     std::deque<outgoing> outgoing_;
-    std::map<int, std::deque<incoming>> incoming_; ///< By source rank, in order of their envelopes.
+    std::map<int, std::deque<incoming>> incoming_; ///< By source rank, in the order of the envelopes.
     transport_counters loopback_{"loopback", 0, 0}, mpi_{"mpi", 0, 0};
 };
 

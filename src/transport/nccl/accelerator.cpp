@@ -26,7 +26,7 @@ std::string uuid_text(const cudaUUID_t& uuid) {
     return text;
 }
 
-/// Copies to page-locked memory; or, when MPI takes device memory, only waits until the tensor is computed.
+/// Copies to page-locked memory or, if MPI accepts device memory, only waits until the tensor has been computed.
 class cuda_staging final : public tensor_staging {
 public:
     cuda_staging(std::shared_ptr<cuda_memory> memory, bool copies): memory_(std::move(memory)), copies_(copies) {}
@@ -119,10 +119,10 @@ public:
             view.owner = std::shared_ptr<void>(memory, [](void* let_go) { cudaIpcCloseMemHandle(let_go); });
             view.data = static_cast<std::byte*>(memory);
         }
-        // Freeing device memory waits for everything on the device, and after an error that may be a receive whose peer
-        // will never send: the weights live as long as this object, and a run that fails ends without destroying it.
+        // Freeing device memory waits for all work on the device, and after an error that may be a receive whose peer
+        // never sends. So the weights live as long as this object, and a failed run ends without destroying it.
         weights_.push_back(view.owner);
-        base.barrier(); // the owner must not end before the others have opened it
+        base.barrier(); // the owner must not exit before the others have opened it
         return view;
     }
 
@@ -149,7 +149,7 @@ private:
                 rank_, me().host, static_cast<double>(bytes) / gigabyte, static_cast<double>(total) / gigabyte,
                 me().index, me().gpu.name, static_cast<double>(free) / gigabyte));
         }
-        // Smaller pieces are parts of a block, which other processes would be handed as a whole.
+        // Smaller allocations are parts of a block, and other processes would receive the whole block.
         constexpr std::size_t block = std::size_t{2} << 20;
         void* memory = nullptr;
         GAISNET_CUDA(cudaMalloc, &memory, (bytes + block - 1) / block * block);
@@ -184,7 +184,7 @@ void look_for_gpus(rank_report& report) {
     int count = 0;
     const auto code = cudaGetDeviceCount(&count);
     if (code != cudaSuccess || count == 0) {
-        static_cast<void>(cudaGetLastError()); // or the next call would report it
+        static_cast<void>(cudaGetLastError()); // otherwise the next call would report it
         report.why_none = code == cudaSuccess ? "CUDA sees no device" : cudaGetErrorString(code);
         return;
     }

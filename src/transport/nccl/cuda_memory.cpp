@@ -25,7 +25,7 @@ cuda_memory::cuda_memory(int index, cudaStream_t compute)
     GAISNET_CUDA(cudaDeviceGetDefaultMemPool, &pool, index);
     auto keep = std::numeric_limits<std::uint64_t>::max();
     GAISNET_CUDA(cudaMemPoolSetAttribute, pool, cudaMemPoolAttrReleaseThreshold, &keep);
-    // Else a receive might be given memory that the compute stream still uses, and wait for it in silence.
+    // Otherwise a receive could get memory that the compute stream still uses, and would silently wait for it.
     int never = 0;
     GAISNET_CUDA(cudaMemPoolSetAttribute, pool, cudaMemPoolReuseAllowInternalDependencies, &never);
 }
@@ -36,7 +36,7 @@ tensor_view cuda_memory::device(std::vector<std::int64_t> shape, element_type ty
     void* memory = nullptr;
     GAISNET_CUDA(cudaMallocAsync, &memory, std::max<std::size_t>(view.bytes(), 1), stream);
     view.data = static_cast<std::byte*>(memory);
-    // Behind the work that reads it. The thread may be one of LibTorch's, with another current device.
+    // Freed after the work that reads it. The thread may be one of LibTorch's, with another current device.
     view.owner = std::shared_ptr<void>(memory, [index = index_, compute = compute_](void* let_go) {
         cudaSetDevice(index);
         cudaFreeAsync(let_go, compute);
@@ -72,7 +72,7 @@ tensor_view cuda_memory::from_pool(const std::shared_ptr<block_pool>& pool, bloc
                                    std::vector<std::int64_t> shape, element_type type) const {
     auto view = tensor_view::shape_only(std::move(shape), type);
     view.data = static_cast<std::byte*>(from.memory);
-    // The event is made here, because letting go must not fail.
+    // Creates the event here, because releasing must not fail.
     auto end = from.last_use ? std::move(from.last_use) : std::make_shared<cuda_event>();
     view.owner = std::shared_ptr<void>(
         from.memory, [pool, size, index = index_, compute = compute_, end = std::move(end)](void* let_go) {

@@ -16,35 +16,35 @@
 
 namespace gaisnet {
 
-/// Memory of one device and page-locked memory of its host. Tensors may be let go by any thread, after all work that
-/// uses them was given to the compute stream, or has ended; they may outlive this object, but not the stream.
+/// Memory of one device, and page-locked memory of its host. Any thread may release a tensor, after all work that uses
+/// it has been given to the compute stream or has ended. Tensors may outlive this object, but not the stream.
 class cuda_memory {
 public:
-    /// \param index the device. Memory that is let go stays with the device's pool, since asking the driver is slow.
-    /// \param compute the stream in which tensors are computed.
+    /// \param index the device. Released memory stays in the device's pool, since asking the driver is slow. \param
+    /// compute the stream in which tensors are computed.
     cuda_memory(int index, cudaStream_t compute);
 
     cudaStream_t compute() const { return compute_; }
 
-    /// Uninitialised device memory, usable in `stream` at once.
+    /// Uninitialised device memory that `stream` can use at once.
     tensor_view device(std::vector<std::int64_t> shape, element_type, cudaStream_t stream) const;
-    /// Uninitialised device memory that MPI may write to at once: it knows no streams, and may want to export the memory
-    /// to other processes, which a pool's memory is not for. Blocks that were let go are used again.
+    /// Uninitialised device memory that MPI can write to at once. MPI knows no streams and may export the memory to
+    /// other processes, which a pool's memory does not allow. Released blocks are reused.
     tensor_view exportable(std::vector<std::int64_t> shape, element_type) const;
-    /// Uninitialised page-locked host memory. Blocks that were let go are used again, when copies that read them have
-    /// ended: the host never waits for that.
+    /// Uninitialised page-locked host memory. Released blocks are reused when the copies that read them have ended; the
+    /// host never waits for that.
     tensor_view pinned(std::vector<std::int64_t> shape, element_type) const;
 
 private:
     struct block {
         void* memory = nullptr;
-        std::shared_ptr<cuda_event> last_use; ///< The end of what the device was given when it was let go.
+        std::shared_ptr<cuda_event> last_use; ///< End of the work that the device had been given when it was released.
     };
-    /// Blocks that nobody holds, by size, a power of two.
+    /// Released blocks by size, a power of two.
     struct block_pool {
         explicit block_pool(cudaError_t (*let_go)(void*)): release(let_go) {}
         ~block_pool();
-        /// The block that was let go first, if there is one; or only if its last use has ended.
+        /// The block that was released first, if any. \param only_unused only if its last use has ended.
         std::optional<block> take(std::size_t size, bool only_unused);
         void give(std::size_t size, block);
 

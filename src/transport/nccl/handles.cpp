@@ -42,7 +42,7 @@ cuda_stream::cuda_stream() { GAISNET_CUDA(cudaStreamCreateWithFlags, &stream_, c
 
 cuda_stream::~cuda_stream() {
     if (stream_) {
-        cudaStreamDestroy(stream_); // nothing can be done about a failure here
+        cudaStreamDestroy(stream_); // a failure here cannot be handled
     }
 }
 

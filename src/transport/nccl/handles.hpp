@@ -10,18 +10,18 @@
 
 namespace gaisnet {
 
-/// Who speaks in error messages of this thread: "rank 2 on host n1, GPU 0". Set when a rank gets its device.
+/// Sets the prefix of this thread's error messages: "rank 2 on host n1, GPU 0". Called when a rank gets its device.
 void set_device_speaker(std::string who);
 
-/// Throws runtime_failure naming the call, CUDA's reason and the speaker unless `code` is cudaSuccess.
+/// Throws runtime_failure naming the call, CUDA's reason and the prefix, unless `code` is cudaSuccess.
 void check_cuda(cudaError_t code, const char* call);
-/// The same for NCCL, with what ncclGetLastError adds. ncclInProgress is no failure.
+/// The same for NCCL, with the message of ncclGetLastError. ncclInProgress is not a failure.
 void check_nccl(ncclResult_t code, const char* call, ncclComm_t comm = nullptr);
 
 #define GAISNET_CUDA(function, ...) ::gaisnet::check_cuda(function(__VA_ARGS__), #function)
 #define GAISNET_NCCL(function, ...) ::gaisnet::check_nccl(function(__VA_ARGS__), #function)
 
-/// Owns a stream that does not wait for the default stream, where LibTorch computes.
+/// Owns a stream that does not wait for the default stream, in which LibTorch computes.
 class cuda_stream {
 public:
     cuda_stream();
@@ -48,24 +48,24 @@ public:
     }
     ~cuda_event();
     cudaEvent_t get() const { return event_; }
-    /// Marks the end of what the stream was given so far.
+    /// Marks the end of the work that the stream has been given so far.
     void record(cudaStream_t);
-    /// True when that has ended. \throws runtime_failure when something in the stream failed.
+    /// Whether that work has ended. \throws runtime_failure when something in the stream failed.
     bool reached() const;
 
 private:
     cudaEvent_t event_ = nullptr;
 };
 
-/// Owns a communicator. While an exception is under way its peers may be gone: it is then aborted, not destroyed.
+/// Owns a communicator. While an exception is under way its peers may be gone; then it is aborted, not destroyed.
 class nccl_communicator {
 public:
     nccl_communicator() = default;
-    /// Blocks until all `ranks` have called it with the same id. Its kernels take at most `most_blocks` of the device's
-    /// multiprocessors. Communicators that are split off it share its connections.
+    /// Blocks until all `ranks` have called it with the same id. Its kernels use at most `most_blocks` of the device's
+    /// multiprocessors. Communicators that are split off share its connections.
     nccl_communicator(int ranks, const ncclUniqueId&, int rank, int most_blocks);
-    /// Of some of this one's ranks, in their order. All ranks of this one have to call it; those that are no members get
-    /// an empty one. Operations of both run one after another on the device.
+    /// Splits off a communicator with some of its ranks, in order. All its ranks have to call it; ranks that are not
+    /// members get an empty one. Operations of both run one after another on the device.
     nccl_communicator split(bool member) const;
     nccl_communicator(nccl_communicator&& other) noexcept
         : comm_(std::exchange(other.comm_, nullptr))
@@ -77,7 +77,7 @@ public:
     }
     ~nccl_communicator();
     ncclComm_t get() const { return comm_; }
-    /// \throws runtime_failure when an operation has failed since.
+    /// \throws runtime_failure when an operation has failed since the last call.
     void check() const;
 
 private:

@@ -10,8 +10,8 @@ namespace gaisnet {
 
 namespace {
 
-/// Of the device's multiprocessors for each communicator: few beside computing. NVLink could use more (one carries some
-/// 20 GB/s); not measured.
+/// Multiprocessors that each communicator uses: few, so that others remain for computing. NVLink could use more (one
+/// carries about 20 GB/s); not measured.
 constexpr int most_blocks = 4;
 
 int place_in(const std::vector<int>& group, int rank) {
@@ -74,7 +74,7 @@ nccl_fabric::nccl_fabric(transport& base, std::vector<int> members, std::shared_
     , messages_{join(), join()}
     , sums_(join()) {}
 
-// Ending a communicator may wait for its other ranks: all end theirs in the same order, and what was split off first.
+// Destroying a communicator may wait for its other ranks, so all ranks do it in the same order, split-off ones first.
 nccl_fabric::~nccl_fabric() {
     while (!groups_.empty()) {
         groups_.erase(groups_.begin());
@@ -170,7 +170,7 @@ std::unique_ptr<pending_sum> nccl_fabric::sum(sum_buffer buffer, const std::vect
     const auto comm = of(group).get();
     const auto stream = sum_stream_.get();
     const std::vector<std::int64_t> shape{static_cast<std::int64_t>(buffer->size())};
-    // From page-locked memory, because a copy from other memory makes the host wait for the stream.
+    // From page-locked memory, because for a copy from other memory the host waits for the stream.
     auto staged = memory_->pinned(shape, element_type::int64);
     auto summed = memory_->device(shape, element_type::int64, stream);
     std::memcpy(staged.data, buffer->data(), staged.bytes());

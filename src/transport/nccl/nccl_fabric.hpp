@@ -12,14 +12,14 @@
 
 namespace gaisnet {
 
-/// Tensors and integer sums over NCCL. Each lane of messages has a communicator and a stream for all pairs; sums have a
-/// stream of their own, one communicator of all members, and for each smaller group of ranks one that is split off it
-/// and shares its connections. The order in which operations begin is the caller's business (see device_transport); it
-/// holds over all streams, so it does no harm when the device lets one stream wait for another. Within a round the host
-/// never waits for a stream: it asks events, so a dead peer leaves it free to notice.
+/// Tensors and integer sums over NCCL. Each lane of messages has one communicator and one stream for all pairs. Sums
+/// have their own stream, one communicator of all members, and for each smaller group one that is split off and shares
+/// its connections. The caller determines the order in which operations start (see device_transport); it holds over all
+/// streams, so it is safe if the device lets one stream wait for another. Within a round the host never waits for a
+/// stream but polls events, so it can still notice a dead peer.
 ///
-/// NCCL makes a connection when it is first used, and the host waits for its peer meanwhile. A rank that waits so could
-/// not move on what the peer needs first. So connect() and prepare() use each connection once.
+/// NCCL connects at the first use, and meanwhile the host waits for its peer. A rank that waits cannot make progress on
+/// what the peer may need first. So connect() and prepare() use each connection once.
 class nccl_fabric final : public device_fabric {
 public:
     /// Every rank has to call it; only members are connected. \param base carries the communicators' ids.
@@ -39,7 +39,7 @@ public:
     void check() override;
 
 private:
-    /// Connects the members; another rank gets an empty communicator.
+    /// Connects the members; other ranks get an empty communicator.
     nccl_communicator join();
     const nccl_communicator& of(const std::vector<int>& group) const;
     std::unique_ptr<pending_transfer> ends_here(cudaStream_t) const;
@@ -47,14 +47,14 @@ private:
     transport& base_;
     std::vector<int> members_;
     std::shared_ptr<cuda_memory> memory_;
-    std::size_t sum_elements_; ///< A chunk of a sum.
+    std::size_t sum_elements_; ///< Chunk size of a sum.
     std::array<cuda_stream, lanes> message_streams_;
     cuda_stream sum_stream_;
     std::array<nccl_communicator, lanes> messages_;
     nccl_communicator sums_;
-    std::map<std::vector<int>, nccl_communicator> groups_; ///< Split off sums_
+    std::map<std::vector<int>, nccl_communicator> groups_; ///< Split off from sums_.
     bool sums_ready_ = false;
-    std::vector<tensor_view> abandoned_; ///< Of sums that were given up while the device may still write to them.
+    std::vector<tensor_view> abandoned_; ///< Of cancelled sums to which the device may still write.
 };
 
 } // namespace gaisnet

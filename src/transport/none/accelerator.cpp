@@ -1,4 +1,4 @@
-// Of a program without GPUs: CMake takes this file when it finds no CUDA toolkit, no NCCL, or no LibTorch with CUDA.
+// For programs without GPUs: CMake uses this file when it finds no CUDA toolkit, no NCCL, or no LibTorch with CUDA.
 
 #include "transport/accelerator.hpp"
 

@@ -1,4 +1,4 @@
-// Of a program without GPUs.
+// For programs without GPUs.
 
 #include "model/torch/torch_support.hpp"
 

@@ -1,4 +1,4 @@
-// LibTorch 1.13 has no fused kernels that are worth their differences.
+// Fused kernels are not used with LibTorch 1.13.
 
 #include "model/torch/torch_support.hpp"
 

@@ -13,8 +13,8 @@ at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, cons
     return at::scaled_dot_product_attention(query, keys, values);
 }
 
-// The moments are there from the first step on, all zero, which makes that step PyTorch's first one. Without momentum the
-// kernel for GPUs refuses them.
+// The moments exist from the first step, initialised to zero, so that the first step equals PyTorch's. Without momentum
+// the GPU kernel rejects them.
 bool fused_sgd(const fused_step& all) {
     at::_fused_sgd_(all.parameters, all.gradients, all.momentum > 0.0 ? all.first_moments : at::TensorList(),
                     all.weight_decay, all.momentum, all.learning_rate,
@@ -23,7 +23,7 @@ bool fused_sgd(const fused_step& all) {
 }
 
 bool fused_adamw(const fused_step& all) {
-    // Filled by a kernel, so that nothing is copied from the host.
+    // A kernel fills it, so that nothing is copied from the host.
     const auto steps = at::full({}, static_cast<double>(all.steps), all.parameters[0].options());
     const std::vector<at::Tensor> of_each(all.parameters.size(), steps);
     at::_fused_adamw_(all.parameters, all.gradients, all.first_moments, all.second_moments, /*max_exp_avg_sqs=*/{},

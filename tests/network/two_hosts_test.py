@@ -1,8 +1,7 @@
-"""Two hosts on one machine: network namespaces with a cable between them, names of their own, and MPI over TCP.
+"""Two hosts on one machine: network namespaces with a cable between them, names of their own, and MPI over TCP. It needs
+root, iproute2 and unshare; it is skipped, and says why, where namespaces cannot be made."""
 
-Usage: two_hosts.py GAISNET TRANSPORT_MPI_TEST MPIRUN_SH. Needs root, iproute2 and unshare; ends with 77, and says why,
-where namespaces cannot be made."""
-
+import contextlib
 import json
 import os
 import pathlib
@@ -10,12 +9,11 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from checks import check, finish, skip
+import pytest
+from support.files import same_bytes
+from support.processes import wait_until
 
 # Names of namespaces and hosts; of this process only, for another test may run at the same time.
 HOSTS = {f"gaisnet{os.getpid()}-a": "10.219.77.1", f"gaisnet{os.getpid()}-b": "10.219.77.2"}
@@ -37,8 +35,8 @@ def ip(*words):
 class TwoHosts:
     """Makes the namespaces on entry and removes them, with what runs in them, on exit."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, mpirun):
+        self.folder, self.mpirun = folder, mpirun
         self.agent = folder / "agent.sh"
 
     def __enter__(self):
@@ -83,10 +81,10 @@ class TwoHosts:
         return shown[0]["stats64"]["tx"]["bytes"]
 
     def command(self, ranks, *command):
+        """What starts a command on ranks that alternate between the hosts: its words and its environment."""
         options = f"--hostfile {self.folder}/hosts --map-by node --mca plm_rsh_agent {self.agent} --mca btl tcp,self " \
                   f"--mca btl_tcp_if_include 10.219.77.0/24 --mca oob_tcp_if_include 10.219.77.0/24"
-        return ([*self.on(NEAR), sys.argv[3], "-n", str(ranks), *command],
-                {**os.environ, "GAISNET_MPIRUN_OPTIONS": options})
+        return [*self.on(NEAR), self.mpirun, "-n", str(ranks), *command], {**os.environ, "GAISNET_MPIRUN_OPTIONS": options}
 
     def run(self, ranks, *command, limit=150):
         words, environment = self.command(ranks, *command)
@@ -128,76 +126,69 @@ class TwoHosts:
             subprocess.run(["ip", "netns", "delete", host], capture_output=True)
 
 
-def small(output):
-    return [sys.argv[1], "finetune", "--model.weights", "random", "--data.samples", "120", "--network.clusters", "2",
-            "--network.clients", "3", "--train.rounds", "2", "--progress", "none", "--overwrite", "on", "--output",
-            str(output)]
-
-
-def same_results(hosts, folder):
-    for ranks in (2, 4):
-        result = hosts.run(ranks, sys.argv[2])
-        check(f"transports' suite on {ranks} ranks over two hosts", result.returncode == 0,
-              (result.stdout + result.stderr)[-1500:])
-    alone = subprocess.run(small(folder / "alone.h5"), capture_output=True, text=True, timeout=60)
-    before = hosts.bytes_over_cable()
-    result = hosts.run(4, *small(folder / "two.h5"), "--placement", "node", "--log-level", "debug")
-    crossed = hosts.bytes_over_cable() - before
-    check("finetune on four ranks over two hosts", alone.returncode == result.returncode == 0, result.stderr[-1500:])
-    check("... which know their hosts", all(f"host {host}," in result.stderr for host in HOSTS), result.stderr[-1500:])
-    check("... gives the tuned modules of one rank", (folder / "alone.safetensors").read_bytes() ==
-          (folder / "two.safetensors").read_bytes())
-    check("... and sends its data over the cable", crossed > 500_000, f"{crossed} bytes")
-
-
-def failures(hosts, folder):
-    def killed():
-        os.kill(hosts.ranks_on(FAR)[0], signal.SIGKILL)
-
-    def pulled():
-        hosts.cable("down")
-
-    for name, harm, message in (("a rank on the other host is killed", killed, r"signal 9|has died"),
-                                ("the cable is pulled", pulled, r"no sign of life")):
-        output = folder / f"{harm.__name__}.h5"
-        process = hosts.start(4, *small(output), "--train.rounds", "5000", "--placement", "node")
-        end = time.monotonic() + 60
-        while not list(output.with_suffix(".ckpt").glob("round_*/DONE")) and time.monotonic() < end:
-            time.sleep(0.05)
-        ranks = hosts.ranks_on(NEAR) + hosts.ranks_on(FAR)
-        harm()
-        begin = time.monotonic()
-        while (left := hosts.ranks_on(NEAR) + hosts.ranks_on(FAR)) and time.monotonic() - begin < 15:
-            time.sleep(0.1)
-        check(f"all ranks end within 15 s when {name}", len(ranks) == 4 and not left,
-              f"there were {len(ranks)} ranks, and {len(left)} are left")
+@pytest.fixture(scope="module")
+def hosts(mpirun, tmp_path_factory):
+    with contextlib.ExitStack() as stack:
         try:
-            out, err = process.communicate(timeout=5)
-        except subprocess.TimeoutExpired:  # mpirun waits for the lost host, until its own connection to it times out
-            print("        (mpirun, which cannot reach the other host, is ended by this test)")
-            hosts.kill_all()
-            out, err = process.communicate()
-        check("... and a message tells", re.search(message, err) is not None, err[-1500:])
-        while (left := hosts.processes()) and time.monotonic() - begin < 30:
-            time.sleep(0.1)
-        check("... and no process is left on either host", not left, str(left))
-        hosts.cable("up")
-
-
-def main():
-    if len(sys.argv) != 4:
-        sys.exit(__doc__)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or namespaces would be left
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        try:
-            with TwoHosts(folder) as hosts:
-                same_results(hosts, folder)
-                failures(hosts, folder)
+            hosts = stack.enter_context(TwoHosts(tmp_path_factory.mktemp("hosts"), mpirun))
         except CannotRun as reason:
-            skip(reason)
-    finish()
+            pytest.skip(str(reason))
+        yield hosts
 
 
-if __name__ == "__main__":
-    main()
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_the_suite_of_the_transports_passes(hosts, transport_test, ranks):
+    done = hosts.run(ranks, transport_test)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_four_ranks_give_the_tuned_modules_of_one(hosts, finetune, tmp_path):
+    done = finetune("--output", tmp_path / "alone.h5")
+    assert done.returncode == 0, done.stderr
+    before = hosts.bytes_over_cable()
+    done = hosts.run(4, *finetune.command("--output", tmp_path / "two.h5", "--placement", "node", "--log-level", "debug"))
+    assert done.returncode == 0, done.stderr
+    assert hosts.bytes_over_cable() - before > 500_000
+    assert all(f"host {host}," in done.stderr for host in HOSTS)
+    assert same_bytes(tmp_path / "alone.safetensors", tmp_path / "two.safetensors")
+
+
+class TestLoss:
+    @pytest.fixture
+    def process(self, hosts, finetune, tmp_path):
+        """A long run on four ranks, which has made a round."""
+        output = tmp_path / "run.h5"
+        command = finetune.command("--output", output, "--train.rounds", 5000, "--placement", "node")
+        with hosts.start(4, *command) as process:
+            try:
+                wait_until(lambda: list(output.with_suffix(".ckpt").glob("round_*/DONE")))
+                assert len(self.ranks(hosts)) == 4
+                yield process
+            finally:
+                hosts.kill_all()
+                hosts.cable("up")
+
+    @staticmethod
+    def ranks(hosts):
+        return [rank for host in HOSTS for rank in hosts.ranks_on(host)]
+
+    def message(self, hosts, process):
+        """What is on stderr once all ranks have ended, which takes less than 15 s, and mpirun with them."""
+        begin = time.monotonic()
+        assert wait_until(lambda: not self.ranks(hosts), 15)
+        try:
+            stderr = process.communicate(timeout=5)[1]
+        except subprocess.TimeoutExpired:
+            print("mpirun, which waits for the lost host until its own connection to it times out, is ended")
+            hosts.kill_all()
+            stderr = process.communicate()[1]
+        assert wait_until(lambda: not hosts.processes(), begin + 30 - time.monotonic()), "processes are left"
+        return stderr
+
+    def test_of_a_rank_on_the_other_host_ends_all(self, hosts, process):
+        os.kill(hosts.ranks_on(FAR)[0], signal.SIGKILL)
+        assert re.search("signal 9|has died", self.message(hosts, process))
+
+    def test_of_the_cable_ends_all(self, hosts, process):
+        hosts.cable("down")
+        assert "no sign of life" in self.message(hosts, process)
