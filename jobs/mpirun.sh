@@ -118,7 +118,7 @@ set -m
 : >"$mark.up"
 # shellcheck disable=SC2016 # the inner shell expands it
 exec mpirun ${quiet[@]+"${quiet[@]}"} "${options[@]}" ${more[@]+"${more[@]}"} sh -c \
-    'trap "" USR1 USR2; [ ! -e "$0" ] || echo started >"$0"; exec "$@"' "$mark" "$@") </dev/null &
+    'trap "" USR1 USR2; [ ! -e "$0" ] || echo started >>"$0"; exec "$@"' "$mark" "$@") </dev/null &
 child=$!
 set +m
 # every SECONDS COMMAND...: until it fails, or SIGTERM comes.
@@ -132,9 +132,19 @@ every() {
     done
 }
 
-# Once it ignores what would end it. Fails when it is gone.
+# Once it ignores what would end it, and so do the ranks: mpirun hands a signal on to one that it has just started, too. On
+# other hosts their marks cannot be seen, and a rank that never starts must not keep the signal for ever. Fails when mpirun
+# is gone.
+began=$SECONDS
 # shellcheck disable=SC2317 # `every` calls it
-signal_child() { [[ ! -e $mark.up ]] || kill "-$1" "$child"; }
+signal_child() {
+    if [[ ! -e $mark.up ]] ||
+        [[ -n $one_host && $(wc -l <"$mark") -lt $ranks && $((SECONDS - began)) -lt 10 ]]; then
+        kill -0 "$child"
+    else
+        kill "-$1" "$child"
+    fi
+}
 
 teller='' told=''
 # Again and again, since the first one may have come too early. $1: the signal's name
