@@ -63,7 +63,7 @@ private:
 
     const scenario& scene_;
     std::vector<std::unique_ptr<dataset>> sets_;
-    std::vector<data_split> splits_; ///< Indexed like sets._
+    std::vector<data_split> splits_; ///< Indexed like sets_.
     std::vector<std::vector<std::size_t>> by_cluster_;
 };
 

@@ -436,7 +436,7 @@ private:
     std::vector<tuned_vit> evaluated_; ///< By edge
     std::vector<round_record> rounds_;
     round_log log_;                   ///< Rank 0
-    std::vector<tensor_view> models_; ///< Rank 0, of the last checkpoint: the last round's at the end.
+    std::vector<tensor_view> models_; ///< Rank 0: those of the last checkpoint; at the end, of the last round.
     double ledger_s_ = 0;
     std::uint64_t work_a_round_ = 0, work_done_ = 0;
     progress progress_{given_.progress};

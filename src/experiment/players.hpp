@@ -26,10 +26,10 @@ executor_factory training_executors(const prepared_run&, std::shared_ptr<const v
 tensor_run_hooks watchful_hooks(const prepared_run&, session&, const real_clock* clock,
                                 std::function<std::string()> where = {});
 
-/// Computations of a rank in each round of training, as tensor_run_hooks::computed counts them.
+/// Counts a rank's computations per round of training, as tensor_run_hooks::computed reports them.
 std::uint64_t computations_a_round(const prepared_run&, int rank);
 
-/// The tunables of each edge's model before training, float32 [elements].
+/// Initial tunables of each edge's model, float32 [elements].
 std::vector<tensor_view> initial_models(const prepared_run&, const loaded_backbone&);
 
 /// Evaluates this rank's share of the batches for some edges. \param models indexed by edge; the current values are

@@ -13,13 +13,14 @@
 
 namespace gaisnet {
 
-/// A round's numbers at rank 0.
+/// Results of a round, at rank 0.
 struct round_record {
     round_forecast forecast;
     std::vector<round_result> results; ///< By edge
 };
 
-/// What the results file has of all rounds beside the ledger's rows. Rank 0 keeps it, and checkpoints have it.
+/// Everything in the results file that does not come from the ledger, for all rounds. Rank 0 keeps it; checkpoints hold
+/// it.
 class round_log {
 public:
     void restore(const checkpoint&);

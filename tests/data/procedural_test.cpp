@@ -14,7 +14,7 @@
 namespace gaisnet {
 namespace {
 
-std::uint64_t hash_of(const image& picture, std::uint64_t before = 0) {
+std::uint64_t hash_of_image(const image& picture, std::uint64_t before = 0) {
     return stable_hash({reinterpret_cast<const char*>(picture.rgb.data()), picture.rgb.size()}, before);
 }
 
@@ -36,7 +36,7 @@ TEST(procedural, a_sample_is_a_function_of_seed_domain_and_number) {
     EXPECT_NE(make_procedural(spec)->load(0).rgb, data->load(0).rgb);
     std::set<std::uint64_t> different;
     for (std::size_t i = 0; i < 30; ++i) {
-        different.insert(hash_of(data->load(i)));
+        different.insert(hash_of_image(data->load(i)));
     }
     EXPECT_EQ(different.size(), 30U);
 }
@@ -75,7 +75,7 @@ TEST(procedural, the_images_are_frozen) {
         spec.samples = 2 * procedural_classes;
         const auto data = make_procedural(spec);
         for (std::size_t i = 0; i < data->size(); ++i) {
-            hash = hash_of(data->load(i), hash);
+            hash = hash_of_image(data->load(i), hash);
         }
     }
     EXPECT_EQ(hash, 1040283877852452878ULL);

@@ -58,11 +58,11 @@ protected:
     ledger accounts{queue};
 };
 
-tensor_view bytes(std::int64_t count) { return tensor_view::shape_only({count / 4}); }
+tensor_view shape_of_bytes(std::int64_t count) { return tensor_view::shape_only({count / 4}); }
 
 task<> send_at_once(pass& in, actor me, std::uint32_t to, std::int64_t count, int messages) {
     for (int i = 0; i < messages; ++i) {
-        in.send(me, to, message_kind::forward, bytes(count));
+        in.send(me, to, message_kind::forward, shape_of_bytes(count));
     }
     co_return;
 }
@@ -85,7 +85,7 @@ task<> pass_on(pass& in, actor me, std::uint32_t from, std::uint32_t to, double 
     for (int i = 0; i < messages; ++i) {
         co_await in.recv(me, from, message_kind::forward);
         co_await compute_as(in, me, flops);
-        in.send(me, to, message_kind::forward, bytes(count));
+        in.send(me, to, message_kind::forward, shape_of_bytes(count));
     }
 }
 

@@ -21,9 +21,9 @@
 namespace gaisnet {
 namespace {
 
-class dice {
+class scenario_dice {
 public:
-    explicit dice(std::uint32_t number): stream_(2024, "random scenario", "test", 0, number) {}
+    explicit scenario_dice(std::uint32_t number): stream_(2024, "random scenario", "test", 0, number) {}
     bool yes(double probability) { return stream_.uniform() < probability; }
     int pick(int low, int high) {
         return low + static_cast<int>(stream_.below(static_cast<std::uint64_t>(high - low + 1)));
@@ -38,7 +38,7 @@ private:
     random_stream stream_;
 };
 
-radio_settings random_radio(dice& roll) {
+radio_settings random_radio(scenario_dice& roll) {
     radio_settings radio;
     const auto models = registry<path_loss_model>::all();
     radio.loss = *models[static_cast<std::size_t>(roll.pick(0, static_cast<int>(models.size()) - 1))];
@@ -53,7 +53,7 @@ radio_settings random_radio(dice& roll) {
 }
 
 scenario random_scenario(std::uint32_t number) {
-    dice roll(number);
+    scenario_dice roll(number);
     auto scene = lab::small_scenario();
     scene.seed = number;
     scene.network.edges = roll.pick(1, 2);
@@ -285,7 +285,7 @@ TEST(properties, sessions_of_inference_add_up) {
     for (std::uint32_t number = 0; number < 400; ++number) {
         auto scene = random_scenario(number);
         const auto name = "scenario " + std::to_string(number);
-        dice roll(10'000 + number);
+        scenario_dice roll(10'000 + number);
         scene.service = service_kind::inference;
         scene.scheme = scene.scheme == scheme_kind::centralised ? scheme_kind::fl : scene.scheme;
         auto& infer = scene.infer;

@@ -17,7 +17,7 @@ namespace {
 using lab::run_hfsl;
 
 /// Rounds of about a third of a second, whose computations the machine does in a fraction of that.
-scenario slow_links() {
+scenario slow_network() {
     auto scene = lab::small_scenario();
     scene.clock = clock_kind::real;
     scene.runtime.active_clusters = 2;
@@ -26,7 +26,7 @@ scenario slow_links() {
 }
 
 TEST(pacing, rounds_take_their_emulated_time_on_any_number_of_ranks) {
-    auto scene = slow_links();
+    auto scene = slow_network();
     auto fast = scene;
     fast.clock = clock_kind::virtual_time;
     const auto expected = run_hfsl(fast, {.rounds = 2});
@@ -49,7 +49,7 @@ TEST(pacing, rounds_take_their_emulated_time_on_any_number_of_ranks) {
 }
 
 TEST(pacing, nothing_is_used_before_its_time_and_lateness_is_explained) {
-    const auto paced = run_hfsl(slow_links(), {.ranks = 2, .rounds = 1});
+    const auto paced = run_hfsl(slow_network(), {.ranks = 2, .rounds = 1});
     ASSERT_EQ(paced.late.size(), 1U);
     const auto& decisions = paced.rounds[0].decisions;
     std::size_t expected = 0;
@@ -69,7 +69,7 @@ TEST(pacing, nothing_is_used_before_its_time_and_lateness_is_explained) {
 }
 
 TEST(pacing, decisions_survive_being_sent) {
-    auto scene = slow_links();
+    auto scene = slow_network();
     scene.network.clients = {3};
     scene.dropout.policy = dropout_policy::repair;
     scene.dropout.schedule = {{"c0.1", 1.4}};
