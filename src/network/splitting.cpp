@@ -16,7 +16,7 @@ const registration<splitter_entry> registered_even{{"even", [](const split_reque
 
 /// What split.blocks says: counts of blocks, or a rule.
 std::vector<int> blocks_of(const scenario& scene, const std::vector<node>& nodes, const cluster& group,
-                           const std::vector<std::uint32_t>& members, int place, bool head_at_the_last) {
+                           const std::vector<std::uint32_t>& members, bool head_at_the_last) {
     const auto depth = static_cast<int>(scene.model.vit.depth);
     const auto& lists = scene.split.blocks;
     std::vector<int> blocks;
@@ -28,7 +28,7 @@ std::vector<int> blocks_of(const scenario& scene, const std::vector<node>& nodes
         blocks = registry<splitter_entry>::at(scene.split.policy, "split.blocks")
                      .split({scene, depth, chain, head_at_the_last});
     } else {
-        blocks = lists.size() == 1 ? lists[0] : lists.at(static_cast<std::size_t>(place));
+        blocks = lists.size() == 1 ? lists[0] : lists.at(static_cast<std::size_t>(group.place));
     }
     const auto sum = std::accumulate(blocks.begin(), blocks.end(), 0);
     if (blocks.size() != members.size() || sum != depth) {
@@ -42,7 +42,7 @@ std::vector<int> blocks_of(const scenario& scene, const std::vector<node>& nodes
 } // namespace
 
 std::vector<chain_stage> make_chain(const scenario& scene, const std::vector<node>& nodes, const cluster& group,
-                                    int place, int number) {
+                                    int number) {
     auto members = group.clients;
     const auto edge = static_cast<std::uint32_t>(group.edge);
     switch (scene.scheme) {
@@ -65,7 +65,7 @@ std::vector<chain_stage> make_chain(const scenario& scene, const std::vector<nod
     const int of_edge = shares.empty() ? 0 : shares.at(static_cast<std::size_t>(number));
     auto blocks = of_edge > 0 ? even_split(static_cast<int>(scene.model.vit.depth) - of_edge,
                                            static_cast<int>(members.size()), !labels_stay && members.size() > 1)
-                              : blocks_of(scene, nodes, group, members, place, !labels_stay);
+                              : blocks_of(scene, nodes, group, members, !labels_stay);
     if (of_edge > 0) {
         members.insert(members.begin() + 1, edge);
         blocks.insert(blocks.begin() + 1, of_edge);

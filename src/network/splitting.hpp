@@ -20,8 +20,8 @@ struct split_request {
 std::vector<int> even_split(int depth, int members, bool head_at_the_last = true);
 
 /// What each member of a cluster's chain holds, by scheme, cluster.edge_stage and split.blocks.
-/// \param place of the cluster among those of its edge \param number of the cluster among all
+/// \param number of the cluster among all
 /// \throws usage_error for a cut that does not fit the model.
-std::vector<chain_stage> make_chain(const scenario&, const std::vector<node>&, const cluster&, int place, int number);
+std::vector<chain_stage> make_chain(const scenario&, const std::vector<node>&, const cluster&, int number);
 
 } // namespace gaisnet

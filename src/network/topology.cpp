@@ -166,13 +166,14 @@ private:
         for (const auto& members : make_clusters({scene_, edge, candidates})) {
             const auto number = static_cast<int>(net.clusters.size());
             cluster group{prefix + "c" + std::to_string(place), edge, place, {}, {}};
+            ++place;
             int position = 0;
             for (const auto client : members) {
                 group.clients.push_back(static_cast<std::uint32_t>(net.nodes.size()));
                 add({homes[client].name, node_role::client, edge, number, position++, devices[client]}, {paths[client]},
                     net);
             }
-            group.chain = make_chain(scene_, net.nodes, group, place++, number);
+            group.chain = make_chain(scene_, net.nodes, group, number);
             net.clusters.push_back(std::move(group));
         }
     }

@@ -33,7 +33,7 @@ struct column {
     std::function<void(const Row&, std::byte*)> pack; ///< Writes info.size bytes.
 };
 
-/// A column of numbers; its type is what `value(row)` returns.
+/// A column of numbers. \param value a member of the row, or a function of it; its type is that of the column.
 template <typename Row, typename Value>
 column<Row> number_column(std::string name, std::string unit, std::string description, Value value) {
     using stored = std::decay_t<std::invoke_result_t<Value, const Row&>>;
@@ -45,17 +45,18 @@ column<Row> number_column(std::string name, std::string unit, std::string descri
                                                                   : column_type::float64;
     return {{std::move(name), type, sizeof(stored), std::move(unit), std::move(description)},
             [value](const Row& row, std::byte* out) {
-                const stored number = value(row);
+                const stored number = std::invoke(value, row);
                 std::memcpy(out, &number, sizeof number);
             }};
 }
 
-/// A column of UTF-8 text of at most `capacity` bytes; longer text is cut. `value(row)` returns a view into the row.
+/// A column of UTF-8 text of at most `capacity` bytes; longer text is cut. \param value a member of the row, or a function
+/// of it, with a view into the row.
 template <typename Row, typename Value>
 column<Row> text_column(std::string name, std::size_t capacity, std::string description, Value value) {
     return {{std::move(name), column_type::text, capacity, "", std::move(description)},
             [value, capacity](const Row& row, std::byte* out) {
-                const auto text = fit_text(value(row), capacity);
+                const auto text = fit_text(std::invoke(value, row), capacity);
                 std::memcpy(out, text.data(), text.size());
                 std::memset(out + text.size(), 0, capacity - text.size());
             }};

@@ -167,12 +167,7 @@ run_summary summarise(std::span<const round_row> rounds, std::span<const node_ro
         summary.clusters_cut += row.clusters_cut;
         summary.clusters_lost += row.clusters_lost;
         summary.clusters_repaired += row.clusters_repaired;
-        summary.client_flops += row.client_flops;
-        summary.edge_flops += row.edge_flops;
-        for (std::size_t i = 0; i < summary.bytes.size(); ++i) {
-            summary.bytes[i] += row.bytes[i];
-            summary.airtime_hz_s[i] += row.airtime_hz_s[i];
-        }
+        static_cast<work_totals&>(summary) += row;
     }
     // Edges work at the same time, so the parts of one edge are shown; these add up.
     for (const auto& [edge, parts] : by_edge) {

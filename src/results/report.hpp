@@ -38,11 +38,8 @@ struct round_line {
 };
 
 /// Total resources, independent of their purpose.
-struct resource_summary {
-    double client_flops = 0, edge_flops = 0;
-    std::array<energy_parts, node_roles> energy{};   ///< Indexed by node_role.
-    std::array<std::uint64_t, link_classes> bytes{}; ///< Indexed by link_class.
-    std::array<double, link_classes> airtime_hz_s{};
+struct resource_summary : work_totals {
+    std::array<energy_parts, node_roles> energy{}; ///< Indexed by node_role.
     std::array<memory_peak, node_roles> memory{};
 
     energy_parts energy_of_all() const {

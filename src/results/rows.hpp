@@ -5,6 +5,7 @@
 #include "emulation/latency.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <tuple>
@@ -20,8 +21,25 @@ enum class cluster_outcome : std::uint8_t {
 };
 const char* name_of(cluster_outcome);
 
+/// Computation and traffic, added up over whatever they are of.
+struct work_totals {
+    double client_flops = 0, edge_flops = 0;
+    std::array<std::uint64_t, link_classes> bytes{}; ///< Indexed by link_class.
+    std::array<double, link_classes> airtime_hz_s{};
+
+    work_totals& operator+=(const work_totals& more) {
+        client_flops += more.client_flops;
+        edge_flops += more.edge_flops;
+        for (std::size_t link = 0; link < bytes.size(); ++link) {
+            bytes[link] += more.bytes[link];
+            airtime_hz_s[link] += more.airtime_hz_s[link];
+        }
+        return *this;
+    }
+};
+
 /// One round of one edge.
-struct round_row {
+struct round_row : work_totals {
     std::uint32_t edge = 0;  ///< 0-based.
     std::uint32_t round = 0; ///< 1-based.
     double accuracy = 0;     ///< Validation, 0..1.
@@ -36,11 +54,8 @@ struct round_row {
     std::uint32_t clusters_repaired = 0; ///< Of those that are done.
     double end_s = 0;                    ///< Virtual time at which the round ended.
     std::uint64_t samples = 0;           ///< Trained on in this round; each epoch counts.
-    double client_flops = 0, edge_flops = 0;
-    energy_parts energy;                             ///< Sum over all nodes of this edge.
-    std::array<std::uint64_t, link_classes> bytes{}; ///< Indexed by link_class.
-    std::array<double, link_classes> airtime_hz_s{};
-    double wall_s = 0; ///< Wall time of the emulation.
+    energy_parts energy;                 ///< Sum over all nodes of this edge.
+    double wall_s = 0;                   ///< Wall time of the emulation.
 };
 
 /// One average of all edges at the cloud.

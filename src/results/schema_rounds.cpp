@@ -41,26 +41,28 @@ std::vector<column<Row>> with_parts(std::vector<column<Row>> columns) {
 
 std::vector<column<round_row>> round_columns() {
     using row = round_row;
-    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
-        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
-    };
     std::vector<column<row>> columns{
-        number("edge", "1", "Edge, from 0", &row::edge),
-        number("round", "1", "Round, counted from 1", &row::round),
-        number("accuracy", "1", "Validation accuracy after the round, 0 to 1", &row::accuracy),
-        number("loss", "nat", "Mean cross entropy on the validation samples after the round", &row::loss),
-        number("train_loss", "nat", "Mean cross entropy over the round's training samples", &row::train_loss),
-        number("train_accuracy", "1", "Accuracy over the round's training samples, 0 to 1", &row::train_accuracy),
-        number("latency_s", "s", "Latency of the round; the sum of the parts that follow", &row::latency_s),
-        number("clusters_done", "1", "Clusters that ended in time and are in the average", &row::clusters_done),
-        number("clusters_cut", "1", "Clusters that had not ended when the round was closed", &row::clusters_cut),
-        number("clusters_lost", "1", "Clusters that lost a client and with it their round", &row::clusters_lost),
-        number("clusters_repaired", "1", "Of clusters_done: those that went on without a lost client",
-               &row::clusters_repaired),
-        number("end_s", "s", "Emulated time at which the round ended", &row::end_s),
-        number("samples", "1", "Samples trained on in the round, epochs counted", &row::samples),
-        number("client_flops", "FLOP", "Computed by clients", &row::client_flops),
-        number("edge_flops", "FLOP", "Computed by the edge", &row::edge_flops),
+        number_column<row>("edge", "1", "Edge, from 0", &row::edge),
+        number_column<row>("round", "1", "Round, counted from 1", &row::round),
+        number_column<row>("accuracy", "1", "Validation accuracy after the round, 0 to 1", &row::accuracy),
+        number_column<row>("loss", "nat", "Mean cross entropy on the validation samples after the round", &row::loss),
+        number_column<row>("train_loss", "nat", "Mean cross entropy over the round's training samples",
+                           &row::train_loss),
+        number_column<row>("train_accuracy", "1", "Accuracy over the round's training samples, 0 to 1",
+                           &row::train_accuracy),
+        number_column<row>("latency_s", "s", "Latency of the round; the sum of the parts that follow", &row::latency_s),
+        number_column<row>("clusters_done", "1", "Clusters that ended in time and are in the average",
+                           &row::clusters_done),
+        number_column<row>("clusters_cut", "1", "Clusters that had not ended when the round was closed",
+                           &row::clusters_cut),
+        number_column<row>("clusters_lost", "1", "Clusters that lost a client and with it their round",
+                           &row::clusters_lost),
+        number_column<row>("clusters_repaired", "1", "Of clusters_done: those that went on without a lost client",
+                           &row::clusters_repaired),
+        number_column<row>("end_s", "s", "Emulated time at which the round ended", &row::end_s),
+        number_column<row>("samples", "1", "Samples trained on in the round, epochs counted", &row::samples),
+        number_column<row>("client_flops", "FLOP", "Computed by clients", &row::client_flops),
+        number_column<row>("edge_flops", "FLOP", "Computed by the edge", &row::edge_flops),
         number_column<row>("energy_j", "J", "Energy of all nodes of this edge in the round",
                            [](const row& r) { return r.energy.total_j(); }),
         number_column<row>("active_j", "J",
@@ -82,103 +84,91 @@ std::vector<column<round_row>> round_columns() {
                                by_class("Spectrum use (bandwidth times time) of links of class ", link),
                                [link](const row& r) { return r.airtime_hz_s[static_cast<std::size_t>(link)]; }));
     }
-    columns.push_back(number("wall_s", "s", "Wall time that the emulation of the round took", &row::wall_s));
+    columns.push_back(
+        number_column<row>("wall_s", "s", "Wall time that the emulation of the round took", &row::wall_s));
     return with_parts(std::move(columns));
 }
 
 std::vector<column<federation_row>> federation_columns() {
     using row = federation_row;
-    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
-        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
-    };
     return {
-        number("round", "1", "Round after which it was, counted from 1", &row::round),
-        number("start_s", "s", "Emulated time at which the first edge was ready", &row::start_s),
-        number("end_s", "s", "Emulated time at which the last edge had the average", &row::end_s),
-        number("waited_s", "s", "Time between the first and the last upload's arrival", &row::waited_s),
-        number("flops", "FLOP", "Computed by the cloud", &row::flops),
-        number("energy_j", "J", "Energy of the cloud since the federation before; that of others is in /rounds",
-               &row::energy_j),
+        number_column<row>("round", "1", "Round after which it was, counted from 1", &row::round),
+        number_column<row>("start_s", "s", "Emulated time at which the first edge was ready", &row::start_s),
+        number_column<row>("end_s", "s", "Emulated time at which the last edge had the average", &row::end_s),
+        number_column<row>("waited_s", "s", "Time between the first and the last upload's arrival", &row::waited_s),
+        number_column<row>("flops", "FLOP", "Computed by the cloud", &row::flops),
+        number_column<row>("energy_j", "J",
+                           "Energy of the cloud since the federation before; that of others is in /rounds",
+                           &row::energy_j),
     };
 }
 
 std::vector<column<probe_row>> probe_columns() {
     using row = probe_row;
-    const auto text = [](const char* name, const char* what, std::string row::*member) {
-        return text_column<row>(name, class_bytes, what,
-                                [member](const row& r) { return std::string_view(r.*member); });
-    };
     return {
-        number_column<row>("round", "1", "Round after which it was; 0: before training",
-                           [](const row& r) { return r.round; }),
-        text("model", "untuned (the foundation model), cloud (after its average), or an edge", &row::model),
-        text("domain", "Domain of the samples", &row::domain),
+        number_column<row>("round", "1", "Round after which it was; 0: before training", &row::round),
+        text_column<row>("model", class_bytes, "untuned (the foundation model), cloud (after its average), or an edge",
+                         &row::model),
+        text_column<row>("domain", class_bytes, "Domain of the samples", &row::domain),
         number_column<row>("seen", "1", "1: some edge has this domain; 0: none has",
                            [](const row& r) { return r.seen ? 1U : 0U; }),
-        text("method",
-             "class means: nearest mean of a class's features (cosine), from training samples; head: the "
-             "model's own head",
-             &row::method),
-        number_column<row>("accuracy", "1", "On validation samples, 0 to 1", [](const row& r) { return r.accuracy; }),
-        number_column<row>("samples", "1", "Validation samples", [](const row& r) { return r.samples; }),
+        text_column<row>("method", class_bytes,
+                         "class means: nearest mean of a class's features (cosine), from training samples; head: the "
+                         "model's own head",
+                         &row::method),
+        number_column<row>("accuracy", "1", "On validation samples, 0 to 1", &row::accuracy),
+        number_column<row>("samples", "1", "Validation samples", &row::samples),
     };
 }
 
 std::vector<column<service_row>> service_columns(std::size_t name_bytes) {
     using row = service_row;
-    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
-        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
-    };
-    const auto text = [](const char* name, std::size_t width, const char* what, std::string row::*member) {
-        return text_column<row>(name, width, what, [member](const row& r) { return std::string_view(r.*member); });
-    };
     return {
-        number("round", "1", "Round of service, counted from 1; the rounds of other tables are the same", &row::round),
-        text("policy", word_bytes, "Who decided: mlcp, msip, random, always_infer, oracle", &row::policy),
-        text("action", word_bytes, "fine_tune, infer, or none", &row::action),
-        text("model", name_bytes, "The edge whose model it was, or the model of a table", &row::model),
-        text("requester", name_bytes, "infer: the start point whose requests were answered", &row::requester),
-        number("level", "1", "Fine-tunings of this model before this round", &row::level),
-        number("expected", "1", "Accuracy that the policy counted on, 0 to 1; NaN: it does not look ahead",
-               &row::expected),
-        number("accuracy", "1", "fine_tune: validation accuracy afterwards; infer: of the answers; 0 to 1",
-               &row::accuracy),
-        number("requests", "1", "Requests that were answered", &row::requests),
-        number("right", "1", "Right answers", &row::right),
-        number("latency_s", "s", "Emulated time that the service took", &row::latency_s),
-        number("energy_j", "J", "Energy of all nodes of the edge", &row::energy_j),
-        number("spectrum_hz_s", "Hz s", "Spectrum use, all classes of links", &row::spectrum_hz_s),
-        number("value", "1", "Earned: value of a right answer times right answers, or the profit of a table",
-               &row::value),
-        number("cost", "1", "Time, energy and spectrum at their prices, or the cost of a table", &row::cost),
+        number_column<row>("round", "1", "Round of service, counted from 1; the rounds of other tables are the same",
+                           &row::round),
+        text_column<row>("policy", word_bytes, "Who decided: mlcp, msip, random, always_infer, oracle", &row::policy),
+        text_column<row>("action", word_bytes, "fine_tune, infer, or none", &row::action),
+        text_column<row>("model", name_bytes, "The edge whose model it was, or the model of a table", &row::model),
+        text_column<row>("requester", name_bytes, "infer: the start point whose requests were answered",
+                         &row::requester),
+        number_column<row>("level", "1", "Fine-tunings of this model before this round", &row::level),
+        number_column<row>("expected", "1", "Accuracy that the policy counted on, 0 to 1; NaN: it does not look ahead",
+                           &row::expected),
+        number_column<row>("accuracy", "1", "fine_tune: validation accuracy afterwards; infer: of the answers; 0 to 1",
+                           &row::accuracy),
+        number_column<row>("requests", "1", "Requests that were answered", &row::requests),
+        number_column<row>("right", "1", "Right answers", &row::right),
+        number_column<row>("latency_s", "s", "Emulated time that the service took", &row::latency_s),
+        number_column<row>("energy_j", "J", "Energy of all nodes of the edge", &row::energy_j),
+        number_column<row>("spectrum_hz_s", "Hz s", "Spectrum use, all classes of links", &row::spectrum_hz_s),
+        number_column<row>(
+            "value", "1", "Earned: value of a right answer times right answers, or the profit of a table", &row::value),
+        number_column<row>("cost", "1", "Time, energy and spectrum at their prices, or the cost of a table",
+                           &row::cost),
         number_column<row>("income", "1", "value less cost", [](const row& r) { return r.income(); }),
-        number("cash", "1", "After the round", &row::cash),
+        number_column<row>("cash", "1", "After the round", &row::cash),
     };
 }
 
 std::vector<column<request_row>> request_columns(std::size_t image_bytes) {
     using row = request_row;
-    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
-        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
-    };
-    const auto text = [](const char* name, std::size_t width, const char* what, std::string row::*member) {
-        return text_column<row>(name, width, what, [member](const row& r) { return std::string_view(r.*member); });
-    };
     return with_parts(std::vector<column<row>>{
-        number("round", "1", "Session of inference, counted from 1", &row::round),
-        number("edge", "1", "Edge of the requester", &row::edge),
-        number("cluster", "1", "Cluster that the requester has founded", &row::cluster),
-        number("client", "1", "Index of the requester: its row in /topology/nodes", &row::client),
-        number("request", "1", "Number of the request, from 0 in the order of arrival, by requester", &row::request),
-        number("batch", "1", "Batch in which it went through the chain, from 0 by requester", &row::batch),
-        number("batch_size", "1", "Requests in that batch", &row::batch_size),
-        number("arrival_s", "s", "Emulated time at which the request came", &row::arrival_s),
-        number("latency_s", "s", "From its arrival until its result was back; the sum of the parts that follow",
-               &row::latency_s),
-        text("image", image_bytes, "The sample", &row::image),
-        text("label", class_bytes, "Its class; empty: not known", &row::label),
-        text("predicted", class_bytes, "The class that was answered; empty in a forecast", &row::predicted),
-        number("probability", "1", "Of the class that was answered (softmax)", &row::probability),
+        number_column<row>("round", "1", "Session of inference, counted from 1", &row::round),
+        number_column<row>("edge", "1", "Edge of the requester", &row::edge),
+        number_column<row>("cluster", "1", "Cluster that the requester has founded", &row::cluster),
+        number_column<row>("client", "1", "Index of the requester: its row in /topology/nodes", &row::client),
+        number_column<row>("request", "1", "Number of the request, from 0 in the order of arrival, by requester",
+                           &row::request),
+        number_column<row>("batch", "1", "Batch in which it went through the chain, from 0 by requester", &row::batch),
+        number_column<row>("batch_size", "1", "Requests in that batch", &row::batch_size),
+        number_column<row>("arrival_s", "s", "Emulated time at which the request came", &row::arrival_s),
+        number_column<row>("latency_s", "s",
+                           "From its arrival until its result was back; the sum of the parts that follow",
+                           &row::latency_s),
+        text_column<row>("image", image_bytes, "The sample", &row::image),
+        text_column<row>("label", class_bytes, "Its class; empty: not known", &row::label),
+        text_column<row>("predicted", class_bytes, "The class that was answered; empty in a forecast", &row::predicted),
+        number_column<row>("probability", "1", "Of the class that was answered (softmax)", &row::probability),
     });
 }
 

@@ -14,8 +14,7 @@ std::vector<column<node_entry>> topology_node_columns(std::size_t name_bytes) {
     };
     using node = node_description;
     return {
-        number_column<row>("node", "1", "Index of the node, as other tables use it",
-                           [](const row& r) { return r.index; }),
+        number_column<row>("node", "1", "Index of the node, as other tables use it", &row::index),
         text_column<row>("name", name_bytes, "Name of the node; c1.2 is client 2 of cluster 1, both from 0",
                          [](const row& r) { return std::string_view(r.node->name); }),
         text_column<row>("role", word_bytes, "cloud, edge or client",
@@ -52,8 +51,8 @@ std::vector<column<link_entry>> topology_link_columns(std::size_t name_bytes) {
     return {
         number_column<row>("from", "1", "Index of the sending node", [](const row& r) { return r.link->from; }),
         number_column<row>("to", "1", "Index of the receiving node", [](const row& r) { return r.link->to; }),
-        text_column<row>("from_name", name_bytes, "Name of the sending node", [](const row& r) { return r.from_name; }),
-        text_column<row>("to_name", name_bytes, "Name of the receiving node", [](const row& r) { return r.to_name; }),
+        text_column<row>("from_name", name_bytes, "Name of the sending node", &row::from_name),
+        text_column<row>("to_name", name_bytes, "Name of the receiving node", &row::to_name),
         text_column<row>("link", word_bytes, "Class: cs_up (client to edge), cs_down (edge to client), d2d, backhaul",
                          [](const row& r) { return std::string_view(name_of(r.link->kind)); }),
         number_column<row>("rate_bit_s", "bit/s", "Rate when nobody shares its medium, without fading, at the start",
@@ -80,51 +79,42 @@ std::vector<column<link_entry>> topology_link_columns(std::size_t name_bytes) {
 
 std::vector<column<rank_description>> topology_rank_columns() {
     using row = rank_description;
-    const auto text = [](const char* name, std::size_t bytes, const char* what, auto member) {
-        return text_column<row>(name, bytes, what, [member](const row& r) { return std::string_view(r.*member); });
-    };
     return {
-        number_column<row>("rank", "1", "MPI rank", [](const row& r) { return r.rank; }),
-        text("host", 64, "Host that it ran on", &row::host),
-        text("cores", 128, "Cores that it might use", &row::cores),
-        text("device", 64, "What it computed on: CPU, or the name of its GPU", &row::device),
-        number_column<row>("gpu", "1", "Number of the GPU among those that the rank saw; -1: none",
-                           [](const row& r) { return r.gpu; }),
-        text("gpu_uuid", 48, "UUID of the GPU, as nvidia-smi prints it", &row::gpu_uuid),
-        text("transport", word_bytes, "What carried its smashed data to other ranks: nccl or mpi (or loopback: none)",
-             &row::transport),
+        number_column<row>("rank", "1", "MPI rank", &row::rank),
+        text_column<row>("host", 64, "Host that it ran on", &row::host),
+        text_column<row>("cores", 128, "Cores that it might use", &row::cores),
+        text_column<row>("device", 64, "What it computed on: CPU, or the name of its GPU", &row::device),
+        number_column<row>("gpu", "1", "Number of the GPU among those that the rank saw; -1: none", &row::gpu),
+        text_column<row>("gpu_uuid", 48, "UUID of the GPU, as nvidia-smi prints it", &row::gpu_uuid),
+        text_column<row>("transport", word_bytes,
+                         "What carried its smashed data to other ranks: nccl or mpi (or loopback: none)",
+                         &row::transport),
     };
 }
 
 std::vector<column<stage_description>> topology_stage_columns() {
     using row = stage_description;
-    const auto speed = [](const char* name, const char* text, auto member) {
-        return number_column<row>(name, "FLOP/s", text, [member](const row& r) { return r.*member; });
-    };
     return {
-        text_column<row>("shape", 64, "What a stage of this shape holds, takes in and gives out",
-                         [](const row& r) { return std::string_view(r.shape); }),
-        speed("forward_flop_s", "Speed of a forward", &row::forward_flop_s),
-        speed("backward_flop_s", "Speed of a backward; 0: it has none", &row::backward_flop_s),
-        speed("step_flop_s", "Speed of an optimiser step; 0: it has none", &row::step_flop_s),
+        text_column<row>("shape", 64, "What a stage of this shape holds, takes in and gives out", &row::shape),
+        number_column<row>("forward_flop_s", "FLOP/s", "Speed of a forward", &row::forward_flop_s),
+        number_column<row>("backward_flop_s", "FLOP/s", "Speed of a backward; 0: it has none", &row::backward_flop_s),
+        number_column<row>("step_flop_s", "FLOP/s", "Speed of an optimiser step; 0: it has none", &row::step_flop_s),
     };
 }
 
 std::vector<column<samples_description>> topology_samples_columns(std::size_t name_bytes) {
     using row = samples_description;
-    const auto number = [](const char* name, const char* unit, const char* text, auto member) {
-        return number_column<row>(name, unit, text, [member](const row& r) { return r.*member; });
-    };
     return {
-        number("cluster", "1", "Number of the cluster, from 0 over all edges", &row::cluster),
-        text_column<row>("node", name_bytes, "Its start point", [](const row& r) { return std::string_view(r.node); }),
-        number("label", "1", "Number of the class", &row::label),
-        text_column<row>("class", class_bytes, "Name of the class",
-                         [](const row& r) { return std::string_view(r.class_name); }),
-        number("samples", "1", "Training samples of this class that it may see (before label noise)", &row::samples),
-        number("label_noise", "1", "Probability that a sample bears a wrong label", &row::label_noise),
-        number("blur_px", "px", "Standard deviation of the blur of its images", &row::blur_px),
-        number("noise", "1", "Standard deviation of the noise of its images, parts of the full scale", &row::noise),
+        number_column<row>("cluster", "1", "Number of the cluster, from 0 over all edges", &row::cluster),
+        text_column<row>("node", name_bytes, "Its start point", &row::node),
+        number_column<row>("label", "1", "Number of the class", &row::label),
+        text_column<row>("class", class_bytes, "Name of the class", &row::class_name),
+        number_column<row>("samples", "1", "Training samples of this class that it may see (before label noise)",
+                           &row::samples),
+        number_column<row>("label_noise", "1", "Probability that a sample bears a wrong label", &row::label_noise),
+        number_column<row>("blur_px", "px", "Standard deviation of the blur of its images", &row::blur_px),
+        number_column<row>("noise", "1", "Standard deviation of the noise of its images, parts of the full scale",
+                           &row::noise),
     };
 }
 

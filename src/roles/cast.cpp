@@ -46,9 +46,7 @@ cast::cast(const deployment& deploy, const executor_factory& make, const std::fu
     }
 }
 
-const tensor_view& cast::model_of(const stage_seat& seat) const {
-    return models_[static_cast<std::size_t>(deploy_.net.nodes[seat.node].edge)];
-}
+const tensor_view& cast::model_of(const stage_seat& seat) const { return models_[deploy_.net.nodes[seat.node].edge]; }
 
 void cast::set_model(std::uint32_t edge, const tensor_view& model) {
     models_[edge] = model;

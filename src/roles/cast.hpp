@@ -30,6 +30,7 @@ public:
 
     /// From now on stages take their tunables out of this model of an edge, and the edge, if it is in this cast, has it.
     void set_model(std::uint32_t edge, const tensor_view& model);
+    const tensor_view& model(std::uint32_t edge) const { return models_[edge]; }
 
     /// A stage of this cast; executors() is sorted by cluster and position.
     struct seated_executor {
@@ -54,7 +55,7 @@ private:
 
     const deployment& deploy_;
     executor_factory make_;
-    std::vector<tensor_view> models_; ///< By edge; shapes until set_model.
+    indexed<tensor_view> models_; ///< By edge; shapes until set_model.
     std::vector<std::unique_ptr<stage_executor>> owned_;
     std::vector<seated_executor> seated_;
     std::deque<stage_seat> heirs_; ///< Seats of this round's takeovers, with their new nodes.

@@ -1,7 +1,6 @@
 #include "roles/edge.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 
 namespace gaisnet {
@@ -83,16 +82,6 @@ task<> edge_role::repair(pass& in, int cluster, const round_plan& plan) const {
             in.send(who, one.heir, message_kind::modules, delivery_of({&seat}), seat.number);
         }
     }
-}
-
-tensor_view with_shared(const tensor_view& model, const tensor_view& shared) {
-    if (!model.data) {
-        return model;
-    }
-    auto out = tensor_view::allocate(model.shape);
-    std::memcpy(out.data, model.data, model.bytes());
-    std::memcpy(out.data, shared.data, shared.bytes());
-    return out;
 }
 
 task<> edge_role::federate(pass& in) {

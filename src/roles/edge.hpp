@@ -35,7 +35,4 @@ private:
     void deliver(pass& in, const round_plan&);
 };
 
-/// A copy of a model with its shared modules replaced. \param shared float32 [first elements of the model].
-tensor_view with_shared(const tensor_view& model, const tensor_view& shared);
-
 } // namespace gaisnet

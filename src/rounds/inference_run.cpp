@@ -6,15 +6,15 @@
 namespace gaisnet {
 
 inference_run::inference_run(const deployment& deploy, transport& network, std::vector<int> rank_of,
-                             const executor_factory& make, std::vector<tensor_view> models, tensor_run_hooks hooks)
+                             const executor_factory& make, const std::vector<tensor_view>& models,
+                             tensor_run_hooks hooks)
     : deploy_(deploy)
     , network_(network)
     , rank_of_(std::move(rank_of))
     , hooks_(std::move(hooks))
-    , models_(std::move(models))
     , cast_(deploy, make, [&](std::uint32_t node) { return rank_of_[node] == network.rank(); }) {
-    for (std::uint32_t edge = 0; edge < models_.size(); ++edge) {
-        set_model(edge, models_[edge]);
+    for (std::uint32_t edge = 0; edge < models.size(); ++edge) {
+        set_model(edge, models[edge]);
     }
     std::set<std::pair<int, int>> neighbours;
     for (const auto& chain : deploy.chains) {
@@ -23,11 +23,6 @@ inference_run::inference_run(const deployment& deploy, transport& network, std::
         }
     }
     network_.connect({neighbours.begin(), neighbours.end()});
-}
-
-void inference_run::set_model(std::uint32_t edge, const tensor_view& model) {
-    models_[edge] = model;
-    cast_.set_model(edge, model);
 }
 
 void inference_run::play(const inference_plan& session, const inference_decisions& decisions) {
@@ -52,8 +47,8 @@ void inference_run::begin(const inference_plan& session, const inference_decisio
         const auto& seat = *seated.seat;
         ++plan.strands[seat.cluster];
         if (session.holds[seat.node] && seat.spec.trainable()) { // it has the modules from an earlier delivery
-            const auto edge = static_cast<std::size_t>(deploy_.net.nodes[seat.node].edge);
-            seated.executor->load(modules_of(models_[edge], {&seat}));
+            const auto edge = static_cast<std::uint32_t>(deploy_.net.nodes[seat.node].edge);
+            seated.executor->load(modules_of(cast_.model(edge), {&seat}));
         }
     }
     for (std::size_t c = 0; c < session.lines.size(); ++c) {

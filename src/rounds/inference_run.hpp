@@ -17,10 +17,10 @@ class inference_run {
 public:
     /// \param models tunables of each edge's model, float32 [elements], the same on every rank.
     inference_run(const deployment&, transport&, std::vector<int> rank_of, const executor_factory&,
-                  std::vector<tensor_view> models, tensor_run_hooks = {});
+                  const std::vector<tensor_view>& models, tensor_run_hooks = {});
 
     /// Replaces an edge's model. Every rank that hosts the edge or one of its clients has to call it.
-    void set_model(std::uint32_t edge, const tensor_view& model);
+    void set_model(std::uint32_t edge, const tensor_view& model) { cast_.set_model(edge, model); }
     /// Plays a session. Every rank has to call it.
     void play(const inference_plan&, const inference_decisions&);
     /// play() in steps: begin(), then pass().step() until pass().done(), then end().
@@ -38,7 +38,6 @@ private:
     transport& network_;
     std::vector<int> rank_of_;
     tensor_run_hooks hooks_;
-    std::vector<tensor_view> models_;
     cast cast_;
     tensor_pass::backlog_type backlog_;
     std::map<channel, std::vector<double>> arrivals_; ///< `clock = real`

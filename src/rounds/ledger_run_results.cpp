@@ -110,13 +110,8 @@ void ledger_run::append_turn(round_forecast& round, round_forecast turn) {
         sum.clusters_repaired += more.clusters_repaired;
         sum.end_s = more.end_s;
         sum.samples += more.samples;
-        sum.client_flops += more.client_flops;
-        sum.edge_flops += more.edge_flops;
+        static_cast<work_totals&>(sum) += more;
         sum.energy += more.energy;
-        for (std::size_t link = 0; link < sum.bytes.size(); ++link) {
-            sum.bytes[link] += more.bytes[link];
-            sum.airtime_hz_s[link] += more.airtime_hz_s[link];
-        }
     }
     for (std::size_t i = 0; i < round.nodes.size(); ++i) {
         auto& sum = round.nodes[i];

@@ -1,6 +1,7 @@
 #include "rounds/tensor_run.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 namespace gaisnet {
@@ -10,6 +11,14 @@ namespace {
 std::string stage_name(const deployment& deploy, const stage_seat& seat) {
     return deploy.net.nodes[seat.node].name + "@" + deploy.net.clusters[seat.cluster].name + ":" +
            std::to_string(seat.position);
+}
+
+/// A model with other shared modules: `shared`, float32 [the first elements of the model].
+tensor_view with_shared(const tensor_view& model, const tensor_view& shared) {
+    auto out = tensor_view::allocate(model.shape);
+    std::memcpy(out.data, model.data, model.bytes());
+    std::memcpy(out.data, shared.data, shared.bytes());
+    return out;
 }
 
 } // namespace
@@ -31,7 +40,6 @@ tensor_run::tensor_run(const deployment& deploy, transport& network, std::vector
     }
     for (std::uint32_t edge = 0; edge < groups.size(); ++edge) {
         groups_.emplace_back(groups[edge].begin(), groups[edge].end());
-        models_.push_back(initial[edge]);
         set_model(edge, initial[edge]);
         network_.prepare(groups_[edge]);
     }
@@ -51,11 +59,6 @@ tensor_run::tensor_run(const deployment& deploy, transport& network, std::vector
         }
     }
     network_.connect({neighbours.begin(), neighbours.end()});
-}
-
-void tensor_run::set_model(std::uint32_t edge, const tensor_view& model) {
-    models_[edge] = model;
-    cast_.set_model(edge, model);
 }
 
 bool tensor_run::in_group(std::uint32_t averaging) const {
@@ -165,8 +168,8 @@ void tensor_run::end() {
             continue;
         }
         if (averaged == deploy_.net.cloud) {
-            for (std::uint32_t edge = 0; edge < models_.size(); ++edge) {
-                set_model(edge, with_shared(models_[edge], pass_->average_of(averaged)));
+            for (std::uint32_t edge = 0; edge < deploy_.domains.size(); ++edge) {
+                set_model(edge, with_shared(model(edge), pass_->average_of(averaged)));
             }
         } else {
             set_model(averaged, pass_->average_of(averaged));

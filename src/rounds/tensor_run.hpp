@@ -51,8 +51,8 @@ public:
     const std::vector<int>& group_of(std::uint32_t averaging) const;
     bool in_group(std::uint32_t averaging) const;
     /// The domain model after the last round, on every rank of the edge's group.
-    const tensor_view& model(std::uint32_t edge) const { return models_[edge]; }
-    void set_model(std::uint32_t edge, const tensor_view& model);
+    const tensor_view& model(std::uint32_t edge) const { return cast_.model(edge); }
+    void set_model(std::uint32_t edge, const tensor_view& model) { cast_.set_model(edge, model); }
 
     /// Training totals of the last round by cluster, for clusters whose head is on this rank.
     std::map<int, training_totals> take_totals();
@@ -77,7 +77,6 @@ private:
     cast cast_;
     std::vector<std::vector<int>> groups_; ///< Indexed by edge.
     std::vector<int> cloud_group_;         ///< Empty without a cloud.
-    std::vector<tensor_view> models_;      ///< By edge
     tensor_pass::backlog_type backlog_;
     std::unique_ptr<tensor_pass> pass_; ///< The round under way.
     std::vector<std::uint32_t> averaged_;

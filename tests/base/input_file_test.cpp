@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "scenario/scenario.hpp"
 #include "settings/quantity.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,15 +23,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-class input_file : public testing::Test {
+class input_file : public in_temporary_folder {
 protected:
-    input_file() {
-        const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-        folder_ = fs::temp_directory_path() / ("gaisnet_input_" + std::string(info->name()) + std::to_string(getpid()));
-        fs::create_directories(folder_);
-    }
-    ~input_file() override { fs::remove_all(folder_); }
-
     std::string file(const std::string& name, const std::string& text) const {
         fs::create_directories((folder_ / name).parent_path());
         std::ofstream(folder_ / name, std::ios::binary) << text;
@@ -41,7 +35,7 @@ protected:
                     ThrowsMessage<usage_error>(testing::AllOf(HasSubstr("--config " + path), HasSubstr(because))));
     }
 
-    fs::path folder_;
+    fs::path folder_ = temporary;
 };
 
 TEST_F(input_file, only_regular_files_with_content_are_opened) {

@@ -1,5 +1,6 @@
 #include "base/error.hpp"
 #include "data/image_codec.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <cstdio> // before jpeglib.h, which needs FILE
 
@@ -8,7 +9,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -25,15 +25,8 @@ using bytes = std::vector<std::uint8_t>;
 using pixel = std::array<int, 3>;
 
 /// A folder of its own for every test, removed at its end.
-class codec : public testing::Test {
+class codec : public in_temporary_folder {
 protected:
-    codec() {
-        const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-        folder_ = fs::temp_directory_path() / ("gaisnet_codec_" + std::string(info->name()) + std::to_string(getpid()));
-        fs::create_directories(folder_);
-    }
-    ~codec() override { fs::remove_all(folder_); }
-
     fs::path file(const std::string& name, const bytes& content) const {
         std::ofstream out(folder_ / name, std::ios::binary);
         out.write(reinterpret_cast<const char*>(content.data()), static_cast<std::streamsize>(content.size()));
@@ -52,7 +45,7 @@ protected:
         return {};
     }
 
-    fs::path folder_;
+    fs::path folder_ = temporary;
 };
 
 /// One JPEG made by libjpeg itself. \param samples [height, width, channels] in `space`.

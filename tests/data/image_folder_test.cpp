@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 #include "data/image_codec.hpp"
 #include "data/image_folder.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,15 +20,8 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class folder : public testing::Test {
+class folder : public in_temporary_folder {
 protected:
-    folder() {
-        const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-        root_ = fs::temp_directory_path() / ("gaisnet_folder_" + std::string(info->name()) + std::to_string(getpid()));
-        fs::create_directories(root_);
-    }
-    ~folder() override { fs::remove_all(root_); }
-
     void picture(const std::string& name, std::uint8_t grey = 100) const {
         fs::create_directories((root_ / name).parent_path());
         write_png(root_ / name, {4, 4, std::vector<std::uint8_t>(48, grey)});
@@ -46,7 +40,7 @@ protected:
         return {};
     }
 
-    fs::path root_;
+    fs::path root_ = temporary;
 };
 
 TEST_F(folder, classes_and_files_come_in_the_order_of_their_names) {

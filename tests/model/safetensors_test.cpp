@@ -1,5 +1,6 @@
 #include "base/error.hpp"
 #include "model/files/safetensors.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gtest/gtest.h>
 
@@ -23,17 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 
 /// An empty folder that is removed with the fixture.
-class safetensors_test : public testing::Test {
+class safetensors_test : public in_temporary_folder {
 protected:
-    safetensors_test() {
-        std::string pattern = (fs::temp_directory_path() / "gaisnet-test-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) {
-            throw std::runtime_error("cannot make a folder for the test");
-        }
-        folder = pattern;
-    }
-    ~safetensors_test() override { fs::remove_all(folder); }
-
     /// Header length, header and data bytes as they are, valid or not.
     fs::path raw_file(const std::string& header, const std::string& data) {
         const std::uint64_t length = header.size();
@@ -53,7 +45,7 @@ protected:
         return names;
     }
 
-    fs::path folder;
+    fs::path folder = temporary;
 };
 
 /// The file must be refused by one usage_error that names it and holds every one of `words`.

@@ -7,6 +7,7 @@
 #include "model/files/weight_store.hpp"
 #include "model/vit/vit_config.hpp"
 #include "model/vit/weight_names.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gtest/gtest.h>
 
@@ -111,19 +112,8 @@ inline vit_checkpoint hugging_face_checkpoint(const vit_config& config, const st
     return result;
 }
 
-class weight_store_test : public testing::Test {
+class weight_store_test : public in_temporary_folder {
 protected:
-    weight_store_test() {
-        std::string pattern = (fs::temp_directory_path() / "gaisnet-test-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) {
-            throw std::runtime_error("cannot make a folder for the test");
-        }
-        folder = pattern;
-        cache = folder / "cache";
-        file = folder / "weights.safetensors";
-    }
-    ~weight_store_test() override { fs::remove_all(folder); }
-
     std::vector<fs::path> images() const {
         std::vector<fs::path> paths;
         for (const auto& entry : fs::directory_iterator(cache)) {
@@ -149,9 +139,9 @@ protected:
         }
     }
 
-    fs::path folder;
-    fs::path cache;
-    fs::path file;
+    fs::path folder = temporary;
+    fs::path cache = folder / "cache";
+    fs::path file = folder / "weights.safetensors";
 };
 
 inline void expect_holds(const weight_store& store, const vit_checkpoint& timm) {

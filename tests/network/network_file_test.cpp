@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "scenario/scenario.hpp"
 #include "settings/options.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,10 +20,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
 
-class network_file_test : public testing::Test {
+class network_file_test : public in_temporary_folder {
 protected:
-    network_file_test() { std::filesystem::create_directories(folder_); }
-    ~network_file_test() override { std::filesystem::remove_all(folder_); }
     std::string write(const std::string& name, const std::string& text) {
         const auto path = folder_ / name;
         std::ofstream(path) << text;
@@ -37,8 +36,7 @@ protected:
         EXPECT_THAT([&] { read_network_file(path); }, ThrowsMessage<usage_error>(HasSubstr(because))) << text;
     }
 
-    std::filesystem::path folder_ =
-        std::filesystem::path(testing::TempDir()) / ("gaisnet_network_" + std::to_string(::getpid()));
+    std::filesystem::path folder_ = temporary;
 };
 
 constexpr const char* small_json = R"({

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "results/hdf5_file.hpp"
 #include "results/recorder.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gtest/gtest.h>
 
@@ -94,19 +95,11 @@ struct sample_round {
 };
 
 /// A file name of its own for every test; the directory goes with it.
-class recorder_test : public ::testing::Test {
+class recorder_test : public in_temporary_folder {
 protected:
-    recorder_test() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "gaisnet-recorder-XXXXXX").string();
-        directory_ = ::mkdtemp(pattern.data());
-    }
-    ~recorder_test() override {
-        std::error_code ignored;
-        std::filesystem::remove_all(directory_, ignored);
-    }
     std::string file(const std::string& name = "run.h5") const { return (directory_ / name).string(); }
 
-    std::filesystem::path directory_;
+    std::filesystem::path directory_ = temporary;
 };
 
 inline recorder make(const std::string& path, recorder_options options = {}) {

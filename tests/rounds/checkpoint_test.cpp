@@ -1,10 +1,10 @@
 #include "rounds/checkpoint.hpp"
 
 #include "base/error.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -57,16 +57,8 @@ checkpoint state_after(int rounds) {
     return state;
 }
 
-class checkpoints : public testing::Test {
+class checkpoints : public in_temporary_folder {
 protected:
-    checkpoints() {
-        const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-        folder_ =
-            fs::temp_directory_path() / ("gaisnet_checkpoint_" + std::string(info->name()) + std::to_string(getpid()));
-        fs::remove_all(folder_);
-    }
-    ~checkpoints() override { fs::remove_all(folder_); }
-
     std::vector<std::string> entries() const {
         std::vector<std::string> names;
         for (const auto& entry : fs::directory_iterator(folder_)) {
@@ -97,7 +89,7 @@ protected:
                     ThrowsMessage<usage_error>(AllOf(HasSubstr(directory.string()), HasSubstr(because))));
     }
 
-    fs::path folder_;
+    fs::path folder_ = temporary / "run.ckpt";
 };
 
 TEST_F(checkpoints, folder_stands_beside_the_output) {

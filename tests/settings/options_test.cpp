@@ -5,10 +5,10 @@
 #include "base/error.hpp"
 #include "scenario/scenario.hpp"
 #include "settings/key.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -29,16 +29,8 @@ using words = std::vector<std::string>;
 using variables = std::map<std::string, std::string>;
 
 /// Tests with config files in a folder of their own.
-class options : public testing::Test {
+class options : public in_temporary_folder {
 protected:
-    options() {
-        const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-        folder_ =
-            fs::temp_directory_path() / ("gaisnet_options_" + std::string(info->name()) + std::to_string(getpid()));
-        fs::create_directories(folder_);
-    }
-    ~options() override { fs::remove_all(folder_); }
-
     std::string file(const std::string& name, const std::string& text) const {
         std::ofstream(folder_ / name) << text;
         return (folder_ / name).string();
@@ -60,7 +52,7 @@ protected:
         rejects({"--config", path}, AllOf(HasSubstr(path), message));
     }
 
-    fs::path folder_;
+    fs::path folder_ = temporary;
 };
 
 TEST_F(options, what_other_programs_call_help_and_version_is_understood) {
