@@ -25,7 +25,7 @@ topology network(int edges, int clusters, int clients) {
         net.nodes.push_back({"edge" + std::to_string(edge), node_role::edge, edge, -1, -1, {}});
     }
     for (int c = 0; c < edges * clusters; ++c) {
-        cluster group{"c" + std::to_string(c), c / clusters, {}, {}};
+        cluster group{"c" + std::to_string(c), c / clusters, 0, {}, {}};
         for (int member = 0; member < clients; ++member) {
             group.clients.push_back(static_cast<std::uint32_t>(net.nodes.size()));
             net.nodes.push_back(
