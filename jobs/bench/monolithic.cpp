@@ -8,7 +8,7 @@
 #include "experiment/preparation.hpp"
 #include "model/torch/optimizer.hpp"
 #include "model/torch/torch_support.hpp"
-#include "model/vit/tuned_vit.hpp"
+#include "model/torch/tuned_model.hpp"
 #include "settings/options.hpp"
 #include "settings/sources.hpp"
 
@@ -26,7 +26,7 @@ namespace {
 
 using namespace gaisnet;
 
-void train(const prepared_run& run, at::Device device, tuned_vit& model, optimizer& steps, sample_source& source,
+void train(const prepared_run& run, at::Device device, tuned_model& model, optimizer& steps, sample_source& source,
            int cluster, int round) {
     const auto& deploy = *run.deploy;
     const auto& plan = deploy.plans[static_cast<std::size_t>(cluster)];
@@ -52,7 +52,7 @@ void run_loop(const command_line& given, session& here) {
         run.data->use_gpu(*here.gpu());
         warm_up(*run.deploy, loaded.backbone);
     }
-    tuned_vit model(loaded.backbone, run.deploy->method, run.deploy->domain_of(0).size.classes);
+    tuned_model model(loaded.backbone, run.deploy->method, run.deploy->domain_of(0).size.classes);
     model.load(initial_values(run.deploy->domain_of(0).tunables, scene.seed, loaded.weights));
     optimizer steps({scene.train.optimizer, scene.train.momentum, scene.train.weight_decay});
     std::vector<std::shared_ptr<sample_source>> sources;

@@ -31,7 +31,7 @@ probe_domains::probe_domains(const scenario& scene, const data_shares& shares): 
         return;
     }
     if (probe.unseen) {
-        unseen_ = make_procedural({*probe.unseen, data.classes, scene.model.vit.image, data.samples, scene.seed});
+        unseen_ = make_procedural({*probe.unseen, data.classes, scene.model.image, data.samples, scene.seed});
         domains_.push_back({fmt::format("domain {}", *probe.unseen), false, unseen_->class_names()});
     } else if (!probe.unseen_root.empty()) {
         unseen_ = std::make_unique<image_folder>(probe.unseen_root);

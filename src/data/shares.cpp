@@ -30,7 +30,7 @@ std::vector<std::unique_ptr<dataset>> make_domains(const scenario& scene, const 
     const int count = scene.network.edges * (scene.data.partition.by_domain() ? scene.network.clusters : 1);
     for (int domain = 0; domain < count; ++domain) {
         domains.push_back(make_procedural(
-            {scene.data.domain + domain, scene.data.classes, scene.model.vit.image, scene.data.samples, scene.seed}));
+            {scene.data.domain + domain, scene.data.classes, scene.model.image, scene.data.samples, scene.seed}));
     }
     return domains;
 }

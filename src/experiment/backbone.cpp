@@ -31,8 +31,8 @@ void warn_of_normalisation(const scenario& scene, const std::map<std::string, st
 }
 
 /// The type in which a weight is stored: blocks may compute in bfloat16, but the final norm never does.
-at::ScalarType type_of(const scenario& scene, const std::string& name) {
-    for (const auto& spec : norm_tensors(scene.model.vit)) {
+at::ScalarType type_of(const scenario& scene, const foundation_model& model, const std::string& name) {
+    for (const auto& spec : model.norm_tensors()) {
         if (spec.name == name) {
             return at::kFloat;
         }
@@ -44,9 +44,10 @@ at::Tensor tensor_of(const weight_store& store, const tensor_spec& spec) {
     return at::from_blob(const_cast<float*>(store.tensor(spec.name).data()), spec.shape);
 }
 
-vit_backbone backbone_on_cpu(const scenario& scene, const std::shared_ptr<const weight_store>& store) {
-    return make_backbone(scene.model.vit, [&](const tensor_spec& spec) {
-        const auto type = type_of(scene, spec.name);
+model_backbone backbone_on_cpu(const scenario& scene, const std::shared_ptr<const foundation_model>& model,
+                               const std::shared_ptr<const weight_store>& store) {
+    return make_backbone(model, [&](const tensor_spec& spec) {
+        const auto type = type_of(scene, *model, spec.name);
         if (type != at::kFloat) {
             return tensor_of(*store, spec).to(type);
         }
@@ -56,20 +57,22 @@ vit_backbone backbone_on_cpu(const scenario& scene, const std::shared_ptr<const 
 }
 
 /// All weights are in one allocation, because ranks that share a GPU share it.
-vit_backbone backbone_on_gpu(const scenario& scene, const std::function<const weight_store&()>& store, session& here) {
+model_backbone backbone_on_gpu(const scenario& scene, const std::shared_ptr<const foundation_model>& model,
+                               const std::function<const weight_store&()>& store, session& here) {
     constexpr std::size_t alignment = 256;
     std::map<std::string, std::size_t> offsets;
     std::size_t bytes = 0;
-    const auto all = backbone_tensors(scene.model.vit);
+    const auto all = model->tensors();
     for (const auto& spec : all) {
         offsets[spec.name] = bytes;
-        const auto size = static_cast<std::size_t>(spec.elements()) * at::elementSize(type_of(scene, spec.name));
+        const auto size =
+            static_cast<std::size_t>(spec.elements()) * at::elementSize(type_of(scene, *model, spec.name));
         bytes += (size + alignment - 1) / alignment * alignment;
     }
     const auto place = [&](const tensor_view& memory, const tensor_spec& spec) {
         return at::from_blob(
             memory.data + offsets.at(spec.name), spec.shape, [owner = memory.owner](void*) mutable { owner.reset(); },
-            at::TensorOptions().dtype(type_of(scene, spec.name)).device(at::kCUDA));
+            at::TensorOptions().dtype(type_of(scene, *model, spec.name)).device(at::kCUDA));
     };
     const auto memory = here.gpu()->shared_weights(bytes, here.network(), [&](const tensor_view& made) {
         with_clear_errors([&] {
@@ -78,11 +81,12 @@ vit_backbone backbone_on_gpu(const scenario& scene, const std::function<const we
             }
         });
     });
-    return make_backbone(scene.model.vit, [&](const tensor_spec& spec) { return place(memory, spec); });
+    return make_backbone(model, [&](const tensor_spec& spec) { return place(memory, spec); });
 }
 
-std::shared_ptr<const weight_store> open_weights(const scenario& scene, const session& here) {
-    auto store = weight_store::open(scene.model.weights, scene.model.vit, scene.model.cache);
+std::shared_ptr<const weight_store> open_weights(const scenario& scene, std::shared_ptr<const foundation_model> model,
+                                                 const session& here) {
+    auto store = weight_store::open(scene.model.weights, std::move(model), scene.model.cache);
     if (here.root()) {
         for (const auto& note : store->notes()) {
             spdlog::info("{}", note);
@@ -107,23 +111,24 @@ loaded_backbone load_backbone(const scenario& scene, session& here) {
     }
     // Opened lazily: drawing a large model takes seconds, and only the first of the ranks that share a GPU needs the
     // values.
+    const auto model = make_model(scene);
     auto opened = std::make_shared<std::shared_ptr<const weight_store>>();
-    const auto store = [opened, vit = scene.model.vit, seed = scene.seed]() -> const weight_store& {
+    const auto store = [opened, model, seed = scene.seed]() -> const weight_store& {
         if (!*opened) {
-            *opened = weight_store::random(vit, seed);
+            *opened = weight_store::random(model, seed);
         }
         return **opened;
     };
     if (scene.model.weights != "random") {
-        *opened = open_weights(scene, here);
+        *opened = open_weights(scene, model, here);
     } else if (here.root()) {
         spdlog::warn("model.weights = random: the backbone is not pre-trained");
     }
     if (!here.gpu()) {
         store();
     }
-    auto backbone = here.gpu() ? backbone_on_gpu(scene, store, here) : backbone_on_cpu(scene, *opened);
-    return {std::make_shared<vit_backbone>(std::move(backbone)), [store] { return store().fingerprint(); },
+    auto backbone = here.gpu() ? backbone_on_gpu(scene, model, store, here) : backbone_on_cpu(scene, model, *opened);
+    return {std::make_shared<model_backbone>(std::move(backbone)), [store] { return store().fingerprint(); },
             [store](const tensor_spec& spec) {
                 const auto values = store().tensor(spec.name);
                 return std::vector<float>(values.begin(), values.end());

@@ -2,7 +2,7 @@
 
 #include "experiment/session.hpp"
 #include "model/stage_spec.hpp"
-#include "model/vit/vit.hpp"
+#include "model/torch/backbone.hpp"
 #include "scenario/scenario.hpp"
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace gaisnet {
 
 /// The frozen backbone of the scenario, shared by this rank's nodes.
 struct loaded_backbone {
-    std::shared_ptr<const vit_backbone> backbone;
+    std::shared_ptr<const model_backbone> backbone;
     std::function<std::uint64_t()> fingerprint; ///< Hash of its values.
     weight_values weights;                      ///< The values in the file, whatever type the blocks compute in.
 };

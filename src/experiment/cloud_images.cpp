@@ -16,7 +16,7 @@ cloud_images::cloud_images(const scenario& scene, session& here, bool check)
     } else {
         open_folder(scene, here, check);
     }
-    transform_.size = static_cast<int>(scene.model.vit.image);
+    transform_.size = static_cast<int>(scene.model.image);
     for (std::size_t c = 0; c < 3; ++c) {
         transform_.mean[c] = static_cast<float>(scene.data.mean[c]);
         transform_.std[c] = static_cast<float>(scene.data.std[c]);
@@ -43,7 +43,7 @@ void cloud_images::make_procedural_domains(const scenario& scene) {
     for (int number = 0; static_cast<int>(domains_.size()) < scene.pretrain.domains; ++number) {
         if ((number < first || number >= end) && number != scene.probe.unseen) {
             domains_.push_back(make_procedural(
-                {number, scene.data.classes, scene.model.vit.image, scene.pretrain.samples, scene.seed + 1}));
+                {number, scene.data.classes, scene.model.image, scene.pretrain.samples, scene.seed + 1}));
         }
     }
     origin_ = fmt::format("{} procedural domain(s)", domains_.size());

@@ -4,7 +4,7 @@
 #include "experiment/collected.hpp"
 #include "model/torch/class_means.hpp"
 #include "model/torch/torch_support.hpp"
-#include "model/vit/tuned_vit.hpp"
+#include "model/torch/tuned_model.hpp"
 
 #include <c10/core/GradMode.h>
 
@@ -29,7 +29,7 @@ probe_row count_hits(const workload& data, std::size_t domain, std::int64_t samp
     return row;
 }
 
-probe_row by_class_means(const workload& data, const tuned_vit& model, std::size_t domain, std::int64_t samples) {
+probe_row by_class_means(const workload& data, const tuned_model& model, std::size_t domain, std::int64_t samples) {
     class_means means(static_cast<std::int64_t>(data.probes().all()[domain].class_names.size()), model.dim());
     data.for_each_batch(domain, true, samples, [&](const labelled_batch& batch) {
         means.add(model.features(to_torch(batch.images)).cpu(), to_torch(batch.labels));
@@ -38,14 +38,14 @@ probe_row by_class_means(const workload& data, const tuned_vit& model, std::size
                       [&](const at::Tensor& images) { return means.nearest(model.features(images).cpu()); });
 }
 
-probe_row by_head(const workload& data, const tuned_vit& model, std::size_t domain, std::int64_t samples) {
+probe_row by_head(const workload& data, const tuned_model& model, std::size_t domain, std::int64_t samples) {
     return count_hits(data, domain, samples, "head",
                       [&](const at::Tensor& images) { return model.forward(images).cpu().argmax(1); });
 }
 
 } // namespace
 
-std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<const vit_backbone> backbone,
+std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<const model_backbone> backbone,
                                     session& here, std::vector<judged_model> models, int round) {
     const auto samples = run.scene->probe.samples;
     const auto& domains = run.data->probes().all();
@@ -64,7 +64,7 @@ std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<con
         const bool untuned = modules[which].empty();
         const auto method =
             untuned ? registry<tuning_entry>::at("head", "method").make(*run.scene) : run.deploy->method;
-        tuned_vit model(backbone, method, classes);
+        tuned_model model(backbone, method, classes);
         if (!untuned) {
             model.load(modules[which]);
         }

@@ -433,7 +433,7 @@ private:
     std::unique_ptr<real_clock> clock_;           ///< `clock = real`; else null.
     std::vector<stage_speed> speeds_;             ///< Rank 0: measured speeds.
     std::unique_ptr<tensor_run> tensors_;
-    std::vector<tuned_vit> evaluated_; ///< By edge
+    std::vector<tuned_model> evaluated_; ///< By edge
     std::vector<round_record> rounds_;
     round_log log_;                   ///< Rank 0
     std::vector<tensor_view> models_; ///< Rank 0: those of the last checkpoint; at the end, of the last round.

@@ -21,9 +21,11 @@ namespace {
 /// Random images and labels for any batch.
 class noise final : public sample_source {
 public:
-    noise(const vit_config& vit, std::int64_t classes): vit_(vit), classes_(classes) {}
+    noise(const foundation_model& model, std::int64_t classes): sample_(model.sample_shape()), classes_(classes) {}
     tensor_view images(const micro_batch& micro) override {
-        return random_tensor({micro.count, 3, vit_.image, vit_.image});
+        auto shape = sample_;
+        shape.insert(shape.begin(), micro.count);
+        return random_tensor(std::move(shape));
     }
     tensor_view labels(const micro_batch& micro) override {
         auto out = tensor_view::allocate({micro.count}, element_type::int64);
@@ -42,7 +44,7 @@ public:
     }
 
 private:
-    vit_config vit_;
+    std::vector<std::int64_t> sample_;
     std::int64_t classes_;
 };
 
@@ -62,8 +64,8 @@ double wall_seconds() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-torch_stage noisy_stage(const deployment& deploy, const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone,
-                        std::shared_ptr<noise> source) {
+torch_stage noisy_stage(const deployment& deploy, const stage_spec& spec,
+                        std::shared_ptr<const model_backbone> backbone, std::shared_ptr<noise> source) {
     const auto& train = deploy.scene->train;
     torch_stage stage(spec, std::move(backbone), {train.optimizer, train.momentum, train.weight_decay},
                       std::move(source));
@@ -75,7 +77,7 @@ torch_stage noisy_stage(const deployment& deploy, const stage_spec& spec, std::s
 
 /// \param warm_up number of steps that are not timed. \param repetitions number of steps that are. \param batch a batch
 /// of the plan; its first micro-batch is computed.
-stage_speed measure(const deployment& deploy, const stage_seat& seat, std::shared_ptr<const vit_backbone> backbone,
+stage_speed measure(const deployment& deploy, const stage_seat& seat, std::shared_ptr<const model_backbone> backbone,
                     std::int64_t batch, int warm_up, int repetitions) {
     const auto& scene = *deploy.scene;
     const auto clock = scene.runtime.threads == 1 ? thread_seconds : wall_seconds;
@@ -83,7 +85,7 @@ stage_speed measure(const deployment& deploy, const stage_seat& seat, std::share
     const auto micro =
         split_batch(deploy.plans[static_cast<std::size_t>(seat.cluster)].batch_at(batch), scene.train.micro_batches)
             .front();
-    const auto source = std::make_shared<noise>(spec.vit(), spec.classes());
+    const auto source = std::make_shared<noise>(spec.model(), spec.classes());
     auto stage = noisy_stage(deploy, spec, std::move(backbone), source);
     double forward = std::numeric_limits<double>::infinity(), backward = forward, step = forward;
     for (int i = 0; i < warm_up + repetitions; ++i) {
@@ -133,7 +135,7 @@ std::map<std::string, const stage_seat*> shapes_of(const deployment& deploy) {
 
 } // namespace
 
-std::vector<stage_speed> measure_stages(const deployment& deploy, std::shared_ptr<const vit_backbone> backbone) {
+std::vector<stage_speed> measure_stages(const deployment& deploy, std::shared_ptr<const model_backbone> backbone) {
     std::vector<stage_speed> speeds;
     for (const auto& [shape, seat] : shapes_of(deploy)) {
         speeds.push_back(measure(deploy, *seat, backbone, 0, 2, 8));
@@ -166,7 +168,7 @@ std::vector<stage_speed> measure_as_wanted(const prepared_run& run, session& her
     return speeds;
 }
 
-void warm_up(const deployment& deploy, std::shared_ptr<const vit_backbone> backbone) {
+void warm_up(const deployment& deploy, std::shared_ptr<const model_backbone> backbone) {
     with_clear_errors([&] {
         for (const auto& [shape, seat] : shapes_of(deploy)) {
             const auto last = deploy.plans[static_cast<std::size_t>(seat->cluster)].batches_a_round - 1;
@@ -177,12 +179,12 @@ void warm_up(const deployment& deploy, std::shared_ptr<const vit_backbone> backb
     });
 }
 
-void warm_up(const deployment& deploy, std::shared_ptr<const vit_backbone> backbone,
+void warm_up(const deployment& deploy, std::shared_ptr<const model_backbone> backbone,
              const std::set<std::int64_t>& batches) {
     with_clear_errors([&] {
         for (const auto& [shape, seat] : shapes_of(deploy)) {
             const auto& spec = seat->spec;
-            auto stage = noisy_stage(deploy, spec, backbone, std::make_shared<noise>(spec.vit(), spec.classes()));
+            auto stage = noisy_stage(deploy, spec, backbone, std::make_shared<noise>(spec.model(), spec.classes()));
             for (const auto batch : batches) {
                 stage_request request{stage_operation::infer, {0, 0, 0, batch, batch}, {}, {}, 0.0};
                 if (!spec.cut().embedding) {
@@ -194,7 +196,7 @@ void warm_up(const deployment& deploy, std::shared_ptr<const vit_backbone> backb
     });
 }
 
-double measure_chain(const deployment& deploy, std::shared_ptr<const vit_backbone> backbone) {
+double measure_chain(const deployment& deploy, std::shared_ptr<const model_backbone> backbone) {
     std::map<std::string, stage_speed> speed_of;
     for (auto& speed : measure_stages(deploy, std::move(backbone))) {
         speed_of[speed.shape] = speed;

@@ -10,7 +10,7 @@
 
 namespace gaisnet {
 
-executor_factory training_executors(const prepared_run& run, std::shared_ptr<const vit_backbone> backbone) {
+executor_factory training_executors(const prepared_run& run, std::shared_ptr<const model_backbone> backbone) {
     const auto& train = run.scene->train;
     const optimizer_settings optimiser{train.optimizer, train.momentum, train.weight_decay};
     auto sources = std::make_shared<std::map<int, std::shared_ptr<sample_source>>>();
@@ -75,7 +75,7 @@ std::vector<tensor_view> initial_models(const prepared_run& run, const loaded_ba
 }
 
 std::vector<batch_result> evaluate_models(const prepared_run& run, session& here, const tensor_run& tensors,
-                                          std::vector<tuned_vit>& models, std::span<const std::uint32_t> edges) {
+                                          std::vector<tuned_model>& models, std::span<const std::uint32_t> edges) {
     std::vector<batch_result> batches;
     for (const auto edge : edges) {
         if (tensors.in_group(edge)) {

@@ -5,7 +5,7 @@
 #include "experiment/preparation.hpp"
 #include "experiment/real_clock.hpp"
 #include "experiment/session.hpp"
-#include "model/vit/tuned_vit.hpp"
+#include "model/torch/tuned_model.hpp"
 #include "roles/cast.hpp"
 #include "rounds/tensor_run.hpp"
 
@@ -19,7 +19,7 @@
 namespace gaisnet {
 
 /// Makes the training executors of this rank's stages. The run must outlive them.
-executor_factory training_executors(const prepared_run&, std::shared_ptr<const vit_backbone>);
+executor_factory training_executors(const prepared_run&, std::shared_ptr<const model_backbone>);
 
 /// Hooks that let a pass check for interrupts and report what it does. \param clock null: virtual clock. \param where
 /// prefix of the report, "round 3: "; null: none. The run and the session must outlive the hooks.
@@ -35,6 +35,6 @@ std::vector<tensor_view> initial_models(const prepared_run&, const loaded_backbo
 /// Evaluates this rank's share of the batches for some edges. \param models indexed by edge; the current values are
 /// loaded.
 std::vector<batch_result> evaluate_models(const prepared_run&, session&, const tensor_run&,
-                                          std::vector<tuned_vit>& models, std::span<const std::uint32_t> edges);
+                                          std::vector<tuned_model>& models, std::span<const std::uint32_t> edges);
 
 } // namespace gaisnet

@@ -12,10 +12,11 @@
 #include "experiment/preparation.hpp"
 #include "model/files/safetensors.hpp"
 #include "model/files/weight_store.hpp"
+#include "model/torch/backbone.hpp"
 #include "model/torch/optimizer.hpp"
 #include "model/torch/pretraining.hpp"
 #include "model/torch/torch_support.hpp"
-#include "model/vit/vit.hpp"
+#include "model/vit/masked_modelling.hpp"
 #include "rounds/checkpoint.hpp"
 #include "scenario/scenario.hpp"
 #include "settings/value_reader.hpp"
@@ -119,10 +120,9 @@ public:
         return fmt::format("{} epoch(s) of {} images of {}, {}, {} pixels; {}\n", scene_.pretrain.epochs,
                            images_.size(), images_.origin(),
                            masks() ? fmt::format("{} of {} patches masked",
-                                                 masked_patches(scene_.model.vit, scene_.pretrain.mask),
-                                                 scene_.model.vit.patches())
+                                                 masked_patches(patches(), scene_.pretrain.mask), patches().patches())
                                    : fmt::format("{} classes", images_.classes()),
-                           scene_.model.vit.image, scene_.output);
+                           scene_.model.image, scene_.output);
     }
 
 private:
@@ -150,6 +150,15 @@ private:
     }
 
     bool masks() const { return scene_.pretrain.objective == pretraining_kind::masked; }
+    /// \throws usage_error for a family whose samples have no patches.
+    const vit& patches() const {
+        const auto* model = dynamic_cast<const vit*>(model_.get());
+        if (model == nullptr) {
+            throw usage_error("pretrain.objective = masked: it masks patches of images, which model.family = " +
+                              scene_.model.family + " has not; supervised is accepted");
+        }
+        return *model;
+    }
 
     /// \returns true when this model already exists and resume = auto has nothing left to do.
     bool check_output() const {
@@ -193,8 +202,8 @@ private:
 
     void make_model() {
         set_torch_threads(scene_.runtime.threads);
-        const auto start = weight_store::random(scene_.model.vit, scene_.seed);
-        backbone_ = make_backbone(scene_.model.vit, [&](const tensor_spec& spec) {
+        const auto start = weight_store::random(model_, scene_.seed);
+        backbone_ = make_backbone(model_, [&](const tensor_spec& spec) {
             auto tensor = at::from_blob(const_cast<float*>(start->tensor(spec.name).data()), spec.shape).clone();
             parameters_.push_back(tensor.requires_grad_(true));
             names_.push_back(spec.name);
@@ -202,9 +211,9 @@ private:
         });
         backbone_size_ = names_.size();
         if (masks()) {
-            objective_ = std::make_unique<masked_modelling>(scene_.model.vit);
+            objective_ = std::make_unique<masked_modelling>(patches());
         } else {
-            objective_ = make_supervised(scene_.model.vit, images_.classes());
+            objective_ = make_supervised(*model_, images_.classes());
         }
         for (const auto& [name, tensor] : objective_->parameters()) {
             names_.push_back(name);
@@ -376,7 +385,7 @@ private:
         std::vector<at::Tensor> masks_of_images;
         for (std::size_t i = 0; masks() && i < indices.size(); ++i) {
             masks_of_images.push_back(
-                draw_mask(scene_.model.vit, scene_.pretrain.mask, scene_.seed, images_.name(indices[i]), epoch));
+                draw_mask(patches(), scene_.pretrain.mask, scene_.seed, images_.name(indices[i]), epoch));
         }
         if (masks()) {
             some.masked = at::stack(masks_of_images);
@@ -399,7 +408,7 @@ private:
         write_safetensors(scene_.output, tensors,
                           {{"mean", numbers_text(scene_.data.mean)},
                            {"std", numbers_text(scene_.data.std)},
-                           {"heads", std::to_string(scene_.model.vit.heads)},
+                           {"heads", std::to_string(scene_.model.heads)},
                            {"objective", masks() ? "masked" : "supervised"},
                            {"identity", identity_hash()},
                            {"ln_eps", "1e-6"}});
@@ -407,12 +416,13 @@ private:
 
     session& here_;
     scenario scene_;
+    std::shared_ptr<const foundation_model> model_ = make_model(scene_);
     cloud_images images_;
     std::size_t batches_; ///< Per epoch; the remaining images are not used.
     progress progress_;
     std::string identity_;
     bool done_ = false; ///< By an earlier run.
-    vit_backbone backbone_;
+    model_backbone backbone_;
     std::unique_ptr<pretraining_objective> objective_;
     std::vector<at::Tensor> parameters_; ///< Those of the backbone, then those of the objective.
     std::vector<std::string> names_;     ///< Names of parameters_.

@@ -5,7 +5,7 @@
 #include "model/files/tuned_modules.hpp"
 #include "model/torch/class_means.hpp"
 #include "model/torch/torch_support.hpp"
-#include "model/vit/tuned_vit.hpp"
+#include "model/torch/tuned_model.hpp"
 #include "scenario/scenario.hpp"
 
 #include <c10/core/GradMode.h>
@@ -43,7 +43,7 @@ modules_file open(const scenario& scene, std::size_t edge) {
 }
 
 /// A head for an edge's classes, made from its training samples and a model's features.
-tensor_view head_of_means(const prepared_run& run, const tuned_vit& model, std::size_t edge) {
+tensor_view head_of_means(const prepared_run& run, const tuned_model& model, std::size_t edge) {
     constexpr std::int64_t least = 200;
     class_means means(run.deploy->domain_of(static_cast<std::uint32_t>(edge)).size.classes, model.dim());
     const c10::NoGradGuard no_grad;
@@ -131,7 +131,8 @@ served_models load_served_models(const prepared_run& run, const loaded_backbone&
                                           fmt::join(out.classes[edge], ", ")));
         }
         const auto its_tunables =
-            whole_model(scene.model.vit, run.deploy->method, static_cast<std::int64_t>(file.classes.size())).tunables();
+            whole_model(run.deploy->model, run.deploy->method, static_cast<std::int64_t>(file.classes.size()))
+                .tunables();
         tensor_view values;
         try {
             values = read_modules(file, its_tunables);
@@ -156,7 +157,7 @@ served_models load_served_models(const prepared_run& run, const loaded_backbone&
         const auto& domain = run.deploy->domain_of(static_cast<std::uint32_t>(edge));
         if (here.root()) {
             spdlog::info("edge{}: the head is made of class means of its training samples", edge);
-            tuned_vit model(backbone.backbone, run.deploy->method, domain.size.classes);
+            tuned_model model(backbone.backbone, run.deploy->method, domain.size.classes);
             model.load(out.modules[edge]);
             const auto head = head_of_means(run, model, edge);
             auto whole = tensor_view::allocate({domain.elements});

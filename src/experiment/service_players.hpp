@@ -5,7 +5,7 @@
 #include "experiment/real_clock.hpp"
 #include "experiment/service_accounts.hpp"
 #include "experiment/session.hpp"
-#include "model/vit/tuned_vit.hpp"
+#include "model/torch/tuned_model.hpp"
 #include "planning/service_policy.hpp"
 #include "roles/deployment.hpp"
 #include "rounds/checkpoint.hpp"
@@ -88,7 +88,7 @@ private:
     std::vector<std::string> start_points_; ///< By cluster
     std::unique_ptr<tensor_run> tuner_;
     std::unique_ptr<inference_run> answerer_;
-    std::vector<tuned_vit> evaluated_; ///< By edge
+    std::vector<tuned_model> evaluated_; ///< By edge
     std::unique_ptr<ledger_run> tuning_ledger_;
     std::unique_ptr<inference_ledger> answer_ledger_;
     std::vector<int> rounds_;                            ///< By edge

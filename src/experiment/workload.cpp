@@ -25,7 +25,7 @@ constexpr std::size_t evaluation_batch = 50;
 
 transform_spec transform_of(const scenario& scene) {
     transform_spec transform;
-    transform.size = static_cast<int>(scene.model.vit.image);
+    transform.size = static_cast<int>(scene.model.image);
     for (std::size_t c = 0; c < 3; ++c) {
         transform.mean[c] = static_cast<float>(scene.data.mean[c]);
         transform.std[c] = static_cast<float>(scene.data.std[c]);
@@ -149,7 +149,7 @@ void workload::for_each_batch(std::size_t domain, bool training, std::int64_t mo
     }
 }
 
-std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit& model, std::size_t member,
+std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_model& model, std::size_t member,
                                              std::size_t members) const {
     const auto& p = *parts_;
     const auto number = p.shares.set_of_edge(edge);
@@ -183,11 +183,11 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_vit
             now = p.kept.at({number, batch});
         } else if (p.on_gpu) {
             now.labels = to_torch(labels_of(set, samples_of(batch)));
-            with_clear_errors([&] { now.cls = model.cls(p.on_gpu->validation_batch({&set, samples_of(batch)})); });
+            with_clear_errors([&] { now.cls = model.pooled(p.on_gpu->validation_batch({&set, samples_of(batch)})); });
         } else {
             const auto loaded = next->get();
             now.labels = to_torch(loaded.labels);
-            with_clear_errors([&] { now.cls = model.cls(to_torch(loaded.images)); });
+            with_clear_errors([&] { now.cls = model.pooled(to_torch(loaded.images)); });
         }
         if (const auto later = batch + members; later < batches && !is_kept(later)) {
             load(later);

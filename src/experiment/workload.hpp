@@ -7,7 +7,7 @@
 #include "experiment/collected.hpp"
 #include "experiment/session.hpp"
 #include "model/torch/sample_source.hpp"
-#include "model/vit/tuned_vit.hpp"
+#include "model/torch/tuned_model.hpp"
 #include "results/rows.hpp"
 #include "roles/deployment.hpp"
 #include "scenario/scenario.hpp"
@@ -56,7 +56,7 @@ public:
 
     /// Evaluates an edge's model on this rank's share of its validation batches: batch i belongs to the rank with
     /// number i modulo `members` among the ranks that hold the model.
-    std::vector<batch_result> evaluate(std::uint32_t edge, const tuned_vit& model, std::size_t member,
+    std::vector<batch_result> evaluate(std::uint32_t edge, const tuned_model& model, std::size_t member,
                                        std::size_t members) const;
 
 private:

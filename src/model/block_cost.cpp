@@ -50,10 +50,10 @@ private:
 
 } // namespace
 
-block_cost cost_of_block(const vit_config& vit, const block_change& change, bool input_gradient) {
+block_cost cost_of_attention_block(const block_shape& shape, const block_change& change, bool input_gradient) {
     using enum block_linear;
-    const auto d = vit.dim, hidden = vit.mlp_ratio * d;
-    const auto tokens = vit.tokens() + change.prompts;
+    const auto d = shape.dim, hidden = shape.hidden;
+    const auto tokens = shape.tokens + change.prompts;
     const auto keys = tokens + change.prefix;
     const bool weights = change.weights;
     const auto rank = [&](block_linear layer) { return change.rank_of(layer); };
@@ -79,7 +79,7 @@ block_cost cost_of_block(const vit_config& vit, const block_change& change, bool
     auto& kept = at.cost().retained;
     kept += (key_gradient ? tokens * d : 0) + (query_gradient ? keys * d : 0); // query and keys, for each other
     kept += probabilities ? keys * d : 0;                                      // values
-    kept += probabilities || value_gradient ? vit.heads * tokens * keys : 0;
+    kept += probabilities || value_gradient ? shape.heads * tokens * keys : 0;
     const bool mixed = probabilities || value_gradient;
     if (weights || rank(projection) > 0) {
         at.keep(d);
@@ -118,17 +118,17 @@ block_cost cost_of_block(const vit_config& vit, const block_change& change, bool
     // Values beyond those that are retained: input and output of GELU in addition to the residual stream, or scores and
     // probabilities in addition to query, keys and values. Values that are kept for a gradient do not count twice.
     const auto of_mlp = tokens * ((wide ? 0 : hidden) + (weights || rank(fc2) > 0 ? 0 : hidden) + 2 * d);
-    const auto of_attention = (mixed ? 1 : 2) * vit.heads * tokens * keys + (mixed ? 2 : 8) * tokens * d;
+    const auto of_attention = (mixed ? 1 : 2) * shape.heads * tokens * keys + (mixed ? 2 : 8) * tokens * d;
     cost.workspace = std::max(of_mlp, of_attention - (cost.retained - after_attention));
     return cost;
 }
 
-std::int64_t inference_workspace(const vit_config& vit, const block_change& change) {
-    const auto d = vit.dim, hidden = vit.mlp_ratio * d;
-    const auto tokens = vit.tokens() + change.prompts;
+std::int64_t workspace_of_attention_block(const block_shape& shape, const block_change& change) {
+    const auto d = shape.dim, hidden = shape.hidden;
+    const auto tokens = shape.tokens + change.prompts;
     const auto keys = tokens + change.prefix;
     const auto of_mlp = tokens * (2 * hidden + 2 * d);
-    const auto of_attention = 2 * vit.heads * tokens * keys + 8 * tokens * d;
+    const auto of_attention = 2 * shape.heads * tokens * keys + 8 * tokens * d;
     return std::max(of_mlp, of_attention);
 }
 

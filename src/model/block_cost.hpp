@@ -1,11 +1,31 @@
 #pragma once
 
-#include "model/tuning_method.hpp"
-#include "model/vit/vit_config.hpp"
+#include "scenario/tuning.hpp"
 
+#include <array>
 #include <cstdint>
 
 namespace gaisnet {
+
+/// Sizes of a Transformer block, for one sample.
+struct block_shape {
+    std::int64_t tokens = 0;
+    std::int64_t dim = 0; ///< Width of a token; divisible by heads.
+    std::int64_t heads = 0;
+    std::int64_t hidden = 0; ///< Width of the MLP.
+};
+
+/// The sizes of a tuning method's changes to one block; costs follow from them.
+struct block_change {
+    std::int64_t prompts = 0; ///< Additional tokens beside those of the sample.
+    bool own_prompts = false; ///< They are tunables of this block; otherwise they come with the input.
+    std::int64_t prefix = 0;  ///< Additional tunable keys and values.
+    std::array<std::int64_t, block_linears> rank{}; ///< Rank of the low-rank change of each linear layer; 0: none.
+    std::int64_t bottleneck = 0;                    ///< Width of the adapters after attention and MLP; 0: none.
+    bool weights = false;                           ///< The block's own weights are tunable.
+
+    std::int64_t rank_of(block_linear layer) const { return rank[static_cast<std::size_t>(layer)]; }
+};
 
 /// Cost of one block per sample. MAC: multiply-accumulates of matrix products; norms, GELU, softmax and additions are
 /// not counted.
@@ -17,12 +37,12 @@ struct block_cost {
     bool output_gradient = false; ///< Whether something in or before the block is tunable.
 };
 
-/// Adds up the block's operations and decides for each whether the gradient of its input is needed. \param
-/// input_gradient whether something before the block is tunable.
-block_cost cost_of_block(const vit_config&, const block_change&, bool input_gradient);
+/// Costs of a pre-norm block of attention and an MLP. Adds up its operations and decides for each whether the gradient of
+/// its input is needed. \param input_gradient whether something before the block is tunable.
+block_cost cost_of_attention_block(const block_shape&, const block_change&, bool input_gradient);
 
-/// Temporary values of a block's largest operation when nothing is kept for a backward: input and output of GELU, or
-/// scores and probabilities in addition to queries, keys and values, and the residual stream.
-std::int64_t inference_workspace(const vit_config&, const block_change&);
+/// Temporary values of its largest operation when nothing is kept for a backward: input and output of GELU, or scores
+/// and probabilities in addition to queries, keys and values, and the residual stream.
+std::int64_t workspace_of_attention_block(const block_shape&, const block_change&);
 
 } // namespace gaisnet

@@ -9,16 +9,16 @@ namespace gaisnet {
 
 namespace {
 
-std::vector<tunable_spec> head_tunables(const vit_config& vit, std::int64_t classes) {
-    return {{{"head.weight", {classes, vit.dim}}, {tensor_init::family::normal, 0.01}},
+std::vector<tunable_spec> head_tunables(const foundation_model& model, std::int64_t classes) {
+    return {{{"head.weight", {classes, model.dim()}}, {tensor_init::family::normal, 0.01}},
             {{"head.bias", {classes}}, {tensor_init::family::zeros, 0.0}}};
 }
 
 } // namespace
 
-stage_spec::stage_spec(const vit_config& vit, std::shared_ptr<const tuning_method> method, std::int64_t classes,
-                       stage_cut cut)
-    : vit_(vit)
+stage_spec::stage_spec(std::shared_ptr<const foundation_model> model, std::shared_ptr<const tuning_method> method,
+                       std::int64_t classes, stage_cut cut)
+    : model_(std::move(model))
     , method_(std::move(method))
     , classes_(classes)
     , cut_(cut) {
@@ -26,14 +26,14 @@ stage_spec::stage_spec(const vit_config& vit, std::shared_ptr<const tuning_metho
         tunables_.insert(tunables_.end(), more.begin(), more.end());
     };
     if (cut_.embedding) {
-        append(method_->of_embedding(vit_));
+        append(method_->of_embedding(*model_));
     }
     for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
-        append(method_->of_block(vit_, block));
+        append(method_->of_block(*model_, block));
     }
     if (cut_.head) {
-        append(method_->of_norm(vit_));
-        append(head_tunables(vit_, classes_));
+        append(method_->of_norm(*model_));
+        append(head_tunables(*model_, classes_));
     }
     for (const auto& tunable : tunables_) {
         tunable_elements_ += tunable.tensor.elements();
@@ -44,13 +44,13 @@ std::vector<tensor_spec> stage_spec::frozen() const {
     std::vector<tensor_spec> all;
     const auto append = [&](const std::vector<tensor_spec>& some) { all.insert(all.end(), some.begin(), some.end()); };
     if (cut_.embedding) {
-        append(embedding_tensors(vit_));
+        append(model_->embedding_tensors());
     }
     for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
-        append(block_tensors(vit_, block));
+        append(model_->block_tensors(block));
     }
     if (cut_.head) {
-        append(norm_tensors(vit_));
+        append(model_->norm_tensors());
     }
     std::erase_if(all, [&](const tensor_spec& weight) { // a tunable weight is not frozen
         return std::any_of(tunables_.begin(), tunables_.end(),
@@ -68,36 +68,40 @@ std::int64_t stage_spec::frozen_elements() const {
 }
 
 bool stage_spec::frozen_up_to_head() const {
-    return !input_gradient && std::all_of(tunables_.begin(), tunables_.end(), [](const tunable_spec& one) {
-        return one.tensor.name.starts_with("head.") || one.tensor.name.starts_with("norm.");
+    const auto norm = model_->norm_tensors();
+    return !input_gradient && std::all_of(tunables_.begin(), tunables_.end(), [&](const tunable_spec& one) {
+        return one.tensor.name.starts_with("head.") ||
+               std::any_of(norm.begin(), norm.end(),
+                           [&](const tensor_spec& weight) { return weight.name == one.tensor.name; });
     });
 }
 
 std::int64_t stage_spec::tokens_after(std::int64_t block) const {
-    return vit_.tokens() + (block >= 0 ? method_->carried_tokens() : 0);
+    return model_->tokens() + (block >= 0 ? method_->carried_tokens() : 0);
 }
 
 std::vector<std::int64_t> stage_spec::input_shape(std::int64_t n) const {
     if (cut_.embedding) {
         return {};
     }
-    return cut_.blocks > 0 ? std::vector<std::int64_t>{n, tokens_after(cut_.first_block - 1), vit_.dim}
-                           : std::vector<std::int64_t>{n, vit_.dim};
+    return cut_.blocks > 0 ? std::vector<std::int64_t>{n, tokens_after(cut_.first_block - 1), model_->dim()}
+                           : std::vector<std::int64_t>{n, model_->dim()};
 }
 
 std::vector<std::int64_t> stage_spec::output_shape(std::int64_t n) const {
     if (cut_.head) {
         return {};
     }
-    return all_tokens_out ? std::vector<std::int64_t>{n, tokens_after(cut_.first_block + cut_.blocks - 1), vit_.dim}
-                          : std::vector<std::int64_t>{n, vit_.dim};
+    return all_tokens_out
+               ? std::vector<std::int64_t>{n, tokens_after(cut_.first_block + cut_.blocks - 1), model_->dim()}
+               : std::vector<std::int64_t>{n, model_->dim()};
 }
 
 block_cost stage_spec::blocks_cost() const {
     block_cost sum;
     sum.output_gradient = input_gradient || embedding_tunable();
     for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
-        const auto one = cost_of_block(vit_, method_->change(vit_, block), sum.output_gradient);
+        const auto one = model_->cost_of_block(method_->change(*model_, block), sum.output_gradient);
         sum.forward_mac += one.forward_mac;
         sum.backward_mac += one.backward_mac;
         sum.retained += one.retained;
@@ -108,10 +112,10 @@ block_cost stage_spec::blocks_cost() const {
 }
 
 double stage_spec::forward_flops(std::int64_t n) const {
-    const double d = static_cast<double>(vit_.dim);
+    const double d = static_cast<double>(model_->dim());
     double mac = blocks_cost().forward_mac;
     if (cut_.embedding) {
-        mac += static_cast<double>(vit_.patches() * 3 * vit_.patch * vit_.patch) * d;
+        mac += model_->embedding_mac();
     }
     if (cut_.head) {
         mac += d * static_cast<double>(classes_);
@@ -130,14 +134,14 @@ double stage_spec::backward_flops(std::int64_t n) const {
     if (!runs_backward()) {
         return 0.0;
     }
-    const double d = static_cast<double>(vit_.dim);
+    const double d = static_cast<double>(model_->dim());
     const auto blocks = blocks_cost();
     double mac = blocks.backward_mac;
     if (embedding_tunable()) { // the gradient of the kernel; images need none
-        mac += static_cast<double>(vit_.patches() * 3 * vit_.patch * vit_.patch) * d;
+        mac += model_->embedding_mac();
     }
     if (cut_.head) {
-        const bool wants_input = blocks.output_gradient || !method_->of_norm(vit_).empty();
+        const bool wants_input = blocks.output_gradient || !method_->of_norm(*model_).empty();
         mac += d * static_cast<double>(classes_) * (wants_input ? 2.0 : 1.0);
     }
     return 2.0 * mac * static_cast<double>(n) +
@@ -154,15 +158,15 @@ std::uint64_t stage_spec::retained_bytes(std::int64_t n) const {
     if (!runs_backward()) {
         return 0;
     }
-    const auto d = vit_.dim;
+    const auto d = model_->dim();
     const auto blocks = blocks_cost();
     auto floats = blocks.retained;
     if (embedding_tunable()) {
-        floats += 3 * vit_.image * vit_.image; // for the gradient of the kernel
+        floats += model_->sample_values(); // for the gradient of the kernel
     }
     // The input, if its gradient is sent back. The first norm keeps the same tensor, unless prompts are inserted into a
     // copy.
-    if (input_gradient && (cut_.blocks == 0 || method_->change(vit_, cut_.first_block).own_prompts)) {
+    if (input_gradient && (cut_.blocks == 0 || method_->change(*model_, cut_.first_block).own_prompts)) {
         floats += cut_.blocks > 0 ? tokens_after(cut_.first_block - 1) * d : d;
     }
     if ((cut_.blocks > 0 || cut_.embedding) && !cut_.head &&
@@ -176,35 +180,35 @@ std::uint64_t stage_spec::retained_bytes(std::int64_t n) const {
 }
 
 std::uint64_t stage_spec::workspace_bytes(std::int64_t n) const {
-    std::int64_t floats = cut_.head ? 2 * vit_.dim + 2 * classes_ : 0;
+    std::int64_t floats = cut_.head ? 2 * model_->dim() + 2 * classes_ : 0;
     if (cut_.embedding) {
-        const auto image = embedding_tunable() ? 0 : 3 * vit_.image * vit_.image; // otherwise it is retained
-        floats = std::max(floats, image + 2 * vit_.tokens() * vit_.dim);
+        const auto image = embedding_tunable() ? 0 : model_->sample_values(); // otherwise it is retained
+        floats = std::max(floats, image + 2 * model_->tokens() * model_->dim());
     }
     floats = std::max(floats, blocks_cost().workspace);
     return static_cast<std::uint64_t>(n * floats) * 4;
 }
 
 std::uint64_t stage_spec::inference_bytes(std::int64_t n) const {
-    std::int64_t floats = cut_.head ? 2 * vit_.dim + 2 * classes_ : 0;
+    std::int64_t floats = cut_.head ? 2 * model_->dim() + 2 * classes_ : 0;
     if (cut_.embedding) {
-        floats = std::max(floats, 3 * vit_.image * vit_.image + 2 * vit_.tokens() * vit_.dim);
+        floats = std::max(floats, model_->sample_values() + 2 * model_->tokens() * model_->dim());
     }
     for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
-        floats = std::max(floats, inference_workspace(vit_, method_->change(vit_, block)));
+        floats = std::max(floats, model_->inference_workspace(method_->change(*model_, block)));
     }
     return static_cast<std::uint64_t>(n * floats) * 4;
 }
 
-std::vector<stage_spec> make_stages(const vit_config& vit, std::shared_ptr<const tuning_method> method,
-                                    std::int64_t classes, const std::vector<stage_cut>& cuts,
-                                    std::shared_ptr<const smashed_codec> codec) {
+std::vector<stage_spec> make_stages(std::shared_ptr<const foundation_model> model,
+                                    std::shared_ptr<const tuning_method> method, std::int64_t classes,
+                                    const std::vector<stage_cut>& cuts, std::shared_ptr<const smashed_codec> codec) {
     ensure(!cuts.empty() && cuts.front().embedding && cuts.back().head,
            "a chain begins with the embedding and ends with the head");
     std::vector<stage_spec> stages;
     bool trainable_before = false;
     for (std::size_t i = 0; i < cuts.size(); ++i) {
-        stage_spec stage(vit, method, classes, cuts[i]);
+        stage_spec stage(model, method, classes, cuts[i]);
         stage.input_gradient = trainable_before;
         stage.codec = codec;
         stage.all_tokens_out = std::any_of(cuts.begin() + static_cast<std::ptrdiff_t>(i) + 1, cuts.end(),
@@ -215,8 +219,10 @@ std::vector<stage_spec> make_stages(const vit_config& vit, std::shared_ptr<const
     return stages;
 }
 
-stage_spec whole_model(const vit_config& vit, std::shared_ptr<const tuning_method> method, std::int64_t classes) {
-    return make_stages(vit, std::move(method), classes, {{true, 0, vit.depth, true}}).front();
+stage_spec whole_model(std::shared_ptr<const foundation_model> model, std::shared_ptr<const tuning_method> method,
+                       std::int64_t classes) {
+    const auto depth = model->depth();
+    return make_stages(std::move(model), std::move(method), classes, {{true, 0, depth, true}}).front();
 }
 
 tensor_view initial_values(const std::vector<tunable_spec>& tunables, std::uint64_t seed,

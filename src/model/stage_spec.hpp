@@ -2,9 +2,9 @@
 
 #include "base/tensor_view.hpp"
 #include "model/block_cost.hpp"
+#include "model/family.hpp"
 #include "model/smashed_codec.hpp"
 #include "model/tuning_method.hpp"
-#include "model/vit/vit_config.hpp"
 #include "scenario/training.hpp"
 
 #include <cstdint>
@@ -23,13 +23,14 @@ struct stage_cut {
 };
 
 /// One stage of a split model: its tensors, and its costs computed from shapes. n is the number of samples in a
-/// micro-batch. FLOP = 2 MAC; a frozen block has 12 T d^2 + 2 T^2 d MAC for T tokens (prompts included); see
-/// block_cost. Tunables are in the order embedding, blocks, final norm, head.
+/// micro-batch. FLOP = 2 MAC; a frozen block of attention and MLP has 12 T d^2 + 2 T^2 d MAC for T
+/// tokens (prompts included); see block_cost. Tunables are in the order embedding, blocks, final norm, head.
 class stage_spec {
 public:
-    stage_spec(const vit_config& vit, std::shared_ptr<const tuning_method> method, std::int64_t classes, stage_cut cut);
+    stage_spec(std::shared_ptr<const foundation_model>, std::shared_ptr<const tuning_method>, std::int64_t classes,
+               stage_cut);
 
-    const vit_config& vit() const { return vit_; }
+    const foundation_model& model() const { return *model_; }
     const tuning_method& method() const { return *method_; }
     const stage_cut& cut() const { return cut_; }
     std::int64_t classes() const { return classes_; }
@@ -82,9 +83,9 @@ private:
     /// Total costs of its blocks, and whether the output of the last one needs a gradient.
     block_cost blocks_cost() const;
     std::int64_t tokens_after(std::int64_t block) const; ///< -1: after the embedding.
-    bool embedding_tunable() const { return cut_.embedding && !method_->of_embedding(vit_).empty(); }
+    bool embedding_tunable() const { return cut_.embedding && !method_->of_embedding(*model_).empty(); }
 
-    vit_config vit_;
+    std::shared_ptr<const foundation_model> model_;
     std::shared_ptr<const tuning_method> method_;
     std::int64_t classes_;
     stage_cut cut_;
@@ -94,14 +95,16 @@ private:
 
 /// The stages of one chain, with input_gradient and all_tokens_out set. The cuts must cover embedding, blocks 0 to
 /// depth - 1 in order, and head.
-std::vector<stage_spec> make_stages(const vit_config&, std::shared_ptr<const tuning_method>, std::int64_t classes,
-                                    const std::vector<stage_cut>&, std::shared_ptr<const smashed_codec> = {});
+std::vector<stage_spec> make_stages(std::shared_ptr<const foundation_model>, std::shared_ptr<const tuning_method>,
+                                    std::int64_t classes, const std::vector<stage_cut>&,
+                                    std::shared_ptr<const smashed_codec> = {});
 
 /// The unsplit model as one stage; its tunables are all those of the model in canonical order: embedding, blocks, final
 /// norm, head.
-stage_spec whole_model(const vit_config&, std::shared_ptr<const tuning_method>, std::int64_t classes);
+stage_spec whole_model(std::shared_ptr<const foundation_model>, std::shared_ptr<const tuning_method>,
+                       std::int64_t classes);
 
-/// Returns the values of a weight of the foundation model, by timm's name.
+/// Returns the values of a weight of the foundation model, by its name.
 using weight_values = std::function<std::vector<float>(const tensor_spec&)>;
 
 /// Initial values of tunables, float32 [elements]: drawn by tensor name, or copied from the foundation model.

@@ -1,9 +1,7 @@
 #pragma once
 
-#include "model/vit/vit_config.hpp"
-#include "scenario/tuning.hpp"
+#include "model/family.hpp"
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,7 +16,6 @@ class Tensor; // Only methods connect the ledger's and torch's view of a model.
 
 namespace gaisnet {
 
-struct vit_backbone;
 class frozen_block;
 
 /// How a new tunable tensor is initialised.
@@ -34,43 +31,26 @@ struct tunable_spec {
     tensor_init init;
 };
 
-/// The sizes of a method's changes to one block; costs follow from them.
-struct block_change {
-    std::int64_t prompts = 0; ///< Additional tokens beside CLS and patches.
-    bool own_prompts = false; ///< They are tunables of this block; otherwise they come with the input.
-    std::int64_t prefix = 0;  ///< Additional tunable keys and values.
-    std::array<std::int64_t, block_linears> rank{}; ///< Rank of the low-rank change of each linear layer; 0: none.
-    std::int64_t bottleneck = 0;                    ///< Width of the adapters after attention and MLP; 0: none.
-    bool weights = false;                           ///< The block's own weights are tunable.
-
-    std::int64_t rank_of(block_linear layer) const { return rank[static_cast<std::size_t>(layer)]; }
-};
-
 /// A tuning method: which tensors are tunable, how a forward changes, what it costs. The head is tunable with every
-/// method and is not part of it. Each method has one file in model/tuning.
+/// method and is not part of it. Each method has one file in model/tuning, and knows no family.
 class tuning_method {
 public:
     virtual ~tuning_method() = default;
 
-    virtual block_change change(const vit_config&, std::int64_t block) const = 0;
+    virtual block_change change(const foundation_model&, std::int64_t block) const = 0;
     /// Number of additional tokens that pass from block to block, so that smashed data grows by them.
     virtual std::int64_t carried_tokens() const { return 0; }
 
-    /// Tunable tensors of one block, of the embedding, and of the final norm.
-    virtual std::vector<tunable_spec> of_block(const vit_config&, std::int64_t block) const = 0;
-    virtual std::vector<tunable_spec> of_embedding(const vit_config&) const { return {}; }
-    virtual std::vector<tunable_spec> of_norm(const vit_config&) const { return {}; }
+    /// Tunable tensors of one block.
+    virtual std::vector<tunable_spec> of_block(const foundation_model&, std::int64_t block) const = 0;
+    /// Tunables in place of the tensors of the embedding, and of the final norm: all of them, or none.
+    virtual std::vector<tunable_spec> of_embedding(const foundation_model&) const { return {}; }
+    virtual std::vector<tunable_spec> of_norm(const foundation_model&) const { return {}; }
 
     /// A block's output [n, tokens, dim], of the same type as `tokens` (bfloat16 if blocks compute in it). \param
     /// tunables the block's tensors in the order of of_block(), float32.
     virtual at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                                std::span<const at::Tensor> tunables) const = 0;
-    /// Maps images to tokens, and CLS [n, dim] to the input of the head. \param tunables in the order of
-    /// of_embedding(), of_norm().
-    virtual at::Tensor embed(const vit_backbone&, const at::Tensor& images,
-                             std::span<const at::Tensor> tunables) const = 0;
-    virtual at::Tensor normalise(const vit_backbone&, const at::Tensor& cls,
-                                 std::span<const at::Tensor> tunables) const = 0;
 };
 
 /// The method that tuning.method names.

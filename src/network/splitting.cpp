@@ -17,7 +17,7 @@ const registration<splitter_entry> registered_even{{"even", [](const split_reque
 /// What split.blocks says: counts of blocks, or a rule.
 std::vector<int> blocks_of(const scenario& scene, const std::vector<node>& nodes, const cluster& group,
                            const std::vector<std::uint32_t>& members, bool head_at_the_last) {
-    const auto depth = static_cast<int>(scene.model.vit.depth);
+    const auto depth = static_cast<int>(scene.model.depth);
     const auto& lists = scene.split.blocks;
     std::vector<int> blocks;
     if (lists.empty()) {
@@ -63,7 +63,7 @@ std::vector<chain_stage> make_chain(const scenario& scene, const std::vector<nod
     const bool labels_stay = scene.train.labels == label_route::local;
     const auto& shares = scene.cluster.edge_blocks;
     const int of_edge = shares.empty() ? 0 : shares.at(static_cast<std::size_t>(number));
-    auto blocks = of_edge > 0 ? even_split(static_cast<int>(scene.model.vit.depth) - of_edge,
+    auto blocks = of_edge > 0 ? even_split(static_cast<int>(scene.model.depth) - of_edge,
                                            static_cast<int>(members.size()), !labels_stay && members.size() > 1)
                               : blocks_of(scene, nodes, group, members, !labels_stay);
     if (of_edge > 0) {

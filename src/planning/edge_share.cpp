@@ -47,7 +47,7 @@ edge_share_choice choose_edge_shares(scenario scene, const std::function<deploym
     edge_share_choice choice;
     auto& blocks = scene.cluster.edge_blocks;
     blocks.assign(static_cast<std::size_t>(scene.network.edges * scene.network.clusters), 0);
-    const auto depth = static_cast<int>(scene.model.vit.depth);
+    const auto depth = static_cast<int>(scene.model.depth);
     for (;;) {
         const auto made = deploy(scene);
         const auto needy = clusters_in_need(made);

@@ -51,8 +51,7 @@ bool deployment::trains(int cluster) const {
 }
 
 std::uint64_t deployment::sample_bytes() const {
-    const auto side = static_cast<std::uint64_t>(scene->model.vit.image);
-    return scene->sample_bytes > 0 ? scene->sample_bytes : 3 * side * side;
+    return scene->sample_bytes > 0 ? scene->sample_bytes : static_cast<std::uint64_t>(model->sample_values());
 }
 
 tensor_view deployment::request() const {
@@ -72,11 +71,10 @@ namespace {
 /// The place of each tensor in a domain's model.
 using tensor_places = std::map<std::string, tunable_slice>;
 
-domain_model make_domain(const scenario& scene, std::shared_ptr<const tuning_method> method, domain_size size,
-                         tensor_places& places) {
+domain_model make_domain(const deployment& deploy, domain_size size, tensor_places& places) {
     domain_model out;
     out.size = size;
-    out.tunables = whole_model(scene.model.vit, std::move(method), size.classes).tunables();
+    out.tunables = whole_model(deploy.model, deploy.method, size.classes).tunables();
     for (std::size_t i = 0; i < out.tunables.size(); ++i) {
         const auto& tensor = out.tunables[i].tensor;
         places[tensor.name] = {static_cast<std::uint32_t>(i), out.elements, 0, tensor.elements()};
@@ -101,6 +99,7 @@ std::vector<stage_cut> cuts_of(const cluster& group) {
 } // namespace
 
 topology make_network(const scenario& scene, const std::shared_ptr<const tuning_method>& method) {
+    const auto model = make_model(scene);
     std::vector<stage_cut> known; // most clusters have the same cuts
     std::vector<bool> sent;
     return make_topology(scene, [&](const cluster& group) {
@@ -108,7 +107,7 @@ topology make_network(const scenario& scene, const std::shared_ptr<const tuning_
             known = std::move(cuts);
             sent.clear();
             constexpr std::int64_t any = 2; // number of classes; it does not affect what is trainable
-            for (const auto& stage : make_stages(scene.model.vit, method, any, known)) {
+            for (const auto& stage : make_stages(model, method, any, known)) {
                 sent.push_back(stage.input_gradient);
             }
         }
@@ -122,10 +121,11 @@ deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_m
     out.scene = &scene;
     out.net = make_network(scene, method);
     out.method = std::move(method);
+    out.model = make_model(scene);
     out.contributors.resize(static_cast<std::size_t>(out.net.edges));
     std::vector<tensor_places> places(static_cast<std::size_t>(out.net.edges));
     for (std::size_t edge = 0; edge < places.size(); ++edge) {
-        out.domains.push_back(make_domain(scene, out.method, sizes.at(edge), places[edge]));
+        out.domains.push_back(make_domain(out, sizes.at(edge), places[edge]));
     }
 
     std::uint32_t stages = 0;
@@ -133,7 +133,7 @@ deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_m
     for (std::size_t c = 0; c < out.net.clusters.size(); ++c) {
         const auto& group = out.net.clusters[c];
         const auto edge = static_cast<std::size_t>(group.edge);
-        auto specs = make_stages(scene.model.vit, out.method, sizes[edge].classes, cuts_of(group), codec);
+        auto specs = make_stages(out.model, out.method, sizes[edge].classes, cuts_of(group), codec);
         auto& contributors = out.contributors[edge];
         std::vector<stage_seat> chain;
         for (std::size_t position = 0; position < specs.size(); ++position) {

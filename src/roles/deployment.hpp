@@ -65,6 +65,7 @@ struct domain_model {
 struct deployment {
     const scenario* scene = nullptr;
     topology net;
+    std::shared_ptr<const foundation_model> model;
     std::shared_ptr<const tuning_method> method;
     indexed<domain_model> domains;                  ///< Indexed by edge.
     indexed<indexed<stage_seat>> chains;            ///< By cluster, in chain order.

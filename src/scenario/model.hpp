@@ -5,6 +5,7 @@
 #include "settings/key.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,13 +13,28 @@
 namespace gaisnet {
 
 class value_reader;
+class foundation_model;
 struct scenario;
 
-/// Dimensions of a Vision Transformer (Dosovitskiy et al., ICLR 2021) in timm's conventions: pre-norm, exact GELU,
-/// LayerNorm eps 1e-6, qkv bias, MLP ratio 4, CLS token.
-struct vit_config {
+/// A family of foundation models that model.family can name; each registers itself in a folder of src/model.
+struct family_entry {
+    const char* name;
+    std::shared_ptr<const foundation_model> (*make)(const scenario&);
+    /// Rejects sizes that do not go together. \throws usage_error
+    void (*check)(const scenario&, const value_reader&);
+};
+
+/// Sizes under one name, that model.preset can choose.
+struct model_preset {
+    const char* name;
+    std::vector<std::pair<std::string, std::string>> sizes; ///< Values by key.
+};
+
+/// Sizes of the model. What a family does not know, it ignores.
+struct model_settings {
     static constexpr section key{"model"};
-    std::string preset = choose_preset();
+    std::string family = key.named<family_entry>("family", "vit", "family of the foundation model");
+    std::string preset = key.named<model_preset>("preset", "custom", "sizes of the foundation model");
     /// Side of the square input, pixels.
     std::int64_t image = size("image", "32", "side of the square input, pixels (custom)", 16384);
     /// Side of a patch, pixels; divides image.
@@ -27,31 +43,17 @@ struct vit_config {
     std::int64_t dim = size("dim", "64", "width of a token (custom)", 65536);
     std::int64_t depth = size("depth", "4", "Transformer blocks (custom)", 10000);
     std::int64_t heads = size("heads", "4", "attention heads (custom)", 65536);
-    std::int64_t mlp_ratio = 4;
 
-    std::int64_t patches() const { return (image / patch) * (image / patch); }
-    std::int64_t tokens() const { return 1 + patches(); } ///< CLS and patches.
-
-    /// The sizes as values of their keys.
-    std::vector<std::pair<std::string, std::int64_t>> sizes() const;
-    /// The named presets: vit_tiny, vit_small, vit_base.
-    static const std::vector<vit_config>& presets();
-
-private:
-    static std::string choose_preset();
-    static std::int64_t size(const char* name, const char* initial, const char* help, double most) {
-        return key.integer(name, initial, help, within(1, most));
-    }
-};
-
-struct model_settings {
-    static constexpr section key{"model"};
-    vit_config vit;
     std::string weights = key.path("weights", "random", "a safetensors file with timm or Hugging Face names, or random",
                                    "the pre-trained backbone", {.commands = commands::emulating, .identity = false});
     std::string cache =
         key.path("cache", "", "a folder", "folder for converted weights; empty: the user's cache folder",
                  {.commands = commands::emulating, .identity = false});
+
+private:
+    static std::int64_t size(const char* name, const char* initial, const char* help, double most) {
+        return key.integer(name, initial, help, within(1, most));
+    }
 };
 
 /// Sets the size keys that are not given to the sizes of the preset.

@@ -173,9 +173,9 @@ void check_split(const scenario& scene, const value_reader& in) {
                                 ? static_cast<std::size_t>(clients) + (scene.cluster.edge_stage ? 1 : 0)
                                 : std::size_t{is_alone(scene.scheme) ? 1U : 2U};
         const auto sum = std::accumulate(counts.begin(), counts.end(), 0);
-        if (counts.size() != stages || sum != scene.model.vit.depth) {
+        if (counts.size() != stages || sum != scene.model.depth) {
             in.reject("split.blocks", "cluster " + std::to_string(cluster) + " has " + std::to_string(stages) +
-                                          " stages and the model " + std::to_string(scene.model.vit.depth) +
+                                          " stages and the model " + std::to_string(scene.model.depth) +
                                           " blocks, but " + std::to_string(counts.size()) + " counts with sum " +
                                           std::to_string(sum) + " are given");
         }

@@ -114,7 +114,7 @@ radio_settings radio_of(const char* name, double noise_figure) {
 /// Two clusters of four under each edge, everything by radio, without shadowing.
 scenario radio_scenario() {
     scenario scene;
-    scene.model.vit.depth = 12;
+    scene.model.depth = 12;
     scene.network.clusters = 2;
     for (auto* link : {&scene.link.cs_up, &scene.link.cs_down, &scene.link.d2d, &scene.link.backhaul}) {
         link->rate = distribution::of(1e6);

@@ -2,9 +2,9 @@
 
 #include "fuzz.hpp"
 
+#include "model/files/backbone_match.hpp"
 #include "model/files/safetensors.hpp"
-#include "model/vit/vit_config.hpp"
-#include "model/vit/weight_names.hpp"
+#include "model/vit/vit.hpp"
 
 #include <vector>
 
@@ -17,13 +17,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             fuzz::expect_own_error([&] { file.float32(tensor.name); });
             fuzz::expect_own_error([&] { file.int64(tensor.name); });
         }
-        vit_config tiny;
+        model_settings tiny;
         tiny.image = 16;
         tiny.patch = 8;
         tiny.dim = 4;
         tiny.depth = 1;
         tiny.heads = 1;
-        read_backbone(file, tiny);
+        read_backbone(file, vit(tiny));
     });
     return 0;
 }

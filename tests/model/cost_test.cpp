@@ -5,6 +5,7 @@
 #include "roles/stage_role.hpp"
 #include "support/lab.hpp"
 #include "support/tuned.hpp"
+#include "support/vits.hpp"
 
 #include <ATen/record_function.h>
 #include <gtest/gtest.h>
@@ -14,7 +15,7 @@
 namespace gaisnet {
 namespace {
 
-const vit_config vit_base{"vit_base", 224, 16, 768, 12, 12, 4};
+const auto vit_base = make_vit(224, 16, 768, 12, 12, "vit_base");
 
 std::int64_t elements_of(const std::vector<tensor_spec>& tensors) {
     return std::accumulate(tensors.begin(), tensors.end(), std::int64_t{0},
@@ -22,9 +23,9 @@ std::int64_t elements_of(const std::vector<tensor_spec>& tensors) {
 }
 
 TEST(cost, parameters_of_vit_base) {
-    EXPECT_EQ(elements_of(block_tensors(vit_base, 0)), 7'087'872);
-    EXPECT_EQ(elements_of(embedding_tensors(vit_base)), 742'656);
-    EXPECT_EQ(elements_of(backbone_tensors(vit_base)), 85'798'656);
+    EXPECT_EQ(elements_of(vit_base->block_tensors(0)), 7'087'872);
+    EXPECT_EQ(elements_of(vit_base->embedding_tensors()), 742'656);
+    EXPECT_EQ(elements_of(vit_base->tensors()), 85'798'656);
     const auto method = tuned_by({});
     std::int64_t prompts = 0, head = 0;
     const auto model = whole_model(vit_base, method, 5);
@@ -112,18 +113,18 @@ private:
 
 /// Stages of a small model, with inputs that have the right shapes.
 struct bench {
-    explicit bench(vit_config its_vit, std::int64_t its_count,
+    explicit bench(std::shared_ptr<const vit> its_vit, std::int64_t its_count,
                    const std::vector<stage_cut>& cuts = {{true, 0, 1, false},
                                                          {false, 1, 2, false},
                                                          {false, 3, 0, true}},
                    tuning_settings tuning = {.prompts = 3})
-        : vit(its_vit)
+        : model(std::move(its_vit))
         , count(its_count) {
         set_torch_threads(1);
         method = tuned_by(tuning);
-        specs = make_stages(vit, method, lab::classes, cuts);
-        const auto backbone = lab::random_backbone(vit);
-        source = std::make_shared<lab::random_samples>(vit, 0, count);
+        specs = make_stages(model, method, lab::classes, cuts);
+        const auto backbone = lab::random_backbone(model);
+        source = std::make_shared<lab::random_samples>(model, 0, count);
         for (const auto& spec : specs) {
             stages.push_back(std::make_unique<torch_stage>(spec, backbone, optimizer_settings{}, source));
             stages.back()->load(initial_values(spec.tunables(), 1, lab::weights_of(backbone)));
@@ -132,7 +133,7 @@ struct bench {
         labels = source->labels(micro);
     }
 
-    vit_config vit;
+    std::shared_ptr<const vit> model;
     std::int64_t count;
     std::shared_ptr<const tuning_method> method;
     std::vector<stage_spec> specs;
@@ -189,15 +190,15 @@ void compare_memory(bench& chain) {
         SCOPED_TRACE("stage " + std::to_string(s) + (spec.cut().head ? " with the head" : ""));
         // The input was allocated before, by its sender, and images come from another allocator.
         const auto given = tokens;
-        const bool images = spec.cut().embedding && !chain.method->of_embedding(chain.vit).empty();
+        const bool images = spec.cut().embedding && !chain.method->of_embedding(*chain.model).empty();
         const auto input = spec.input_gradient ? static_cast<double>(given.bytes())
-                           : images ? static_cast<double>(chain.count * 3 * chain.vit.image * chain.vit.image * 4)
-                                    : 0.0;
+                           : images            ? static_cast<double>(chain.count * chain.model->sample_values() * 4)
+                                               : 0.0;
         allocation_meter meter;
         tokens = chain.stages[s]->run({stage_operation::forward, chain.micro, std::move(tokens), chain.labels, 0.0});
         const auto retained = static_cast<double>(spec.retained_bytes(chain.count)) - input;
         // A head keeps a few kilobytes; torch's own bookkeeping is larger. Nor does what keeps nothing tell much.
-        if (spec.cut().blocks == 0 || !spec.runs_backward() || chain.method->of_block(chain.vit, 0).empty()) {
+        if (spec.cut().blocks == 0 || !spec.runs_backward() || chain.method->of_block(*chain.model, 0).empty()) {
             continue;
         }
         const auto peak = retained + static_cast<double>(spec.workspace_bytes(chain.count));
@@ -207,11 +208,11 @@ void compare_memory(bench& chain) {
 }
 
 TEST(cost, memory_is_what_torch_allocates) {
-    const vit_config vit{"custom", 64, 8, 96, 3, 3, 4};
+    const auto model = make_vit(64, 8, 96, 3, 3);
     for (const auto& settings : lab::every_tuning()) {
         for (const auto& cuts : some_cuts) {
             SCOPED_TRACE(text_of(settings) + ", stages " + std::to_string(cuts.size()));
-            bench chain(vit, 8, cuts, settings);
+            bench chain(model, 8, cuts, settings);
             compare_memory(chain);
         }
     }

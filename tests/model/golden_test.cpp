@@ -5,8 +5,9 @@
 #include "model/torch/class_means.hpp"
 #include "model/torch/optimizer.hpp"
 #include "model/torch/torch_support.hpp"
-#include "model/vit/tuned_vit.hpp"
+#include "model/torch/tuned_model.hpp"
 #include "support/tuned.hpp"
+#include "support/vits.hpp"
 
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/empty.h>
@@ -27,9 +28,9 @@ class golden : public testing::Test {
 protected:
     golden(): file(folder + "/tiny_vit_golden.safetensors") {
         set_torch_threads(1);
-        const vit_config vit{"custom", 16, 4, 24, 3, 3, 4};
-        store = weight_store::open(folder + "/tiny_vit.safetensors", vit, testing::TempDir());
-        backbone = std::make_shared<vit_backbone>(make_backbone(vit, [this](const tensor_spec& spec) {
+        const auto model = make_vit(16, 4, 24, 3, 3);
+        store = weight_store::open(folder + "/tiny_vit.safetensors", model, testing::TempDir());
+        backbone = std::make_shared<model_backbone>(make_backbone(model, [this](const tensor_spec& spec) {
             return at::from_blob(const_cast<float*>(store->tensor(spec.name).data()), spec.shape);
         }));
     }
@@ -49,8 +50,8 @@ protected:
     }
 
     /// The tuned model with the golden prompts and head.
-    tuned_vit make_model() const {
-        tuned_vit model(backbone, tuned_by({.prompts = 5}), 7);
+    tuned_model make_model() const {
+        tuned_model model(backbone, tuned_by({.prompts = 5}), 7);
         const c10::NoGradGuard no_grad;
         const auto prompts = tensor("golden.prompts");
         for (std::size_t block = 0; block < 3; ++block) {
@@ -61,7 +62,7 @@ protected:
         return model;
     }
 
-    void expect_parameters(tuned_vit& model, const std::string& prefix, double tolerance) const {
+    void expect_parameters(tuned_model& model, const std::string& prefix, double tolerance) const {
         std::vector<at::Tensor> prompts(model.parameters().begin(), model.parameters().begin() + 3);
         expect_near(at::stack(prompts), tensor(prefix + "prompts"), tolerance);
         expect_near(model.parameters()[3], tensor(prefix + "head.weight"), tolerance);
@@ -73,7 +74,7 @@ protected:
         EXPECT_LE((a.detach() - b).abs().max().item<double>(), tolerance);
     }
 
-    double loss_and_backward(tuned_vit& model) const {
+    double loss_and_backward(tuned_model& model) const {
         const auto loss = at::cross_entropy_loss(model.forward(tensor("golden.images")), labels());
         run_backward(loss, {});
         return loss.item<double>();
@@ -81,7 +82,7 @@ protected:
 
     safetensors_file file;
     std::shared_ptr<const weight_store> store;
-    std::shared_ptr<const vit_backbone> backbone;
+    std::shared_ptr<const model_backbone> backbone;
 };
 
 TEST_F(golden, plain_forward) {
@@ -90,7 +91,7 @@ TEST_F(golden, plain_forward) {
     for (std::int64_t block = 0; block < 3; ++block) {
         tokens = backbone->block(block)(tokens);
     }
-    expect_near(backbone->normalise(cls_of(tokens)), tensor("golden.features"), 1e-5);
+    expect_near(backbone->normalise(backbone->pool(tokens)), tensor("golden.features"), 1e-5);
 }
 
 TEST_F(golden, deep_prompts_logits_loss_and_gradients) {
@@ -149,7 +150,7 @@ TEST_F(golden, every_tuning_method) {
         SCOPED_TRACE(method);
         settings.method = method;
         const std::string prefix = std::string(method) + ".";
-        tuned_vit model(backbone, tuned_by(settings), 7);
+        tuned_model model(backbone, tuned_by(settings), 7);
         for (std::size_t i = 0; i < model.tunables().size(); ++i) {
             const c10::NoGradGuard no_grad;
             model.parameters()[i].copy_(tensor_of(prefix + model.tunables()[i].tensor.name));

@@ -1,8 +1,10 @@
 #include "model/torch/pretraining.hpp"
+#include "model/vit/masked_modelling.hpp"
 
 #include "model/files/weight_store.hpp"
 #include "model/torch/torch_support.hpp"
 #include "support/lab.hpp"
+#include "support/vits.hpp"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
@@ -20,16 +22,6 @@
 namespace gaisnet {
 namespace {
 
-vit_config small_vit() {
-    vit_config vit;
-    vit.image = 12;
-    vit.patch = 4;
-    vit.dim = 16;
-    vit.depth = 2;
-    vit.heads = 2;
-    return vit;
-}
-
 class pretraining : public testing::Test {
 protected:
     pretraining() {
@@ -43,7 +35,7 @@ protected:
 
     /// Pixels that are all different, in -1 to 1, without torch's generator.
     at::Tensor images(std::int64_t n) const {
-        auto all = at::empty({n, 3, vit_.image, vit_.image});
+        auto all = at::empty({n, 3, vit_->image(), vit_->image()});
         auto* values = all.data_ptr<float>();
         for (std::int64_t i = 0; i < all.numel(); ++i) {
             values[i] = std::sin(0.37F * static_cast<float>(i));
@@ -62,15 +54,15 @@ protected:
         FAIL() << name;
     }
 
-    vit_config vit_ = small_vit();
+    std::shared_ptr<const vit> vit_ = make_vit(12, 4, 16, 2, 2);
     std::vector<std::pair<std::string, at::Tensor>> of_backbone_; ///< By timm's names.
-    vit_backbone backbone_;
+    model_backbone backbone_;
 };
 
 /// By loops over pixels: patch number, then channel, row and column in it.
 TEST_F(pretraining, patches_are_in_raster_order) {
     const auto some = images(2);
-    const auto patches = patches_of(some, vit_.patch);
+    const auto patches = patches_of(some, vit_->patch());
     ASSERT_EQ(patches.sizes().vec(), (std::vector<std::int64_t>{2, 9, 48}));
     for (std::int64_t n = 0; n < 2; ++n) {
         for (std::int64_t c = 0; c < 3; ++c) {
@@ -86,7 +78,7 @@ TEST_F(pretraining, patches_are_in_raster_order) {
 
 /// With a decoder of zeros the prediction is 0 everywhere: the loss is the mean size of the masked pixels, by hand.
 TEST_F(pretraining, the_loss_is_the_mean_absolute_error_of_masked_pixels) {
-    const masked_modelling objective(vit_);
+    const masked_modelling objective(*vit_);
     const auto some = images(2);
     auto masked = at::zeros({2, 9}, at::kBool);
     const std::vector<std::vector<int>> which{{0, 4}, {2, 7}};
@@ -107,7 +99,7 @@ TEST_F(pretraining, the_loss_is_the_mean_absolute_error_of_masked_pixels) {
 }
 
 TEST_F(pretraining, what_is_masked_is_not_seen) {
-    masked_modelling objective(vit_);
+    masked_modelling objective(*vit_);
     const auto weight = images(16).reshape({-1}).narrow(0, 0, 48 * 16).reshape({48, 16});
     set(objective, "decoder.weight", weight);
     set(objective, "decoder.cls_weight", weight * 0.5);
@@ -126,12 +118,12 @@ TEST_F(pretraining, what_is_masked_is_not_seen) {
 }
 
 TEST_F(pretraining, the_backbone_and_all_parameters_of_masked_modelling_are_trained) {
-    masked_modelling objective(vit_);
+    masked_modelling objective(*vit_);
     auto all = objective.parameters();
     ASSERT_EQ(all.size(), 4U);
     all.insert(all.end(), of_backbone_.begin(), of_backbone_.end());
     set(objective, "decoder.weight", at::ones({48, 16}) * 0.01);
-    const auto mask = at::stack({draw_mask(vit_, 0.5, 1, "a", 0), draw_mask(vit_, 0.5, 1, "b", 0)});
+    const auto mask = at::stack({draw_mask(*vit_, 0.5, 1, "a", 0), draw_mask(*vit_, 0.5, 1, "b", 0)});
     run_backward(objective.evaluate(backbone_, {images(2), {}, mask}).loss_sum, {});
     for (const auto& [name, tensor] : all) {
         ASSERT_TRUE(tensor.grad().defined()) << name;
@@ -140,13 +132,13 @@ TEST_F(pretraining, the_backbone_and_all_parameters_of_masked_modelling_are_trai
 }
 
 TEST_F(pretraining, masks_are_drawn_for_image_and_epoch) {
-    EXPECT_EQ(masked_patches(vit_, 0.6), 5);
-    EXPECT_EQ(masked_patches(vit_, 1e-9), 1);
-    EXPECT_EQ(masked_patches(vit_, 0.999), 8);
+    EXPECT_EQ(masked_patches(*vit_, 0.6), 5);
+    EXPECT_EQ(masked_patches(*vit_, 1e-9), 1);
+    EXPECT_EQ(masked_patches(*vit_, 0.999), 8);
     std::set<std::string> seen;
     std::vector<int> times(9, 0);
     for (std::uint32_t epoch = 0; epoch < 200; ++epoch) {
-        const auto mask = draw_mask(vit_, 0.6, 7, "image", epoch);
+        const auto mask = draw_mask(*vit_, 0.6, 7, "image", epoch);
         std::string text;
         for (std::int64_t i = 0; i < 9; ++i) {
             const bool on = mask[i].item<bool>();
@@ -160,14 +152,14 @@ TEST_F(pretraining, masks_are_drawn_for_image_and_epoch) {
     for (const int count : times) {
         EXPECT_NEAR(count, 200 * 5 / 9.0, 40); // more than five standard deviations
     }
-    EXPECT_TRUE(at::equal(draw_mask(vit_, 0.6, 7, "image", 3), draw_mask(vit_, 0.6, 7, "image", 3)));
-    EXPECT_FALSE(at::equal(at::stack({draw_mask(vit_, 0.6, 7, "a", 3), draw_mask(vit_, 0.6, 7, "a", 4)}),
-                           at::stack({draw_mask(vit_, 0.6, 7, "b", 3), draw_mask(vit_, 0.6, 7, "b", 4)})));
+    EXPECT_TRUE(at::equal(draw_mask(*vit_, 0.6, 7, "image", 3), draw_mask(*vit_, 0.6, 7, "image", 3)));
+    EXPECT_FALSE(at::equal(at::stack({draw_mask(*vit_, 0.6, 7, "a", 3), draw_mask(*vit_, 0.6, 7, "a", 4)}),
+                           at::stack({draw_mask(*vit_, 0.6, 7, "b", 3), draw_mask(*vit_, 0.6, 7, "b", 4)})));
 }
 
 /// The head begins with zeros: every class has the same probability.
 TEST_F(pretraining, supervised_begins_at_the_entropy_of_chance) {
-    const auto objective = make_supervised(vit_, 5);
+    const auto objective = make_supervised(*vit_, 5);
     const auto result = objective->evaluate(backbone_, {images(3), at::tensor({0, 4, 2}, at::kLong), {}});
     EXPECT_NEAR(result.loss_sum.item<double>(), 3 * std::log(5.0), 1e-5);
     EXPECT_EQ(result.correct, 1); // the first class is told of equal ones

@@ -2,7 +2,7 @@
 
 #include "model/torch/torch_stage.hpp"
 #include "model/torch/torch_support.hpp"
-#include "model/vit/tuned_vit.hpp"
+#include "model/torch/tuned_model.hpp"
 #include "roles/stage_role.hpp"
 #include "support/lab.hpp"
 
@@ -34,14 +34,14 @@ struct training {
     std::vector<float> first_gradients; ///< Of the first step, canonical order
 };
 
-training train_whole(const scenario& scene, std::shared_ptr<const vit_backbone> backbone) {
+training train_whole(const scenario& scene, std::shared_ptr<const model_backbone> backbone) {
     const auto method = make_tuning_method(scene);
-    tuned_vit model(backbone, method, lab::classes);
+    tuned_model model(backbone, method, lab::classes);
     model.load(initial_values(model.tunables(), 1, lab::weights_of(backbone)));
     optimizer step(sgd);
     training out;
     for (int i = 0; i < steps; ++i) {
-        lab::random_samples samples(scene.model.vit, 0, batch_size);
+        lab::random_samples samples(make_model(scene), 0, batch_size);
         const micro_batch batch{0, i, 0, batch_size, batch_size};
         const auto logits = model.forward(to_torch(samples.images(batch)));
         const auto loss = at::cross_entropy_loss(logits, to_torch(samples.labels(batch)));
@@ -61,11 +61,11 @@ training train_whole(const scenario& scene, std::shared_ptr<const vit_backbone> 
 }
 
 /// Runs a chain of stages by hand, as its messages would.
-training train_split(const scenario& scene, std::shared_ptr<const vit_backbone> backbone,
+training train_split(const scenario& scene, std::shared_ptr<const model_backbone> backbone,
                      const std::vector<stage_cut>& cuts, int micro_batches) {
     const auto method = make_tuning_method(scene);
-    const auto specs = make_stages(scene.model.vit, method, lab::classes, cuts);
-    const auto samples = std::make_shared<lab::random_samples>(scene.model.vit, 0, batch_size);
+    const auto specs = make_stages(make_model(scene), method, lab::classes, cuts);
+    const auto samples = std::make_shared<lab::random_samples>(make_model(scene), 0, batch_size);
     std::vector<std::unique_ptr<torch_stage>> stages;
     for (const auto& spec : specs) {
         stages.push_back(std::make_unique<torch_stage>(spec, backbone, sgd, samples));
@@ -148,10 +148,10 @@ std::vector<std::vector<stage_cut>> all_cuts(std::int64_t depth, int most) {
 TEST(split, equals_the_whole_model_for_every_cut) {
     set_torch_threads(1);
     const auto scene = lab::small_scenario();
-    const auto backbone = lab::random_backbone(scene.model.vit);
+    const auto backbone = lab::random_backbone(make_model(scene));
     const auto whole = train_whole(scene, backbone);
     ASSERT_NE(whole.losses.front(), whole.losses.back());
-    const auto cuts = all_cuts(scene.model.vit.depth, 4);
+    const auto cuts = all_cuts(scene.model.depth, 4);
     ASSERT_GE(cuts.size(), 15U);
     for (const auto& cut : cuts) {
         std::string name;
@@ -168,7 +168,7 @@ TEST(split, equals_the_whole_model_for_every_cut) {
 TEST(split, equals_the_whole_model_with_every_tuning_method) {
     set_torch_threads(1);
     auto scene = lab::small_scenario();
-    const auto backbone = lab::random_backbone(scene.model.vit);
+    const auto backbone = lab::random_backbone(make_model(scene));
     for (const auto& settings : lab::every_tuning()) {
         SCOPED_TRACE(settings.method);
         scene.tuning = settings;
@@ -176,9 +176,9 @@ TEST(split, equals_the_whole_model_with_every_tuning_method) {
         ASSERT_NE(whole.losses.back(), whole.losses.front());
         const auto tuned = std::count_if(whole.first_gradients.begin(), whole.first_gradients.end(),
                                          [](float value) { return value != 0.0F; });
-        const auto head = lab::classes * (scene.model.vit.dim + 1);
+        const auto head = lab::classes * (scene.model.dim + 1);
         EXPECT_TRUE(settings.method == "head" ? tuned > head / 2 : tuned > head) << "what is tuned has gradients";
-        for (const auto& cut : all_cuts(scene.model.vit.depth, 3)) {
+        for (const auto& cut : all_cuts(scene.model.depth, 3)) {
             const auto split = train_split(scene, backbone, cut, 1);
             EXPECT_EQ(split.first_gradients, whole.first_gradients);
             EXPECT_EQ(split.parameters, whole.parameters);
@@ -190,14 +190,14 @@ TEST(split, equals_the_whole_model_with_every_tuning_method) {
 TEST(split, equals_the_whole_model_in_bfloat16) {
     set_torch_threads(1);
     const auto scene = lab::small_scenario();
-    const auto backbone = lab::random_backbone(scene.model.vit, 11, at::kBFloat16);
+    const auto backbone = lab::random_backbone(make_model(scene), 11, at::kBFloat16);
     const auto whole = train_whole(scene, backbone);
-    const auto exact = train_whole(scene, lab::random_backbone(scene.model.vit));
+    const auto exact = train_whole(scene, lab::random_backbone(make_model(scene)));
     EXPECT_NE(whole.losses, exact.losses);
     for (std::size_t i = 0; i < exact.losses.size(); ++i) {
         EXPECT_NEAR(whole.losses[i], exact.losses[i], 0.02 * exact.losses[i]); // eight bits of mantissa
     }
-    for (const auto& cut : all_cuts(scene.model.vit.depth, 3)) {
+    for (const auto& cut : all_cuts(scene.model.depth, 3)) {
         const auto split = train_split(scene, backbone, cut, 1);
         EXPECT_EQ(split.first_gradients, whole.first_gradients);
         EXPECT_EQ(split.parameters, whole.parameters);
@@ -207,7 +207,7 @@ TEST(split, equals_the_whole_model_in_bfloat16) {
 TEST(split, micro_batches_add_up_to_the_batch) {
     set_torch_threads(1);
     const auto scene = lab::small_scenario();
-    const auto backbone = lab::random_backbone(scene.model.vit);
+    const auto backbone = lab::random_backbone(make_model(scene));
     const auto whole = train_whole(scene, backbone);
     double largest = 0.0;
     for (const auto value : whole.first_gradients) {

@@ -2,6 +2,7 @@
 
 #include "support/lab.hpp"
 #include "support/tuned.hpp"
+#include "support/vits.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,8 +12,8 @@ namespace gaisnet {
 namespace {
 
 /// Parameters beside the head, by hand: d the width, h the MLP's hidden width, n the number of blocks.
-std::int64_t closed_form(const tuning_settings& tuning, const vit_config& vit) {
-    const auto d = vit.dim, h = 4 * vit.dim, n = vit.depth, p = tuning.prompts, b = tuning.bottleneck;
+std::int64_t closed_form(const tuning_settings& tuning, const foundation_model& model) {
+    const auto d = model.dim(), h = 4 * d, n = model.depth(), p = tuning.prompts, b = tuning.bottleneck;
     if (tuning.method == "prompt_deep") {
         return n * p * d;
     }
@@ -34,7 +35,7 @@ std::int64_t closed_form(const tuning_settings& tuning, const vit_config& vit) {
         return sum;
     }
     if (tuning.method == "full") {
-        const auto embedding = d + vit.tokens() * d + 3 * vit.patch * vit.patch * d + d;
+        const auto embedding = d + model.tokens() * d + model.token_fan_in() * d + d;
         const auto block = 2 * 2 * d + 3 * d * d + 3 * d + d * d + d + d * h + h + h * d + d;
         return embedding + n * block + 2 * d;
     }
@@ -47,8 +48,8 @@ TEST(tuning, parameters_and_what_is_delivered_and_uploaded) {
         SCOPED_TRACE(tuning.method);
         scene.tuning = tuning;
         const auto deploy = lab::deploy(scene);
-        const auto head = lab::classes * (scene.model.vit.dim + 1);
-        EXPECT_EQ(deploy.domain_of(0).elements, closed_form(tuning, scene.model.vit) + head);
+        const auto head = lab::classes * (scene.model.dim + 1);
+        EXPECT_EQ(deploy.domain_of(0).elements, closed_form(tuning, *deploy.model) + head);
         const auto played = ledger_run(deploy).play(1);
         const auto bytes = static_cast<std::uint64_t>(2 * 4 * deploy.domain_of(0).elements); // two clusters, float32
         EXPECT_EQ(played.rounds[0].bytes[static_cast<std::size_t>(link_class::cs_down)], bytes);
@@ -58,7 +59,7 @@ TEST(tuning, parameters_and_what_is_delivered_and_uploaded) {
 }
 
 TEST(tuning, of_vit_base) {
-    const vit_config vit_base{"vit_base", 224, 16, 768, 12, 12, 4};
+    const auto vit_base = make_vit(224, 16, 768, 12, 12, "vit_base");
     const auto tuned = [&](tuning_settings tuning) {
         return whole_model(vit_base, tuned_by(tuning), 1).tunable_elements() - 769;
     };
@@ -80,7 +81,7 @@ TEST(tuning, smashed_data_and_gradients_follow_the_method) {
         }
         return bytes;
     };
-    const auto tokens = static_cast<std::uint64_t>(scene.model.vit.tokens());
+    const auto tokens = static_cast<std::uint64_t>(make_model(scene)->tokens());
     const auto usual = sent("lora", event_kind::send_forward);
     EXPECT_EQ(sent("prompt_deep", event_kind::send_forward), usual);
     EXPECT_EQ(sent("prompt_shallow", event_kind::send_forward), usual * (tokens + 3) / tokens) << "prompts travel";

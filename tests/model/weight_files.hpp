@@ -5,9 +5,9 @@
 #include "base/error.hpp"
 #include "model/files/safetensors.hpp"
 #include "model/files/weight_store.hpp"
-#include "model/vit/vit_config.hpp"
 #include "model/vit/weight_names.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/vits.hpp"
 
 #include <gtest/gtest.h>
 
@@ -57,21 +57,13 @@ struct vit_checkpoint {
     }
 };
 
-inline vit_config tiny() {
-    vit_config config;
-    config.image = 16;
-    config.patch = 4;
-    config.dim = 24;
-    config.depth = 3;
-    config.heads = 3;
-    return config;
-}
+inline std::shared_ptr<const vit> tiny() { return make_vit(16, 4, 24, 3, 3); }
 
 /// Every value differs from every other, so that a mistaken place shows.
-inline vit_checkpoint timm_checkpoint(const vit_config& config) {
+inline vit_checkpoint timm_checkpoint(const std::shared_ptr<const vit>& model) {
     vit_checkpoint result;
     float next = 1.0F;
-    for (const auto& spec : backbone_tensors(config)) {
+    for (const auto& spec : model->tensors()) {
         result.add(spec.name, spec.shape);
         for (auto& value : result.tensors[spec.name].values) {
             value = next++;
@@ -81,15 +73,15 @@ inline vit_checkpoint timm_checkpoint(const vit_config& config) {
 }
 
 /// The same weights under Hugging Face's names, written down by hand from the names of ViTModel's parameters.
-inline vit_checkpoint hugging_face_checkpoint(const vit_config& config, const std::string& prefix) {
-    auto result = timm_checkpoint(config);
+inline vit_checkpoint hugging_face_checkpoint(const std::shared_ptr<const vit>& model, const std::string& prefix) {
+    auto result = timm_checkpoint(model);
     const std::string embeddings = prefix + "embeddings.";
     result.rename("cls_token", embeddings + "cls_token");
     result.rename("pos_embed", embeddings + "position_embeddings");
     for (const std::string kind : {".weight", ".bias"}) {
         result.rename("patch_embed.proj" + kind, embeddings + "patch_embeddings.projection" + kind);
         result.rename("norm" + kind, prefix + "layernorm" + kind);
-        for (std::int64_t i = 0; i < config.depth; ++i) {
+        for (std::int64_t i = 0; i < model->depth(); ++i) {
             const auto from = "blocks." + std::to_string(i) + ".";
             const auto to = prefix + "encoder.layer." + std::to_string(i) + ".";
             result.rename(from + "norm1" + kind, to + "layernorm_before" + kind);
@@ -124,11 +116,11 @@ protected:
         return paths;
     }
     /// Opening the checkpoint must throw one usage_error that names the file and holds every one of `words`.
-    void expect_refused(const vit_checkpoint& weights, const vit_config& config,
+    void expect_refused(const vit_checkpoint& weights, const std::shared_ptr<const vit>& model,
                         const std::vector<std::string>& words) {
         weights.write(file);
         try {
-            weight_store::open(file, config, cache);
+            weight_store::open(file, model, cache);
             ADD_FAILURE() << "accepted, but should fail with: " << testing::PrintToString(words);
         } catch (const usage_error& problem) {
             const std::string message = problem.what();
@@ -145,7 +137,7 @@ protected:
 };
 
 inline void expect_holds(const weight_store& store, const vit_checkpoint& timm) {
-    for (const auto& spec : backbone_tensors(store.config())) {
+    for (const auto& spec : store.model().tensors()) {
         const auto values = store.tensor(spec.name);
         const auto& expected = timm.tensors.at(spec.name).values;
         EXPECT_TRUE(std::equal(values.begin(), values.end(), expected.begin(), expected.end())) << spec.name;

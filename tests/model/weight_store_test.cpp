@@ -1,10 +1,10 @@
 #include "base/error.hpp"
 #include "model/files/safetensors.hpp"
 #include "model/files/weight_store.hpp"
-#include "model/vit/vit_config.hpp"
 #include "model/vit/weight_names.hpp"
 #include "model/weight_files.hpp"
 #include "support/real_data.hpp"
+#include "support/vits.hpp"
 
 #include <gtest/gtest.h>
 
@@ -44,7 +44,7 @@ TEST_F(weight_store_test, every_naming_gives_the_same_store) {
     for (const auto& [name, tensor] : weights.tensors) {
         values[name] = tensor.values;
     }
-    EXPECT_EQ(read_backbone(safetensors_file(file), tiny()), values);
+    EXPECT_EQ(read_backbone(safetensors_file(file), *tiny()), values);
     const auto given = weight_store::from_tensors(tiny(), values);
     expect_holds(*given, weights);
     EXPECT_FALSE(given->shared());
@@ -184,7 +184,7 @@ TEST_F(weight_store_test, refuses_files_without_a_vit) {
 }
 
 TEST_F(weight_store_test, another_size_names_the_preset_that_fits) {
-    vit_config small{"vit_small", 224, 16, 384, 12, 6, 4};
+    const auto small = make_vit(224, 16, 384, 12, 6, "vit_small");
     vit_checkpoint weights; // Only what shows the size; the values do not matter.
     weights.add("cls_token", {1, 1, 192});
     weights.add("pos_embed", {1, 197, 192});
@@ -307,7 +307,7 @@ TEST_F(weight_store_test, opens_a_real_half_precision_checkpoint) {
     if (!path) {
         GTEST_SKIP() << "no real ViT-Ti weights: neither GAISNET_DATA nor shared/data beside the project has them";
     }
-    const vit_config config{"vit_tiny", 224, 16, 192, 12, 3, 4};
+    const auto config = make_vit(224, 16, 192, 12, 3, "vit_tiny");
     const auto store = weight_store::open(*path, config, cache);
     EXPECT_TRUE(any_note_has(*store, "head"));
     for (const auto& spec : backbone_tensors(config)) {

@@ -23,7 +23,7 @@ using testing::ThrowsMessage;
 /// 12 blocks; one edge with two clusters of four clients; figures by which classes of links can be told apart.
 scenario twelve_blocks() {
     scenario scene;
-    scene.model.vit.depth = 12;
+    scene.model.depth = 12;
     scene.network.clusters = 2;
     const auto set = [](link_settings& link, double rate, double latency, double band) {
         link.rate = distribution::of(rate);

@@ -3,7 +3,7 @@
 
 #include "model/torch/optimizer.hpp"
 #include "model/torch/torch_support.hpp"
-#include "model/vit/tuned_vit.hpp"
+#include "model/torch/tuned_model.hpp"
 #include "support/lab.hpp"
 
 #include <ATen/ops/cross_entropy_loss.h>
@@ -100,11 +100,11 @@ TEST(hfsl, one_cluster_is_split_learning_and_that_is_training_the_whole_model) {
     const auto split = run_hfsl(scene, {.rounds = 2});
 
     const auto deployed = lab::deploy(scene);
-    tuned_vit whole(lab::random_backbone(scene.model.vit), deployed.method, lab::classes);
+    tuned_model whole(lab::random_backbone(make_model(scene)), deployed.method, lab::classes);
     const auto initial = initial_values(deployed.domain_of(0).tunables, scene.seed, {});
     whole.load(initial);
     const auto& plan = deployed.plans[0];
-    lab::random_samples samples(scene.model.vit, 0, plan.batch);
+    lab::random_samples samples(make_model(scene), 0, plan.batch);
     optimizer step({scene.train.optimizer, scene.train.momentum, scene.train.weight_decay});
     for (std::int64_t index = 0; index < 2 * plan.batches_a_round; ++index) {
         const auto batch = plan.batch_at(index);

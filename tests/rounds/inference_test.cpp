@@ -3,7 +3,7 @@
 #include "base/error.hpp"
 #include "model/torch/torch_stage.hpp"
 #include "model/torch/torch_support.hpp"
-#include "model/vit/tuned_vit.hpp"
+#include "model/torch/tuned_model.hpp"
 #include "rounds/inference_ledger.hpp"
 #include "rounds/inference_run.hpp"
 #include "runtime/placement.hpp"
@@ -220,9 +220,8 @@ TEST(inference, delivery_is_of_tuned_modules_or_of_whole_stages_or_none) {
             EXPECT_EQ(sent, expected) << method;
             EXPECT_NEAR(airtime, static_cast<double>(sent) * 8.0 / 50e6 * 5e6, 1e-9 * airtime) << method;
             if (delivery == delivery_kind::full) { // each parameter of the model once for each cluster
-                const auto& vit = scene.model.vit;
                 std::int64_t model = here.deploy.domains.front().elements;
-                for (const auto& weight : backbone_tensors(vit)) {
+                for (const auto& weight : here.deploy.model->tensors()) {
                     model += std::string(method) == "full" ? 0 : weight.elements();
                 }
                 EXPECT_EQ(sent, static_cast<std::uint64_t>(2 * 4 * model)) << method;
@@ -297,10 +296,10 @@ using answers = std::map<int, std::vector<float>>;
 
 /// Samples that no cluster shares.
 std::shared_ptr<sample_source> samples_of(const scenario& scene, int cluster) {
-    return std::make_shared<lab::random_samples>(scene.model.vit, 1000 * cluster, 0);
+    return std::make_shared<lab::random_samples>(make_model(scene), 1000 * cluster, 0);
 }
 
-tensor_view model_of(const deployment& deploy, std::shared_ptr<const vit_backbone> backbone, std::uint32_t edge) {
+tensor_view model_of(const deployment& deploy, std::shared_ptr<const model_backbone> backbone, std::uint32_t edge) {
     auto values = initial_values(deploy.domain_of(edge).tunables, 7 + edge, lab::weights_of(backbone));
     for (std::int64_t i = 0; i < values.elements(); ++i) { // away from zeros, which hide mistakes
         values.as<float>()[i] += 0.01F * static_cast<float>(i % 7);
@@ -310,7 +309,7 @@ tensor_view model_of(const deployment& deploy, std::shared_ptr<const vit_backbon
 
 /// \param first, part batches: the first one that is played, and how many are played together.
 answers answer(const serving& here, int ranks, std::size_t first = 0, std::size_t part = 1000) {
-    const auto backbone = lab::random_backbone(here.scene.model.vit);
+    const auto backbone = lab::random_backbone(make_model(here.scene));
     auto world = loopback_world(ranks);
     const auto rank_of = place_nodes(here.deploy.net, here.scene.placement, ranks);
     const auto decisions = here.forecast(rank_of).decisions;
@@ -349,12 +348,12 @@ answers answer(const serving& here, int ranks, std::size_t first = 0, std::size_
 answers answer_unsplit(const serving& here) {
     set_torch_threads(1);
     const c10::NoGradGuard no_gradients;
-    const auto backbone = lab::random_backbone(here.scene.model.vit);
+    const auto backbone = lab::random_backbone(make_model(here.scene));
     const auto decisions = here.forecast().decisions;
     answers all;
     for (std::size_t c = 0; c < decisions.batches.size(); ++c) {
         const auto edge = static_cast<std::uint32_t>(here.deploy.net.clusters[c].edge);
-        tuned_vit model(backbone, here.deploy.method, lab::classes);
+        tuned_model model(backbone, here.deploy.method, lab::classes);
         model.load(model_of(here.deploy, backbone, edge));
         const auto source = samples_of(here.scene, static_cast<int>(c));
         for (const auto& batch : decisions.batches[c]) {
@@ -485,7 +484,7 @@ TEST(inference, answers_rest_on_what_was_delivered) {
     scene.network.clusters = 1;
     serving here(scene);
     const auto right = answer(here, 1);
-    const auto backbone = lab::random_backbone(scene.model.vit);
+    const auto backbone = lab::random_backbone(make_model(scene));
     auto world = loopback_world(1);
     const std::vector<int> rank_of(here.deploy.net.nodes.size(), 0);
     auto other = model_of(here.deploy, backbone, 0);

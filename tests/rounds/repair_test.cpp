@@ -52,14 +52,14 @@ node_override with_memory(const std::string& name, double bytes) {
 /// a stage holds go back to where they were at the start, and their momentum to nothing.
 std::vector<float> train_whole_model(const scenario& scene, int batches, int reset_before, std::size_t stage_lost) {
     const auto deploy = lab::deploy(scene);
-    const stage_spec spec(scene.model.vit, deploy.method, lab::classes, {true, 0, scene.model.vit.depth, true});
-    const auto source = std::make_shared<lab::random_samples>(scene.model.vit, 0, scene.train.batch);
+    const stage_spec spec(make_model(scene), deploy.method, lab::classes, {true, 0, scene.model.depth, true});
+    const auto source = std::make_shared<lab::random_samples>(make_model(scene), 0, scene.train.batch);
     const auto& train = scene.train;
     std::set<std::string> lost_names;
     for (const auto& tunable : deploy.chains[0][stage_lost].spec.tunables()) {
         lost_names.insert(tunable.tensor.name);
     }
-    torch_stage stage(spec, lab::random_backbone(scene.model.vit),
+    torch_stage stage(spec, lab::random_backbone(make_model(scene)),
                       {train.optimizer, train.momentum, train.weight_decay}, source);
     const auto start = initial_values(spec.tunables(), scene.seed, {});
     stage.load(start);

@@ -2,7 +2,7 @@
 
 #include "model/torch/optimizer.hpp"
 #include "model/torch/torch_support.hpp"
-#include "model/vit/tuned_vit.hpp"
+#include "model/torch/tuned_model.hpp"
 #include "support/lab.hpp"
 
 #include <ATen/ops/cross_entropy_loss.h>
@@ -49,15 +49,15 @@ TEST(scheme, an_edge_alone_with_one_start_point_trains_as_the_start_point_would)
 std::vector<float> one_after_another(const scenario& scene, int rounds) {
     set_torch_threads(1);
     const auto deployed = lab::deploy(scene);
-    const auto backbone = lab::random_backbone(scene.model.vit);
-    tuned_vit model(backbone, deployed.method, lab::classes);
+    const auto backbone = lab::random_backbone(make_model(scene));
+    tuned_model model(backbone, deployed.method, lab::classes);
     model.load(initial_values(model.tunables(), scene.seed, lab::weights_of(backbone)));
     optimizer step({scene.train.optimizer, scene.train.momentum, scene.train.weight_decay});
     for (int round = 0; round < rounds; ++round) {
         std::int64_t first = 0;
         for (std::size_t c = 0; c < deployed.plans.size(); ++c) {
             const auto& plan = deployed.plans[c];
-            lab::random_samples samples(scene.model.vit, first, plan.batch);
+            lab::random_samples samples(make_model(scene), first, plan.batch);
             for (std::int64_t b = 0; b < plan.batches_a_round; ++b) {
                 const auto index = round * plan.batches_a_round + b;
                 const auto batch = plan.batch_at(index);

@@ -8,6 +8,7 @@
 #include "rounds/tensor_run.hpp"
 #include "support/lab.hpp"
 #include "support/rendezvous_fabric.hpp"
+#include "support/vits.hpp"
 #include "transport/device_transport.hpp"
 #include "transport/loopback.hpp"
 
@@ -90,7 +91,7 @@ distribution uniform(double low, double high) { return {distribution::family::un
 
 scenario random_scenario(dice& roll) {
     auto scene = lab::small_scenario();
-    scene.model.vit = {"custom", 8, 4, 8, 5, 2, 2};
+    scene.model = vit_sizes(8, 4, 8, 5, 2);
     scene.tuning.prompts = 1;
     scene.network.edges = roll.between(1, 3);
     scene.network.clusters = roll.between(1, 4);

@@ -1,3 +1,4 @@
+#include "model/vit/vit.hpp"
 #include "scenario/scenario.hpp"
 
 #include "base/error.hpp"
@@ -68,7 +69,7 @@ TEST(scenario_reader, defaults_make_a_scenario) {
     EXPECT_THAT(scene.network.clients, ElementsAre(4));
     EXPECT_TRUE(scene.split.blocks.empty());
     EXPECT_FALSE(scene.cluster.edge_stage);
-    EXPECT_EQ(scene.model.vit.depth, 4);
+    EXPECT_EQ(scene.model.depth, 4);
     EXPECT_EQ(scene.train.schedule, schedule_kind::serial);
     EXPECT_EQ(scene.train.stop.kind, stop_kind::rounds);
     EXPECT_EQ(scene.train.labels, label_route::chain);
@@ -81,15 +82,15 @@ TEST(scenario_reader, defaults_make_a_scenario) {
 }
 
 TEST(scenario_reader, presets_are_the_sizes_of_vision_transformers) {
-    const auto base = read({{"model.preset", "vit_base"}}).model.vit;
+    const auto base = read({{"model.preset", "vit_base"}}).model;
     EXPECT_EQ(base.dim, 768);
     EXPECT_EQ(base.heads, 12);
     EXPECT_EQ(base.depth, 12);
-    EXPECT_EQ(base.tokens(), 197);
-    EXPECT_EQ(read({{"model.preset", "vit_small"}}).model.vit.dim, 384);
-    EXPECT_EQ(read({{"model.preset", "vit_tiny"}, {"model.dim", "192"}}).model.vit.heads, 3); // said again, rightly
+    EXPECT_EQ(vit(base).tokens(), 197);
+    EXPECT_EQ(read({{"model.preset", "vit_small"}}).model.dim, 384);
+    EXPECT_EQ(read({{"model.preset", "vit_tiny"}, {"model.dim", "192"}}).model.heads, 3); // said again, rightly
     rejects({{"model.preset", "vit_tiny"}, {"model.dim", "64"}}, "model.preset = vit_tiny has 192");
-    rejects({{"model.preset", "vit_huge"}}, "custom, vit_tiny, vit_small, vit_base");
+    rejects({{"model.preset", "vit_huge"}}, "custom, vit_base, vit_small, vit_tiny");
 }
 
 TEST(scenario_reader, dimensions_of_the_model_fit_together) {

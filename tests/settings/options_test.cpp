@@ -295,10 +295,10 @@ TEST_F(options, a_program_sets_keys_in_any_order) {
     EXPECT_EQ(given.values.at("model.dim").value, "192");
     EXPECT_EQ(given.values.at("link.d2d.rate").value, "");
     given.set("model.preset", "vit_base").set("link.d2d.path_loss", "none");
-    EXPECT_EQ(read_scenario(given.values).model.vit.dim, 768) << "nothing is left of the other preset";
+    EXPECT_EQ(read_scenario(given.values).model.dim, 768) << "nothing is left of the other preset";
     EXPECT_DOUBLE_EQ(read_scenario(given.values).link.d2d.rate.parameters[0], 50e6) << "the default is back";
     given.set("model.preset", "custom");
-    EXPECT_EQ(read_scenario(given.values).model.vit.dim, 64);
+    EXPECT_EQ(read_scenario(given.values).model.dim, 64);
     EXPECT_THAT([&] { given.set("train.lrr", "1"); }, ThrowsMessage<usage_error>(HasSubstr("did you mean train.lr?")));
     const auto of_file = configuration::from_file(file("x.cfg", "[train]\nrounds = 7\n"), "plan");
     EXPECT_EQ(of_file.command, "plan");
@@ -359,7 +359,7 @@ TEST_F(options, printed_config_says_what_is_run) {
     const auto after = parse({"--config", file("printed.cfg", text), "--output", "run#1.h5"}).values;
     EXPECT_EQ(identity(after, "finetune"), identity(before, "finetune"));
     const auto scene = read_scenario(after);
-    EXPECT_EQ(scene.model.vit.dim, 192);
+    EXPECT_EQ(scene.model.dim, 192);
     EXPECT_TRUE(scene.device.client.kappa.has_value());
 }
 

@@ -5,6 +5,7 @@
 #include "model/torch/torch_support.hpp"
 #include "rounds/tensor_run.hpp"
 #include "runtime/placement.hpp"
+#include "support/vits.hpp"
 #include "transport/loopback.hpp"
 
 #include <ATen/ops/from_blob.h>
@@ -22,7 +23,7 @@ namespace gaisnet::lab {
 
 scenario small_scenario() {
     scenario scene;
-    scene.model.vit = {"custom", 16, 4, 24, 4, 3, 4};
+    scene.model = vit_sizes(16, 4, 24, 4, 3);
     scene.network.clusters = 2;
     scene.network.clients = {3};
     scene.tuning.prompts = 3;
@@ -73,26 +74,29 @@ std::vector<tuning_settings> every_tuning() {
     return all;
 }
 
-std::shared_ptr<const vit_backbone> random_backbone(const vit_config& vit, std::uint64_t seed, at::ScalarType type) {
-    const auto store = weight_store::random(vit, seed);
-    return std::make_shared<vit_backbone>(make_backbone(vit, [&](const tensor_spec& spec) {
+std::shared_ptr<const model_backbone> random_backbone(std::shared_ptr<const foundation_model> model, std::uint64_t seed,
+                                                      at::ScalarType type) {
+    const auto store = weight_store::random(model, seed);
+    return std::make_shared<model_backbone>(make_backbone(model, [&](const tensor_spec& spec) {
         const auto values = store->tensor(spec.name);
         // Larger than usual, so that a model of four narrow blocks passes on more than its positions.
         const auto tensor =
             at::from_blob(const_cast<float*>(values.data()), spec.shape).clone() * (spec.shape.size() > 1 ? 4.0 : 1.0);
-        return spec.name.starts_with("norm.") ? tensor : tensor.to(type);
+        const auto norm = model->norm_tensors();
+        const bool of_norm =
+            std::any_of(norm.begin(), norm.end(), [&](const auto& one) { return one.name == spec.name; });
+        return of_norm ? tensor : tensor.to(type);
     }));
 }
 
-weight_values weights_of(std::shared_ptr<const vit_backbone> backbone) {
+weight_values weights_of(std::shared_ptr<const model_backbone> backbone) {
     std::map<std::string, at::Tensor> by_name;
-    std::vector<at::Tensor> all{backbone->cls_token, backbone->pos_embed, backbone->patch_weight, backbone->patch_bias};
-    for (const auto& w : backbone->blocks) {
-        all.insert(all.end(), {w.norm1_weight, w.norm1_bias, w.qkv_weight, w.qkv_bias, w.proj_weight, w.proj_bias,
-                               w.norm2_weight, w.norm2_bias, w.fc1_weight, w.fc1_bias, w.fc2_weight, w.fc2_bias});
+    auto all = backbone->embedding;
+    for (const auto& block : backbone->blocks) {
+        all.insert(all.end(), block.begin(), block.end());
     }
-    all.insert(all.end(), {backbone->norm_weight, backbone->norm_bias});
-    const auto specs = backbone_tensors(backbone->config);
+    all.insert(all.end(), backbone->norm.begin(), backbone->norm.end());
+    const auto specs = backbone->model->tensors();
     for (std::size_t i = 0; i < specs.size(); ++i) {
         by_name[specs[i].name] = all[i].to(at::kFloat).contiguous();
     }
@@ -103,8 +107,10 @@ weight_values weights_of(std::shared_ptr<const vit_backbone> backbone) {
 }
 
 tensor_view random_samples::images(const micro_batch& micro) {
-    auto out = tensor_view::allocate({micro.count, 3, vit_.image, vit_.image});
-    const auto values = 3 * vit_.image * vit_.image;
+    auto shape = model_->sample_shape();
+    shape.insert(shape.begin(), micro.count);
+    auto out = tensor_view::allocate(std::move(shape));
+    const auto values = model_->sample_values();
     for (std::int64_t i = 0; i < micro.count; ++i) {
         const auto sample = first_ + micro.batch * batch_ + micro.first + i;
         random_stream stream(5, "image", "lab", 0, static_cast<std::uint32_t>(sample));
@@ -184,7 +190,7 @@ struct shared_state {
     std::atomic<bool> failed = false; ///< One rank has failed: the others end too, as MPI_Abort would end them.
 };
 
-void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const vit_backbone> backbone,
+void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const model_backbone> backbone,
                const std::vector<round_forecast>& forecasts, int first, int last, bool same_data,
                shared_state& shared) {
     set_torch_threads(1); // the setting belongs to a thread
@@ -206,7 +212,7 @@ void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const
                        return std::make_unique<torch_stage>(
                            seat.spec, backbone,
                            optimizer_settings{scene.train.optimizer, scene.train.momentum, scene.train.weight_decay},
-                           std::make_shared<random_samples>(scene.model.vit, first_sample, batch));
+                           std::make_shared<random_samples>(deploy.model, first_sample, batch));
                    },
                    initial,
                    {[&] {
@@ -263,7 +269,7 @@ void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const
 
 void play(const deployment& deploy, int ranks, const std::vector<round_forecast>& forecasts, int first, int last,
           bool same_data, shared_state& shared) {
-    const auto backbone = random_backbone(deploy.scene->model.vit);
+    const auto backbone = random_backbone(deploy.model);
     auto world = loopback_world(ranks);
     std::exception_ptr first_failure;
     {

@@ -24,26 +24,26 @@ scenario small_scenario();
 std::vector<tuning_settings> every_tuning();
 
 /// Random weights of the scenario's model. \param type in which its blocks compute.
-std::shared_ptr<const vit_backbone> random_backbone(const vit_config&, std::uint64_t seed = 11,
-                                                    at::ScalarType type = at::kFloat);
+std::shared_ptr<const model_backbone> random_backbone(std::shared_ptr<const foundation_model>, std::uint64_t seed = 11,
+                                                      at::ScalarType type = at::kFloat);
 
 /// Its weights by name, for methods that tune them.
-weight_values weights_of(std::shared_ptr<const vit_backbone>);
+weight_values weights_of(std::shared_ptr<const model_backbone>);
 
 constexpr std::int64_t classes = 5;
 
-/// Random images and labels of one start point; number `first` and the following of one endless list.
+/// Random samples and labels of one start point; number `first` and the following of one endless list.
 class random_samples final : public sample_source {
 public:
-    random_samples(const vit_config& vit, std::int64_t first, std::int64_t batch)
-        : vit_(vit)
+    random_samples(std::shared_ptr<const foundation_model> model, std::int64_t first, std::int64_t batch)
+        : model_(std::move(model))
         , first_(first)
         , batch_(batch) {}
     tensor_view images(const micro_batch&) override;
     tensor_view labels(const micro_batch&) override;
 
 private:
-    vit_config vit_;
+    std::shared_ptr<const foundation_model> model_;
     std::int64_t first_, batch_;
 };
 

@@ -5,8 +5,10 @@
 #include "data/procedural.hpp"
 #include "emulation/path_loss.hpp"
 #include "model/smashed_codec.hpp"
-#include "model/tuning/block_method.hpp"
-#include "model/vit/vit.hpp"
+#include "model/torch/backbone.hpp"
+#include "model/torch/torch_support.hpp"
+#include "model/torch/tuned_model.hpp"
+#include "model/tuning_method.hpp"
 #include "network/clustering.hpp"
 #include "network/link_model.hpp"
 #include "network/splitting.hpp"
@@ -16,9 +18,16 @@
 #include "settings/help.hpp"
 #include "settings/options.hpp"
 #include "settings/sources.hpp"
+#include "settings/value_reader.hpp"
 #include "support/lab.hpp"
 
 #include <ATen/ops/clamp.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/equal.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/matmul.h>
+#include <c10/core/GradMode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -43,12 +52,12 @@ struct toy_settings {
 };
 const extra_section<toy_settings> keys_of_toy;
 
-class toy_gain final : public block_method {
+class toy_gain final : public tuning_method {
 public:
     explicit toy_gain(double strength): strength_(strength) {}
-    block_change change(const vit_config&, std::int64_t) const override { return {}; }
-    std::vector<tunable_spec> of_block(const vit_config& vit, std::int64_t block) const override {
-        return {{{"blocks." + std::to_string(block) + ".toy_gain", {vit.dim}}, {}}};
+    block_change change(const foundation_model&, std::int64_t) const override { return {}; }
+    std::vector<tunable_spec> of_block(const foundation_model& model, std::int64_t block) const override {
+        return {{{"blocks." + std::to_string(block) + ".toy_gain", {model.dim()}}, {}}};
     }
     at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                        std::span<const at::Tensor> tunables) const override {
@@ -73,7 +82,7 @@ TEST(toys, a_tuning_method_is_trained_split_and_averaged) {
     EXPECT_NE(run.models.front(), run.models.back());
     const auto deploy = lab::deploy(scene);
     EXPECT_EQ(deploy.domains.front().elements,
-              scene.model.vit.depth * scene.model.vit.dim + lab::classes * (scene.model.vit.dim + 1));
+              scene.model.depth * scene.model.dim + lab::classes * (scene.model.dim + 1));
 }
 
 TEST(toys, keys_of_a_file_are_keys_like_all_others) {
@@ -91,6 +100,138 @@ TEST(toys, keys_of_a_file_are_keys_like_all_others) {
             read_scenario(parse_command_line({"finetune", "--toy.strength", "0"}, {}).values);
         },
         testing::ThrowsMessage<usage_error>(HasSubstr("above 0")));
+}
+
+// ---- A family: an MLP-Mixer (Tolstikhin et al., NeurIPS 2021) without norms in its blocks. No CLS, no attention: the head
+// gets the mean of all tokens. Its sizes are model.image, patch, dim and depth.
+
+class toy_mixer final : public foundation_model {
+public:
+    explicit toy_mixer(const model_settings& sizes)
+        : foundation_model({.tokens = (sizes.image / sizes.patch) * (sizes.image / sizes.patch),
+                            .dim = sizes.dim,
+                            .heads = 1,
+                            .hidden = 2 * sizes.dim},
+                           sizes.depth)
+        , image_(sizes.image)
+        , patch_(sizes.patch) {}
+
+    const char* family() const override { return "toy_mixer"; }
+    std::vector<std::int64_t> sample_shape() const override { return {3, image_, image_}; }
+    std::int64_t leading_tokens() const override { return 0; }
+    std::int64_t token_fan_in() const override { return 3 * patch_ * patch_; }
+    std::vector<tensor_spec> embedding_tensors() const override {
+        return {{"stem.weight", {dim(), 3, patch_, patch_}}};
+    }
+    std::vector<tensor_spec> block_tensors(std::int64_t block) const override {
+        const auto name = "mixer." + std::to_string(block) + ".";
+        return {{name + "tokens.weight", {tokens(), tokens()}},
+                {name + "up.weight", {shape().hidden, dim()}},
+                {name + "down.weight", {dim(), shape().hidden}}};
+    }
+    std::vector<tensor_spec> norm_tensors() const override { return {{"last_norm.weight", {dim()}}}; }
+    double embedding_mac() const override { return static_cast<double>(tokens() * token_fan_in() * dim()); }
+    block_cost cost_of_block(const block_change& change, bool input_gradient) const override {
+        const auto mac = static_cast<double>(tokens() * dim() * (tokens() + 2 * shape().hidden));
+        const bool gradient = input_gradient || change.weights;
+        return {.forward_mac = mac,
+                .backward_mac = (gradient ? mac : 0.0) + (change.weights ? mac : 0.0),
+                .retained = gradient ? tokens() * (dim() + 2 * shape().hidden) : 0,
+                .workspace = tokens() * shape().hidden,
+                .output_gradient = gradient};
+    }
+    std::int64_t inference_workspace(const block_change&) const override { return tokens() * shape().hidden; }
+
+private:
+    std::int64_t image_, patch_;
+};
+
+class toy_mixer_forward final : public family_forward {
+public:
+    explicit toy_mixer_forward(std::int64_t patch): patch_(patch) {}
+    at::Tensor embed(weights_view w, const at::Tensor& images) const override {
+        return at::conv2d(images.to(w[0].scalar_type()), w[0], {}, patch_).flatten(2).transpose(1, 2);
+    }
+    at::Tensor run_block(weights_view w, const at::Tensor& tokens, const block_hooks&) const override {
+        const auto mixed = tokens + at::matmul(w[0], tokens);
+        return mixed + at::matmul(at::gelu(at::matmul(mixed, w[1].t())), w[2].t());
+    }
+    at::Tensor normalise(weights_view w, const at::Tensor& tokens) const override {
+        return at::layer_norm(tokens, {tokens.size(-1)}, w[0]);
+    }
+    at::Tensor pool(const at::Tensor& tokens) const override { return tokens.mean(1); }
+
+private:
+    std::int64_t patch_;
+};
+
+const registration<family_entry> registered_toy_mixer{
+    {"toy_mixer",
+     [](const scenario& scene) -> std::shared_ptr<const foundation_model> {
+         return std::make_shared<toy_mixer>(scene.model);
+     },
+     [](const scenario& scene, const value_reader& in) {
+         if (scene.model.image % scene.model.patch != 0) {
+             in.reject("model.image", "whole patches are needed");
+         }
+     }}};
+const registration<forward_entry> registered_toy_mixer_forward{
+    {"toy_mixer", [](const foundation_model& model) -> std::shared_ptr<const family_forward> {
+         return std::make_shared<toy_mixer_forward>(model.embedding_tensors().front().shape.back());
+     }}};
+const registration<model_preset> registered_toy_sizes{
+    {"toy_mixer_small", {{"model.family", "toy_mixer"}, {"model.dim", "8"}}}};
+
+TEST(toys, a_family_of_models_is_split_tuned_averaged_and_charged) {
+    for (const auto* method : {"head", "full", "toy_gain"}) {
+        auto scene = lab::small_scenario();
+        scene.model.family = "toy_mixer";
+        scene.tuning.method = method;
+        scene.network.clusters = 3;
+        const auto run = lab::expect_same_everywhere(scene, std::string("toy_mixer, ") + method);
+        EXPECT_NE(run.models.front(), run.models.back()) << method;
+        const auto deploy = lab::deploy(scene);
+        const auto n = deploy.plans.front().batch;
+        double forward = 0;
+        for (const auto& seat : deploy.chains.front()) {
+            forward += seat.spec.forward_flops(n);
+        }
+        const double t = 16, d = 24, values = 48; // 16 x 16 pixels in patches of 4 x 4
+        EXPECT_EQ(forward,
+                  2.0 * static_cast<double>(n) * (t * values * d + 4 * t * d * (t + 4 * d) + d * lab::classes));
+    }
+}
+
+TEST(toys, a_split_model_of_a_new_family_is_the_unsplit_one) {
+    auto scene = lab::small_scenario();
+    scene.model.family = "toy_mixer";
+    scene.tuning.method = "full";
+    const auto deploy = lab::deploy(scene);
+    const auto backbone = lab::random_backbone(deploy.model);
+    const auto source = std::make_shared<lab::random_samples>(deploy.model, 0, 4);
+    const micro_batch micro{0, 0, 0, 4, 4};
+    tuned_model whole(backbone, deploy.method, lab::classes);
+    whole.load(initial_values(whole.tunables(), 1, lab::weights_of(backbone)));
+    tensor_view passed;
+    for (const auto& seat : deploy.chains.front()) {
+        torch_stage stage(seat.spec, backbone, {}, source);
+        stage.load(initial_values(seat.spec.tunables(), 1, lab::weights_of(backbone)));
+        passed = stage.run({.operation = stage_operation::infer, .micro = micro, .input = passed});
+    }
+    const c10::NoGradGuard no_gradients;
+    EXPECT_TRUE(at::equal(to_torch(passed), whole.forward(to_torch(source->images(micro)))));
+}
+
+TEST(toys, a_family_and_its_sizes_are_words_of_keys) {
+    const auto scene = read_scenario(parse_command_line({"finetune", "--model.preset", "toy_mixer_small"}, {}).values);
+    EXPECT_EQ(scene.model.family, "toy_mixer");
+    EXPECT_EQ(make_model(scene)->dim(), 8);
+    EXPECT_THAT(
+        [] {
+            read_scenario(
+                parse_command_line({"finetune", "--model.family", "toy_mixer", "--model.image", "33"}, {}).values);
+        },
+        testing::ThrowsMessage<usage_error>(HasSubstr("whole patches")));
 }
 
 // ---- A codec: 8 bits a value between -8 and 8.
@@ -168,7 +309,7 @@ TEST(toys, a_splitter_cuts_the_model) {
     scene.split.policy = "toy_last";
     scene.split.blocks = {};
     for (const auto& group : make_topology(scene).clusters) {
-        EXPECT_EQ(group.chain.back().blocks, scene.model.vit.depth);
+        EXPECT_EQ(group.chain.back().blocks, scene.model.depth);
         EXPECT_EQ(group.chain.back().node, group.clients.back());
     }
     EXPECT_EQ(read_scenario(parse_command_line({"plan", "--split.blocks", "toy_last"}, {}).values).split.policy,

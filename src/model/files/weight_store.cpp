@@ -4,7 +4,7 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "base/text.hpp"
-#include "model/vit/weight_names.hpp"
+#include "model/files/backbone_match.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -32,7 +32,7 @@ constexpr std::size_t tensor_alignment = 64;
 /// The tensors start on a page boundary.
 constexpr std::size_t image_data_offset = 4096;
 constexpr std::array<char, 8> image_magic = {'G', 'A', 'I', 'S', 'N', 'E', 'T', 'W'};
-constexpr std::uint32_t image_version = 1;
+constexpr std::uint32_t image_version = 2;
 
 std::size_t round_up(std::size_t value, std::size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
@@ -130,15 +130,15 @@ struct weight_store::image_header {
     std::uint64_t source_bytes;
     std::uint64_t image_bytes;
     std::uint64_t layout_hash; ///< Hash of names, shapes and offsets.
-    std::array<std::int64_t, 6> dims;
+    std::array<std::int64_t, 5> sizes;
     std::uint64_t data_hash; ///< fingerprint() of the store.
     std::uint64_t checksum;  ///< Hash of the members above.
 
     std::uint64_t own_checksum() const { return stable_hash(object_bytes(*this, offsetof(image_header, checksum))); }
 };
 
-weight_store::weight_store(passkey, const vit_config& config): config_(config) {
-    for (auto& spec : backbone_tensors(config)) {
+weight_store::weight_store(passkey, std::shared_ptr<const foundation_model> model): model_(std::move(model)) {
+    for (auto& spec : model_->tensors()) {
         index_[spec.name] = slots_.size();
         const auto bytes = static_cast<std::size_t>(spec.elements()) * sizeof(float);
         slots_.push_back({std::move(spec), data_bytes_});
@@ -178,8 +178,9 @@ void weight_store::fingerprint_private() {
     }
 }
 
-std::shared_ptr<const weight_store> weight_store::random(const vit_config& config, std::uint64_t seed) {
-    auto store = std::make_shared<weight_store>(passkey{}, config);
+std::shared_ptr<const weight_store> weight_store::random(std::shared_ptr<const foundation_model> model,
+                                                         std::uint64_t seed) {
+    auto store = std::make_shared<weight_store>(passkey{}, std::move(model));
     store->allocate_private();
     // Each tensor has its own random numbers, so threads do not change them; a ViT-B takes one core about ten seconds.
     std::atomic<std::size_t> next = 0;
@@ -200,8 +201,9 @@ std::shared_ptr<const weight_store> weight_store::random(const vit_config& confi
 }
 
 std::shared_ptr<const weight_store>
-weight_store::from_tensors(const vit_config& config, const std::map<std::string, std::vector<float>>& tensors) {
-    auto store = std::make_shared<weight_store>(passkey{}, config);
+weight_store::from_tensors(std::shared_ptr<const foundation_model> model,
+                           const std::map<std::string, std::vector<float>>& tensors) {
+    auto store = std::make_shared<weight_store>(passkey{}, std::move(model));
     for (const auto& [name, values] : tensors) {
         if (!store->index_.contains(name)) {
             throw usage_error("backbone tensors: " + printable(name) + " is unknown");
@@ -251,7 +253,8 @@ weight_store::image_header weight_store::expected_header(std::uint64_t source_ha
         header.layout_hash = stable_hash(place.spec.name + shape_text(place.spec.shape), header.layout_hash);
         header.layout_hash = fold(header.layout_hash, place.offset);
     }
-    header.dims = {config_.image, config_.patch, config_.dim, config_.depth, config_.heads, config_.mlp_ratio};
+    const auto& shape = model_->shape();
+    header.sizes = {shape.tokens, shape.dim, model_->depth(), shape.heads, shape.hidden};
     return header;
 }
 
@@ -275,7 +278,7 @@ std::string weight_store::map_image(const std::filesystem::path& path, const ima
     }
     if (header.tensors != expected.tensors || header.source_hash != expected.source_hash ||
         header.source_bytes != expected.source_bytes || header.layout_hash != expected.layout_hash ||
-        header.dims != expected.dims) {
+        header.sizes != expected.sizes) {
         return "it was made of other weights";
     }
     if (header.image_bytes != expected.image_bytes || bytes.size() != expected.image_bytes) {
@@ -316,11 +319,12 @@ void weight_store::write_image(const safetensors_file& source, const backbone_ma
     file.commit();
 }
 
-std::shared_ptr<const weight_store> weight_store::open(const std::filesystem::path& file, const vit_config& config,
+std::shared_ptr<const weight_store> weight_store::open(const std::filesystem::path& file,
+                                                       std::shared_ptr<const foundation_model> model,
                                                        const std::filesystem::path& cache_dir) {
     const safetensors_file source(file);
-    auto match = match_backbone(source, config);
-    auto store = std::make_shared<weight_store>(passkey{}, config);
+    auto match = model->match(source);
+    auto store = std::make_shared<weight_store>(passkey{}, std::move(model));
     store->metadata_ = source.metadata();
     store->notes_ = std::move(match.notes);
 
@@ -334,8 +338,8 @@ std::shared_ptr<const weight_store> weight_store::open(const std::filesystem::pa
     }
     const auto expected = store->expected_header(source_hash, source_bytes);
     const auto folder = cache_dir.empty() ? default_cache_dir() : cache_dir;
-    std::string name = "backbone-v" + std::to_string(image_version);
-    for (const auto extent : expected.dims) {
+    std::string name = "backbone-v" + std::to_string(image_version) + "-" + store->model_->family();
+    for (const auto extent : expected.sizes) {
         name += "-" + std::to_string(extent);
     }
     const auto path = folder / (name + "-" + hexadecimal(source_hash) + ".f32");

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "base/mapped_file.hpp"
+#include "model/family.hpp"
 #include "model/files/safetensors.hpp"
-#include "model/vit/vit_config.hpp"
 
 #include <array>
 #include <cstdint>
@@ -18,31 +18,32 @@ namespace gaisnet {
 
 struct backbone_match;
 
-/// The frozen backbone of a Vision Transformer: float32 tensors by timm's names (backbone_tensors), aligned to 64 bytes
+/// The frozen backbone of a foundation model: float32 tensors by name (foundation_model::tensors), aligned to 64 bytes
 /// and never modified. A store that is opened from a checkpoint is one image file in a cache folder, which all
 /// processes of a host map read-only and share; the first process creates it.
 class weight_store {
     struct passkey {};
 
 public:
-    /// Opens the backbone in a safetensors file (timm or Hugging Face names; F32, F16 or BF16). The float32 image is
-    /// found in `cache_dir` (empty: default_cache_dir()) by a hash of the file's bytes and by `config`; it is created
+    /// Opens the backbone in a safetensors file (F32, F16 or BF16). The float32 image is
+    /// found in `cache_dir` (empty: default_cache_dir()) by a hash of the file's bytes and by the model's sizes; it is created
     /// when it is missing or damaged. An unusable cache is not an error: the store then keeps its values in private
-    /// memory and says so in notes(). Throws usage_error as safetensors_file and match_backbone do.
-    static std::shared_ptr<const weight_store> open(const std::filesystem::path& file, const vit_config& config,
+    /// memory and says so in notes(). Throws usage_error as safetensors_file and foundation_model::match do.
+    static std::shared_ptr<const weight_store> open(const std::filesystem::path& file,
+                                                    std::shared_ptr<const foundation_model>,
                                                     const std::filesystem::path& cache_dir = {});
     /// Random weights: embedding tensors and weight matrices are normal with standard deviation 0.02, redrawn beyond
     /// two deviations; biases are 0, LayerNorm weights 1. Depends only on (seed, tensor name, shape).
-    static std::shared_ptr<const weight_store> random(const vit_config& config, std::uint64_t seed);
-    /// Uses exactly the tensors of backbone_tensors(config), row-major. Throws usage_error when one is missing, unknown
+    static std::shared_ptr<const weight_store> random(std::shared_ptr<const foundation_model>, std::uint64_t seed);
+    /// Uses exactly the tensors of the model, row-major. Throws usage_error when one is missing, unknown
     /// or has another size.
-    static std::shared_ptr<const weight_store> from_tensors(const vit_config& config,
+    static std::shared_ptr<const weight_store> from_tensors(std::shared_ptr<const foundation_model>,
                                                             const std::map<std::string, std::vector<float>>& tensors);
     /// $XDG_CACHE_HOME/gaisnet, else $HOME/.cache/gaisnet, else gaisnet-USERID in the folder for temporary files.
     static std::filesystem::path default_cache_dir();
 
-    const vit_config& config() const { return config_; }
-    /// Values and shape of a tensor of backbone_tensors(config); valid as long as the store. Any other name throws
+    const foundation_model& model() const { return *model_; }
+    /// Values and shape of a tensor of the model; valid as long as the store. Any other name throws
     /// runtime_failure.
     std::span<const float> tensor(std::string_view name) const;
     const std::vector<std::int64_t>& shape(std::string_view name) const;
@@ -57,7 +58,7 @@ public:
     const std::vector<std::string>& notes() const { return notes_; }
 
     /// Only for the functions above.
-    weight_store(passkey, const vit_config& config);
+    weight_store(passkey, std::shared_ptr<const foundation_model>);
 
 private:
     struct slot {
@@ -81,7 +82,7 @@ private:
     /// Maps and verifies an image. \returns why it cannot be used; empty: it can.
     std::string map_image(const std::filesystem::path& path, const image_header& expected);
 
-    vit_config config_;
+    std::shared_ptr<const foundation_model> model_;
     std::vector<slot> slots_;
     std::map<std::string, std::size_t, std::less<>> index_;
     std::size_t data_bytes_ = 0;

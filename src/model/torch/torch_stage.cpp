@@ -9,7 +9,7 @@
 
 namespace gaisnet {
 
-torch_stage::torch_stage(const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone,
+torch_stage::torch_stage(const stage_spec& spec, std::shared_ptr<const model_backbone> backbone,
                          optimizer_settings optimiser, std::shared_ptr<sample_source> source)
     : spec_(&spec)
     , part_(spec, std::move(backbone))
@@ -82,7 +82,7 @@ at::Tensor torch_stage::run_frozen_or_not(const stage_request& request, saved_ba
     }
     tokens = part_.run_blocks(std::move(tokens));
     if ((cut.head || !spec_->all_tokens_out) && tokens.dim() == 3) {
-        tokens = cls_of(tokens);
+        tokens = part_.backbone().pool(tokens);
     }
     if (cache_) {
         cache_->keep(request.micro, tokens);
@@ -112,7 +112,7 @@ tensor_view torch_stage::infer(const stage_request& request) {
                                 : received(request.input, spec_->input_shape(request.micro.count));
     tokens = part_.run_blocks(std::move(tokens));
     if ((cut.head || !spec_->all_tokens_out) && tokens.dim() == 3) {
-        tokens = cls_of(tokens);
+        tokens = part_.backbone().pool(tokens);
     }
     return cut.head ? to_view(part_.classify(tokens).cpu()) : sent(tokens);
 }

@@ -19,7 +19,7 @@ namespace gaisnet {
 class torch_stage final : public stage_executor {
 public:
     /// \param source the start point's samples; null for stages that need none.
-    torch_stage(const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone, optimizer_settings optimiser,
+    torch_stage(const stage_spec& spec, std::shared_ptr<const model_backbone> backbone, optimizer_settings optimiser,
                 std::shared_ptr<sample_source> source);
 
     /// Caches outputs of frozen parts by sample (see stage_spec::frozen_up_to_head).

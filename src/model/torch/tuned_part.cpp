@@ -7,7 +7,7 @@
 
 namespace gaisnet {
 
-tuned_part::tuned_part(const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone)
+tuned_part::tuned_part(const stage_spec& spec, std::shared_ptr<const model_backbone> backbone)
     : spec_(&spec)
     , backbone_(std::move(backbone))
     , parameters_(make_parameters(spec.tunables(), backbone_->device())) {}
@@ -22,31 +22,40 @@ tensor_view tuned_part::unload() const {
     return to_view(at::cat(parts).cpu());
 }
 
-at::Tensor tuned_part::embed(const at::Tensor& images) const {
-    return spec_->method().embed(*backbone_, images, own(0, spec_->method().of_embedding(spec_->vit()).size()));
+at::Tensor tuned_part::embed(const at::Tensor& samples) const {
+    const auto count = spec_->method().of_embedding(spec_->model()).size();
+    if (count == 0) {
+        return backbone_->embed(samples);
+    }
+    std::vector<at::Tensor> weights;
+    for (const auto& one : own(0, count)) {
+        weights.push_back(one.to(backbone_->type()));
+    }
+    return backbone_->forward->embed(weights, samples);
 }
 
 at::Tensor tuned_part::run_blocks(at::Tensor tokens) const {
     const auto& method = spec_->method();
     const auto& cut = spec_->cut();
-    std::size_t next = cut.embedding ? method.of_embedding(spec_->vit()).size() : 0;
+    std::size_t next = cut.embedding ? method.of_embedding(spec_->model()).size() : 0;
     tokens = tokens.to(backbone_->type());
     for (auto block = cut.first_block; block < cut.first_block + cut.blocks; ++block) {
-        const auto count = method.of_block(spec_->vit(), block).size();
+        const auto count = method.of_block(spec_->model(), block).size();
         tokens = method.forward(backbone_->block(block), tokens, own(next, count));
         next += count;
     }
     return tokens.to(at::kFloat);
 }
 
-at::Tensor tuned_part::features(const at::Tensor& cls) const {
-    const auto norms = spec_->method().of_norm(spec_->vit()).size();
-    return spec_->method().normalise(*backbone_, cls, own(parameters_.size() - 2 - norms, norms));
+at::Tensor tuned_part::features(const at::Tensor& pooled) const {
+    const auto norms = spec_->method().of_norm(spec_->model()).size();
+    return norms == 0 ? backbone_->normalise(pooled)
+                      : backbone_->forward->normalise(own(parameters_.size() - 2 - norms, norms), pooled);
 }
 
-at::Tensor tuned_part::classify(const at::Tensor& cls) const {
+at::Tensor tuned_part::classify(const at::Tensor& pooled) const {
     const auto head = own(parameters_.size() - 2, 2);
-    return at::linear(features(cls), head[0], head[1]);
+    return at::linear(features(pooled), head[0], head[1]);
 }
 
 } // namespace gaisnet

@@ -2,7 +2,7 @@
 
 #include "base/tensor_view.hpp"
 #include "model/stage_spec.hpp"
-#include "model/vit/vit.hpp"
+#include "model/torch/backbone.hpp"
 
 #include <memory>
 #include <span>
@@ -14,23 +14,23 @@ namespace gaisnet {
 class tuned_part {
 public:
     /// \param spec must outlive it.
-    tuned_part(const stage_spec& spec, std::shared_ptr<const vit_backbone> backbone);
+    tuned_part(const stage_spec& spec, std::shared_ptr<const model_backbone> backbone);
 
     /// Values of the tunables, float32 [elements] in the order of stage_spec::tunables().
     void load(const tensor_view& modules);
     tensor_view unload() const;
     std::vector<at::Tensor>& parameters() { return parameters_; }
 
-    /// Maps images [n, 3, image, image] to tokens.
-    at::Tensor embed(const at::Tensor& images) const;
+    /// Maps samples to tokens.
+    at::Tensor embed(const at::Tensor& samples) const;
     /// Passes tokens through its blocks, float32 to float32.
     at::Tensor run_blocks(at::Tensor tokens) const;
-    /// The input of the head: CLS [n, dim] after the final norm.
-    at::Tensor features(const at::Tensor& cls) const;
-    /// Maps CLS [n, dim] to logits [n, classes].
-    at::Tensor classify(const at::Tensor& cls) const;
+    /// The input of the head: pooled tokens [n, dim] after the final norm.
+    at::Tensor features(const at::Tensor& pooled) const;
+    /// Maps pooled tokens [n, dim] to logits [n, classes].
+    at::Tensor classify(const at::Tensor& pooled) const;
 
-    const vit_backbone& backbone() const { return *backbone_; }
+    const model_backbone& backbone() const { return *backbone_; }
 
 private:
     std::span<const at::Tensor> own(std::size_t first, std::size_t count) const {
@@ -38,7 +38,7 @@ private:
     }
 
     const stage_spec* spec_;
-    std::shared_ptr<const vit_backbone> backbone_;
+    std::shared_ptr<const model_backbone> backbone_;
     std::vector<at::Tensor> parameters_; ///< In the order of spec.tunables().
 };
 

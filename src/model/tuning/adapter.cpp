@@ -1,6 +1,6 @@
 #include "base/error.hpp"
-#include "model/tuning/block_method.hpp"
-#include "model/vit/vit.hpp"
+#include "model/torch/backbone.hpp"
+#include "model/tuning_method.hpp"
 #include "scenario/scenario.hpp"
 
 #include <ATen/ops/gelu.h>
@@ -14,22 +14,22 @@ namespace {
 
 /// Adapters (Houlsby et al., ICML 2019): y + up(gelu(down(y))) for the output y of attention and of the MLP, with down
 /// [bottleneck, dim], up [dim, bottleneck] and their biases.
-class adapter final : public block_method {
+class adapter final : public tuning_method {
 public:
     explicit adapter(std::int64_t width): width_(width) {}
 
-    block_change change(const vit_config&, std::int64_t) const override { return {.bottleneck = width_}; }
+    block_change change(const foundation_model&, std::int64_t) const override { return {.bottleneck = width_}; }
 
     /// The up projection starts at zero, so that training starts from the foundation model.
-    std::vector<tunable_spec> of_block(const vit_config& vit, std::int64_t block) const override {
+    std::vector<tunable_spec> of_block(const foundation_model& model, std::int64_t block) const override {
         std::vector<tunable_spec> out;
-        const double bound = std::sqrt(6.0 / static_cast<double>(vit.dim + width_));
+        const double bound = std::sqrt(6.0 / static_cast<double>(model.dim() + width_));
         for (const auto* sublayer : {"attn", "mlp"}) {
             const auto name = "blocks." + std::to_string(block) + "." + sublayer + ".adapter.";
-            out.push_back({{name + "down.weight", {width_, vit.dim}}, {tensor_init::family::uniform, bound}});
+            out.push_back({{name + "down.weight", {width_, model.dim()}}, {tensor_init::family::uniform, bound}});
             out.push_back({{name + "down.bias", {width_}}, {}});
-            out.push_back({{name + "up.weight", {vit.dim, width_}}, {}});
-            out.push_back({{name + "up.bias", {vit.dim}}, {}});
+            out.push_back({{name + "up.weight", {model.dim(), width_}}, {}});
+            out.push_back({{name + "up.bias", {model.dim()}}, {}});
         }
         return out;
     }

@@ -1,6 +1,6 @@
 #include "base/error.hpp"
-#include "model/tuning/block_method.hpp"
-#include "model/vit/vit.hpp"
+#include "model/torch/backbone.hpp"
+#include "model/tuning_method.hpp"
 #include "scenario/scenario.hpp"
 
 #include <ATen/ops/linear.h>
@@ -12,27 +12,9 @@ namespace gaisnet {
 
 namespace {
 
-struct layer_shape {
-    const char* name;
-    std::int64_t in, out;
-};
-
-layer_shape shape_of(const vit_config& vit, block_linear layer) {
-    const auto hidden = vit.mlp_ratio * vit.dim;
-    switch (layer) {
-    case block_linear::query: return {"attn.query", vit.dim, vit.dim};
-    case block_linear::key: return {"attn.key", vit.dim, vit.dim};
-    case block_linear::value: return {"attn.value", vit.dim, vit.dim};
-    case block_linear::projection: return {"attn.proj", vit.dim, vit.dim};
-    case block_linear::fc1: return {"mlp.fc1", vit.dim, hidden};
-    case block_linear::fc2: break;
-    }
-    return {"mlp.fc2", hidden, vit.dim};
-}
-
 /// Low-rank adaptation (Hu et al., ICLR 2022): the output of a linear layer grows by alpha / rank x A^T B^T of its input x,
 /// with A [rank, in] and B [out, rank].
-class lora final : public block_method {
+class lora final : public tuning_method {
 public:
     explicit lora(const tuning_settings& settings)
         : rank_(settings.rank)
@@ -41,7 +23,7 @@ public:
         std::sort(targets_.begin(), targets_.end());
     }
 
-    block_change change(const vit_config&, std::int64_t) const override {
+    block_change change(const foundation_model&, std::int64_t) const override {
         block_change out;
         for (const auto layer : targets_) {
             out.rank[static_cast<std::size_t>(layer)] = rank_;
@@ -50,7 +32,7 @@ public:
     }
 
     /// A is random and B is zero, so that training starts from the foundation model.
-    std::vector<tunable_spec> of_block(const vit_config& vit, std::int64_t block) const override {
+    std::vector<tunable_spec> of_block(const foundation_model& model, std::int64_t block) const override {
         std::vector<tunable_spec> out;
         for (const auto layer : targets_) {
             const auto shape = shape_of(vit, layer);

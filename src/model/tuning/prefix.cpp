@@ -1,6 +1,6 @@
 #include "base/error.hpp"
-#include "model/tuning/block_method.hpp"
-#include "model/vit/vit.hpp"
+#include "model/torch/backbone.hpp"
+#include "model/tuning_method.hpp"
 #include "scenario/scenario.hpp"
 
 namespace gaisnet {
@@ -8,15 +8,15 @@ namespace gaisnet {
 namespace {
 
 /// Prefix tuning (Li and Liang, ACL 2021): the attention of every block gets keys and values [prompts, dim] of its own.
-class prefix final : public block_method {
+class prefix final : public tuning_method {
 public:
     explicit prefix(std::int64_t count): count_(count) {}
 
-    block_change change(const vit_config&, std::int64_t) const override { return {.prefix = count_}; }
-    std::vector<tunable_spec> of_block(const vit_config& vit, std::int64_t block) const override {
+    block_change change(const foundation_model&, std::int64_t) const override { return {.prefix = count_}; }
+    std::vector<tunable_spec> of_block(const foundation_model& model, std::int64_t block) const override {
         const auto name = "blocks." + std::to_string(block) + ".attn.prefix_";
         const tensor_init init{tensor_init::family::normal, 0.02};
-        return {{{name + "keys", {count_, vit.dim}}, init}, {{name + "values", {count_, vit.dim}}, init}};
+        return {{{name + "keys", {count_, model.dim()}}, init}, {{name + "values", {count_, model.dim()}}, init}};
     }
     at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                        std::span<const at::Tensor> tunables) const override {

@@ -1,6 +1,6 @@
 #include "base/error.hpp"
-#include "model/tuning/block_method.hpp"
-#include "model/vit/vit.hpp"
+#include "model/torch/backbone.hpp"
+#include "model/tuning_method.hpp"
 #include "scenario/scenario.hpp"
 
 #include <ATen/ops/cat.h>
@@ -11,13 +11,14 @@ namespace gaisnet {
 
 namespace {
 
-at::Tensor with_prompts(const at::Tensor& tokens, const at::Tensor& prompts) {
+/// Prompts go behind the leading tokens.
+at::Tensor with_prompts(const at::Tensor& tokens, const at::Tensor& prompts, std::int64_t lead) {
     const auto of_each = prompts.unsqueeze(0).expand({tokens.size(0), -1, -1}).to(tokens.scalar_type());
-    return at::cat({tokens.narrow(1, 0, 1), of_each, tokens.narrow(1, 1, tokens.size(1) - 1)}, 1);
+    return at::cat({tokens.narrow(1, 0, lead), of_each, tokens.narrow(1, lead, tokens.size(1) - lead)}, 1);
 }
 
 /// Visual prompt tuning (Jia et al., ECCV 2022): prompts [prompts, dim] between CLS and the patches.
-class prompts : public block_method {
+class prompts : public tuning_method {
 public:
     explicit prompts(const tuning_settings& settings): count_(settings.prompts) {
         if (count_ < 1) {
@@ -26,10 +27,10 @@ public:
     }
 
 protected:
-    std::vector<tunable_spec> prompts_of(const vit_config& vit, std::int64_t block) const {
+    std::vector<tunable_spec> prompts_of(const foundation_model& model, std::int64_t block) const {
         // Bound of Xavier's uniform initialisation for a patch, as in the paper's code: 0.0625 for ViT-B/16.
-        const double bound = std::sqrt(6.0 / static_cast<double>(3 * vit.patch * vit.patch + vit.dim));
-        return {{{"blocks." + std::to_string(block) + ".prompts", {count_, vit.dim}},
+        const double bound = std::sqrt(6.0 / static_cast<double>(model.token_fan_in() + model.dim()));
+        return {{{"blocks." + std::to_string(block) + ".prompts", {count_, model.dim()}},
                  {tensor_init::family::uniform, bound}}};
     }
 
@@ -41,16 +42,17 @@ class prompt_deep final : public prompts {
 public:
     using prompts::prompts;
 
-    block_change change(const vit_config&, std::int64_t) const override {
+    block_change change(const foundation_model&, std::int64_t) const override {
         return {.prompts = count_, .own_prompts = true};
     }
-    std::vector<tunable_spec> of_block(const vit_config& vit, std::int64_t block) const override {
-        return prompts_of(vit, block);
+    std::vector<tunable_spec> of_block(const foundation_model& model, std::int64_t block) const override {
+        return prompts_of(model, block);
     }
     at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                        std::span<const at::Tensor> tunables) const override {
-        const auto out = block(with_prompts(tokens, tunables[0]));
-        return at::cat({out.narrow(1, 0, 1), out.narrow(1, 1 + count_, out.size(1) - 1 - count_)}, 1);
+        const auto lead = block.model.leading_tokens();
+        const auto out = block(with_prompts(tokens, tunables[0], lead));
+        return at::cat({out.narrow(1, 0, lead), out.narrow(1, lead + count_, out.size(1) - lead - count_)}, 1);
     }
 };
 
@@ -59,16 +61,16 @@ class prompt_shallow final : public prompts {
 public:
     using prompts::prompts;
 
-    block_change change(const vit_config&, std::int64_t block) const override {
+    block_change change(const foundation_model&, std::int64_t block) const override {
         return {.prompts = count_, .own_prompts = block == 0};
     }
     std::int64_t carried_tokens() const override { return count_; }
-    std::vector<tunable_spec> of_block(const vit_config& vit, std::int64_t block) const override {
-        return block == 0 ? prompts_of(vit, block) : std::vector<tunable_spec>();
+    std::vector<tunable_spec> of_block(const foundation_model& model, std::int64_t block) const override {
+        return block == 0 ? prompts_of(model, block) : std::vector<tunable_spec>();
     }
     at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                        std::span<const at::Tensor> tunables) const override {
-        return block(block.index == 0 ? with_prompts(tokens, tunables[0]) : tokens);
+        return block(block.index == 0 ? with_prompts(tokens, tunables[0], block.model.leading_tokens()) : tokens);
     }
 };
 

@@ -1,6 +1,7 @@
 #include "model/vit/weight_names.hpp"
 
 #include "base/error.hpp"
+#include "base/registry.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
@@ -15,17 +16,6 @@
 namespace gaisnet {
 
 namespace {
-
-/// Number of problems of one kind that a message lists; the others are only counted.
-constexpr std::size_t listed = 3;
-
-struct preset {
-    const char* name;
-    std::int64_t dim;
-    std::int64_t depth;
-};
-/// Dosovitskiy et al. (base), Touvron et al. (tiny, small): patch 16, image 224.
-constexpr std::array<preset, 3> presets = {{{"vit_tiny", 192, 12}, {"vit_small", 384, 12}, {"vit_base", 768, 12}}};
 
 /// Additional tensors that a checkpoint may contain; they are ignored.
 constexpr std::array<std::string_view, 7> ignored_parts = {
@@ -100,22 +90,20 @@ std::vector<std::string> hugging_face_names(std::string name) {
     return {block + rest};
 }
 
+enum class convention_kind { timm, hugging_face };
+
 struct convention {
-    weight_naming naming;
+    convention_kind naming;
     std::string prefix; ///< Common prefix of the backbone's names: "vit.", "module." or none.
 
     std::vector<std::string> names_of(const std::string& timm_name) const {
-        auto names = naming == weight_naming::timm ? std::vector{timm_name} : hugging_face_names(timm_name);
+        auto names = naming == convention_kind::timm ? std::vector{timm_name} : hugging_face_names(timm_name);
         for (auto& name : names) {
             name.insert(0, prefix);
         }
         return names;
     }
 };
-
-[[noreturn]] void reject(const safetensors_file& file, const std::string& reason) {
-    throw usage_error("weights " + printable(file.path().string()) + ": " + reason);
-}
 
 /// The prefix of `anchor` in the names that contain it as whole words; the shortest one, since a decoder may contain it
 /// too.
@@ -135,52 +123,21 @@ std::optional<std::string> prefix_before(const safetensors_file& file, std::stri
 convention detect_convention(const safetensors_file& file) {
     for (const char* anchor : {"embeddings.cls_token", "embeddings.", "encoder.layer."}) {
         if (auto prefix = prefix_before(file, anchor)) {
-            return {weight_naming::hugging_face, std::move(*prefix)};
+            return {convention_kind::hugging_face, std::move(*prefix)};
         }
     }
     for (const char* anchor : {"cls_token", "patch_embed.", "blocks."}) {
         if (auto prefix = prefix_before(file, anchor)) {
-            return {weight_naming::timm, std::move(*prefix)};
+            return {convention_kind::timm, std::move(*prefix)};
         }
     }
-    reject(file, "it holds no Vision Transformer under names that are understood" +
-                     (file.tensors().empty() ? std::string(" (it holds no tensor at all)")
-                                             : ", its first tensor is " + printable(file.tensors().front().name)) +
-                     "; accepted: timm's names (blocks.0.attn.qkv.weight) or those of Hugging Face "
-                     "(vit.encoder.layer.0.attention.attention.query.weight)");
+    reject_weights(file,
+                   "it holds no Vision Transformer under names that are understood" +
+                       (file.tensors().empty() ? std::string(" (it holds no tensor at all)")
+                                               : ", its first tensor is " + printable(file.tensors().front().name)) +
+                       "; accepted: timm's names (blocks.0.attn.qkv.weight) or those of Hugging Face "
+                       "(vit.encoder.layer.0.attention.attention.query.weight)");
 }
-
-std::string nearest_name(std::string_view name, const std::set<std::string>& known) {
-    // Edit distance is quadratic in the length, and a hostile name may have megabytes.
-    const auto start = name.substr(0, 200);
-    return *std::min_element(known.begin(), known.end(), [start](const auto& a, const auto& b) {
-        return edit_distance(start, a) < edit_distance(start, b);
-    });
-}
-
-/// Problems of one kind: descriptions of the first few, and the number of all.
-class culprits {
-public:
-    explicit culprits(std::string kind): kind_(std::move(kind)) {}
-    bool wants_more() const { return count_ < listed; }
-    void add(const std::string& description) {
-        if (wants_more()) {
-            text_ += (count_ == 0 ? "" : ", ") + description;
-        }
-        ++count_;
-    }
-    void append_to(std::string& message) const {
-        if (count_ > 0) {
-            message += (message.empty() ? "" : "; ") + std::to_string(count_) + " " + kind_ + ": " + text_ +
-                       (count_ > listed ? ", ..." : "");
-        }
-    }
-
-private:
-    std::string kind_;
-    std::string text_;
-    std::size_t count_ = 0;
-};
 
 /// Dimensions that the shapes in a file imply; absent where they contradict each other.
 struct shown_dims {
@@ -230,12 +187,13 @@ shown_dims shown_by(const safetensors_file& file, const convention& names) {
         }
     }
     shown.depth =
-        count_blocks(file, names.prefix + (names.naming == weight_naming::timm ? "blocks." : "encoder.layer."));
+        count_blocks(file, names.prefix + (names.naming == convention_kind::timm ? "blocks." : "encoder.layer."));
     return shown;
 }
 
 /// Throws when the file is clearly a ViT of another size: a list of a hundred wrong shapes would hide the cause.
-void check_size(const safetensors_file& file, const convention& names, const vit_config& config) {
+void check_size(const safetensors_file& file, const convention& names, const vit& model) {
+    const auto& config = model.sizes();
     const auto shown = shown_by(file, names);
     using optional_extent = std::optional<std::int64_t>;
     const auto differs = [](const optional_extent& has, std::int64_t wants) { return has && *has != wants; };
@@ -248,25 +206,33 @@ void check_size(const safetensors_file& file, const convention& names, const vit
                           text(shown.patch) + ", image " + text(shown.image) + ", but model.preset = " + config.preset +
                           " is dim " + std::to_string(config.dim) + ", depth " + std::to_string(config.depth) +
                           ", patch " + std::to_string(config.patch) + ", image " + std::to_string(config.image);
-    const auto fits = std::find_if(presets.begin(), presets.end(), [&shown](const preset& candidate) {
-        return shown.dim == candidate.dim && shown.depth == candidate.depth && shown.patch == 16 && shown.image == 224;
+    const auto presets = registry<model_preset>::all();
+    const auto fits = std::find_if(presets.begin(), presets.end(), [&](const model_preset* candidate) {
+        const std::map<std::string, std::string> sizes(candidate->sizes.begin(), candidate->sizes.end());
+        const auto says = [&](const char* key, const std::string& value) {
+            const auto found = sizes.find(key);
+            return found != sizes.end() && found->second == value;
+        };
+        return says("model.family", "vit") && says("model.dim", text(shown.dim)) &&
+               says("model.depth", text(shown.depth)) && says("model.patch", text(shown.patch)) &&
+               says("model.image", text(shown.image));
     });
     if (fits != presets.end()) {
-        message += std::string("; model.preset = ") + fits->name + " fits the file";
+        message += std::string("; model.preset = ") + (*fits)->name + " fits the file";
     } else if (shown.dim && shown.depth && shown.patch && shown.image) {
         message += "; model.preset = custom with model.dim = " + text(shown.dim) +
                    ", model.depth = " + text(shown.depth) + ", model.patch = " + text(shown.patch) +
                    ", model.image = " + text(shown.image) + " and the model.heads it was trained with fits the file";
     }
-    reject(file, message);
+    reject_weights(file, message);
 }
 
 /// Shapes do not show the number of heads, so a number in the checkpoint's metadata is checked.
-void check_metadata(const safetensors_file& file, const vit_config& config, std::vector<std::string>& notes) {
+void check_metadata(const safetensors_file& file, const vit& model, std::vector<std::string>& notes) {
     const auto heads = file.metadata().find("heads");
-    if (heads != file.metadata().end() && heads->second != std::to_string(config.heads)) {
-        reject(file, "its metadata say heads = " + printable(heads->second) + ", but model.heads is " +
-                         std::to_string(config.heads));
+    if (heads != file.metadata().end() && heads->second != std::to_string(model.shape().heads)) {
+        reject_weights(file, "its metadata say heads = " + printable(heads->second) + ", but model.heads is " +
+                                 std::to_string(model.shape().heads));
     }
     const auto epsilon = file.metadata().find("ln_eps");
     if (epsilon != file.metadata().end() && std::strtod(epsilon->second.c_str(), nullptr) != 1e-6) {
@@ -284,17 +250,12 @@ void check_kind(const safetensors_file& file) {
             return at != std::string::npos && (at == 0 || tensor.name[at - 1] == '.' || tensor.name[at - 1] == '_');
         });
         if (found != file.tensors().end()) {
-            reject(file,
-                   std::string("it has ") + part.what + ": " + printable(found->name) +
-                       ". A Vision Transformer without is accepted, as timm's vit_*_patch16_224 or Hugging Face's "
-                       "ViTModel");
+            reject_weights(
+                file, std::string("it has ") + part.what + ": " + printable(found->name) +
+                          ". A Vision Transformer without is accepted, as timm's vit_*_patch16_224 or Hugging Face's "
+                          "ViTModel");
         }
     }
-}
-
-/// A counter, as optimisers and batch norms store it.
-bool is_counter(const safetensors_entry& tensor) {
-    return tensor.elements == 1 && (tensor.dtype.starts_with("I") || tensor.dtype.starts_with("U"));
 }
 
 /// Ignored heads and poolers, with the number of classes if a weight matrix shows it.
@@ -333,84 +294,25 @@ void note_ignored(const safetensors_file& file, const ignored_map& ignored, std:
 
 } // namespace
 
-backbone_match match_backbone(const safetensors_file& file, const vit_config& config) {
+backbone_match match_vit(const safetensors_file& file, const vit& model) {
     const auto names = detect_convention(file);
     check_kind(file);
-    check_size(file, names, config);
+    check_size(file, names, model);
 
-    backbone_match match;
-    match.naming = names.naming;
+    std::vector<std::string> notes;
     if (!names.prefix.empty() && names.prefix != "vit.") {
-        match.notes.push_back("weights " + printable(file.path().string()) + ": its names begin with " +
-                              printable(names.prefix) + ", which is left away");
+        notes.push_back("weights " + printable(file.path().string()) + ": its names begin with " +
+                        printable(names.prefix) + ", which is left away");
     }
-    check_metadata(file, config, match.notes);
-    culprits missing("missing tensors");
-    culprits misshapen("tensors of a wrong shape");
-    culprits mistyped("tensors of a dtype other than F32, F16, BF16");
-    culprits unknown("unknown tensors");
-    std::set<std::string> known;
-    for (auto& spec : backbone_tensors(config)) {
-        auto parts = names.names_of(spec.name);
-        auto wanted = spec.shape;
-        wanted[0] /= static_cast<std::int64_t>(parts.size());
-        for (const auto& part : parts) {
-            known.insert(part);
-            const auto* tensor = file.find(part);
-            if (tensor == nullptr) {
-                missing.add(printable(part));
-            } else if (tensor->shape != wanted) {
-                misshapen.add(printable(part) + " has " + shape_text(tensor->shape) + ", wants " + shape_text(wanted));
-            } else if (tensor->dtype != "F32" && tensor->dtype != "F16" && tensor->dtype != "BF16") {
-                mistyped.add(printable(part) + " is " + tensor->dtype);
-            }
-        }
-        match.tensors.push_back({std::move(spec), std::move(parts)});
-    }
+    check_metadata(file, model, notes);
     ignored_map ignored;
-    for (const auto& tensor : file.tensors()) {
-        if (!known.contains(tensor.name) && is_counter(tensor)) {
-            match.notes.push_back("weights " + printable(file.path().string()) + ": the integer " +
-                                  printable(tensor.name) + " is ignored");
-        } else if (!known.contains(tensor.name) && !ignore_tensor(tensor, names.prefix, ignored)) {
-            unknown.add(unknown.wants_more() ? printable(tensor.name) + " (nearest known name: " +
-                                                   printable(nearest_name(tensor.name, known)) + ")"
-                                             : std::string());
-        }
-    }
+    auto match =
+        match_backbone(file, model,
+                       {[&](const std::string& name) { return names.names_of(name); },
+                        [&](const safetensors_entry& tensor) { return ignore_tensor(tensor, names.prefix, ignored); }});
+    match.notes.insert(match.notes.begin(), notes.begin(), notes.end());
     note_ignored(file, ignored, match.notes);
-    std::string message;
-    missing.append_to(message);
-    misshapen.append_to(message);
-    mistyped.append_to(message);
-    unknown.append_to(message);
-    if (!message.empty()) {
-        reject(file, message);
-    }
     return match;
-}
-
-void read_backbone_tensor(const safetensors_file& file, const backbone_source& source, std::span<float> out) {
-    const std::size_t share = out.size() / source.parts.size();
-    for (std::size_t i = 0; i < source.parts.size(); ++i) {
-        const auto values = out.subspan(i * share, share);
-        file.read_float32(source.parts[i], values);
-        const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
-        if (bad != values.end()) {
-            reject(file, "tensor " + printable(source.parts[i]) + " holds " + std::to_string(*bad) + " at element " +
-                             std::to_string(bad - values.begin()) + "; accepted: finite values");
-        }
-    }
-}
-
-std::map<std::string, std::vector<float>> read_backbone(const safetensors_file& file, const vit_config& config) {
-    std::map<std::string, std::vector<float>> tensors;
-    for (const auto& source : match_backbone(file, config).tensors) {
-        auto& values = tensors[source.spec.name];
-        values.resize(static_cast<std::size_t>(source.spec.elements()));
-        read_backbone_tensor(file, source, values);
-    }
-    return tensors;
 }
 
 } // namespace gaisnet

@@ -10,25 +10,25 @@ namespace gaisnet {
 
 /// The whole, unsplit model: a backbone with tuned modules. Used for evaluation and pre-training, and as the reference
 /// for split training.
-class tuned_vit {
+class tuned_model {
 public:
-    tuned_vit(std::shared_ptr<const vit_backbone> backbone, std::shared_ptr<const tuning_method> method,
-              std::int64_t classes);
+    tuned_model(std::shared_ptr<const model_backbone> backbone, std::shared_ptr<const tuning_method> method,
+                std::int64_t classes);
 
     /// Sets all tunables in canonical order, float32 [elements].
     void load(const tensor_view& modules);
-    /// CLS [n, dim] of images after all blocks, and the head's logits for it.
-    at::Tensor cls(const at::Tensor& images) const;
+    /// What the head gets of samples [n, dim] after all blocks, and its logits.
+    at::Tensor pooled(const at::Tensor& samples) const;
     at::Tensor classify(const at::Tensor& behind_blocks) const { return part_.classify(behind_blocks); }
-    /// Whether CLS stays the same during training (see stage_spec::frozen_up_to_head).
+    /// Whether pooled tokens stay the same during training (see stage_spec::frozen_up_to_head).
     bool frozen_up_to_head() const { return spec_->frozen_up_to_head(); }
     /// The input of the head, [n, dim].
-    at::Tensor features(const at::Tensor& images) const;
-    /// Logits [n, classes] of images [n, 3, image, image].
-    at::Tensor forward(const at::Tensor& images) const;
+    at::Tensor features(const at::Tensor& samples) const;
+    /// Logits [n, classes] of samples [n, sample_shape...].
+    at::Tensor forward(const at::Tensor& samples) const;
     std::vector<at::Tensor>& parameters() { return part_.parameters(); }
     const std::vector<tunable_spec>& tunables() const { return spec_->tunables(); }
-    std::int64_t dim() const { return spec_->vit().dim; } ///< Width of its features.
+    std::int64_t dim() const { return spec_->model().dim(); } ///< Width of its features.
 
 private:
     std::unique_ptr<const stage_spec> spec_; ///< On the heap, so that moving the model keeps its address.

@@ -1,0 +1,49 @@
+#include "model/family.hpp"
+
+#include "base/registry.hpp"
+#include "model/files/backbone_match.hpp"
+#include "scenario/scenario.hpp"
+
+namespace gaisnet {
+
+std::vector<tensor_spec> foundation_model::tensors() const {
+    auto all = embedding_tensors();
+    for (std::int64_t block = 0; block < depth(); ++block) {
+        for (auto& spec : block_tensors(block)) {
+            all.push_back(std::move(spec));
+        }
+    }
+    for (auto& spec : norm_tensors()) {
+        all.push_back(std::move(spec));
+    }
+    return all;
+}
+
+linear_layer foundation_model::linear(block_linear layer) const {
+    const auto d = dim(), hidden = shape().hidden;
+    switch (layer) {
+    case block_linear::query: return {"attn.query", d, d};
+    case block_linear::key: return {"attn.key", d, d};
+    case block_linear::value: return {"attn.value", d, d};
+    case block_linear::projection: return {"attn.proj", d, d};
+    case block_linear::fc1: return {"mlp.fc1", d, hidden};
+    case block_linear::fc2: break;
+    }
+    return {"mlp.fc2", hidden, d};
+}
+
+block_cost foundation_model::cost_of_block(const block_change& change, bool input_gradient) const {
+    return cost_of_attention_block(shape(), change, input_gradient);
+}
+
+std::int64_t foundation_model::inference_workspace(const block_change& change) const {
+    return workspace_of_attention_block(shape(), change);
+}
+
+backbone_match foundation_model::match(const safetensors_file& file) const { return match_backbone(file, *this, {}); }
+
+std::shared_ptr<const foundation_model> make_model(const scenario& scene) {
+    return registry<family_entry>::at(scene.model.family, "model.family").make(scene);
+}
+
+} // namespace gaisnet

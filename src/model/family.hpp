@@ -1,0 +1,91 @@
+#pragma once
+
+#include "model/block_cost.hpp"
+#include "scenario/tuning.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+class safetensors_file;
+struct backbone_match;
+struct scenario;
+
+/// Name and shape of one weight tensor.
+struct tensor_spec {
+    std::string name;
+    std::vector<std::int64_t> shape;
+    std::int64_t elements() const {
+        std::int64_t n = 1;
+        for (auto extent : shape) {
+            n *= extent;
+        }
+        return n;
+    }
+};
+
+/// A linear layer of a block: x [tokens, in] becomes [tokens, out].
+struct linear_layer {
+    std::string name; ///< Within its block: "attn.query".
+    std::int64_t in = 0, out = 0;
+};
+
+/// What splitting, tuning, charging and files need to know of a foundation model: an embedding makes tokens of a sample,
+/// blocks map tokens to tokens of the same shape, a final norm makes the input of the head. How it computes is a
+/// family_forward (model/torch/backbone.hpp). A family is a class of each and a family_entry.
+class foundation_model {
+public:
+    virtual ~foundation_model() = default;
+
+    /// Of model.family.
+    virtual const char* family() const = 0;
+    const block_shape& shape() const { return shape_; }
+    std::int64_t depth() const { return depth_; } ///< Blocks.
+    std::int64_t dim() const { return shape_.dim; }
+    std::int64_t tokens() const { return shape_.tokens; }
+
+    /// Shape of one sample as the embedding takes it: [3, image, image].
+    virtual std::vector<std::int64_t> sample_shape() const = 0;
+    std::int64_t sample_values() const { return tensor_spec{{}, sample_shape()}.elements(); }
+    /// Tokens that stand before all others (CLS); prompts go behind them.
+    virtual std::int64_t leading_tokens() const { return 1; }
+    /// Input values of a token, to which initialisations refer.
+    virtual std::int64_t token_fan_in() const = 0;
+
+    /// Tensors of the parts of a backbone, named as in the family's reference implementation. The classification head
+    /// is no part of it. A name contains its block's index and is unique in the model.
+    virtual std::vector<tensor_spec> embedding_tensors() const = 0;
+    virtual std::vector<tensor_spec> block_tensors(std::int64_t block) const = 0;
+    virtual std::vector<tensor_spec> norm_tensors() const = 0;
+    /// All of them: embedding, every block, final norm.
+    std::vector<tensor_spec> tensors() const;
+
+    /// Name and sizes of a linear layer, for changes of low rank. By default those of a block with attention and an MLP.
+    virtual linear_layer linear(block_linear) const;
+    /// Multiply-accumulates of the embedding, for one sample.
+    virtual double embedding_mac() const = 0;
+    /// Costs of one block for one sample (see cost_of_attention_block, the default). \param input_gradient whether
+    /// something before the block is tunable.
+    virtual block_cost cost_of_block(const block_change&, bool input_gradient) const;
+    virtual std::int64_t inference_workspace(const block_change&) const;
+
+    /// Finds every tensor of the backbone in a file. Reads no tensor. By default the file has tensors() and nothing else.
+    /// \throws usage_error
+    virtual backbone_match match(const safetensors_file&) const;
+
+protected:
+    foundation_model(const block_shape& shape, std::int64_t depth): shape_(shape), depth_(depth) {}
+
+private:
+    block_shape shape_;
+    std::int64_t depth_;
+};
+
+/// The model that [model] describes.
+/// \throws usage_error for an unknown family
+std::shared_ptr<const foundation_model> make_model(const scenario&);
+
+} // namespace gaisnet
