@@ -2,7 +2,7 @@
 
 #include "experiment/session.hpp"
 #include "experiment/workload.hpp"
-#include "model/vit/vit.hpp"
+#include "model/family.hpp"
 #include "results/recorder.hpp"
 #include "results/rows.hpp"
 #include "roles/deployment.hpp"

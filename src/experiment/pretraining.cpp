@@ -416,7 +416,7 @@ private:
 
     session& here_;
     scenario scene_;
-    std::shared_ptr<const foundation_model> model_ = make_model(scene_);
+    std::shared_ptr<const foundation_model> model_ = gaisnet::make_model(scene_);
     cloud_images images_;
     std::size_t batches_; ///< Per epoch; the remaining images are not used.
     progress progress_;

@@ -178,7 +178,7 @@ TEST(cost, flops_are_what_torch_computes) {
     for (const auto& settings : lab::every_tuning()) {
         for (const auto& cuts : some_cuts) {
             SCOPED_TRACE(text_of(settings) + ", stages " + std::to_string(cuts.size()));
-            compare_flops(bench({"custom", 32, 4, 48, 3, 3, 4}, 5, cuts, settings));
+            compare_flops(bench(make_vit(32, 4, 48, 3, 3), 5, cuts, settings));
         }
     }
 }

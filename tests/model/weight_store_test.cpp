@@ -55,7 +55,8 @@ TEST_F(weight_store_test, every_naming_gives_the_same_store) {
         const auto store = weight_store::open(file, tiny(), cache);
         expect_holds(*store, weights);
         EXPECT_EQ(store->fingerprint(), timm->fingerprint());
-        EXPECT_EQ(match_backbone(safetensors_file(file), tiny()).naming, weight_naming::hugging_face);
+        const auto source = tiny()->match(safetensors_file(file)).tensors.front();
+        EXPECT_EQ(source.parts, std::vector<std::string>{prefix + "embeddings.cls_token"});
     }
     EXPECT_EQ(images().size(), 3U);
 }
@@ -141,8 +142,7 @@ TEST_F(weight_store_test, other_kinds_of_vision_transformers_are_named) {
     for (const auto& [name, words] : cases) {
         auto weights = timm_checkpoint(tiny());
         weights.add(name, {24});
-        auto other = tiny(); // that its size is another one does not matter then
-        other.depth = 7;
+        const auto other = make_vit(16, 4, 24, 7, 3); // that its size is another one does not matter then
         expect_refused(weights, other, {std::string("it has "), words, name, "ViTModel"});
     }
 }
@@ -193,11 +193,9 @@ TEST_F(weight_store_test, another_size_names_the_preset_that_fits) {
     expect_refused(weights, small,
                    {"dim 192, depth 12, patch 16, image 224", "model.preset = vit_small is dim 384",
                     "model.preset = vit_tiny fits"});
-    auto deeper = tiny();
-    deeper.depth = 4;
+    const auto deeper = make_vit(16, 4, 24, 4, 3);
     expect_refused(timm_checkpoint(tiny()), deeper, {"depth 3", "depth 4", "model.depth = 3, model.patch = 4"});
-    auto larger = tiny();
-    larger.image = 32;
+    const auto larger = make_vit(32, 4, 24, 3, 3);
     expect_refused(hugging_face_checkpoint(tiny(), ""), larger, {"image 16", "image 32", "model.image = 16"});
 }
 
@@ -229,8 +227,7 @@ TEST_F(weight_store_test, refuses_other_dtypes_heads_and_values) {
 }
 
 TEST(random_backbone, has_the_stated_distribution_and_depends_on_names_only) {
-    auto config = tiny();
-    config.dim = 48;
+    const auto config = make_vit(16, 4, 48, 3, 3);
     const auto store = weight_store::random(config, 7);
     double sum = 0;
     double squares = 0;
@@ -257,8 +254,7 @@ TEST(random_backbone, has_the_stated_distribution_and_depends_on_names_only) {
     EXPECT_GT(std::set<float>(store->tensor("pos_embed").begin(), store->tensor("pos_embed").end()).size(), 100U);
     EXPECT_NE(store->tensor("cls_token")[0], 0.0F);
 
-    auto deeper = config;
-    deeper.depth = 5;
+    const auto deeper = make_vit(16, 4, 48, 5, 3);
     const auto other = weight_store::random(deeper, 7);
     EXPECT_TRUE(std::equal(values.begin(), values.end(), other->tensor("blocks.0.mlp.fc1.weight").begin()));
     EXPECT_EQ(weight_store::random(config, 7)->fingerprint(), store->fingerprint());
@@ -268,7 +264,7 @@ TEST(random_backbone, has_the_stated_distribution_and_depends_on_names_only) {
 
 TEST(given_tensors, must_be_exactly_the_backbone) {
     tensor_map tensors;
-    for (const auto& spec : backbone_tensors(tiny())) {
+    for (const auto& spec : tiny()->tensors()) {
         tensors[spec.name].resize(static_cast<std::size_t>(spec.elements()));
     }
     const auto message = [](const tensor_map& given) {
@@ -310,7 +306,7 @@ TEST_F(weight_store_test, opens_a_real_half_precision_checkpoint) {
     const auto config = make_vit(224, 16, 192, 12, 3, "vit_tiny");
     const auto store = weight_store::open(*path, config, cache);
     EXPECT_TRUE(any_note_has(*store, "head"));
-    for (const auto& spec : backbone_tensors(config)) {
+    for (const auto& spec : config->tensors()) {
         const auto values = store->tensor(spec.name);
         EXPECT_TRUE(std::any_of(values.begin(), values.end(), [](float value) { return value != 0.0F; })) << spec.name;
     }

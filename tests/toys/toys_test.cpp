@@ -216,7 +216,11 @@ TEST(toys, a_split_model_of_a_new_family_is_the_unsplit_one) {
     for (const auto& seat : deploy.chains.front()) {
         torch_stage stage(seat.spec, backbone, {}, source);
         stage.load(initial_values(seat.spec.tunables(), 1, lab::weights_of(backbone)));
-        passed = stage.run({.operation = stage_operation::infer, .micro = micro, .input = passed});
+        stage_request request;
+        request.operation = stage_operation::infer;
+        request.micro = micro;
+        request.input = passed;
+        passed = stage.run(request);
     }
     const c10::NoGradGuard no_gradients;
     EXPECT_TRUE(at::equal(to_torch(passed), whole.forward(to_torch(source->images(micro)))));

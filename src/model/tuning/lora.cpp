@@ -35,7 +35,7 @@ public:
     std::vector<tunable_spec> of_block(const foundation_model& model, std::int64_t block) const override {
         std::vector<tunable_spec> out;
         for (const auto layer : targets_) {
-            const auto shape = shape_of(vit, layer);
+            const auto shape = model.linear(layer);
             const auto name = "blocks." + std::to_string(block) + "." + shape.name + ".lora_";
             const double bound = 1.0 / std::sqrt(static_cast<double>(shape.in));
             out.push_back({{name + "a", {rank_, shape.in}}, {tensor_init::family::uniform, bound}});
