@@ -91,8 +91,8 @@ TEST_F(weight_store_test, damaged_image_is_made_again) {
         {"it has only 0 bytes", [&] { fs::resize_file(image, 0); }},
         {"instead of " + std::to_string(size), [&] { fs::resize_file(image, size - 64); }},
         {"instead of " + std::to_string(size), [&] { fs::resize_file(image, size + 1); }},
-        {"not an image of version 1", [&] { overwrite(0, 'X'); }},
-        {"not an image of version 1", [&] { overwrite(8, 9); }},
+        {"not an image of version 2", [&] { overwrite(0, 'X'); }},
+        {"not an image of version 2", [&] { overwrite(8, 9); }},
         {"checksum of its header", [&] { overwrite(20, 'X'); }},
         {"checksum of its tensors", [&] { overwrite(4096 + 5, 'X'); }},
     };

@@ -23,7 +23,8 @@ struct block_hooks {
 using weights_view = std::span<const at::Tensor>;
 
 /// How a family computes: functions of weights, which come in the order of the model's embedding_tensors(),
-/// block_tensors() and norm_tensors().
+/// block_tensors() and norm_tensors(). Tokens are contiguous, as they are behind a message: sums may round otherwise in
+/// another order.
 class family_forward {
 public:
     virtual ~family_forward() = default;
