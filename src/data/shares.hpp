@@ -20,7 +20,8 @@ namespace gaisnet {
 using folder_check = std::function<void(image_folder&)>;
 
 /// The datasets of the edges, and who trains and validates on what. A function of the scenario and of the folders; no
-/// image is decoded. Clusters are those of all edges in order; each has one start point.
+/// image is decoded. Each holder of data has a share of the training samples: the start point of every cluster, or
+/// (data.held_by) every client, of whom those train that are start points. Clusters are those of all edges in order.
 class data_shares {
 public:
     /// \param scene must outlive the shares. \throws usage_error for a folder that cannot be used, or when there are not
@@ -39,7 +40,15 @@ public:
     /// Goes on with a hash over the names of all samples.
     std::uint64_t hash_names(std::uint64_t hash) const;
 
-    std::size_t clusters() const { return by_cluster_.size(); }
+    /// Makes the start points of these clusters train; with data.held_by = clients it is called before anything that
+    /// takes a cluster.
+    void use_clusters(const formed_clusters&);
+    /// Samples of every client of an edge, in the order of the population; needs data.held_by = clients.
+    std::vector<std::int64_t> samples_of_clients(std::size_t edge) const;
+    /// Samples of each class that a client has; needs data.held_by = clients.
+    std::vector<std::int64_t> class_counts_of_client(std::size_t edge, std::size_t client) const;
+
+    std::size_t clusters() const { return holder_of_.size(); }
     /// Training samples by cluster; of a stream those in the buffer.
     std::vector<std::int64_t> samples() const;
     /// Samples of each class that a cluster's start point has.
@@ -58,13 +67,24 @@ public:
     double data_fit(std::size_t edge, const std::vector<std::string>& start_points) const;
 
 private:
+    std::vector<std::size_t> dealing_order() const;
     void deal_out();
     void leave_available();
 
     const scenario& scene_;
     std::vector<std::unique_ptr<dataset>> sets_;
     std::vector<data_split> splits_; ///< Indexed like sets_.
-    std::vector<std::vector<std::size_t>> by_cluster_;
+    struct holder {
+        std::string client; ///< Empty for a cluster's start point, whoever that is.
+        std::vector<std::size_t> samples;
+    };
+    const std::vector<std::size_t>& share_of(int cluster) const {
+        return holders_[holder_of_.at(static_cast<std::size_t>(cluster))].samples;
+    }
+    std::vector<holder> holders_;            ///< Edge by edge.
+    std::vector<std::size_t> first_holder_;  ///< By edge, and the number of all.
+    std::vector<std::size_t> holder_of_;     ///< By cluster.
+    std::vector<std::size_t> edge_of_;       ///< By cluster.
 };
 
 } // namespace gaisnet

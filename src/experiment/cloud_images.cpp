@@ -39,7 +39,7 @@ void cloud_images::open_folder(const scenario& scene, session& here, bool check)
 void cloud_images::make_procedural_domains(const scenario& scene) {
     const bool by_domain = scene.data.partition.by_domain();
     const int first = scene.data.domain;
-    const int end = first + scene.network.edges * (by_domain ? scene.network.clusters : 1);
+    const int end = first + (by_domain ? first_cluster_of(scene, scene.network.edges) : scene.network.edges);
     for (int number = 0; static_cast<int>(domains_.size()) < scene.pretrain.domains; ++number) {
         if ((number < first || number >= end) && number != scene.probe.unseen) {
             domains_.push_back(make_procedural(

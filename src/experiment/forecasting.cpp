@@ -53,7 +53,7 @@ std::string forecasting::write_network() const {
         return fmt::format("network: {} exists and was left alone (overwrite = on replaces it)\n", path.string());
     }
     std::ofstream out(path);
-    out << network_file_text(run_.deploy->net);
+    out << network_file_text(*run_.scene, run_.deploy->net);
     out.close();
     if (!out) {
         throw usage_error("output " + run_.scene->output + ": " + path.string() + " cannot be written");

@@ -62,8 +62,10 @@ void take_devices(const scenario& scene, bool dry_run, session& here) {
 
 void tell_edge_shares(const edge_share_choice& choice) {
     std::map<int, int> clusters; // indexed by number of blocks
-    for (const int blocks : choice.blocks) {
-        ++clusters[blocks];
+    for (const auto& edge : choice.formed) {
+        for (const auto& group : edge) {
+            ++clusters[group.edge_blocks];
+        }
     }
     std::string text;
     for (const auto& [blocks, count] : clusters) {
@@ -196,7 +198,7 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
     if (scene.cluster.edge_when_needed) {
         here.note("choosing the edge's stages");
         const auto choice = choose_edge_shares(scene, deploy);
-        chosen.cluster.edge_blocks = choice.blocks;
+        chosen.cluster.formed = choice.formed;
         if (here.root()) {
             tell_edge_shares(choice);
         }

@@ -72,7 +72,7 @@ public:
 
 private:
     void make_tensors(const loaded_backbone&);
-    int first_cluster(std::uint32_t edge) const { return static_cast<int>(edge) * run_.scene->network.clusters; }
+    int first_cluster(std::uint32_t edge) const { return first_cluster_of(*run_.scene, static_cast<int>(edge)); }
     std::uint32_t edges() const { return static_cast<std::uint32_t>(run_.scene->network.edges); }
     inference_plan plan_for(int cluster, int round, std::int64_t requests) const;
     service_effort effort_of(const inference_forecast&, std::uint32_t edge, double since_s) const;

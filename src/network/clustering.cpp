@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/registry.hpp"
+#include "scenario/scenario.hpp"
 
 namespace gaisnet {
 
@@ -9,42 +10,71 @@ namespace {
 
 using groups = std::vector<std::vector<std::size_t>>;
 
-/// As network.* or network.file say.
+/// As network.* or network.file say. Spare clients stay alone.
 groups as_given(const clustering_request& in) {
-    groups out(static_cast<std::size_t>(in.scene.network.clusters));
+    groups out(static_cast<std::size_t>(listed_clusters(in.scene.network, in.edge)));
     for (std::size_t i = 0; i < in.clients.size(); ++i) {
-        out[static_cast<std::size_t>(in.clients[i].home->cluster)].push_back(i);
+        if (in.clients[i].home.cluster >= 0) {
+            out[static_cast<std::size_t>(in.clients[i].home.cluster)].push_back(i);
+        }
     }
     return out;
 }
 
 const registration<clustering_entry> registered_given{{"given", as_given}};
 
-} // namespace
-
-groups make_clusters(const clustering_request& in) {
-    const auto& policy = in.scene.cluster.policy;
-    auto out = registry<clustering_entry>::at(policy, "cluster.policy").group(in);
+void check(const scenario& scene, std::size_t edge, const std::vector<formed_cluster>& formed,
+           std::span<const candidate> clients) {
     const auto refuse = [&](const std::string& why) {
-        throw usage_error("cluster.policy = " + policy + ", edge " + std::to_string(in.edge) + ": " + why);
+        throw usage_error("cluster.policy = " + scene.cluster.policy + ", edge " + std::to_string(edge) + ": " + why);
     };
-    if (out.size() != static_cast<std::size_t>(in.scene.network.clusters)) {
-        refuse("it makes " + std::to_string(out.size()) + " clusters, and network.clusters is " +
-               std::to_string(in.scene.network.clusters));
+    if (formed.empty()) {
+        refuse(scene.cluster.policy == "given" ? "network.file lists clients and no cluster; another policy forms some" : "it forms no cluster");
     }
-    std::vector<bool> taken(in.clients.size(), false);
-    for (const auto& group : out) {
-        if (group.empty()) {
+    std::vector<bool> taken(clients.size(), false);
+    for (const auto& group : formed) {
+        if (group.clients.empty()) {
             refuse("it leaves a cluster empty");
         }
-        for (const auto client : group) {
+        for (const auto client : group.clients) {
             if (taken.at(client)) {
-                refuse("it takes " + in.clients[client].home->name + " twice");
+                refuse("it takes " + clients[client].name + " twice");
             }
             taken[client] = true;
         }
     }
+}
+
+} // namespace
+
+formed_clusters form_clusters(const scenario& scene, const population& all) {
+    auto out = scene.cluster.formed;
+    const auto& policy = registry<clustering_entry>::at(scene.cluster.policy, "cluster.policy");
+    const auto& listed = scene.network.overrides.clusters;
+    for (std::size_t edge = 0; scene.cluster.formed.empty() && edge < all.clients.size(); ++edge) {
+        auto& made = out.emplace_back();
+        for (auto& clients : policy.group({scene, static_cast<int>(edge), all.edges[edge], all.clients[edge]})) {
+            made.push_back({std::move(clients), {}, 0});
+            if (scene.cluster.policy == "given" && !listed.empty()) {
+                const auto& said = listed[edge][made.size() - 1];
+                made.back().blocks = said.blocks;
+                made.back().edge_blocks = said.edge_blocks;
+            }
+        }
+    }
+    for (std::size_t edge = 0; edge < out.size(); ++edge) {
+        check(scene, edge, out[edge], all.clients[edge]);
+        if (scene.scheme == scheme_kind::sl && out[edge].size() != out.front().size()) {
+            throw usage_error("scheme = sl: clusters take turns, so all edges need as many; edge0 has " +
+                              std::to_string(out.front().size()) + " and edge" + std::to_string(edge) + " " +
+                              std::to_string(out[edge].size()));
+        }
+    }
     return out;
+}
+
+formed_clusters form_clusters(const scenario& scene) {
+    return form_clusters(scene, make_population(scene, override_index(scene.network.overrides)));
 }
 
 } // namespace gaisnet

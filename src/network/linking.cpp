@@ -61,6 +61,12 @@ private:
         return draw_bandwidth(settings, out_.nodes[is_client ? one.from : one.to].name);
     }
 
+    /// Clusters among which an edge's private D2D band is divided.
+    double sharers_of(int edge) const {
+        const auto own = std::count_if(out_.clusters.begin(), out_.clusters.end(),
+                                       [&](const cluster& one) { return one.edge == edge; });
+        return scene_.cluster.sharing_band > 0 ? scene_.cluster.sharing_band : static_cast<double>(own);
+    }
     std::string owner_of(int edge) const { return edge < 0 ? "cloud" : out_.nodes[edge].name; }
 
     /// The medium of a class under an edge (-1: shared by all edges); none if its links share nothing.
@@ -155,7 +161,7 @@ private:
         }
         if (!hops.empty()) {
             const double band = draw_bandwidth(scene_.link.d2d, out_.nodes[edge].name);
-            const double share = band / scene_.network.clusters / static_cast<double>(hops.size());
+            const double share = band / sharers_of(group.edge) / static_cast<double>(hops.size());
             for (const auto& [from, to] : hops) {
                 add_link(from, to, link_class::d2d, group.edge, share);
             }

@@ -1,9 +1,15 @@
 #include "network/network_file.hpp"
 
+#include "network/overrides.hpp"
+#include "network/population.hpp"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <optional>
+#include <set>
+#include <utility>
 
 namespace gaisnet {
 
@@ -16,23 +22,33 @@ std::string exactly(double value, const char* unit) { return fmt::format("{}{}{}
 
 } // namespace
 
-std::string network_file_text(const topology& net) {
+std::string network_file_text(const scenario& scene, const topology& net) {
     // One entry per line, which is more readable than either format of the library.
     std::string clusters, nodes, links;
     const auto add = [](std::string& list, const json& entry) {
         list += (list.empty() ? "\n    " : ",\n    ") + entry.dump();
     };
+    const override_index said(scene.network.overrides);
+    const auto& formed = scene.cluster.formed;
     for (const auto& group : net.clusters) {
         json names = json::array();
         for (const auto client : group.clients) {
             names.push_back(net.nodes[client].name);
         }
-        add(clusters, {{"edge", net.nodes[group.edge].name}, {"clients", names}});
+        json entry{{"edge", net.nodes[group.edge].name}, {"clients", names}};
+        if (!formed.empty()) {
+            const auto& as = formed[static_cast<std::size_t>(group.edge)][static_cast<std::size_t>(group.place)];
+            if (!as.blocks.empty()) {
+                entry["blocks"] = as.blocks;
+            }
+            if (as.edge_blocks > 0) {
+                entry["edge_blocks"] = as.edge_blocks;
+            }
+        }
+        add(clusters, entry);
     }
-    for (std::uint32_t i = 0; i < net.nodes.size(); ++i) {
-        const auto& device = net.nodes[i].device;
-        const auto place = net.radio->place(i, 0.0);
-        json entry{{"name", net.nodes[i].name},
+    const auto node_entry = [&](const std::string& name, const device_model& device, position place) {
+        json entry{{"name", name},
                    {"position", {exactly(place.x, "m"), exactly(place.y, "m")}},
                    {"rate", exactly(device.rate_flop_s, "FLOP/s")},
                    {"power", exactly(device.power_w, "W")},
@@ -49,7 +65,33 @@ std::string network_file_text(const topology& net) {
         if (std::isfinite(device.battery_j)) {
             entry["battery"] = exactly(device.battery_j, "J");
         }
-        add(nodes, entry);
+        if (const auto* given = said.node(name)) {
+            const std::pair<const char*, std::optional<double>> figures[] = {{"samples", given->samples},
+                                                                             {"label_noise", given->label_noise},
+                                                                             {"blur", given->blur},
+                                                                             {"noise", given->noise}};
+            for (const auto& [key, value] : figures) {
+                if (value) {
+                    entry[key] = exactly(*value, "");
+                }
+            }
+        }
+        return entry;
+    };
+    std::set<std::string> there;
+    for (std::uint32_t i = 0; i < net.nodes.size(); ++i) {
+        const auto& one = net.nodes[i];
+        there.insert(one.name);
+        add(nodes, node_entry(one.name, one.device, net.radio->place(i, 0.0)));
+    }
+    for (const auto& clients : make_population(scene, said).clients) {
+        for (const auto& one : clients) {
+            if (!there.contains(one.name)) {
+                auto entry = node_entry(one.name, one.device, one.place());
+                entry["edge"] = "edge" + std::to_string(one.home.edge);
+                add(nodes, entry);
+            }
+        }
     }
     for (const auto& link : net.links) {
         const auto& one = link.parameters;

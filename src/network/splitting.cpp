@@ -14,13 +14,19 @@ const registration<splitter_entry> registered_even{{"even", [](const split_reque
                                                                           in.head_at_the_last);
                                                     }}};
 
-/// What split.blocks says: counts of blocks, or a rule.
+/// Blocks of the members without the edge's own stage: as the cluster was formed, else what split.blocks says, counts or
+/// a rule.
 std::vector<int> blocks_of(const scenario& scene, const std::vector<node>& nodes, const cluster& group,
-                           const std::vector<std::uint32_t>& members, bool head_at_the_last) {
-    const auto depth = static_cast<int>(scene.model.depth);
+                           const formed_cluster& formed, const std::vector<std::uint32_t>& members,
+                           bool head_at_the_last) {
+    const auto depth = static_cast<int>(scene.model.depth) - formed.edge_blocks;
     const auto& lists = scene.split.blocks;
     std::vector<int> blocks;
-    if (lists.empty()) {
+    if (!formed.blocks.empty()) {
+        blocks = formed.blocks;
+    } else if (formed.edge_blocks > 0) {
+        blocks = even_split(depth, static_cast<int>(members.size()), head_at_the_last && members.size() > 1);
+    } else if (lists.empty()) {
         std::vector<const node*> chain;
         for (const auto member : members) {
             chain.push_back(&nodes[member]);
@@ -32,7 +38,7 @@ std::vector<int> blocks_of(const scenario& scene, const std::vector<node>& nodes
     }
     const auto sum = std::accumulate(blocks.begin(), blocks.end(), 0);
     if (blocks.size() != members.size() || sum != depth) {
-        throw usage_error("split.blocks: cluster " + group.name + " has " + std::to_string(members.size()) +
+        throw usage_error((formed.blocks.empty() ? "split.blocks: cluster " : "network.file, blocks: cluster ") + group.name + " has " + std::to_string(members.size()) +
                           " stages and the model " + std::to_string(depth) + " blocks, but " +
                           std::to_string(blocks.size()) + " counts with sum " + std::to_string(sum) + " are given");
     }
@@ -42,7 +48,7 @@ std::vector<int> blocks_of(const scenario& scene, const std::vector<node>& nodes
 } // namespace
 
 std::vector<chain_stage> make_chain(const scenario& scene, const std::vector<node>& nodes, const cluster& group,
-                                    int number) {
+                                    const formed_cluster& formed) {
     auto members = group.clients;
     const auto edge = static_cast<std::uint32_t>(group.edge);
     switch (scene.scheme) {
@@ -61,14 +67,10 @@ std::vector<chain_stage> make_chain(const scenario& scene, const std::vector<nod
         members.insert(members.begin() + (position - 1), edge);
     }
     const bool labels_stay = scene.train.labels == label_route::local;
-    const auto& shares = scene.cluster.edge_blocks;
-    const int of_edge = shares.empty() ? 0 : shares.at(static_cast<std::size_t>(number));
-    auto blocks = of_edge > 0 ? even_split(static_cast<int>(scene.model.depth) - of_edge,
-                                           static_cast<int>(members.size()), !labels_stay && members.size() > 1)
-                              : blocks_of(scene, nodes, group, members, !labels_stay);
-    if (of_edge > 0) {
+    auto blocks = blocks_of(scene, nodes, group, formed, members, !labels_stay);
+    if (formed.edge_blocks > 0) {
         members.insert(members.begin() + 1, edge);
-        blocks.insert(blocks.begin() + 1, of_edge);
+        blocks.insert(blocks.begin() + 1, formed.edge_blocks);
     }
     std::vector<chain_stage> out;
     int first_block = 0;

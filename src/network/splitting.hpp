@@ -19,9 +19,9 @@ struct split_request {
 /// the embedding, gets no block, and neither does the last one if it holds the head.
 std::vector<int> even_split(int depth, int members, bool head_at_the_last = true);
 
-/// What each member of a cluster's chain holds, by scheme, cluster.edge_stage and split.blocks.
-/// \param number of the cluster among all
+/// What each member of a cluster's chain holds: as the cluster was formed, else by scheme, cluster.edge_stage and
+/// split.blocks.
 /// \throws usage_error for a cut that does not fit the model.
-std::vector<chain_stage> make_chain(const scenario&, const std::vector<node>&, const cluster&, int number);
+std::vector<chain_stage> make_chain(const scenario&, const std::vector<node>&, const cluster&, const formed_cluster&);
 
 } // namespace gaisnet

@@ -5,7 +5,7 @@
 #include "network/doubtful_figures.hpp"
 #include "network/linking.hpp"
 #include "network/overrides.hpp"
-#include "network/placing.hpp"
+#include "network/population.hpp"
 #include "network/splitting.hpp"
 
 #include <algorithm>
@@ -17,171 +17,54 @@ namespace gaisnet {
 
 namespace {
 
-device_model draw_device(const device_settings& settings, const scenario& scene, const std::string& name) {
-    const auto draw = [&](const distribution& value, const char* purpose) {
-        random_stream stream(scene.seed, purpose, name);
-        return value.draw(stream);
-    };
-    device_model device;
-    if (settings.frequency) {
-        const double frequency = draw(*settings.frequency, "device.frequency");
-        device.rate_flop_s = frequency * settings.flops_per_cycle;
-        device.power_w = dynamic_power_w(settings.kappa.value_or(0.0), frequency);
-    } else {
-        device.rate_flop_s = draw(settings.rate, "device.rate");
-        device.power_w = draw(settings.power, "device.power");
-    }
-    device.rate_flop_s *= draw(settings.efficiency, "device.efficiency");
-    device.factor = draw(settings.factor, "device.factor");
-    if (settings.sleep_power) {
-        device.sleep_power_w = draw(*settings.sleep_power, "device.sleep_power");
-    }
-    if (settings.battery) {
-        device.battery_j = draw(*settings.battery, "device.battery");
-    }
-    device.tx_power_w = draw(settings.tx_power, "device.tx_power");
-    device.radio = {draw(settings.amplifier_efficiency, "device.amplifier_efficiency"),
-                    draw(settings.circuit_power, "device.circuit_power"), draw(settings.rx_power, "device.rx_power"),
-                    draw(settings.idle_power, "device.idle_power")};
-    device.base_power_w = draw(settings.base_power, "device.base_power");
-    device.memory_bytes = static_cast<std::uint64_t>(draw(settings.memory, "device.memory"));
-    device.sense_time_s = scene.sense.time;
-    device.sense_energy_j = scene.sense.energy;
-    return device;
-}
-
-/// Applies the values of network.file to a node.
-void apply(const node_override& given, device_model& device) {
-    device.rate_flop_s = given.rate.value_or(device.rate_flop_s);
-    device.power_w = given.power.value_or(device.power_w);
-    device.tx_power_w = given.tx_power.value_or(device.tx_power_w);
-    device.radio.amplifier_efficiency = given.amplifier_efficiency.value_or(device.radio.amplifier_efficiency);
-    device.radio.circuit_w = given.circuit_power.value_or(device.radio.circuit_w);
-    device.radio.receive_w = given.rx_power.value_or(device.radio.receive_w);
-    device.radio.idle_w = given.idle_power.value_or(device.radio.idle_w);
-    device.base_power_w = given.base_power.value_or(device.base_power_w);
-    device.battery_j = given.battery.value_or(device.battery_j);
-    if (given.sleep_power) {
-        device.sleep_power_w = given.sleep_power;
-    }
-    if (given.memory) {
-        device.memory_bytes = static_cast<std::uint64_t>(*given.memory);
-    }
-}
-
-/// The clients of an edge as the scenario groups them, cluster by cluster.
-std::vector<client_home> homes_of(const scenario& scene, int edge) {
-    const std::string prefix = scene.network.edges > 1 ? "e" + std::to_string(edge) + "." : "";
-    const auto& listed = scene.network.overrides.clients;
-    const auto& sizes = scene.network.clients;
-    std::vector<client_home> homes;
-    for (int index = 0; index < scene.network.clusters; ++index) {
-        const auto group = prefix + "c" + std::to_string(index);
-        const auto add = [&](std::string name) {
-            homes.push_back({std::move(name), edge, index, group, homes.size(), 0});
-        };
-        if (!listed.empty()) {
-            for (const auto& name : listed.at(static_cast<std::size_t>(edge)).at(static_cast<std::size_t>(index))) {
-                add(name);
-            }
-            continue;
-        }
-        const int size = sizes.size() == 1 ? sizes[0] : sizes.at(static_cast<std::size_t>(index));
-        for (int member = 0; member < size; ++member) {
-            add(group + "." + std::to_string(member));
-        }
-    }
-    for (auto& home : homes) {
-        home.of = homes.size();
-    }
-    return homes;
-}
-
-/// Who exists, who is with whom, and where everybody is: nodes, clusters and the radio map of a topology.
-class population {
+/// Adds nodes, clusters and the radio map to a topology.
+class assembly {
 public:
-    population(const scenario& scene, const override_index& overrides)
-        : scene_(scene)
-        , overrides_(overrides)
-        , placing_(scene, overrides) {}
+    assembly(const scenario& scene, topology& net): scene_(scene), net_(net) {}
 
-    void make(topology& net) {
-        for (int edge = 0; edge < net.edges; ++edge) {
-            const auto name = "edge" + std::to_string(edge);
-            add({name, node_role::edge, edge, -1, -1, device_of(name, node_role::edge)}, placing_.of_edge(edge, name),
-                net);
+    void make(const population& all, const formed_clusters& formed) {
+        for (std::size_t edge = 0; edge < all.edges.size(); ++edge) {
+            add(all.edges[edge], node_role::edge, static_cast<int>(edge), -1, -1);
         }
-        for (int edge = 0; edge < net.edges; ++edge) {
-            add_clusters(edge, net);
+        for (std::size_t edge = 0; edge < all.edges.size(); ++edge) {
+            add_clusters(static_cast<int>(edge), all.clients[edge], formed.at(edge));
         }
-        if (scene_.cloud.period > 0) {
-            net.cloud = static_cast<std::uint32_t>(net.nodes.size());
-            add({"cloud", node_role::cloud, -1, -1, -1, device_of("cloud", node_role::cloud)},
-                {placing_.of_cloud("cloud")}, net);
+        if (all.cloud) {
+            net_.cloud = static_cast<std::uint32_t>(net_.nodes.size());
+            add(*all.cloud, node_role::cloud, -1, -1, -1);
         }
-        net.radio = std::make_shared<radio_map>(scene_.seed, scene_.mobility.step, std::move(sites_));
+        net_.radio = std::make_shared<radio_map>(scene_.seed, scene_.mobility.step, std::move(sites_));
     }
 
 private:
-    device_model device_of(const std::string& name, node_role role) const {
-        const auto& devices = scene_.device;
-        auto device = draw_device(role == node_role::client ? devices.client
-                                  : role == node_role::edge ? devices.edge
-                                                            : devices.cloud,
-                                  scene_, name);
-        if (const auto* said = overrides_.node(name)) {
-            if (said->battery && role != node_role::client) {
-                throw usage_error("network.file: " + name + ": only a client has a battery");
-            }
-            apply(*said, device);
-        }
-        return device;
-    }
-
-    void add(node member, std::vector<trajectory> antennas, topology& net) {
-        if (!names_.insert(member.name).second) {
-            throw usage_error("network.file: two nodes have the name " + member.name);
-        }
-        auto& site = sites_.emplace_back(radio_site{member.name, std::move(antennas), {}});
+    void add(const candidate& who, node_role role, int edge, int cluster, int member) {
+        node made{who.name, role, edge, cluster, member, who.device};
+        auto& site = sites_.emplace_back(radio_site{made.name, who.antennas, {}});
         for (const auto kind : {link_class::cs_up, link_class::cs_down, link_class::d2d, link_class::backhaul}) {
-            site.radiated_w[static_cast<std::size_t>(kind)] = radiated_w(scene_, member, kind);
+            site.radiated_w[static_cast<std::size_t>(kind)] = radiated_w(scene_, made, kind);
         }
-        net.nodes.push_back(std::move(member));
+        net_.nodes.push_back(std::move(made));
     }
 
-    void add_clusters(int edge, topology& net) {
-        const auto homes = homes_of(scene_, edge);
-        std::vector<device_model> devices;
-        std::vector<trajectory> paths;
-        for (const auto& home : homes) {
-            devices.push_back(device_of(home.name, node_role::client));
-            paths.push_back(placing_.of_client(home));
-        }
-        std::vector<clustering_candidate> candidates;
-        for (std::size_t i = 0; i < homes.size(); ++i) {
-            candidates.push_back({&homes[i], &devices[i], paths[i].at(0.0)});
-        }
-        const std::string prefix = net.edges > 1 ? "e" + std::to_string(edge) + "." : "";
+    void add_clusters(int edge, const std::vector<candidate>& clients, const std::vector<formed_cluster>& formed) {
+        const std::string prefix = net_.edges > 1 ? "e" + std::to_string(edge) + "." : "";
         int place = 0;
-        for (const auto& members : make_clusters({scene_, edge, candidates})) {
-            const auto number = static_cast<int>(net.clusters.size());
+        for (const auto& one : formed) {
+            const auto number = static_cast<int>(net_.clusters.size());
             cluster group{prefix + "c" + std::to_string(place), edge, place, {}, {}};
             ++place;
             int position = 0;
-            for (const auto client : members) {
-                group.clients.push_back(static_cast<std::uint32_t>(net.nodes.size()));
-                add({homes[client].name, node_role::client, edge, number, position++, devices[client]}, {paths[client]},
-                    net);
+            for (const auto client : one.clients) {
+                group.clients.push_back(static_cast<std::uint32_t>(net_.nodes.size()));
+                add(clients[client], node_role::client, edge, number, position++);
             }
-            group.chain = make_chain(scene_, net.nodes, group, number);
-            net.clusters.push_back(std::move(group));
+            group.chain = make_chain(scene_, net_.nodes, group, one);
+            net_.clusters.push_back(std::move(group));
         }
     }
 
     const scenario& scene_;
-    const override_index& overrides_;
-    placing placing_;
-    std::set<std::string> names_;
+    topology& net_;
     std::vector<radio_site> sites_;
 };
 
@@ -198,8 +81,10 @@ void check_names(const scenario& scene, const topology& net, const override_inde
     const auto& first_client = net.nodes[net.clusters.front().clients.front()].name;
     const auto& last_client = net.nodes[net.clusters.back().clients.back()].name;
     const auto like = "; names are like " + net.nodes.front().name + " and " + last_client;
+    // A planner has seen all clients, and may have left some out.
+    const bool chosen = !scene.cluster.formed.empty() || scene.cluster.policy != "given";
     for (const auto& [name, said] : overrides.nodes()) {
-        if (!node_named.contains(name)) {
+        if (!node_named.contains(name) && !said->edge && !chosen) {
             throw usage_error("network.file: there is no node " + name +
                               (name == "cloud" ? ", since cloud.period is 0" : like));
         }
@@ -208,7 +93,7 @@ void check_names(const scenario& scene, const topology& net, const override_inde
         // Inference sends nothing upstream, but the same file may also be used for fine-tuning.
         const bool of_training = scene.service == service_kind::inference && node_named.contains(ends.first) &&
                                  node_named.contains(ends.second);
-        if (!link_names.contains(ends.first + "->" + ends.second) && !of_training) {
+        if (!link_names.contains(ends.first + "->" + ends.second) && !of_training && !chosen) {
             throw usage_error("network.file: nothing is sent from " + ends.first + " to " + ends.second);
         }
     }
@@ -250,12 +135,20 @@ const network_link* topology::link_between(std::uint32_t from, std::uint32_t to)
     return found == links.end() ? nullptr : &*found;
 }
 
-topology make_topology(const scenario& scene, const backward_hops& backward) {
+topology make_topology(const scenario& scene, const population& all, const formed_clusters& formed,
+                       const backward_hops& backward) {
     const override_index overrides(scene.network.overrides);
     topology net;
     net.edges = scene.network.edges;
-    population(scene, overrides).make(net);
+    assembly(scene, net).make(all, formed);
     add_links(net, scene, overrides, backward);
+    return net;
+}
+
+topology make_topology(const scenario& scene, const backward_hops& backward) {
+    const override_index overrides(scene.network.overrides);
+    const auto all = make_population(scene, overrides);
+    auto net = make_topology(scene, all, form_clusters(scene, all), backward);
     net.warnings = doubtful_figures(scene, net);
     check_names(scene, net, overrides);
     return net;

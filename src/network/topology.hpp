@@ -73,6 +73,8 @@ struct network_medium {
     double capacity_bit_s = 0; ///< maxmin
 };
 
+struct population;
+
 /// Nodes, clusters and links of a scenario, with every value drawn. A pure function of the scenario: each value depends
 /// only on the seed, its purpose and the name of its node or link.
 struct topology {
@@ -95,6 +97,8 @@ using backward_hops = std::function<std::vector<bool>(const cluster&)>;
 /// \param backward which hops of a chain carry a gradient; absent: all. \throws usage_error for a cut that does not fit
 /// the model, or for a cluster that cannot be formed, because a link that it needs carries less than link.*.min_rate.
 topology make_topology(const scenario&, const backward_hops& backward = {});
+/// The topology of some clusters; the scenario's own rule is not asked. Clients in none of them are no nodes.
+topology make_topology(const scenario&, const population&, const formed_clusters&, const backward_hops& backward = {});
 
 /// Power that a node radiates over links of a class, W.
 double radiated_w(const scenario&, const node&, link_class);

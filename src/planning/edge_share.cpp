@@ -1,5 +1,6 @@
 #include "planning/edge_share.hpp"
 
+#include "network/clustering.hpp"
 #include "rounds/inference_ledger.hpp"
 #include "rounds/ledger_run.hpp"
 
@@ -45,23 +46,26 @@ std::set<int> clusters_in_need(const deployment& deploy) {
 
 edge_share_choice choose_edge_shares(scenario scene, const std::function<deployment(const scenario&)>& deploy) {
     edge_share_choice choice;
-    auto& blocks = scene.cluster.edge_blocks;
-    blocks.assign(static_cast<std::size_t>(scene.network.edges * scene.network.clusters), 0);
+    auto& formed = scene.cluster.formed;
+    if (formed.empty()) {
+        formed = form_clusters(scene);
+    }
     const auto depth = static_cast<int>(scene.model.depth);
     for (;;) {
         const auto made = deploy(scene);
         const auto needy = clusters_in_need(made);
         bool more = false;
-        for (const int cluster : needy) {
-            auto& share = blocks[static_cast<std::size_t>(cluster)];
+        for (const int number : needy) {
+            const auto& group = made.net.clusters[number];
+            auto& share = formed[static_cast<std::size_t>(group.edge)][static_cast<std::size_t>(group.place)].edge_blocks;
             more = more || share < depth;
             share = std::min(depth, share + 1);
         }
         if (!more) {
-            for (const int cluster : needy) {
-                choice.lacking.push_back(made.net.clusters[cluster].name);
+            for (const int number : needy) {
+                choice.lacking.push_back(made.net.clusters[number].name);
             }
-            choice.blocks = blocks;
+            choice.formed = std::move(formed);
             return choice;
         }
     }

@@ -11,7 +11,7 @@ namespace gaisnet {
 
 /// The result of cluster.edge_stage = auto.
 struct edge_share_choice {
-    std::vector<int> blocks;          ///< Indexed by cluster: see scenario::cluster.edge_blocks.
+    formed_clusters formed;           ///< With edge_blocks.
     std::vector<std::string> lacking; ///< Clusters that have a problem even with the whole model at the edge.
 };
 

@@ -69,7 +69,7 @@ round_forecast ledger_run::play(int round) {
     std::iota(all.begin(), all.end(), 0U);
     const auto since = clocks_;
     auto out = play_edges(round, all, since);
-    const int turns = deploy_.scene->scheme == scheme_kind::sl ? deploy_.scene->network.clusters : 1;
+    const int turns = deploy_.scene->scheme == scheme_kind::sl ? clusters_of(*deploy_.scene, 0) : 1;
     for (int turn = 1; turn < turns; ++turn) {
         append_turn(out, play_edges(round, all, since, turn));
     }

@@ -25,7 +25,7 @@ void check_folders(const scenario& scene, const value_reader& in) {
         in.reject("data.root", "data.source = folder needs an image folder, one folder a class");
     }
     const auto folders = data.roots.size(), edges = static_cast<std::size_t>(scene.network.edges);
-    const auto domains = edges * static_cast<std::size_t>(scene.network.clusters);
+    const auto domains = static_cast<std::size_t>(first_cluster_of(scene, scene.network.edges));
     const bool by_domain = data.partition.by_domain();
     if (by_domain ? folders != domains : folders != 1 && folders != edges) {
         in.reject("data.root", std::to_string(folders) + " folders: " +
@@ -52,7 +52,7 @@ void complete_probe(scenario& scene, const value_reader& in) {
         }
         return;
     }
-    const int domains = scene.network.edges * (data.partition.by_domain() ? scene.network.clusters : 1);
+    const int domains = data.partition.by_domain() ? first_cluster_of(scene, scene.network.edges) : scene.network.edges;
     constexpr int far = 1000;
     if (text == "auto") {
         probe.unseen = std::max(far, data.domain + domains);

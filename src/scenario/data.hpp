@@ -27,6 +27,10 @@ enum class class_scope {
 };
 inline constexpr word<class_scope> class_scope_words[] = {{"client", class_scope::client},
                                                           {"union", class_scope::all_start_points}};
+enum class data_holders { start_points, clients };
+inline constexpr word<data_holders> data_holder_words[] = {{"start_points", data_holders::start_points},
+                                                           {"clients", data_holders::clients}};
+
 /// How training samples are distributed over the start points of an edge.
 struct partition_rule {
     std::string name = "iid"; ///< Of a partition_entry.
@@ -69,6 +73,9 @@ struct data_settings {
         key.real("train_fraction", "0.8", "part of each class that is trained on; the rest validates",
                  {.least = 0, .most = 1, .above_least = true, .below_most = true});
     partition_rule partition = read_partition();
+    data_holders held_by = key.choice("held_by", "start_points", data_holder_words,
+                                      "who has a share of the training samples: the start point of each cluster, "
+                                      "whoever that is; or every client, which trains on it if it is a start point");
     /// Fraction of its training samples that a start point has, 0 to 1.
     distribution available = key.drawn("available", dimension::number, "1",
                                        "part of its share of training samples that a start point has", above_to(0, 1));
@@ -81,7 +88,7 @@ struct data_settings {
                                    "Gaussian noise, parts of the full scale, a start point", within(0, 10));
     /// Number of samples per start point; 0: a share of all.
     std::int64_t per_cluster =
-        key.integer("per_cluster", "0", "training samples of a start point; 0: equal shares of all", at_least(0));
+        key.integer("per_cluster", "0", "training samples of whoever has a share (data.held_by); 0: equal shares of all", at_least(0));
     damaged_policy damaged = key.choice("damaged", "skip", damaged_words, "what to do with damaged images", folders());
     bool augment = key.onoff("augment", "on", "random resized crop and flip in training (folder)", folders());
     int threads =

@@ -11,6 +11,31 @@ namespace gaisnet {
 
 namespace {
 
+/// Blocks that network.file gives a cluster.
+void check_listed(const scenario& scene, const listed_cluster& group, const value_reader& in) {
+    if (group.blocks.empty() && group.edge_blocks == 0) {
+        return;
+    }
+    const auto name = "the cluster of " + group.clients.front();
+    if (scene.scheme != scheme_kind::hfsl) {
+        in.reject("network.file", name + " has blocks, which belong to scheme = hfsl");
+    }
+    if (in.text("split.blocks") != find_key("split.blocks")->initial || scene.cluster.edge_stage ||
+        scene.cluster.edge_when_needed) {
+        in.reject("network.file", name + " has blocks: split.blocks and cluster.edge_stage are not accepted beside them");
+    }
+    const auto sum = std::accumulate(group.blocks.begin(), group.blocks.end(), group.edge_blocks);
+    if (!group.blocks.empty() && (group.blocks.size() != group.clients.size() || sum != scene.model.depth)) {
+        in.reject("network.file", name + " has " + std::to_string(group.clients.size()) + " clients and the model " +
+                                      std::to_string(scene.model.depth) + " blocks, but " +
+                                      std::to_string(group.blocks.size()) + " counts with sum " + std::to_string(sum) +
+                                      " are given");
+    }
+    if (group.edge_blocks > scene.model.depth) {
+        in.reject("network.file", name + ": edge_blocks is above model.depth = " + std::to_string(scene.model.depth));
+    }
+}
+
 bool is_alone(scheme_kind scheme) { return scheme == scheme_kind::fl || scheme == scheme_kind::centralised; }
 
 } // namespace
@@ -51,17 +76,53 @@ edge_stage_rule cluster_settings::parse_edge_stage(const std::string& text) {
     return {.edge_stage = static_cast<int>(parse_integer(text, at_least(2)))};
 }
 
-std::map<std::string, std::string> listed_sizes(const network_overrides& listed) {
-    const auto& groups = listed.clients.front();
-    std::string clients;
-    const bool alike = std::all_of(groups.begin(), groups.end(),
-                                   [&](const auto& group) { return group.size() == groups.front().size(); });
-    for (const auto& group : groups) {
-        clients += (clients.empty() ? "" : ",") + std::to_string(group.size());
+int listed_clusters(const network_settings& network, int edge) {
+    const auto& [clusters, nodes, links] = network.overrides;
+    if (!clusters.empty()) {
+        return static_cast<int>(clusters.at(static_cast<std::size_t>(edge)).size());
     }
-    return {{"network.edges", std::to_string(listed.clients.size())},
-            {"network.clusters", std::to_string(groups.size())},
-            {"network.clients", alike ? std::to_string(groups.front().size()) : clients}};
+    // A file that lists clients without clusters lists all of them.
+    return std::any_of(nodes.begin(), nodes.end(), [](const auto& node) { return node.edge.has_value(); })
+               ? 0
+               : network.clusters;
+}
+
+int clusters_of(const scenario& scene, int edge) {
+    const auto& formed = scene.cluster.formed;
+    return formed.empty() ? listed_clusters(scene.network, edge)
+                          : static_cast<int>(formed.at(static_cast<std::size_t>(edge)).size());
+}
+
+int first_cluster_of(const scenario& scene, int edge) {
+    int number = 0;
+    for (int before = 0; before < edge; ++before) {
+        number += clusters_of(scene, before);
+    }
+    return number;
+}
+
+std::map<std::string, std::string> listed_sizes(const network_overrides& listed) {
+    const auto sizes_of = [](const std::vector<listed_cluster>& groups) {
+        std::vector<std::size_t> sizes;
+        for (const auto& group : groups) {
+            sizes.push_back(group.clients.size());
+        }
+        return sizes;
+    };
+    const auto sizes = sizes_of(listed.clusters.front());
+    std::map<std::string, std::string> out{{"network.edges", std::to_string(listed.clusters.size())}};
+    if (std::any_of(listed.clusters.begin(), listed.clusters.end(),
+                    [&](const auto& groups) { return groups.size() != sizes.size(); })) {
+        return out; // no one number says how many clusters an edge has
+    }
+    out["network.clusters"] = std::to_string(sizes.size());
+    const bool alike = std::all_of(sizes.begin(), sizes.end(), [&](std::size_t size) { return size == sizes.front(); });
+    std::string clients;
+    for (const auto size : sizes) {
+        clients += (clients.empty() ? "" : ",") + std::to_string(size);
+    }
+    out["network.clients"] = alike ? std::to_string(sizes.front()) : clients;
+    return out;
 }
 
 void resolve_network(settings& values) {
@@ -79,7 +140,7 @@ void resolve_network(settings& values) {
     } catch (const usage_error& problem) {
         throw usage_error(file.source + ": network.file = " + file.value + ": " + problem.what());
     }
-    if (listed.clients.empty()) {
+    if (listed.clusters.empty()) {
         return;
     }
     for (const auto& [key, size] : listed_sizes(listed)) {
@@ -91,17 +152,21 @@ void resolve_network(settings& values) {
 
 void check_network(const scenario& scene, const value_reader& in) {
     const auto& network = scene.network;
-    if (const auto& listed = network.overrides.clients; !listed.empty()) {
-        for (const auto& groups : listed) {
-            if (groups.size() != listed.front().size()) {
-                in.reject("network.file", "all edges have as many clusters as the first, " +
-                                              std::to_string(listed.front().size()) + "; one has " +
-                                              std::to_string(groups.size()));
-            }
-        }
-        for (const auto& [key, size] : listed_sizes(network.overrides)) {
+    if (const auto& listed = network.overrides.clusters; !listed.empty()) {
+        const auto sizes = listed_sizes(network.overrides);
+        for (const auto& [key, size] : sizes) {
             if (in.text(key) != size) {
                 in.reject(key, "network.file lists " + size + ": they must agree, or only one of them is given");
+            }
+        }
+        for (const auto* key : {"network.clusters", "network.clients"}) {
+            if (!sizes.contains(key) && in.is_changed(key)) {
+                in.reject(key, "network.file lists other numbers of clusters for each edge, which alone count");
+            }
+        }
+        for (const auto& groups : listed) {
+            for (const auto& group : groups) {
+                check_listed(scene, group, in);
             }
         }
     }

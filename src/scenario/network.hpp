@@ -34,27 +34,37 @@ inline constexpr word<layout_kind> layout_words[] = {
 struct node_override {
     std::string name;
     std::optional<position> place{};
+    std::optional<int> edge{}; ///< Of a client that is in no cluster.
     std::optional<double> rate{}, power{}, tx_power{}, amplifier_efficiency{}, circuit_power{}, rx_power{},
         idle_power{}, base_power{}, sleep_power{}, memory{}, battery{};
+    std::optional<double> samples{};                          ///< Training samples of its share that it has.
+    std::optional<double> label_noise{}, blur{}, noise{}; ///< Of a start point; see sample_quality.
 };
 struct link_override {
     std::string from, to;
     std::optional<double> rate, latency, bandwidth, loss;
 };
+/// A cluster of network.file.
+struct listed_cluster {
+    std::vector<std::string> clients; ///< Names in chain order, the start point first.
+    std::vector<int> blocks{};        ///< Of each client; empty: split.blocks divides the model.
+    int edge_blocks = 0;              ///< Of a stage at the edge, behind the start point; 0: there is none.
+};
 struct network_overrides {
-    /// Names of clients by edge and cluster; empty: as many as network.* says, with generated names.
-    std::vector<std::vector<std::vector<std::string>>> clients;
+    /// By edge; empty: as many as network.* says, with generated names.
+    std::vector<std::vector<listed_cluster>> clusters;
     std::vector<node_override> nodes;
     std::vector<link_override> links;
 };
 
 /// Reads single nodes, links and clusters, each part optional:
 ///
-///     {"clusters": [{"edge": "edge0", "clients": ["a", "b"]}],
+///     {"clusters": [{"edge": "edge0", "clients": ["a", "b"], "blocks": [1, 3], "edge_blocks": 0}],
 ///      "nodes": [{"name": "a", "position": ["10 m", "0 m"], "rate": "1 TFLOP/s", ...}],
 ///      "links": [{"from": "a", "to": "b", "rate": "50 Mbit/s", "latency": "2 ms", "bandwidth": "5 MHz", "loss": "0.01"}]}
 ///
-/// A node may have rate, power, tx_power, rx_power, idle_power, sleep_power, memory and battery. In CSV form the lines
+/// A node may have rate, power, tx_power, rx_power, idle_power, sleep_power, memory and battery; and an edge, if it is a
+/// client in no cluster, which a clustering may take. In CSV form the lines
 /// are `cluster, EDGE, CLIENT, CLIENT, ...`, `node, NAME, KEY = VALUE, ...`, `link, FROM, TO, KEY = VALUE, ...`, with x
 /// and y instead of position. Everything else is drawn as without the file. \throws usage_error naming the place and
 /// what is accepted.
@@ -153,11 +163,19 @@ struct clustering_entry {
     std::vector<std::vector<std::size_t>> (*group)(const clustering_request&);
 };
 
+/// A cluster as a rule or a planner has formed it.
+struct formed_cluster {
+    std::vector<std::size_t> clients; ///< Indices among the clients of its edge, in chain order, the start point first.
+    std::vector<int> blocks{};        ///< Of each client; empty: split.blocks divides the model.
+    int edge_blocks = 0;              ///< Of a stage at the edge, behind the start point; 0: there is none.
+    bool operator==(const formed_cluster&) const = default;
+};
+using formed_clusters = std::vector<std::vector<formed_cluster>>; ///< By edge.
+
 /// Whether the edge holds a stage of each chain.
 struct edge_stage_rule {
-    std::optional<int> edge_stage;  ///< 1-based position of the edge's stage in every chain; 2 or larger.
-    bool edge_when_needed = false;  ///< `auto`: planning/edge_share fills edge_blocks.
-    std::vector<int> edge_blocks{}; ///< By cluster: blocks of the edge's stage after the start point; 0: none.
+    std::optional<int> edge_stage; ///< 1-based position of the edge's stage in every chain; 2 or larger.
+    bool edge_when_needed = false; ///< `auto`: planning/edge_share decides.
 };
 
 struct cluster_settings : edge_stage_rule {
@@ -170,10 +188,22 @@ struct cluster_settings : edge_stage_rule {
               parse_edge_stage)) {}
     std::string policy =
         key.named<clustering_entry>("policy", "given", "who forms a cluster with whom; given: as network.* say");
+    /// Set by planners, no key. Empty: the policy decides.
+    formed_clusters formed{};
+    /// Set by planners, which play a part of the clusters, no key: how many share the D2D band of an edge; 0: those that
+    /// are there.
+    int sharing_band = 0;
 
 private:
     static edge_stage_rule parse_edge_stage(const std::string&);
 };
+
+/// Clusters of an edge as network.* or network.file list them.
+int listed_clusters(const network_settings&, int edge);
+/// Clusters of an edge as they are formed.
+int clusters_of(const scenario&, int edge);
+/// Global index of an edge's first cluster; with the number of edges, the number of all clusters.
+int first_cluster_of(const scenario&, int edge);
 
 /// Numbers of edges, clusters and clients that network.file lists, as values of those keys.
 std::map<std::string, std::string> listed_sizes(const network_overrides&);

@@ -39,6 +39,10 @@ constexpr field<node_override> node_fields[] = {
     {"sleep_power", dimension::power, &node_override::sleep_power},
     {"memory", dimension::size, &node_override::memory},
     {"battery", dimension::energy, &node_override::battery},
+    {"samples", dimension::number, &node_override::samples},
+    {"label_noise", dimension::number, &node_override::label_noise},
+    {"blur", dimension::number, &node_override::blur},
+    {"noise", dimension::number, &node_override::noise},
 };
 constexpr field<link_override> link_fields[] = {
     {"rate", dimension::rate, &link_override::rate},
@@ -71,6 +75,14 @@ bool set_field(const field<Owner> (&fields)[count], Owner& owner, const place& w
             constexpr double largest_size = 1e18; // B
             if (one.what == dimension::size && value > largest_size) {
                 throw usage_error(where + ": " + key + " = " + text + ": at most 1e18 B are accepted");
+            }
+            if (key == "samples" && (value < 1.0 || value != std::floor(value) || value > 1e12)) {
+                throw usage_error(where + ": samples = " + text + ": a whole number of at least 1 is accepted");
+            }
+            const double most = key == "label_noise" ? 1.0 : key == "blur" ? 100.0 : key == "noise" ? 10.0 : value;
+            if (value > most) {
+                throw usage_error(where + ": " + key + " = " + text + ": 0 to " + fmt::format("{}", most) +
+                                  " is accepted");
             }
             const bool may_be_zero = key != "rate" && key != "bandwidth" && key != "memory" && key != "battery" &&
                                      key != "amplifier_efficiency";
@@ -121,15 +133,16 @@ std::size_t edge_number(const place& where, const std::string& name) {
 
 class file_reader {
 public:
-    void add_cluster(const place& where, const std::string& edge, std::vector<std::string> clients) {
+    void add_cluster(const place& where, const std::string& edge, listed_cluster group) {
         const auto number = edge_number(where, edge);
+        const auto& clients = group.clients;
         if (clients.empty()) {
             throw usage_error(where + ": a cluster has at least one client");
         }
         for (const auto& name : clients) {
             checked_name(where, name);
         }
-        clusters_[number].push_back(std::move(clients));
+        clusters_[number].push_back(std::move(group));
     }
     node_override& add_node(const place& where, const std::string& name) {
         checked_name(where, name);
@@ -153,18 +166,18 @@ public:
     }
     network_overrides take(const std::string& path) {
         for (const auto& [edge, groups] : clusters_) {
-            if (edge != out_.clients.size()) {
+            if (edge != out_.clusters.size()) {
                 throw usage_error(path + ": edge" + std::to_string(edge) + " has clusters and edge" +
-                                  std::to_string(out_.clients.size()) + " has none; every edge needs one");
+                                  std::to_string(out_.clusters.size()) + " has none; every edge needs one");
             }
-            out_.clients.push_back(groups);
+            out_.clusters.push_back(groups);
         }
         return std::move(out_);
     }
 
 private:
     network_overrides out_;
-    std::map<std::size_t, std::vector<std::vector<std::string>>> clusters_;
+    std::map<std::size_t, std::vector<listed_cluster>> clusters_;
 };
 
 /// Text of a JSON value: strings unchanged, numbers for values without a unit.
@@ -184,6 +197,15 @@ std::string member_text(const place& where, const json& object, const char* key)
         throw usage_error(where + ": " + key + " is missing");
     }
     return text_of(where, key, *found);
+}
+
+/// A number of blocks.
+int count_of(const place& where, const std::string& key, const json& value) {
+    constexpr std::int64_t most = 1'000'000;
+    if (!value.is_number_integer() || value.get<std::int64_t>() < 0 || value.get<std::int64_t>() > most) {
+        throw usage_error(where + ": " + key + ": " + value.dump() + ": a whole number from 0 is accepted");
+    }
+    return static_cast<int>(value.get<std::int64_t>());
 }
 
 template <typename Take>
@@ -237,10 +259,18 @@ void read_json(const std::string& path, file_reader& out) {
         }
     }
     for_each(path, root, "clusters", [&](const place& where, const json& entry) {
-        std::vector<std::string> clients;
+        listed_cluster group;
         for (const auto& [key, value] : entry.items()) {
-            if (key != "edge" && key != "clients") {
-                throw usage_error(where + ": unknown key " + key + "; accepted: edge, clients");
+            if (key == "blocks" && value.is_array()) {
+                for (const auto& count : value) {
+                    group.blocks.push_back(count_of(where, key, count));
+                }
+            } else if (key == "edge_blocks") {
+                group.edge_blocks = count_of(where, key, value);
+            } else if (key == "blocks") {
+                throw usage_error(where + ": blocks: a list of numbers, one for each client, is accepted");
+            } else if (key != "edge" && key != "clients") {
+                throw usage_error(where + ": unknown key " + key + "; accepted: edge, clients, blocks, edge_blocks");
             }
         }
         const auto list = entry.find("clients");
@@ -248,9 +278,9 @@ void read_json(const std::string& path, file_reader& out) {
             throw usage_error(where + ": clients: a list of names is accepted");
         }
         for (const auto& name : *list) {
-            clients.push_back(text_of(where, "clients", name));
+            group.clients.push_back(text_of(where, "clients", name));
         }
-        out.add_cluster(where, member_text(where, entry, "edge"), std::move(clients));
+        out.add_cluster(where, member_text(where, entry, "edge"), std::move(group));
     });
     for_each(path, root, "nodes", [&](const place& index, const json& entry) {
         const auto name = member_text(index, entry, "name");
@@ -260,14 +290,16 @@ void read_json(const std::string& path, file_reader& out) {
             if (key == "name") {
                 continue;
             }
-            if (key == "position") {
+            if (key == "edge") {
+                node.edge = static_cast<int>(edge_number(where, text_of(where, key, value)));
+            } else if (key == "position") {
                 if (!value.is_array() || value.size() != 2) {
                     throw usage_error(where + ": position: two values are accepted, for example [\"10 m\", \"0 m\"]");
                 }
                 node.place = position{number_of(where, key, text_of(where, key, value[0]), dimension::length),
                                       number_of(where, key, text_of(where, key, value[1]), dimension::length)};
             } else if (!set_field(node_fields, node, where, key, text_of(where, key, value))) {
-                unknown_field(node_fields, where, key, "name, position");
+                unknown_field(node_fields, where, key, "name, position, edge");
             }
         }
     });
@@ -292,7 +324,7 @@ void read_lines(const std::string& path, file_reader& out) {
                                            "\"link, FROM, TO, KEY = VALUE, ...\" is accepted");
         }
         if (kind == "cluster") {
-            out.add_cluster(line.where, line.cells[1], {line.cells.begin() + 2, line.cells.end()});
+            out.add_cluster(line.where, line.cells[1], {{line.cells.begin() + 2, line.cells.end()}, {}, 0});
             continue;
         }
         auto* node = kind == "node" ? &out.add_node(line.where, line.cells[1]) : nullptr;
@@ -308,8 +340,10 @@ void read_lines(const std::string& path, file_reader& out) {
             const std::string value(trimmed(std::string_view(*cell).substr(equals + 1)));
             if (node && (key == "x" || key == "y")) {
                 (key == "x" ? x : y) = number_of(line.where, key, value, dimension::length);
+            } else if (node && key == "edge") {
+                node->edge = static_cast<int>(edge_number(line.where, value));
             } else if (node && !set_field(node_fields, *node, line.where, key, value)) {
-                unknown_field(node_fields, line.where, key, "x, y");
+                unknown_field(node_fields, line.where, key, "x, y, edge");
             } else if (link && !set_field(link_fields, *link, line.where, key, value)) {
                 unknown_field(link_fields, line.where, key, "");
             }
