@@ -6,6 +6,7 @@
 #include "data/image_folder.hpp"
 #include "experiment/served_models.hpp"
 #include "model/torch/torch_support.hpp"
+#include "network/clustering.hpp"
 #include "planning/edge_share.hpp"
 #include "results/report.hpp"
 #include "rounds/describe.hpp"
@@ -168,6 +169,7 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
     const auto& scene = *out.scene;
     check_outputs(given, scene);
     const auto method = make_tuning_method(scene);
+    chosen.cluster.formed = form_clusters(scene);
     const auto net = make_network(scene, method); // made before the data, because ranks and cuts are cheap to check
     for (const auto& warning : here.root() ? net.warnings : std::vector<std::string>()) {
         spdlog::warn("{}", warning);

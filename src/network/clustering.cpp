@@ -4,6 +4,11 @@
 #include "base/registry.hpp"
 #include "scenario/scenario.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
 namespace gaisnet {
 
 namespace {
@@ -22,6 +27,46 @@ groups as_given(const clustering_request& in) {
 }
 
 const registration<clustering_entry> registered_given{{"given", as_given}};
+
+double distance(position a, position b) { return std::hypot(a.x - b.x, a.y - b.y); }
+
+/// Chains of neighbours: each begins with the client that is farthest from the edge, so that nobody far away is left for
+/// the end, and goes on to the nearest client that is in no chain.
+groups of_neighbours(const clustering_request& in) {
+    const auto all = in.clients.size();
+    const auto [number, size] = cluster_sizes(in.scene, in.edge, all);
+    std::vector<bool> taken(all, false);
+    const auto nearest = [&](position to, bool farthest) {
+        std::optional<std::size_t> best;
+        double best_distance = 0.0;
+        for (std::size_t i = 0; i < all; ++i) {
+            const double here = distance(in.clients[i].place(), to);
+            if (!taken[i] && (!best || (farthest ? here > best_distance : here < best_distance))) {
+                best = i;
+                best_distance = here;
+            }
+        }
+        return best;
+    };
+    groups out;
+    while (out.size() < number) {
+        auto next = nearest(in.station.place(), true);
+        if (!next) {
+            break;
+        }
+        auto& group = out.emplace_back();
+        while (next && group.size() < size) {
+            taken[*next] = true;
+            group.push_back(*next);
+            next = nearest(in.clients[*next].place(), false);
+        }
+    }
+    return out;
+}
+
+const registration<clustering_entry> registered_nearest{{"nearest", of_neighbours}};
+// What a planner begins with.
+const registration<clustering_entry> registered_best{{"best", of_neighbours}};
 
 void check(const scenario& scene, std::size_t edge, const std::vector<formed_cluster>& formed,
            std::span<const candidate> clients) {
@@ -46,6 +91,16 @@ void check(const scenario& scene, std::size_t edge, const std::vector<formed_clu
 }
 
 } // namespace
+
+std::pair<std::size_t, std::size_t> cluster_sizes(const scenario& scene, int edge, std::size_t clients) {
+    const auto listed = static_cast<std::size_t>(listed_clusters(scene.network, edge));
+    const auto size = static_cast<std::size_t>(scene.cluster.size);
+    auto number = static_cast<std::size_t>(scene.cluster.number);
+    if (number == 0) {
+        number = listed > 0 ? listed : size > 0 ? (clients + size - 1) / size : 1;
+    }
+    return {number, size > 0 ? size : (clients + number - 1) / number};
+}
 
 formed_clusters form_clusters(const scenario& scene, const population& all) {
     auto out = scene.cluster.formed;

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace gaisnet {
@@ -16,6 +17,9 @@ struct clustering_request {
     const candidate& station; ///< The edge.
     std::span<const candidate> clients;
 };
+
+/// Number of clusters of an edge, and the clients of a cluster at most, by cluster.number and cluster.size.
+std::pair<std::size_t, std::size_t> cluster_sizes(const scenario&, int edge, std::size_t clients);
 
 /// The clusters of all edges: as they have been formed already (cluster_settings::formed), else by the rule that
 /// cluster.policy names.

@@ -1,5 +1,6 @@
 #include "network/network_file.hpp"
 
+#include "network/clustering.hpp"
 #include "network/overrides.hpp"
 #include "network/population.hpp"
 
@@ -29,21 +30,19 @@ std::string network_file_text(const scenario& scene, const topology& net) {
         list += (list.empty() ? "\n    " : ",\n    ") + entry.dump();
     };
     const override_index said(scene.network.overrides);
-    const auto& formed = scene.cluster.formed;
+    const auto formed = form_clusters(scene);
     for (const auto& group : net.clusters) {
         json names = json::array();
         for (const auto client : group.clients) {
             names.push_back(net.nodes[client].name);
         }
         json entry{{"edge", net.nodes[group.edge].name}, {"clients", names}};
-        if (!formed.empty()) {
-            const auto& as = formed[static_cast<std::size_t>(group.edge)][static_cast<std::size_t>(group.place)];
-            if (!as.blocks.empty()) {
-                entry["blocks"] = as.blocks;
-            }
-            if (as.edge_blocks > 0) {
-                entry["edge_blocks"] = as.edge_blocks;
-            }
+        const auto& as = formed[static_cast<std::size_t>(group.edge)][static_cast<std::size_t>(group.place)];
+        if (!as.blocks.empty()) {
+            entry["blocks"] = as.blocks;
+        }
+        if (as.edge_blocks > 0) {
+            entry["edge_blocks"] = as.edge_blocks;
         }
         add(clusters, entry);
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "emulation/device.hpp"
+#include "emulation/event.hpp"
 #include "network/overrides.hpp"
 #include "network/placing.hpp"
 #include "network/trajectory.hpp"

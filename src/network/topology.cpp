@@ -82,7 +82,7 @@ void check_names(const scenario& scene, const topology& net, const override_inde
     const auto& last_client = net.nodes[net.clusters.back().clients.back()].name;
     const auto like = "; names are like " + net.nodes.front().name + " and " + last_client;
     // A planner has seen all clients, and may have left some out.
-    const bool chosen = !scene.cluster.formed.empty() || scene.cluster.policy != "given";
+    const bool chosen = scene.cluster.planned || scene.cluster.policy != "given";
     for (const auto& [name, said] : overrides.nodes()) {
         if (!node_named.contains(name) && !said->edge && !chosen) {
             throw usage_error("network.file: there is no node " + name +

@@ -98,11 +98,11 @@ std::vector<stage_cut> cuts_of(const cluster& group) {
 
 } // namespace
 
-topology make_network(const scenario& scene, const std::shared_ptr<const tuning_method>& method) {
-    const auto model = make_model(scene);
-    std::vector<stage_cut> known; // most clusters have the same cuts
-    std::vector<bool> sent;
-    return make_topology(scene, [&](const cluster& group) {
+backward_hops hops_with_gradients(std::shared_ptr<const foundation_model> model,
+                                  std::shared_ptr<const tuning_method> method) {
+    // Most clusters have the same cuts.
+    return [model = std::move(model), method = std::move(method), known = std::vector<stage_cut>(),
+            sent = std::vector<bool>()](const cluster& group) mutable {
         if (auto cuts = cuts_of(group); cuts != known) {
             known = std::move(cuts);
             sent.clear();
@@ -112,16 +112,28 @@ topology make_network(const scenario& scene, const std::shared_ptr<const tuning_
             }
         }
         return sent;
-    });
+    };
+}
+
+topology make_network(const scenario& scene, const std::shared_ptr<const tuning_method>& method) {
+    return make_topology(scene, hops_with_gradients(make_model(scene), method));
 }
 
 deployment make_deployment(const scenario& scene, std::shared_ptr<const tuning_method> method,
                            const std::vector<domain_size>& sizes, const std::vector<std::int64_t>& samples) {
+    auto model = make_model(scene);
+    auto net = make_topology(scene, hops_with_gradients(model, method));
+    return make_deployment(scene, std::move(net), std::move(model), std::move(method), sizes, samples);
+}
+
+deployment make_deployment(const scenario& scene, topology net, std::shared_ptr<const foundation_model> model,
+                           std::shared_ptr<const tuning_method> method, const std::vector<domain_size>& sizes,
+                           const std::vector<std::int64_t>& samples) {
     deployment out;
     out.scene = &scene;
-    out.net = make_network(scene, method);
+    out.net = std::move(net);
     out.method = std::move(method);
-    out.model = make_model(scene);
+    out.model = std::move(model);
     out.contributors.resize(static_cast<std::size_t>(out.net.edges));
     std::vector<tensor_places> places(static_cast<std::size_t>(out.net.edges));
     for (std::size_t edge = 0; edge < places.size(); ++edge) {

@@ -91,10 +91,16 @@ struct deployment {
 /// Makes the topology; its links depend on what the stages send to each other with this tuning method. \throws
 /// usage_error as make_topology()
 topology make_network(const scenario&, const std::shared_ptr<const tuning_method>&);
+/// Which hops of a chain carry gradients.
+backward_hops hops_with_gradients(std::shared_ptr<const foundation_model>, std::shared_ptr<const tuning_method>);
 
 /// \param sizes of each edge's data. \param samples number of training samples of each cluster's start point. \throws
 /// usage_error when a cut does not fit or a cluster has no samples.
 deployment make_deployment(const scenario&, std::shared_ptr<const tuning_method>, const std::vector<domain_size>& sizes,
+                           const std::vector<std::int64_t>& samples);
+/// The same on a topology of the scenario that is there.
+deployment make_deployment(const scenario&, topology, std::shared_ptr<const foundation_model>,
+                           std::shared_ptr<const tuning_method>, const std::vector<domain_size>& sizes,
                            const std::vector<std::int64_t>& samples);
 
 } // namespace gaisnet

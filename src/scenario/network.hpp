@@ -2,6 +2,7 @@
 
 // The nodes and their positions: [network], [mobility], [cluster], [split].
 
+#include "scenario/planning.hpp"
 #include "settings/key.hpp"
 
 #include <map>
@@ -146,9 +147,15 @@ struct split_rule {
 
 struct split_settings : split_rule {
     static constexpr section key{"split", commands::emulating};
+    plan_objective objective = key.parsed("objective", "auto",
+                                          "auto, latency, energy, spectrum, memory, goodput, or weighted(latency 1, "
+                                          "energy 0.5)",
+                                          "what blocks, clusters and start points are chosen by (auto, best)",
+                                          planning_settings::parse_objective);
     split_settings()
         : split_rule(key.parsed("blocks", "even", registry<splitter_entry>::names() + ", or 0,6,6,0",
-                                "blocks of each stage in chain order: even, one list, or lists separated by ;",
+                                "blocks of each stage in chain order: even (equal numbers, whatever the devices), auto (chosen "
+                                "by the ledger), one list, or lists separated by ;",
                                 parse_blocks)) {}
 
 private:
@@ -162,6 +169,10 @@ struct clustering_entry {
     /// \returns indices of the request's clients, by cluster and in chain order.
     std::vector<std::vector<std::size_t>> (*group)(const clustering_request&);
 };
+
+enum class start_rule { first, data, best };
+inline constexpr word<start_rule> start_words[] = {
+    {"first", start_rule::first}, {"data", start_rule::data}, {"best", start_rule::best}};
 
 /// A cluster as a rule or a planner has formed it.
 struct formed_cluster {
@@ -186,10 +197,24 @@ struct cluster_settings : edge_stage_rule {
               "the edge holds a stage at this place of every chain (1 is the start point); auto: behind the start "
               "point, with as few blocks as the clients' memory, or a deadline (round.wait, infer.deadline), needs",
               parse_edge_stage)) {}
-    std::string policy =
-        key.named<clustering_entry>("policy", "given", "who forms a cluster with whom; given: as network.* say");
-    /// Set by planners, no key. Empty: the policy decides.
+    std::string policy = key.named<clustering_entry>(
+        "policy", "given",
+        "who forms a cluster with whom; given: as network.* say; nearest: neighbours; best: chosen by the ledger");
+    start_rule start = key.choice("start", "first", start_words,
+                                  "start point of a cluster: its first client, the one with most useful samples, or the "
+                                  "one that is best for the objective");
+    /// 0: as many as network.* lists.
+    int number = key.count("number", "0", "clusters that an edge forms; 0: as many as network.* lists",
+                           within(0, network_settings::most_nodes),
+                           {.when = {with("cluster.policy", {"nearest", "best"})}});
+    /// 0: as few as take all clients.
+    int size = key.count("size", "0", "clients of a cluster, at most; 0: as few as take all clients in",
+                         within(0, network_settings::most_nodes),
+                         {.when = {with("cluster.policy", {"nearest", "best"})}});
+    /// Set by preparation and planners, no key. Empty: the policy decides.
     formed_clusters formed{};
+    /// A planner has chosen them, no key: network.file may tell of clients and links that have no part then.
+    bool planned = false;
     /// Set by planners, which play a part of the clusters, no key: how many share the D2D band of an edge; 0: those that
     /// are there.
     int sharing_band = 0;

@@ -11,6 +11,7 @@ void resolve_sections(settings& values) {
     resolve_model(values);
     resolve_links(values);
     resolve_devices(values);
+    resolve_planning(values);
 }
 
 } // namespace
@@ -33,6 +34,7 @@ scenario read_scenario(const settings& given, service_kind service) {
     check_network(scene, in);
     check_model(scene, in);
     check_split(scene, in);
+    check_planning(scene, in);
     check_training(scene, in);
     check_data(scene, in);
     check_pretraining(scene, in);

@@ -6,6 +6,7 @@
 #include "scenario/links.hpp"
 #include "scenario/model.hpp"
 #include "scenario/network.hpp"
+#include "scenario/planning.hpp"
 #include "scenario/pretraining.hpp"
 #include "scenario/rounds.hpp"
 #include "scenario/run.hpp"
@@ -26,6 +27,7 @@ struct scenario : scheme_settings, run_settings {
     round_settings round;
     dropout_settings dropout;
     split_settings split;
+    planning_settings plan;
     cloud_settings cloud;
     probe_settings probe;
     cluster_settings cluster;

@@ -1,3 +1,4 @@
+#include "network/clustering.hpp"
 #include "planning/edge_share.hpp"
 #include "rounds/inference_ledger.hpp"
 #include "rounds/ledger_run.hpp"
@@ -9,6 +10,24 @@ namespace gaisnet {
 namespace {
 
 deployment deploy(const scenario& scene) { return lab::deploy(scene); }
+
+/// Gives the edge some blocks of each cluster.
+void share(scenario& scene, const std::vector<int>& blocks) {
+    scene.cluster.formed.clear();
+    auto formed = form_clusters(scene);
+    for (std::size_t i = 0; i < blocks.size(); ++i) {
+        formed[0][i].edge_blocks = blocks[i];
+    }
+    scene.cluster.formed = formed;
+}
+
+std::vector<int> shares_of(const edge_share_choice& choice) {
+    std::vector<int> blocks;
+    for (const auto& group : choice.formed.front()) {
+        blocks.push_back(group.edge_blocks);
+    }
+    return blocks;
+}
 
 /// Two clusters of three; the second one's middle client, which holds all four blocks, is given in full.
 scenario with_second_cluster(double memory_bytes) {
@@ -31,25 +50,25 @@ std::uint64_t needs(const scenario& scene, const std::string& name) {
 }
 
 TEST(edge_share, clients_that_suffice_get_no_help) {
-    EXPECT_EQ(choose_edge_shares(lab::small_scenario(), deploy).blocks, (std::vector<int>{0, 0}));
+    EXPECT_EQ(shares_of(choose_edge_shares(lab::small_scenario(), deploy)), (std::vector<int>{0, 0}));
 }
 
 TEST(edge_share, the_edge_takes_as_few_blocks_as_memory_needs) {
     // Fine-tuning is what needs most with one block fewer each time.
     for (int blocks = 1; blocks <= 3; ++blocks) {
         auto helped = lab::small_scenario();
-        helped.cluster.edge_blocks = {0, blocks};
+        share(helped, {0, blocks});
         const auto scene = with_second_cluster(static_cast<double>(needs(helped, "c1.1")));
         const auto choice = choose_edge_shares(scene, deploy);
-        EXPECT_EQ(choice.blocks, (std::vector<int>{0, blocks}));
+        EXPECT_EQ(shares_of(choice), (std::vector<int>{0, blocks}));
         EXPECT_TRUE(choice.lacking.empty());
     }
     // The same client may do for inference, which needs less.
     auto helped = lab::small_scenario();
-    helped.cluster.edge_blocks = {0, 1};
+    share(helped, {0, 1});
     auto scene = with_second_cluster(static_cast<double>(needs(helped, "c1.1")));
     scene.service = service_kind::inference;
-    EXPECT_EQ(choose_edge_shares(scene, deploy).blocks, (std::vector<int>{0, 0}));
+    EXPECT_EQ(shares_of(choose_edge_shares(scene, deploy)), (std::vector<int>{0, 0}));
 }
 
 TEST(edge_share, what_nothing_helps_is_told) {
@@ -59,7 +78,7 @@ TEST(edge_share, what_nothing_helps_is_told) {
     start_point.memory = 100.0;
     scene.network.overrides.nodes.push_back(start_point);
     const auto choice = choose_edge_shares(scene, deploy);
-    EXPECT_EQ(choice.blocks, (std::vector<int>{0, 4}));
+    EXPECT_EQ(shares_of(choice), (std::vector<int>{0, 4}));
     EXPECT_EQ(choice.lacking, std::vector<std::string>{"c1"});
 }
 
@@ -73,13 +92,13 @@ TEST(edge_share, a_slow_cluster_gets_help_until_it_meets_its_deadline) {
     scene.round.wait = wait_kind::deadline;
     scene.round.deadline_s = 0.7 * alone;
     const auto choice = choose_edge_shares(scene, deploy);
-    EXPECT_EQ(choice.blocks[0], 0);
-    EXPECT_GT(choice.blocks[1], 0);
+    EXPECT_EQ(shares_of(choice)[0], 0);
+    EXPECT_GT(shares_of(choice)[1], 0);
     EXPECT_TRUE(choice.lacking.empty());
-    scene.cluster.edge_blocks = choice.blocks;
+    scene.cluster.formed = choice.formed;
     const auto helped = lab::deploy(scene);
     EXPECT_EQ(ledger_run(helped).play(1).rounds.front().clusters_done, 2U);
-    scene.cluster.edge_blocks[1] -= 1; // one block fewer would not do
+    scene.cluster.formed[0][1].edge_blocks -= 1; // one block fewer would not do
     const auto less = lab::deploy(scene);
     EXPECT_EQ(ledger_run(less).play(1).rounds.front().clusters_done, 1U);
 }
@@ -101,13 +120,13 @@ TEST(edge_share, requests_that_take_too_long_need_the_edge) {
         }
         return sum;
     };
-    EXPECT_EQ(choose_edge_shares(scene, deploy).blocks, (std::vector<int>{0, 0})) << "there is no deadline";
+    EXPECT_EQ(shares_of(choose_edge_shares(scene, deploy)), (std::vector<int>{0, 0})) << "there is no deadline";
     scene.infer.deadline_s = 0.6 * mean(scene, 1);
     ASSERT_LT(mean(scene, 0), scene.infer.deadline_s);
     const auto choice = choose_edge_shares(scene, deploy);
-    EXPECT_EQ(choice.blocks[0], 0);
-    EXPECT_GT(choice.blocks[1], 0);
-    scene.cluster.edge_blocks = choice.blocks;
+    EXPECT_EQ(shares_of(choice)[0], 0);
+    EXPECT_GT(shares_of(choice)[1], 0);
+    scene.cluster.formed = choice.formed;
     EXPECT_LE(mean(scene, 1), scene.infer.deadline_s);
 }
 
@@ -115,12 +134,13 @@ TEST(edge_share, requests_that_take_too_long_need_the_edge) {
 TEST(edge_share, a_share_of_the_edge_trains_the_same_modules) {
     auto scene = lab::small_scenario();
     const auto expected = lab::run_hfsl(scene, {.rounds = 2}).models;
-    scene.cluster.edge_blocks = {1, 3};
+    share(scene, {1, 3});
     EXPECT_EQ(lab::run_hfsl(scene, {.rounds = 2}).models, expected);
-    scene.cluster.edge_blocks = {4, 0};
+    share(scene, {4, 0});
     scene.train.labels = label_route::local;
     EXPECT_EQ(lab::run_hfsl(scene, {.rounds = 2}).models, expected);
     scene.network.clients = {1};
+    share(scene, {4, 0});
     EXPECT_EQ(lab::run_hfsl(scene, {.rounds = 2}).models, expected) << "chains of one client";
 }
 

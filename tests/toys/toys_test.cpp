@@ -304,7 +304,7 @@ const registration<clustering_entry> registered_toy_clusters{
     {"toy_reversed", [](const clustering_request& in) {
          std::vector<std::vector<std::size_t>> groups(static_cast<std::size_t>(in.scene.network.clusters));
          for (std::size_t i = in.clients.size(); i-- > 0;) {
-             groups[static_cast<std::size_t>(in.clients[i].home->cluster)].push_back(i);
+             groups[static_cast<std::size_t>(in.clients[i].home.cluster)].push_back(i);
          }
          return groups;
      }}};

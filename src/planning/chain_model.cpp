@@ -1,0 +1,287 @@
+#include "planning/chain_model.hpp"
+
+#include "base/error.hpp"
+#include "model/stage_spec.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace gaisnet {
+
+namespace {
+
+constexpr double bits_a_byte = 8.0;
+constexpr double nothing_fits = std::numeric_limits<double>::infinity();
+
+std::size_t index_of(int depth, int first, int end, bool start, bool head) {
+    const auto side = static_cast<std::size_t>(depth + 1);
+    return ((static_cast<std::size_t>(first) * side + static_cast<std::size_t>(end)) * 2 + (start ? 1 : 0)) * 2 +
+           (head ? 1 : 0);
+}
+
+double bits_of(const tensor_view& message) { return bits_a_byte * static_cast<double>(message.bytes()); }
+
+} // namespace
+
+chain_model::chain_model(plan_judge& judge, plan_objective objective, plan_figures given)
+    : judge_(judge)
+    , depth_(static_cast<int>(judge.model().depth())) {
+    const auto& scene = judge.scene();
+    const bool serves = scene.service == service_kind::inference;
+    batch_ = serves ? scene.infer.batch : scene.train.batch;
+    micro_batches_ = serves || scene.train.schedule == schedule_kind::serial
+                         ? 1.0
+                         : std::min<double>(scene.train.micro_batches, batch_);
+    for (const auto& [metric, weight] : objective.weights) {
+        const double unit = value_of(given, metric);
+        const double scaled = objective.weights.size() == 1 || !(unit > 0.0) ? weight : weight / unit;
+        switch (metric) {
+        case plan_metric::latency:
+        case plan_metric::goodput:
+        case plan_metric::memory: per_second_ += scaled; break;
+        case plan_metric::energy: per_joule_ += scaled; break;
+        case plan_metric::spectrum: per_hz_s_ += scaled; break;
+        }
+    }
+
+    constexpr std::int64_t classes = 2;
+    const auto samples = static_cast<std::int64_t>(batch_);
+    const auto micro = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(batch_ / micro_batches_)));
+    const auto codec = make_codec(scene);
+    const auto side = static_cast<std::size_t>(depth_ + 1);
+    stages_.resize(side * side * 4);
+    forward_bits_.resize(side);
+    backward_bits_.resize(side);
+    for (int first = 0; first <= depth_; ++first) {
+        const stage_spec earlier(judge.shared_model(), judge.method(), classes, {true, 0, first, false});
+        for (int end = first; end <= depth_; ++end) {
+            for (const bool start : {false, true}) {
+                for (const bool head : {false, true}) {
+                    if ((start && first > 0) || (head && end < depth_)) {
+                        continue;
+                    }
+                    stage_spec spec(judge.shared_model(), judge.method(), classes, {start, first, end - first, head});
+                    spec.input_gradient = !start && earlier.trainable();
+                    spec.all_tokens_out = end < depth_;
+                    spec.codec = codec;
+                    auto& out = stages_[index_of(depth_, first, end, start, head)];
+                    const auto tunable = static_cast<double>(spec.tunable_elements());
+                    out.flops = spec.forward_flops(samples);
+                    out.memory = 4.0 * (static_cast<double>(spec.frozen_elements()) + tunable);
+                    if (serves) {
+                        out.memory += static_cast<double>(spec.inference_bytes(samples));
+                    } else {
+                        out.flops += spec.backward_flops(samples) +
+                                     (spec.trainable() ? spec.step_flops(scene.train.optimizer) : 0.0);
+                        const double states = scene.train.optimizer == optimizer_kind::adamw ? 3.0 : 2.0;
+                        out.memory += 4.0 * states * tunable + static_cast<double>(spec.retained_bytes(samples)) +
+                                      static_cast<double>(spec.workspace_bytes(micro));
+                    }
+                    if (!start) { // what the hop in front of it carries
+                        forward_bits_[static_cast<std::size_t>(first)] = bits_of(
+                            first < depth_ ? spec.sent({samples, judge.model().tokens() + judge.method()->carried_tokens(),
+                                                        judge.model().dim()})
+                                           : spec.sent({samples, judge.model().dim()}));
+                        backward_bits_[static_cast<std::size_t>(first)] =
+                            !serves && spec.input_gradient && scene.link.charge_gradients
+                                ? forward_bits_[static_cast<std::size_t>(first)]
+                                : 0.0;
+                    }
+                }
+            }
+        }
+    }
+}
+
+const chain_model::stage_costs& chain_model::stage(int first, int end, bool start, bool head) const {
+    return stages_[index_of(depth_, first, end, start, head)];
+}
+
+chain_model::cost chain_model::stage_cost(int edge, std::size_t client, int first, int end, bool start,
+                                          bool head) const {
+    const auto& device = judge_.everybody().clients[static_cast<std::size_t>(edge)][client].device;
+    const double seconds = stage(first, end, start, head).flops / device.rate_flop_s;
+    return {seconds, seconds * device.power_w, 0.0};
+}
+
+bool chain_model::fits(int edge, std::size_t client, int first, int end, bool start, bool head) const {
+    const auto& device = judge_.everybody().clients[static_cast<std::size_t>(edge)][client].device;
+    return stage(first, end, start, head).memory <= static_cast<double>(device.memory_bytes);
+}
+
+const chain_model::hop& chain_model::link(int edge, std::size_t from, std::size_t to, std::size_t sharers) {
+    const auto [place, fresh] = links_.try_emplace({edge, from, to, sharers});
+    if (fresh) {
+        try {
+            const auto net = judge_.network_of(edge, {{from, to}, {}, 0}, sharers);
+            const auto& group = net.clusters[0];
+            if (const auto* found = net.link_between(group.clients[0], group.clients[1])) {
+                const auto& one = found->parameters;
+                const auto& sender = net.nodes[one.from].device;
+                const auto& receiver = net.nodes[one.to].device;
+                place->second = {1.0 / found->rate_bit_s, one.latency_s,
+                                 sender.radio.send_w(one.radiated_w) + receiver.radio.receive_w, one.bandwidth_hz,
+                                 found->rate_bit_s > 0.0};
+            }
+        } catch (const usage_error&) { // out of reach
+        }
+    }
+    return place->second;
+}
+
+chain_model::cost chain_model::hop_cost(int edge, std::size_t from, std::size_t to, int boundary,
+                                        std::size_t sharers) {
+    const auto add = [&](const hop& way, double bits) {
+        if (bits <= 0.0) {
+            return cost{};
+        }
+        if (!way.reached) {
+            return cost{nothing_fits, nothing_fits, nothing_fits};
+        }
+        const double busy = bits * way.seconds_a_bit;
+        return cost{busy + way.latency_s, busy * way.joule_a_second, busy * way.bandwidth_hz};
+    };
+    const auto forward = add(link(edge, from, to, sharers), forward_bits_[static_cast<std::size_t>(boundary)]);
+    const auto backward = add(link(edge, to, from, sharers), backward_bits_[static_cast<std::size_t>(boundary)]);
+    return {forward.seconds + backward.seconds, forward.joule + backward.joule, forward.hz_s + backward.hz_s};
+}
+
+double chain_model::weigh(const cost& one) const {
+    return (per_second_ > 0.0 ? per_second_ * one.seconds : 0.0) + (per_joule_ > 0.0 ? per_joule_ * one.joule : 0.0) +
+           (per_hz_s_ > 0.0 ? per_hz_s_ * one.hz_s : 0.0);
+}
+
+/// The cheapest division of which no stage or hop takes longer than `slowest`.
+chain_model::proposal chain_model::best(int edge, std::span<const std::size_t> order, std::size_t sharers,
+                                        double slowest) {
+    const auto clients = order.size();
+    const auto side = static_cast<std::size_t>(depth_ + 1);
+    // By [client][blocks placed]: what it costs that this client is the last one so far, and from where that came.
+    struct state {
+        double value = nothing_fits;
+        std::size_t before = 0;
+        int boundary = 0;
+    };
+    std::vector<state> table(clients * side);
+    const auto at = [&](std::size_t client, int placed) -> state& {
+        return table[client * side + static_cast<std::size_t>(placed)];
+    };
+    const auto part = [&](const cost& one) { return one.seconds <= slowest ? weigh(one) : nothing_fits; };
+    proposal out{{}, {}, nothing_fits};
+    /// Takes the chain that ends with the head at a client that holds the blocks from `boundary` on.
+    const auto finish = [&](std::size_t client, std::size_t before, int boundary, double value) {
+        if (!(value < out.value)) {
+            return;
+        }
+        out = {{order[client]}, {depth_ - boundary}, value};
+        for (int placed = boundary; client != 0;) {
+            client = before;
+            const auto& here = at(client, placed);
+            out.clients.push_back(order[client]);
+            out.blocks.push_back(client == 0 ? placed : placed - here.boundary);
+            placed = here.boundary;
+            before = here.before;
+        }
+        std::reverse(out.clients.begin(), out.clients.end());
+        std::reverse(out.blocks.begin(), out.blocks.end());
+    };
+    for (int end = 0; end <= depth_; ++end) {
+        if (fits(edge, order[0], 0, end, true, false)) {
+            at(0, end).value = part(stage_cost(edge, order[0], 0, end, true, false));
+        }
+    }
+    if (fits(edge, order[0], 0, depth_, true, true)) {
+        finish(0, 0, 0, part(stage_cost(edge, order[0], 0, depth_, true, true)));
+    }
+    for (std::size_t client = 1; client < clients; ++client) {
+        for (std::size_t before = 0; before < client; ++before) {
+            for (int boundary = 0; boundary <= depth_; ++boundary) {
+                double value = at(before, boundary).value;
+                if (value < nothing_fits) {
+                    value += part(hop_cost(edge, order[before], order[client], boundary, sharers));
+                }
+                if (!(value < nothing_fits)) {
+                    continue;
+                }
+                for (int end = boundary + 1; end <= depth_ && fits(edge, order[client], boundary, end, false, false);
+                     ++end) {
+                    const double more = value + part(stage_cost(edge, order[client], boundary, end, false, false));
+                    if (more < at(client, end).value) {
+                        at(client, end) = {more, before, boundary};
+                    }
+                }
+                if (fits(edge, order[client], boundary, depth_, false, true)) {
+                    finish(client, before, boundary,
+                           value + part(stage_cost(edge, order[client], boundary, depth_, false, true)));
+                }
+            }
+        }
+    }
+    return out;
+}
+
+std::vector<chain_model::proposal> chain_model::split(int edge, std::span<const std::size_t> order,
+                                                      std::size_t sharers) {
+    std::vector<proposal> out;
+    const auto add = [&](proposal one) {
+        const auto is_same = [&](const proposal& other) {
+            return other.blocks == one.blocks && other.clients == one.clients;
+        };
+        if (!one.blocks.empty() && std::none_of(out.begin(), out.end(), is_same)) {
+            one.value = value(edge, one.clients, one.blocks, sharers);
+            out.push_back(std::move(one));
+        }
+    };
+    add(best(edge, order, sharers, nothing_fits));
+    if (micro_batches_ > 1.0) {
+        // Bounds on the slowest part: what some client takes for some number of blocks.
+        std::vector<double> bounds;
+        for (const auto client : order) {
+            for (int blocks = 1; blocks <= depth_; ++blocks) {
+                bounds.push_back(stage_cost(edge, client, depth_ - blocks, depth_, false, false).seconds * 1.0001);
+            }
+        }
+        std::sort(bounds.begin(), bounds.end());
+        constexpr std::size_t most_bounds = 12;
+        const auto stride = std::max<std::size_t>(1, bounds.size() / most_bounds);
+        for (std::size_t i = 0; i < bounds.size(); i += stride) {
+            add(best(edge, order, sharers, bounds[i]));
+        }
+    }
+    std::stable_sort(out.begin(), out.end(), [](const proposal& a, const proposal& b) { return a.value < b.value; });
+    return out;
+}
+
+double chain_model::value(int edge, std::span<const std::size_t> clients, std::span<const int> blocks,
+                          std::size_t sharers) {
+    cost sum;
+    double slowest = 0.0;
+    const auto add = [&](const cost& one) {
+        sum.seconds += one.seconds;
+        sum.joule += one.joule;
+        sum.hz_s += one.hz_s;
+        slowest = std::max(slowest, one.seconds);
+    };
+    std::size_t before = 0;
+    int placed = 0;
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+        const bool last = i + 1 == clients.size();
+        if (i > 0 && blocks[i] == 0 && !last) {
+            continue;
+        }
+        if (i > 0) {
+            add(hop_cost(edge, clients[before], clients[i], placed, sharers));
+        }
+        add(stage_cost(edge, clients[i], placed, placed + blocks[i], i == 0, last));
+        placed += blocks[i];
+        before = i;
+    }
+    if (micro_batches_ > 1.0) {
+        sum.seconds = sum.seconds / micro_batches_ + slowest * (micro_batches_ - 1.0) / micro_batches_;
+    }
+    return weigh(sum);
+}
+
+} // namespace gaisnet

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "planning/plan_judge.hpp"
+
+#include <cstddef>
+#include <map>
+#include <span>
+#include <tuple>
+#include <vector>
+
+namespace gaisnet {
+
+/// Estimates what chains cost, much faster than the ledger: it proposes, and the ledger decides. A batch takes the sum of
+/// its stages and hops; in a pipeline each micro-batch waits for the slowest of them (PipeDream, Narayanan et al., SOSP
+/// 2019; EdgeShard, Zhang et al. 2024, for chains of unequal devices). It does not see waiting for modules, shared media,
+/// or what happens between rounds.
+class chain_model {
+public:
+    /// \param given of the scenario as it is, for weighted objectives
+    chain_model(plan_judge&, plan_objective, plan_figures given);
+
+    /// The clients of an order that have a part, their blocks, and what the model thinks of it. The first is the start
+    /// point and the last has the head; these two may be without blocks.
+    struct proposal {
+        std::vector<std::size_t> clients; ///< Empty: nothing fits.
+        std::vector<int> blocks;
+        double value = 0; ///< Per batch, in units of the objective.
+    };
+    /// Divides blocks over the clients of an edge in this order, by dynamic programming: O(K^2 N^2), for a pipeline once
+    /// for each bound on its slowest stage. \param sharers clusters that share the edge's D2D band. \returns the best
+    /// first; several for a pipeline.
+    std::vector<proposal> split(int edge, std::span<const std::size_t> order, std::size_t sharers);
+    /// Value of blocks that are given.
+    double value(int edge, std::span<const std::size_t> clients, std::span<const int> blocks, std::size_t sharers);
+
+private:
+    /// Of blocks [first, end) at one client, for a batch.
+    struct stage_costs {
+        double flops = 0;  ///< Forward, backward and step.
+        double memory = 0; ///< B
+    };
+    struct hop {
+        double seconds_a_bit = 0, latency_s = 0, joule_a_second = 0, bandwidth_hz = 0;
+        bool reached = false;
+    };
+    /// What a stage or a hop adds to each batch.
+    struct cost {
+        double seconds = 0, joule = 0, hz_s = 0;
+    };
+    const stage_costs& stage(int first, int end, bool start, bool head) const;
+    cost stage_cost(int edge, std::size_t client, int first, int end, bool start, bool head) const;
+    cost hop_cost(int edge, std::size_t from, std::size_t to, int boundary, std::size_t sharers);
+    const hop& link(int edge, std::size_t from, std::size_t to, std::size_t sharers);
+    bool fits(int edge, std::size_t client, int first, int end, bool start, bool head) const;
+    double weigh(const cost& one) const;
+    proposal best(int edge, std::span<const std::size_t> order, std::size_t sharers, double slowest);
+
+    plan_judge& judge_;
+    double per_second_ = 0, per_joule_ = 0, per_hz_s_ = 0; ///< Weights of the objective.
+    int depth_;
+    double batch_;        ///< Samples of a batch.
+    double micro_batches_;
+    std::vector<stage_costs> stages_;
+    std::vector<double> forward_bits_, backward_bits_; ///< Of a batch, by the number of blocks before the hop.
+    std::map<std::tuple<int, std::size_t, std::size_t, std::size_t>, hop> links_;
+};
+
+} // namespace gaisnet

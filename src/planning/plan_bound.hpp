@@ -1,0 +1,25 @@
+#pragma once
+
+#include "planning/plan_judge.hpp"
+
+#include <string>
+#include <vector>
+
+namespace gaisnet {
+
+/// What no plan can be better than.
+struct plan_bound {
+    double value = 0;  ///< In the objective's units; 0: nothing is known.
+    std::string words; ///< What it rests on.
+};
+
+/// A bound from a relaxation. Latency: every sample's forward and backward from the first tunable block on follows the
+/// one before, on the fastest client that may take part; and all work of a round is done by all of them (and the edge, if
+/// it may hold blocks) without a pause. No hop, delivery, sensing or wait is counted. Energy: all work at the client that
+/// needs least for it, and nobody idles. Spectrum: modules on the best links, and no hop. Memory: all weights, in equal
+/// parts. Goodput: the samples of the best start points against both bounds of latency. A weighted sum is bounded term by
+/// term. \param formed the clusters, whose clients stay what they are unless `parts` has clusters.
+plan_bound bound_of(plan_judge&, const planned_parts& parts, const plan_objective&, const plan_figures& given,
+                    const formed_clusters& formed);
+
+} // namespace gaisnet

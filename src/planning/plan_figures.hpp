@@ -1,0 +1,33 @@
+#pragma once
+
+#include "scenario/planning.hpp"
+
+#include <string>
+
+namespace gaisnet {
+
+/// What a plan costs and brings in: a round of fine-tuning (delivery and upload included), or a session of inference.
+struct plan_figures {
+    double latency_s = 0; ///< Of the slowest edge's round; mean of the requests.
+    double energy_j = 0;  ///< Of edges and clients, idle radios and base power included.
+    double spectrum_hz_s = 0;
+    double memory_bytes = 0; ///< Of the client that needs most.
+    double useful = 0;       ///< Useful samples (see client_data) of a round; requests of a session.
+    double span_s = 0;       ///< In which these are done: the round, or the session.
+    double excess_bytes = 0; ///< Memory that clients need beyond what they have, summed: above 0 the plan does not fit.
+    std::string obstacle{};  ///< Why it cannot be formed at all; empty: it can.
+
+    double goodput() const { return span_s > 0.0 ? useful / span_s : 0.0; }
+    bool fits() const { return obstacle.empty() && excess_bytes <= 0.0; }
+};
+
+double value_of(const plan_figures&, plan_metric);
+
+/// The value that is to be small: of one metric itself (of goodput its reciprocal), of several the sum of weight x metric
+/// / the same metric of `given`. Infinite for a plan that does not fit.
+double value_of(const plan_figures&, const plan_objective&, const plan_figures& given);
+
+/// Whether `a` is better than `b`: smaller in value or, if neither fits, in what is missing.
+bool better(const plan_figures& a, const plan_figures& b, const plan_objective&, const plan_figures& given);
+
+} // namespace gaisnet

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "model/family.hpp"
+#include "network/population.hpp"
+#include "network/topology.hpp"
+#include "planning/plan_figures.hpp"
+#include "roles/deployment.hpp"
+#include "scenario/scenario.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace gaisnet {
+
+/// The data of clients, as far as a plan depends on it. A start point with n samples, wrong labels with probability p,
+/// blur of b pixels and noise of s has n (1 - p) / ((1 + b) (1 + s)) useful samples; those of a network are their sum x
+/// (1 - total variation distance between all start points' classes and those of the validation samples). What blur and
+/// noise do is an assumption; the rest is what `serve` takes for the fit of data.
+struct client_data {
+    /// By edge, and by client (data.held_by = clients) or by cluster.
+    std::vector<std::vector<std::int64_t>> samples;
+    std::vector<std::vector<double>> quality;                    ///< Useful samples / samples. Empty: all are useful.
+    std::vector<std::vector<std::vector<std::int64_t>>> classes; ///< Samples by class. Empty: not known.
+    std::vector<std::vector<std::int64_t>> wanted;               ///< By edge: validation samples by class.
+};
+
+/// Judges plans of a scenario by playing them in the ledger: the first round of fine-tuning, or the first session.
+class plan_judge {
+public:
+    /// \param sizes of each edge's data
+    plan_judge(const scenario&, std::shared_ptr<const tuning_method>, std::vector<domain_size> sizes, client_data);
+    plan_judge(const plan_judge&) = delete;
+    plan_judge& operator=(const plan_judge&) = delete;
+
+    /// Of all clusters together, exactly: what a run's ledger has.
+    plan_figures figures(const formed_clusters&);
+    /// Of one cluster of an edge, played alone. `cluster_figures` of all clusters give figures() where clusters share
+    /// neither a medium nor the edge's computing (see independent()); of long rounds some batches are played, and the
+    /// rest is taken to be like them.
+    struct cluster_figures {
+        plan_figures own;     ///< energy_j: of its clients, until the cluster has finished.
+        double waiting_w = 0; ///< Power of its clients while they wait for other clusters.
+        std::size_t start = 0; ///< Index among the clients of its edge.
+    };
+    /// \param place among the clusters of the edge. \param sharers clusters that share the edge's D2D band
+    const cluster_figures& alone(int edge, std::size_t place, const formed_cluster&, std::size_t sharers);
+    /// Those of a network whose clusters have been played alone.
+    /// \param first the edge of the first entry
+    plan_figures together(const std::vector<std::vector<const cluster_figures*>>& by_edge, int first = 0) const;
+
+    /// Whether clusters do not influence each other but by waiting.
+    bool independent() const;
+
+    const scenario& scene() const { return scene_; }
+    const population& everybody() const { return all_; }
+    const foundation_model& model() const { return *model_; }
+    const std::shared_ptr<const foundation_model>& shared_model() const { return model_; }
+    const std::shared_ptr<const tuning_method>& method() const { return method_; }
+    /// Training samples of a cluster's start point.
+    std::int64_t samples(int edge, const formed_cluster&, std::size_t place) const;
+    double useful(int edge, const formed_cluster&, std::size_t place) const;
+    /// The topology of one cluster alone. \throws usage_error when it cannot be formed.
+    topology network_of(int edge, const formed_cluster&, std::size_t sharers);
+    std::uint64_t plays() const { return plays_; } ///< Of the ledger.
+
+private:
+    plan_figures play(const scenario&, const deployment&, const std::vector<double>& useful, cluster_figures* alone);
+    deployment deploy(const scenario&, topology, const std::vector<std::int64_t>& samples) const;
+    plan_figures played_alone(const scenario&, int edge, std::size_t place, const formed_cluster&, cluster_figures&);
+    double match(const std::vector<std::vector<std::pair<std::size_t, std::size_t>>>& starts, std::size_t first) const;
+    std::size_t holder(const formed_cluster&, std::size_t place) const;
+
+    scenario scene_;
+    scenario short_, longer_; ///< The same with fewer batches a round.
+    std::shared_ptr<const tuning_method> method_;
+    std::shared_ptr<const foundation_model> model_;
+    std::vector<domain_size> sizes_;
+    client_data data_;
+    population all_;
+    backward_hops gradients_;
+    std::unordered_map<std::string, cluster_figures> known_;
+    std::uint64_t plays_ = 0;
+};
+
+} // namespace gaisnet

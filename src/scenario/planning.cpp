@@ -1,0 +1,160 @@
+#include "scenario/planning.hpp"
+
+#include "scenario/scenario.hpp"
+#include "settings/value_reader.hpp"
+
+#include <algorithm>
+
+namespace gaisnet {
+
+namespace {
+
+struct named_part {
+    const char* name;
+    bool planned_parts::*member;
+};
+constexpr named_part part_names[] = {{"split", &planned_parts::split},
+                                     {"clusters", &planned_parts::clusters},
+                                     {"order", &planned_parts::order},
+                                     {"start", &planned_parts::start},
+                                     {"schedule", &planned_parts::schedule},
+                                     {"micro_batches", &planned_parts::micro_batches},
+                                     {"edge_stage", &planned_parts::edge_stage}};
+
+plan_metric metric_of(const std::string& text) {
+    for (const auto& one : plan_metric_words) {
+        if (text == one.text) {
+            return one.value;
+        }
+    }
+    throw usage_error("latency, energy, spectrum, memory, goodput, or weighted(latency 1, energy 0.5) is accepted");
+}
+
+} // namespace
+
+planned_parts planning_settings::parse_parts(const std::string& text) {
+    planned_parts parts;
+    if (text == "none") {
+        return parts;
+    }
+    for (const auto& one : split_text(text, ',')) {
+        const auto found = std::find_if(std::begin(part_names), std::end(part_names),
+                                        [&](const named_part& part) { return one == part.name; });
+        if (found == std::end(part_names)) {
+            throw usage_error("\"" + one + "\" is not among split, clusters, order, start, schedule, micro_batches, "
+                              "edge_stage");
+        }
+        parts.*found->member = true;
+    }
+    return parts;
+}
+
+plan_objective planning_settings::parse_objective(const std::string& text) {
+    if (text == "auto") {
+        return {};
+    }
+    if (!text.starts_with("weighted")) {
+        return {{{metric_of(text), 1.0}}, text};
+    }
+    if (!text.starts_with("weighted(") || !text.ends_with(')')) {
+        throw usage_error("weighted(latency 1, energy 0.5) is accepted");
+    }
+    plan_objective out{{}, text};
+    for (const auto& term : split_text(text.substr(9, text.size() - 10), ',')) {
+        const auto space = term.find_first_of(" :");
+        if (space == std::string::npos) {
+            throw usage_error("\"" + term + "\" has no weight; weighted(latency 1, energy 0.5) is accepted");
+        }
+        const auto weight = parse_quantity(std::string(trimmed(std::string_view(term).substr(space + 1))),
+                                           dimension::number);
+        if (!(weight > 0.0)) {
+            throw usage_error("\"" + term + "\": weights above 0 are accepted");
+        }
+        out.weights.emplace_back(metric_of(term.substr(0, space)), weight);
+    }
+    if (out.weights.empty()) {
+        throw usage_error("weighted(latency 1, energy 0.5) is accepted");
+    }
+    return out;
+}
+
+planned_parts parts_to_plan(const scenario& scene) {
+    auto parts = scene.plan.optimise;
+    parts.split = parts.split || scene.split.policy == "auto";
+    if (scene.cluster.policy == "best") {
+        parts.clusters = true;
+    }
+    if (parts.clusters) {
+        parts.order = parts.start = true;
+    }
+    parts.start = parts.start || scene.cluster.start == start_rule::best;
+    return parts;
+}
+
+plan_objective objective_of(const scenario& scene) {
+    auto objective = scene.plan.objective;
+    if (objective.weights.empty()) {
+        objective = scene.split.objective;
+    }
+    if (objective.weights.empty()) {
+        const bool chooses_data = parts_to_plan(scene).start && scene.service == service_kind::fine_tuning;
+        objective = chooses_data ? plan_objective{{{plan_metric::goodput, 1.0}}, "goodput"}
+                                 : plan_objective{{{plan_metric::latency, 1.0}}, "latency"};
+    }
+    return objective;
+}
+
+void resolve_planning(settings& values) {
+    const auto& text = [&](const char* key) -> const std::string& { return values.at(key).value; };
+    const auto& parts = text("optimise");
+    const bool chooses_starts = text("cluster.policy") != "given" || text("cluster.start") != "first" ||
+                                parts.find("clusters") != std::string::npos || parts.find("start") != std::string::npos;
+    if (chooses_starts && values.at("data.held_by").is_default()) {
+        values["data.held_by"] = {"clients", "who is a start point is chosen", true};
+    }
+}
+
+void check_planning(const scenario& scene, const value_reader& in) {
+    const auto parts = parts_to_plan(scene);
+    const auto needs_hfsl = [&](bool wanted, const char* key) {
+        if (wanted && scene.scheme != scheme_kind::hfsl) {
+            in.reject(key, "chains are planned with scheme = hfsl");
+        }
+    };
+    needs_hfsl(scene.plan.optimise.any(), "optimise");
+    needs_hfsl(scene.split.policy == "auto", "split.blocks");
+    needs_hfsl(scene.cluster.policy != "given", "cluster.policy");
+    const auto& listed = scene.network.overrides.clusters;
+    const bool cut = std::any_of(listed.begin(), listed.end(), [](const auto& groups) {
+        return std::any_of(groups.begin(), groups.end(),
+                           [](const auto& group) { return !group.blocks.empty() || group.edge_blocks > 0; });
+    });
+    if (cut && scene.split.policy == "auto") {
+        in.reject("split.blocks", "network.file gives blocks to clusters already; even is accepted beside it, and uses "
+                                  "them");
+    }
+    if (parts.any() && scene.cluster.edge_when_needed) {
+        in.reject("cluster.edge_stage", "auto chooses the edge's blocks by need, and a planner by its objective: "
+                                        "optimise = edge_stage is accepted, or none");
+    }
+    if (parts.any() && scene.cluster.edge_stage) {
+        in.reject("cluster.edge_stage", "a planner places the edge behind the start point: optimise = edge_stage is "
+                                        "accepted, or none");
+    }
+    if ((parts.order || parts.clusters) && !scene.split.blocks.empty() && !parts.split) {
+        in.reject("split.blocks", "who holds them is to be chosen: even or auto is accepted");
+    }
+    if (parts.split && !scene.split.blocks.empty() && !scene.plan.optimise.split) {
+        in.reject("split.blocks", "auto or even is accepted");
+    }
+    if (scene.data.held_by == data_holders::clients && scene.data.partition.by_domain()) {
+        in.reject("data.partition", "domain gives each start point a domain; with data.held_by = clients another rule is "
+                                    "accepted");
+    }
+    const bool chooses = scene.cluster.policy != "given" || scene.cluster.start != start_rule::first || parts.start;
+    if (chooses && scene.data.held_by != data_holders::clients && scene.service == service_kind::fine_tuning) {
+        in.reject("data.held_by", "start points are chosen, so every client needs data: clients is accepted");
+    }
+}
+
+} // namespace gaisnet

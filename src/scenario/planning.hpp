@@ -1,0 +1,81 @@
+#pragma once
+
+// What a planner chooses, and what it makes small or large: `optimise`, `objective`, [plan].
+
+#include "settings/key.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace gaisnet {
+
+class value_reader;
+struct scenario;
+
+/// What a plan costs or brings in.
+enum class plan_metric {
+    latency,  ///< Of a round; of a request, mean.
+    energy,   ///< Of all nodes, idle included.
+    spectrum, ///< Bandwidth x time of all links.
+    memory,   ///< Of the client that needs most.
+    goodput,  ///< Useful samples a second; requests a second. To be made large.
+};
+inline constexpr word<plan_metric> plan_metric_words[] = {{"latency", plan_metric::latency},
+                                                          {"energy", plan_metric::energy},
+                                                          {"spectrum", plan_metric::spectrum},
+                                                          {"memory", plan_metric::memory},
+                                                          {"goodput", plan_metric::goodput}};
+
+/// One metric, or a weighted sum of several, each relative to the scenario as it is given.
+struct plan_objective {
+    std::vector<std::pair<plan_metric, double>> weights{}; ///< Empty: the planner chooses by what it plans.
+    std::string text = "auto";
+};
+
+/// What a planner may change.
+struct planned_parts {
+    bool split = false;         ///< Which blocks a client holds.
+    bool clusters = false;      ///< Who is in which cluster, and in which order.
+    bool order = false;         ///< The order of a chain behind its start point.
+    bool start = false;         ///< Which client of a cluster is the start point.
+    bool schedule = false;      ///< train.schedule
+    bool micro_batches = false; ///< train.micro_batches
+    bool edge_stage = false;    ///< How many blocks the edge holds, behind the start point.
+
+    bool any() const { return split || clusters || order || start || schedule || micro_batches || edge_stage; }
+};
+
+struct planning_settings {
+    static constexpr section key{"plan", commands::emulating};
+    planned_parts optimise =
+        section("", commands::plan)
+            .parsed("optimise", "none",
+                    "none, or some of split, clusters, order, start, schedule, micro_batches, edge_stage",
+                    "what is chosen by the ledger; the rest stays as the scenario says", parse_parts);
+    plan_objective objective = section("", commands::plan)
+                                   .parsed("objective", "auto",
+                                           "auto, latency, energy, spectrum, memory, goodput, or weighted(latency 1, "
+                                           "energy 0.5)",
+                                           "what a plan makes small (goodput: large); auto: goodput where start points "
+                                           "are chosen, else latency; weights are relative to the given scenario",
+                                           parse_objective);
+    int effort = key.count("effort", "20000", "clusters that the ledger plays, at most, while a plan is sought",
+                           within(1, 1e9));
+    int restarts = key.count("restarts", "3", "searches of clusters from other starts; the best one counts", at_least(1));
+
+    static plan_objective parse_objective(const std::string&);
+
+private:
+    static planned_parts parse_parts(const std::string&);
+};
+
+/// Everything that is to be planned: `optimise`, split.blocks = auto, cluster.policy and cluster.start = best.
+planned_parts parts_to_plan(const scenario&);
+/// What the plan is judged by; never empty.
+plan_objective objective_of(const scenario&);
+void resolve_planning(settings&);
+/// \throws usage_error
+void check_planning(const scenario&, const value_reader&);
+
+} // namespace gaisnet
