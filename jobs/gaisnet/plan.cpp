@@ -2,6 +2,7 @@
 #include "slurm.hpp"
 
 #include "experiment/forecasting.hpp"
+#include "planning/plan_report.hpp"
 
 #include <fmt/format.h>
 
@@ -19,6 +20,14 @@ exit_code plan(const command_line& given, session& here) {
     if (given.dry_run) {
         fmt::print("{}", job.description());
         fmt::print("{}", job.write_network());
+    }
+    const auto& chosen = job.prepared().plan;
+    if (chosen && job.prepared().scene->plan.json) {
+        fmt::print("{}", plan_json(*chosen, *job.prepared().deploy));
+        return exit_code::ok;
+    }
+    if (chosen && given.command == "plan") {
+        fmt::print("{}{}\n", plan_text(*chosen, *job.prepared().deploy), job.write_plan());
     }
     const auto outcome = job.run();
     fmt::print("{}", report(outcome.summary));

@@ -31,7 +31,8 @@ std::vector<std::unique_ptr<dataset>> make_domains(const scenario& scene, const 
         }
         return domains;
     }
-    const int count = scene.data.partition.by_domain() ? first_cluster_of(scene, scene.network.edges) : scene.network.edges;
+    const int count =
+        scene.data.partition.by_domain() ? first_cluster_of(scene, scene.network.edges) : scene.network.edges;
     for (int domain = 0; domain < count; ++domain) {
         domains.push_back(make_procedural(
             {scene.data.domain + domain, scene.data.classes, scene.model.image, scene.data.samples, scene.seed}));
@@ -40,7 +41,8 @@ std::vector<std::unique_ptr<dataset>> make_domains(const scenario& scene, const 
 }
 
 /// The domains of an edge's start points become one dataset of the edge.
-std::vector<std::unique_ptr<dataset>> joined_by_edge(const scenario& scene, std::vector<std::unique_ptr<dataset>> domains) {
+std::vector<std::unique_ptr<dataset>> joined_by_edge(const scenario& scene,
+                                                     std::vector<std::unique_ptr<dataset>> domains) {
     std::vector<std::unique_ptr<dataset>> sets;
     auto next = std::make_move_iterator(domains.begin());
     for (int edge = 0; edge < scene.network.edges; ++edge) {
@@ -86,7 +88,9 @@ data_shares::data_shares(const scenario& scene, const folder_check& check): scen
     first_holder_.push_back(holders_.size());
     deal_out();
     leave_available();
-    use_clusters(scene.cluster.formed);
+    if (scene.data.held_by == data_holders::start_points || !scene.cluster.formed.empty()) {
+        use_clusters(scene.cluster.formed);
+    }
 }
 
 /// Splits every dataset, and gives each holder its share of the training samples.
@@ -146,9 +150,10 @@ void data_shares::leave_available() {
             if (const auto found = said.find(client); found != said.end()) {
                 wanted = found->second;
                 if (wanted > static_cast<std::int64_t>(share.size())) {
-                    throw usage_error(fmt::format("network.file: {}: samples = {}, and its share has {}; more samples an "
-                                                  "edge, or a larger data.per_cluster, are accepted",
-                                                  found->first, wanted, share.size()));
+                    throw usage_error(
+                        fmt::format("network.file: {}: samples = {}, and its share has {}; more samples an "
+                                    "edge, or a larger data.per_cluster, are accepted",
+                                    found->first, wanted, share.size()));
                 }
             }
             const auto left = std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, share.size());
@@ -197,6 +202,11 @@ std::vector<std::int64_t> data_shares::class_counts_of_client(std::size_t edge, 
     return label_histogram(*sets_[set_of_edge(edge)], holders_.at(first_holder_[edge] + client).samples);
 }
 
+std::vector<std::int64_t> data_shares::wanted_classes(std::size_t edge) const {
+    const auto set = set_of_edge(edge);
+    return label_histogram(*sets_[set], splits_[set].validation);
+}
+
 std::size_t data_shares::set_of_cluster(int cluster) const {
     return set_of_edge(edge_of_.at(static_cast<std::size_t>(cluster)));
 }
@@ -237,7 +247,8 @@ std::vector<std::size_t> data_shares::trained_on(int cluster) const {
     const auto edge = edge_of_.at(static_cast<std::size_t>(cluster));
     const bool is_first = cluster == 0 || edge_of_[static_cast<std::size_t>(cluster) - 1] != edge;
     if (scene_.scheme == scheme_kind::centralised && is_first) {
-        for (int other = cluster + 1; other < static_cast<int>(edge_of_.size()) && edge_of_[static_cast<std::size_t>(other)] == edge; ++other) {
+        for (int other = cluster + 1;
+             other < static_cast<int>(edge_of_.size()) && edge_of_[static_cast<std::size_t>(other)] == edge; ++other) {
             const auto& more = share_of(other);
             own.insert(own.end(), more.begin(), more.end());
         }
@@ -256,7 +267,8 @@ sample_quality data_shares::quality_of(const std::string& start_point) const {
         std::find_if(listed.begin(), listed.end(), [&](const auto& node) { return node.name == start_point; });
     const auto given = said == listed.end() ? node_override() : *said;
     return {given.label_noise.value_or(draw(data.label_noise, "quality.label_noise")),
-            given.blur.value_or(draw(data.blur, "quality.blur")), given.noise.value_or(draw(data.noise, "quality.noise"))};
+            given.blur.value_or(draw(data.blur, "quality.blur")),
+            given.noise.value_or(draw(data.noise, "quality.noise"))};
 }
 
 std::optional<sample_stream> data_shares::stream() const {

@@ -48,6 +48,9 @@ public:
     /// Samples of each class that a client has; needs data.held_by = clients.
     std::vector<std::int64_t> class_counts_of_client(std::size_t edge, std::size_t client) const;
 
+    /// Validation samples of an edge, by class.
+    std::vector<std::int64_t> wanted_classes(std::size_t edge) const;
+
     std::size_t clusters() const { return holder_of_.size(); }
     /// Training samples by cluster; of a stream those in the buffer.
     std::vector<std::int64_t> samples() const;
@@ -81,10 +84,10 @@ private:
     const std::vector<std::size_t>& share_of(int cluster) const {
         return holders_[holder_of_.at(static_cast<std::size_t>(cluster))].samples;
     }
-    std::vector<holder> holders_;            ///< Edge by edge.
-    std::vector<std::size_t> first_holder_;  ///< By edge, and the number of all.
-    std::vector<std::size_t> holder_of_;     ///< By cluster.
-    std::vector<std::size_t> edge_of_;       ///< By cluster.
+    std::vector<holder> holders_;           ///< Edge by edge.
+    std::vector<std::size_t> first_holder_; ///< By edge, and the number of all.
+    std::vector<std::size_t> holder_of_;    ///< By cluster.
+    std::vector<std::size_t> edge_of_;      ///< By cluster.
 };
 
 } // namespace gaisnet

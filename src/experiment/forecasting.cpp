@@ -3,6 +3,7 @@
 #include "experiment/backbone.hpp"
 #include "experiment/measurement.hpp"
 #include "network/network_file.hpp"
+#include "planning/plan_report.hpp"
 #include "rounds/describe.hpp"
 #include "rounds/ledger_run.hpp"
 #include "rounds/slow_links.hpp"
@@ -18,6 +19,45 @@
 #include <utility>
 
 namespace gaisnet {
+
+namespace {
+
+/// The settings that make a run of a plan: those that were given, with what was chosen in place of what was open.
+std::string config_of_plan(const configuration& given, const scenario& scene, const chosen_plan& plan,
+                           const std::filesystem::path& network) {
+    auto values = given.values;
+    const auto set = [&](const std::string& key, const std::string& value) {
+        values.at(key).value = value;
+        values.at(key).source = "the plan";
+    };
+    for (const auto* key :
+         {"optimise", "split.blocks", "split.objective", "objective", "cluster.policy", "cluster.start",
+          "cluster.number", "cluster.size", "network.edges", "network.clusters", "network.clients"}) {
+        values.at(key) = {find_key(key)->initial, "default"};
+    }
+    set("network.file", std::filesystem::absolute(network).string());
+    set("data.held_by", name_in(data_holder_words, scene.data.held_by));
+    set("train.schedule", name_in(schedule_words, plan.schedule));
+    set("train.micro_batches", std::to_string(plan.micro_batches));
+    std::string plain, text, section;
+    for (const auto& key : all_keys()) {
+        const auto& one = values.at(key.name);
+        const bool of_plan = key.name == "output" || key.name == "overwrite";
+        if (one.is_default() || one.value == key.initial || of_plan) {
+            continue;
+        }
+        const auto dot = key.name.rfind('.');
+        const auto name = dot == std::string::npos ? key.name : key.name.substr(dot + 1);
+        if (dot != std::string::npos && key.name.substr(0, dot) != section) {
+            section = key.name.substr(0, dot);
+            text += "\n[" + section + "]\n";
+        }
+        (dot == std::string::npos ? plain : text) += name + " = " + one.value + "\n";
+    }
+    return "# What gaisnet plan has chosen for " + plan.objective.text + "\n" + plain + text;
+}
+
+} // namespace
 
 forecasting::forecasting(configuration given, session& here, checks which)
     : given_(std::move(given))
@@ -59,6 +99,28 @@ std::string forecasting::write_network() const {
         throw usage_error("output " + run_.scene->output + ": " + path.string() + " cannot be written");
     }
     return fmt::format("network: {}, for network.file\n", path.string());
+}
+
+std::string forecasting::write_plan() const {
+    const auto network = beside_output(run_.scene->output, ".plan.json");
+    const auto config = beside_output(run_.scene->output, ".plan.cfg");
+    std::error_code code;
+    for (const auto& path : {network, config}) {
+        if (std::filesystem::exists(path, code) && !run_.scene->overwrite) {
+            return fmt::format("plan: {} exists and was left alone (overwrite = on replaces it)\n", path.string());
+        }
+    }
+    const auto write = [&](const std::filesystem::path& path, const std::string& text) {
+        std::ofstream out(path);
+        out << text;
+        out.close();
+        if (!out) {
+            throw usage_error("output " + run_.scene->output + ": " + path.string() + " cannot be written");
+        }
+    };
+    write(network, network_file_text(*run_.scene, run_.deploy->net));
+    write(config, config_of_plan(given_, *run_.scene, *run_.plan, network));
+    return fmt::format("plan: {}, for --config; its network is {}\n", config.string(), network.string());
 }
 
 /// The output of a config file is that of the run, and stays alone.

@@ -43,6 +43,9 @@ public:
     /// Writes the network beside the results file, for network.file; never in place of what somebody may have edited.
     /// \returns what was done, a line. \throws usage_error when it cannot be written.
     std::string write_network() const;
+    /// Writes a plan beside the results file: the network for network.file, and a config file that uses it; never in place
+    /// of what somebody may have edited. \returns what was done, a line. \throws usage_error when it cannot be written.
+    std::string write_plan() const;
     /// By device and link, the bottleneck, and what halving each figure does.
     std::string analysis(const forecast_outcome&) const;
 

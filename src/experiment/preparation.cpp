@@ -152,6 +152,42 @@ std::optional<checkpoint> read_own_checkpoint(const scenario& scene, const std::
     return state;
 }
 
+/// What a plan needs to know of the data.
+client_data data_of_clients(const scenario& scene, const data_shares& shares) {
+    client_data out;
+    int first = 0;
+    const auto everybody = make_population(scene, override_index(scene.network.overrides));
+    for (std::size_t edge = 0; edge < static_cast<std::size_t>(scene.network.edges); ++edge) {
+        if (scene.data.held_by == data_holders::clients) {
+            out.samples.push_back(shares.samples_of_clients(edge));
+            auto& quality = out.quality.emplace_back();
+            auto& classes = out.classes.emplace_back();
+            for (std::size_t client = 0; client < everybody.clients[edge].size(); ++client) {
+                const auto its = shares.quality_of(everybody.clients[edge][client].name);
+                quality.push_back((1.0 - its.label_noise) / ((1.0 + its.blur) * (1.0 + its.noise)));
+                classes.push_back(shares.class_counts_of_client(edge, client));
+            }
+            out.wanted.push_back(shares.wanted_classes(edge));
+            continue;
+        }
+        const auto counts = shares.samples();
+        const int last = first + clusters_of(scene, static_cast<int>(edge));
+        out.samples.emplace_back(counts.begin() + first, counts.begin() + last);
+        first = last;
+    }
+    return out;
+}
+
+std::string outcome_text(const chosen_plan& plan) {
+    return fmt::format("latency {} instead of {}{}", quantity(plan.planned.latency_s, "s"),
+                       quantity(plan.given.latency_s, "s"),
+                       plan.left_out.empty() ? std::string()
+                                             : fmt::format(", without a part {}{}", plan.left_out.front(),
+                                                           plan.left_out.size() > 1
+                                                               ? fmt::format(" and {} more", plan.left_out.size() - 1)
+                                                               : std::string()));
+}
+
 } // namespace
 
 std::string numbers_text(const std::vector<double>& numbers) { return fmt::format("{}", fmt::join(numbers, ",")); }
@@ -170,19 +206,25 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
     check_outputs(given, scene);
     const auto method = make_tuning_method(scene);
     chosen.cluster.formed = form_clusters(scene);
-    const auto net = make_network(scene, method); // made before the data, because ranks and cuts are cheap to check
-    for (const auto& warning : here.root() ? net.warnings : std::vector<std::string>()) {
-        spdlog::warn("{}", warning);
-    }
-    out.ranks = given.dry_run && scene.job.ranks > 0 ? scene.job.ranks : here.ranks();
-    out.rank_of = place_nodes(net, scene.placement, out.ranks);
-    std::string mine;
-    for (std::size_t node = 0; node < out.rank_of.size(); ++node) {
-        if (out.rank_of[node] == here.rank() && mine.size() < 100) {
-            mine += (mine.empty() ? "" : " ") + net.nodes[node].name;
+    const bool planned = wants_plan(scene);
+    const auto place = [&] {
+        const auto net = make_network(scene, method);
+        for (const auto& warning : here.root() ? net.warnings : std::vector<std::string>()) {
+            spdlog::warn("{}", warning);
         }
+        out.ranks = given.dry_run && scene.job.ranks > 0 ? scene.job.ranks : here.ranks();
+        out.rank_of = place_nodes(net, scene.placement, out.ranks);
+        std::string mine;
+        for (std::size_t node = 0; node < out.rank_of.size(); ++node) {
+            if (out.rank_of[node] == here.rank() && mine.size() < 100) {
+                mine += (mine.empty() ? "" : " ") + net.nodes[node].name;
+            }
+        }
+        here.watch(mine, scene.runtime.silence);
+    };
+    if (!planned) {
+        place(); // before the data, because ranks and cuts are cheap to check
     }
-    here.watch(mine, scene.runtime.silence);
     if (given.command == "finetune" || given.command == "serve" || serves) {
         take_devices(scene, given.dry_run, here);
     }
@@ -193,6 +235,19 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
         for (std::size_t edge = 0; edge < sizes.size(); ++edge) {
             sizes[edge].classes = static_cast<std::int64_t>(classes[edge].size());
         }
+    }
+    if (planned) {
+        here.note("planning");
+        if (here.root()) {
+            out.plan = make_plan(scene, method, sizes, data_of_clients(scene, out.data->shares()));
+            apply(*out.plan, chosen);
+            spdlog::info("planned for {} in {:.2f} s: {}", out.plan->objective.text, out.plan->seconds,
+                         outcome_text(*out.plan));
+        }
+        chosen.cluster.planned = true;
+        chosen.cluster.formed = share_from_root(here.network(), scene.cluster.formed);
+        out.data->use_clusters(scene.cluster.formed);
+        place();
     }
     const auto deploy = [&](const scenario& some) {
         return make_deployment(some, method, sizes, out.data->shares().samples());

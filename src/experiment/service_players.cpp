@@ -172,7 +172,8 @@ void service_players::put_to_use(std::uint32_t edge) {
 }
 
 answered_session service_players::answer(int round, std::uint32_t edge, double now_s) {
-    const int cluster = first_cluster(edge) + sessions_of_edge_[edge]++ % clusters_of(*run_.scene, static_cast<int>(edge));
+    const int cluster =
+        first_cluster(edge) + sessions_of_edge_[edge]++ % clusters_of(*run_.scene, static_cast<int>(edge));
     const auto plan = plan_for(cluster, round, demand_of(round, edge));
     inference_forecast played;
     if (here_.root()) {

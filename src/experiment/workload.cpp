@@ -77,6 +77,7 @@ void workload::use_gpu(const accelerator& gpu) {
 }
 
 const data_shares& workload::shares() const { return parts_->shares; }
+void workload::use_clusters(const formed_clusters& formed) { parts_->shares.use_clusters(formed); }
 const probe_domains& workload::probes() const { return parts_->probes; }
 const request_samples& workload::requests() const { return parts_->requests; }
 

@@ -34,6 +34,8 @@ public:
     void use_gpu(const accelerator&);
 
     const data_shares& shares() const;
+    /// See data_shares::use_clusters.
+    void use_clusters(const formed_clusters&);
     const probe_domains& probes() const;
     const request_samples& requests() const;
 

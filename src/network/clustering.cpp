@@ -74,7 +74,8 @@ void check(const scenario& scene, std::size_t edge, const std::vector<formed_clu
         throw usage_error("cluster.policy = " + scene.cluster.policy + ", edge " + std::to_string(edge) + ": " + why);
     };
     if (formed.empty()) {
-        refuse(scene.cluster.policy == "given" ? "network.file lists clients and no cluster; another policy forms some" : "it forms no cluster");
+        refuse(scene.cluster.policy == "given" ? "network.file lists clients and no cluster; another policy forms some"
+                                               : "it forms no cluster");
     }
     std::vector<bool> taken(clients.size(), false);
     for (const auto& group : formed) {

@@ -75,7 +75,8 @@ std::vector<client_home> homes_of(const scenario& scene, int edge) {
             homes.push_back({std::move(name), edge, index, group, homes.size(), 0});
         };
         if (!overrides.clusters.empty()) {
-            for (const auto& name : overrides.clusters[static_cast<std::size_t>(edge)][static_cast<std::size_t>(index)].clients) {
+            for (const auto& name :
+                 overrides.clusters[static_cast<std::size_t>(edge)][static_cast<std::size_t>(index)].clients) {
                 add(name);
             }
             continue;

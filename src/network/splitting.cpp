@@ -44,9 +44,10 @@ std::vector<int> blocks_of(const scenario& scene, const std::vector<node>& nodes
     }
     const auto sum = std::accumulate(blocks.begin(), blocks.end(), 0);
     if (blocks.size() != members.size() || sum != depth) {
-        throw usage_error((formed.blocks.empty() ? "split.blocks: cluster " : "network.file, blocks: cluster ") + group.name + " has " + std::to_string(members.size()) +
-                          " stages and the model " + std::to_string(depth) + " blocks, but " +
-                          std::to_string(blocks.size()) + " counts with sum " + std::to_string(sum) + " are given");
+        throw usage_error((formed.blocks.empty() ? "split.blocks: cluster " : "network.file, blocks: cluster ") +
+                          group.name + " has " + std::to_string(members.size()) + " stages and the model " +
+                          std::to_string(depth) + " blocks, but " + std::to_string(blocks.size()) +
+                          " counts with sum " + std::to_string(sum) + " are given");
     }
     return blocks;
 }

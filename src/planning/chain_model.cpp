@@ -80,10 +80,11 @@ chain_model::chain_model(plan_judge& judge, plan_objective objective, plan_figur
                                       static_cast<double>(spec.workspace_bytes(micro));
                     }
                     if (!start) { // what the hop in front of it carries
-                        forward_bits_[static_cast<std::size_t>(first)] = bits_of(
-                            first < depth_ ? spec.sent({samples, judge.model().tokens() + judge.method()->carried_tokens(),
-                                                        judge.model().dim()})
-                                           : spec.sent({samples, judge.model().dim()}));
+                        forward_bits_[static_cast<std::size_t>(first)] =
+                            bits_of(first < depth_
+                                        ? spec.sent({samples, judge.model().tokens() + judge.method()->carried_tokens(),
+                                                     judge.model().dim()})
+                                        : spec.sent({samples, judge.model().dim()}));
                         backward_bits_[static_cast<std::size_t>(first)] =
                             !serves && spec.input_gradient && scene.link.charge_gradients
                                 ? forward_bits_[static_cast<std::size_t>(first)]
@@ -131,8 +132,7 @@ const chain_model::hop& chain_model::link(int edge, std::size_t from, std::size_
     return place->second;
 }
 
-chain_model::cost chain_model::hop_cost(int edge, std::size_t from, std::size_t to, int boundary,
-                                        std::size_t sharers) {
+chain_model::cost chain_model::hop_cost(int edge, std::size_t from, std::size_t to, int boundary, std::size_t sharers) {
     const auto add = [&](const hop& way, double bits) {
         if (bits <= 0.0) {
             return cost{};

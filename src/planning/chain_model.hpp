@@ -58,7 +58,7 @@ private:
     plan_judge& judge_;
     double per_second_ = 0, per_joule_ = 0, per_hz_s_ = 0; ///< Weights of the objective.
     int depth_;
-    double batch_;        ///< Samples of a batch.
+    double batch_; ///< Samples of a batch.
     double micro_batches_;
     std::vector<stage_costs> stages_;
     std::vector<double> forward_bits_, backward_bits_; ///< Of a batch, by the number of blocks before the hop.

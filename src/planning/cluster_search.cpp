@@ -86,8 +86,7 @@ std::vector<std::size_t> cluster_search::spare(const state& now) const {
 bool cluster_search::try_one(state& now, const std::vector<std::pair<std::size_t, std::vector<std::size_t>>>& orders) {
     std::vector<std::pair<std::size_t, formed_cluster>> changes;
     for (const auto& [place, order] : orders) {
-        changes.emplace_back(place,
-                             order.empty() ? formed_cluster{} : chains_.propose(edge_, order, number_));
+        changes.emplace_back(place, order.empty() ? formed_cluster{} : chains_.propose(edge_, order, number_));
     }
     auto next = changed(now, changes);
     if (next.clusters.empty() || !better(next.all, now.all, objective_, given_)) {

@@ -57,7 +57,8 @@ edge_share_choice choose_edge_shares(scenario scene, const std::function<deploym
         bool more = false;
         for (const int number : needy) {
             const auto& group = made.net.clusters[number];
-            auto& share = formed[static_cast<std::size_t>(group.edge)][static_cast<std::size_t>(group.place)].edge_blocks;
+            auto& share =
+                formed[static_cast<std::size_t>(group.edge)][static_cast<std::size_t>(group.place)].edge_blocks;
             more = more || share < depth;
             share = std::min(depth, share + 1);
         }

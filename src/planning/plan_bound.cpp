@@ -75,9 +75,9 @@ double batches_of(const scenario& scene, std::int64_t samples) {
 }
 
 double samples_of_round(const scenario& scene, std::int64_t samples) {
-    return scene.train.steps > 0
-               ? std::min<double>(scene.train.steps * scene.train.batch, static_cast<double>(samples) * scene.train.steps)
-               : static_cast<double>(scene.train.epochs) * static_cast<double>(samples);
+    return scene.train.steps > 0 ? std::min<double>(scene.train.steps * scene.train.batch,
+                                                    static_cast<double>(samples) * scene.train.steps)
+                                 : static_cast<double>(scene.train.epochs) * static_cast<double>(samples);
 }
 
 class bounds {
@@ -111,8 +111,7 @@ private:
             return work_.all / some.fastest;
         }
         const double trained = samples_of_round(scene, samples);
-        const double throughput =
-            (trained * work_.all + batches_of(scene, samples) * work_.step) / some.all_rates;
+        const double throughput = (trained * work_.all + batches_of(scene, samples) * work_.step) / some.all_rates;
         return std::max(throughput, pipelined() ? 0.0 : trained * work_.loop / some.fastest);
     }
     std::vector<std::size_t> everybody(std::size_t edge) const {
@@ -154,9 +153,9 @@ private:
         for_each_cluster([&](const crew& some, std::size_t edge, const auto& starts, std::size_t place) {
             const auto samples = fewest_samples(edge, starts, place);
             const auto& scene = judge_.scene();
-            const double flops = serves() ? work_.all * static_cast<double>(scene.infer.requests)
-                                          : samples_of_round(scene, samples) * work_.all +
-                                                batches_of(scene, samples) * work_.step;
+            const double flops =
+                serves() ? work_.all * static_cast<double>(scene.infer.requests)
+                         : samples_of_round(scene, samples) * work_.all + batches_of(scene, samples) * work_.step;
             const double here = flops * some.least_joule_a_flop;
             sum += here;
             least = std::min(least, here);

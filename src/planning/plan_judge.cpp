@@ -28,9 +28,7 @@ double waiting_w(const device_model& device) {
 
 std::string key_of(int edge, std::size_t holder, const formed_cluster& group, std::size_t sharers) {
     std::string key;
-    const auto add = [&](std::uint64_t value) {
-        key.append(reinterpret_cast<const char*>(&value), sizeof value);
-    };
+    const auto add = [&](std::uint64_t value) { key.append(reinterpret_cast<const char*>(&value), sizeof value); };
     add(static_cast<std::uint64_t>(edge));
     add(holder);
     add(sharers);
@@ -113,7 +111,8 @@ plan_figures plan_judge::play(const scenario& scene, const deployment& made, con
         nodes = std::move(played.nodes);
     } else {
         ledger_run ledger(made);
-        auto played = alone ? ledger.play_one(1, static_cast<std::uint32_t>(made.net.clusters[0].edge)) : ledger.play(1);
+        auto played =
+            alone ? ledger.play_one(1, static_cast<std::uint32_t>(made.net.clusters[0].edge)) : ledger.play(1);
         for (const auto& row : played.rounds) {
             out.latency_s = std::max(out.latency_s, row.latency_s);
             out.spectrum_hz_s += total(row.airtime_hz_s);
@@ -172,7 +171,8 @@ plan_figures plan_judge::played_alone(const scenario& scene, int edge, std::size
     return play(scene, made, {useful(edge, group, place)}, &out);
 }
 
-const plan_judge::cluster_figures& plan_judge::alone(int edge, std::size_t place, const formed_cluster& group, std::size_t sharers) {
+const plan_judge::cluster_figures& plan_judge::alone(int edge, std::size_t place, const formed_cluster& group,
+                                                     std::size_t sharers) {
     const auto [known, fresh] = known_.try_emplace(key_of(edge, holder(group, place), group, sharers));
     auto& out = known->second;
     if (!fresh) {
@@ -192,7 +192,7 @@ const plan_judge::cluster_figures& plan_judge::alone(int edge, std::size_t place
             const auto first = played_alone(short_, edge, place, group, out);
             out.own = played_alone(longer_, edge, place, group, out);
             const auto more = static_cast<double>(batches - some_batches) / (some_batches - few_batches);
-            const auto extend = [&](double plan_figures::* figure) {
+            const auto extend = [&](double plan_figures::*figure) {
                 out.own.*figure += more * (out.own.*figure - first.*figure);
             };
             extend(&plan_figures::latency_s);
@@ -209,8 +209,7 @@ const plan_judge::cluster_figures& plan_judge::alone(int edge, std::size_t place
     return out;
 }
 
-plan_figures plan_judge::together(const std::vector<std::vector<const cluster_figures*>>& by_edge,
-                                  int first) const {
+plan_figures plan_judge::together(const std::vector<std::vector<const cluster_figures*>>& by_edge, int first) const {
     plan_figures out;
     double requests = 0.0;
     std::vector<std::vector<std::pair<std::size_t, std::size_t>>> starts(by_edge.size());
@@ -224,15 +223,16 @@ plan_figures plan_judge::together(const std::vector<std::vector<const cluster_fi
                 return out;
             }
             end = std::max(end, one.span_s);
-            out.latency_s = serves ? out.latency_s + one.latency_s * one.useful : std::max(out.latency_s, one.latency_s);
+            out.latency_s =
+                serves ? out.latency_s + one.latency_s * one.useful : std::max(out.latency_s, one.latency_s);
             requests += one.useful;
             out.energy_j += one.energy_j;
             out.spectrum_hz_s += one.spectrum_hz_s;
             out.memory_bytes = std::max(out.memory_bytes, one.memory_bytes);
             out.excess_bytes += one.excess_bytes;
             out.useful += one.useful;
-            starts[edge].emplace_back(scene_.data.held_by == data_holders::clients ? by_edge[edge][place]->start : place,
-                                      place);
+            starts[edge].emplace_back(
+                scene_.data.held_by == data_holders::clients ? by_edge[edge][place]->start : place, place);
         }
         for (const auto* one : by_edge[edge]) {
             out.energy_j += one->waiting_w * (end - one->own.span_s);

@@ -41,8 +41,8 @@ public:
     /// neither a medium nor the edge's computing (see independent()); of long rounds some batches are played, and the
     /// rest is taken to be like them.
     struct cluster_figures {
-        plan_figures own;     ///< energy_j: of its clients, until the cluster has finished.
-        double waiting_w = 0; ///< Power of its clients while they wait for other clusters.
+        plan_figures own;      ///< energy_j: of its clients, until the cluster has finished.
+        double waiting_w = 0;  ///< Power of its clients while they wait for other clusters.
         std::size_t start = 0; ///< Index among the clients of its edge.
     };
     /// \param place among the clusters of the edge. \param sharers clusters that share the edge's D2D band

@@ -258,9 +258,7 @@ double chosen_plan::gap() const {
     return bound.value > 0.0 && std::isfinite(value) ? value / bound.value - 1.0 : 0.0;
 }
 
-bool wants_plan(const scenario& scene) {
-    return parts_to_plan(scene).any() || scene.cluster.start == start_rule::data;
-}
+bool wants_plan(const scenario& scene) { return parts_to_plan(scene).any() || scene.cluster.start == start_rule::data; }
 
 void apply(const chosen_plan& plan, scenario& scene) {
     scene.cluster.formed = plan.formed;

@@ -88,7 +88,8 @@ struct data_settings {
                                    "Gaussian noise, parts of the full scale, a start point", within(0, 10));
     /// Number of samples per start point; 0: a share of all.
     std::int64_t per_cluster =
-        key.integer("per_cluster", "0", "training samples of whoever has a share (data.held_by); 0: equal shares of all", at_least(0));
+        key.integer("per_cluster", "0",
+                    "training samples of whoever has a share (data.held_by); 0: equal shares of all", at_least(0));
     damaged_policy damaged = key.choice("damaged", "skip", damaged_words, "what to do with damaged images", folders());
     bool augment = key.onoff("augment", "on", "random resized crop and flip in training (folder)", folders());
     int threads =

@@ -22,7 +22,8 @@ void check_listed(const scenario& scene, const listed_cluster& group, const valu
     }
     if (in.text("split.blocks") != find_key("split.blocks")->initial || scene.cluster.edge_stage ||
         scene.cluster.edge_when_needed) {
-        in.reject("network.file", name + " has blocks: split.blocks and cluster.edge_stage are not accepted beside them");
+        in.reject("network.file",
+                  name + " has blocks: split.blocks and cluster.edge_stage are not accepted beside them");
     }
     const auto sum = std::accumulate(group.blocks.begin(), group.blocks.end(), group.edge_blocks);
     if (!group.blocks.empty() && (group.blocks.size() != group.clients.size() || sum != scene.model.depth)) {

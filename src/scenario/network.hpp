@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -38,7 +39,7 @@ struct node_override {
     std::optional<int> edge{}; ///< Of a client that is in no cluster.
     std::optional<double> rate{}, power{}, tx_power{}, amplifier_efficiency{}, circuit_power{}, rx_power{},
         idle_power{}, base_power{}, sleep_power{}, memory{}, battery{};
-    std::optional<double> samples{};                          ///< Training samples of its share that it has.
+    std::optional<double> samples{};                      ///< Training samples of its share that it has.
     std::optional<double> label_noise{}, blur{}, noise{}; ///< Of a start point; see sample_quality.
 };
 struct link_override {
@@ -153,10 +154,11 @@ struct split_settings : split_rule {
                                           "what blocks, clusters and start points are chosen by (auto, best)",
                                           planning_settings::parse_objective);
     split_settings()
-        : split_rule(key.parsed("blocks", "even", registry<splitter_entry>::names() + ", or 0,6,6,0",
-                                "blocks of each stage in chain order: even (equal numbers, whatever the devices), auto (chosen "
-                                "by the ledger), one list, or lists separated by ;",
-                                parse_blocks)) {}
+        : split_rule(key.parsed(
+              "blocks", "even", registry<splitter_entry>::names() + ", or 0,6,6,0",
+              "blocks of each stage in chain order: even (equal numbers, whatever the devices), auto (chosen "
+              "by the ledger), one list, or lists separated by ;",
+              parse_blocks)) {}
 
 private:
     static split_rule parse_blocks(const std::string&);
@@ -180,6 +182,7 @@ struct formed_cluster {
     std::vector<int> blocks{};        ///< Of each client; empty: split.blocks divides the model.
     int edge_blocks = 0;              ///< Of a stage at the edge, behind the start point; 0: there is none.
     bool operator==(const formed_cluster&) const = default;
+    static auto parts(auto& self) { return std::tie(self.clients, self.blocks, self.edge_blocks); }
 };
 using formed_clusters = std::vector<std::vector<formed_cluster>>; ///< By edge.
 
@@ -200,17 +203,18 @@ struct cluster_settings : edge_stage_rule {
     std::string policy = key.named<clustering_entry>(
         "policy", "given",
         "who forms a cluster with whom; given: as network.* say; nearest: neighbours; best: chosen by the ledger");
-    start_rule start = key.choice("start", "first", start_words,
-                                  "start point of a cluster: its first client, the one with most useful samples, or the "
-                                  "one that is best for the objective");
+    start_rule start =
+        key.choice("start", "first", start_words,
+                   "start point of a cluster: its first client, the one with most useful samples, or the "
+                   "one that is best for the objective");
     /// 0: as many as network.* lists.
-    int number = key.count("number", "0", "clusters that an edge forms; 0: as many as network.* lists",
-                           within(0, network_settings::most_nodes),
-                           {.when = {with("cluster.policy", {"nearest", "best"})}});
+    int number =
+        key.count("number", "0", "clusters that an edge forms; 0: as many as network.* lists",
+                  within(0, network_settings::most_nodes), {.when = {with("cluster.policy", {"nearest", "best"})}});
     /// 0: as few as take all clients.
-    int size = key.count("size", "0", "clients of a cluster, at most; 0: as few as take all clients in",
-                         within(0, network_settings::most_nodes),
-                         {.when = {with("cluster.policy", {"nearest", "best"})}});
+    int size =
+        key.count("size", "0", "clients of a cluster, at most; 0: as few as take all clients in",
+                  within(0, network_settings::most_nodes), {.when = {with("cluster.policy", {"nearest", "best"})}});
     /// Set by preparation and planners, no key. Empty: the policy decides.
     formed_clusters formed{};
     /// A planner has chosen them, no key: network.file may tell of clients and links that have no part then.

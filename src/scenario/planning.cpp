@@ -13,13 +13,11 @@ struct named_part {
     const char* name;
     bool planned_parts::*member;
 };
-constexpr named_part part_names[] = {{"split", &planned_parts::split},
-                                     {"clusters", &planned_parts::clusters},
-                                     {"order", &planned_parts::order},
-                                     {"start", &planned_parts::start},
-                                     {"schedule", &planned_parts::schedule},
-                                     {"micro_batches", &planned_parts::micro_batches},
-                                     {"edge_stage", &planned_parts::edge_stage}};
+constexpr named_part part_names[] = {
+    {"split", &planned_parts::split},          {"clusters", &planned_parts::clusters},
+    {"order", &planned_parts::order},          {"start", &planned_parts::start},
+    {"schedule", &planned_parts::schedule},    {"micro_batches", &planned_parts::micro_batches},
+    {"edge_stage", &planned_parts::edge_stage}};
 
 plan_metric metric_of(const std::string& text) {
     for (const auto& one : plan_metric_words) {
@@ -41,7 +39,8 @@ planned_parts planning_settings::parse_parts(const std::string& text) {
         const auto found = std::find_if(std::begin(part_names), std::end(part_names),
                                         [&](const named_part& part) { return one == part.name; });
         if (found == std::end(part_names)) {
-            throw usage_error("\"" + one + "\" is not among split, clusters, order, start, schedule, micro_batches, "
+            throw usage_error("\"" + one +
+                              "\" is not among split, clusters, order, start, schedule, micro_batches, "
                               "edge_stage");
         }
         parts.*found->member = true;
@@ -65,8 +64,8 @@ plan_objective planning_settings::parse_objective(const std::string& text) {
         if (space == std::string::npos) {
             throw usage_error("\"" + term + "\" has no weight; weighted(latency 1, energy 0.5) is accepted");
         }
-        const auto weight = parse_quantity(std::string(trimmed(std::string_view(term).substr(space + 1))),
-                                           dimension::number);
+        const auto weight =
+            parse_quantity(std::string(trimmed(std::string_view(term).substr(space + 1))), dimension::number);
         if (!(weight > 0.0)) {
             throw usage_error("\"" + term + "\": weights above 0 are accepted");
         }
@@ -148,8 +147,9 @@ void check_planning(const scenario& scene, const value_reader& in) {
         in.reject("split.blocks", "auto or even is accepted");
     }
     if (scene.data.held_by == data_holders::clients && scene.data.partition.by_domain()) {
-        in.reject("data.partition", "domain gives each start point a domain; with data.held_by = clients another rule is "
-                                    "accepted");
+        in.reject("data.partition",
+                  "domain gives each start point a domain; with data.held_by = clients another rule is "
+                  "accepted");
     }
     const bool chooses = scene.cluster.policy != "given" || scene.cluster.start != start_rule::first || parts.start;
     if (chooses && scene.data.held_by != data_holders::clients && scene.service == service_kind::fine_tuning) {

@@ -60,9 +60,12 @@ struct planning_settings {
                                            "what a plan makes small (goodput: large); auto: goodput where start points "
                                            "are chosen, else latency; weights are relative to the given scenario",
                                            parse_objective);
-    int effort = key.count("effort", "20000", "clusters that the ledger plays, at most, while a plan is sought",
-                           within(1, 1e9));
-    int restarts = key.count("restarts", "3", "searches of clusters from other starts; the best one counts", at_least(1));
+    bool json = section("", commands::plan)
+                    .onoff("json", "off", "print the plan as JSON, and nothing else", {.identity = false});
+    int effort =
+        key.count("effort", "20000", "clusters that the ledger plays, at most, while a plan is sought", within(1, 1e9));
+    int restarts =
+        key.count("restarts", "3", "searches of clusters from other starts; the best one counts", at_least(1));
 
     static plan_objective parse_objective(const std::string&);
 

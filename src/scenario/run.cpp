@@ -30,7 +30,8 @@ void check_run(scenario& scene, const value_reader& in) {
         }
     }
     if (scene.clock == clock_kind::real && !in.is_changed("runtime.active_clusters")) {
-        scene.runtime.active_clusters = std::max(1, first_cluster_of(scene, scene.network.edges)); // they train at the same time
+        scene.runtime.active_clusters =
+            std::max(1, first_cluster_of(scene, scene.network.edges)); // they train at the same time
     }
     for (const auto* key : {"time_scale", "strict_fidelity", "fidelity.tolerance"}) {
         if (scene.clock == clock_kind::virtual_time && in.is_changed(key)) {

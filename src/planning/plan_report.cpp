@@ -1,0 +1,152 @@
+#include "planning/plan_report.hpp"
+
+#include "base/text.hpp"
+#include "base/words.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+namespace gaisnet {
+
+namespace {
+
+constexpr std::size_t most_lines = 20;
+
+/// "c0.0 1, edge0 6, c0.2 5 + head": who holds how many blocks.
+std::string chain_text(const deployment& deploy, const cluster& group) {
+    std::string text;
+    for (const auto& stage : group.chain) {
+        text += fmt::format("{}{}{} {}{}", text.empty() ? "" : " -> ", deploy.net.nodes[stage.node].name,
+                            stage.embedding ? " (start)" : "", stage.blocks, stage.head ? " + head" : "");
+    }
+    return text;
+}
+
+std::string metric_text(const plan_figures& figures, plan_metric metric) {
+    switch (metric) {
+    case plan_metric::latency: return quantity(figures.latency_s, "s");
+    case plan_metric::energy: return quantity(figures.energy_j, "J");
+    case plan_metric::spectrum: return quantity(figures.spectrum_hz_s, "Hz*s");
+    case plan_metric::memory: return quantity(figures.memory_bytes, "B");
+    case plan_metric::goodput: break;
+    }
+    return quantity(figures.goodput(), "1/s");
+}
+
+std::string schedule_text(const chosen_plan& plan) {
+    return fmt::format("{}{}", name_in(schedule_words, plan.schedule),
+                       plan.schedule == schedule_kind::serial ? ""
+                                                              : fmt::format(", {} micro-batches", plan.micro_batches));
+}
+
+/// "37.0 % less": the plan's value against another one.
+std::string gain_text(const chosen_plan& plan, const plan_figures& other) {
+    const double here = value_of(plan.planned, plan.objective, plan.given);
+    const double there = value_of(other, plan.objective, plan.given);
+    if (!std::isfinite(there)) {
+        return "does not fit";
+    }
+    const bool goodput = plan.objective.weights.size() == 1 && plan.objective.weights[0].first == plan_metric::goodput;
+    if (goodput) {
+        return fmt::format("{:.3g} times as much", there / here);
+    }
+    return here < there ? fmt::format("{:.1f} % less", 100.0 * (1.0 - here / there)) : std::string("the same");
+}
+
+} // namespace
+
+std::string plan_text(const chosen_plan& plan, const deployment& planned) {
+    std::string text;
+    const auto out = std::back_inserter(text);
+    fmt::format_to(out, "Plan for {}, {}\n", plan.objective.text, schedule_text(plan));
+    for (std::size_t i = 0; i < planned.net.clusters.size() && i < most_lines; ++i) {
+        const auto& group = planned.net.clusters[i];
+        fmt::format_to(out, "  {:<8}{}\n", group.name, chain_text(planned, group));
+    }
+    if (planned.net.clusters.size() > most_lines) {
+        fmt::format_to(out, "  ... and {} more clusters\n", planned.net.clusters.size() - most_lines);
+    }
+    if (!plan.left_out.empty()) {
+        std::string names;
+        for (std::size_t i = 0; i < plan.left_out.size() && i < most_lines; ++i) {
+            names += (i == 0 ? "" : ", ") + plan.left_out[i];
+        }
+        fmt::format_to(
+            out, "  without a part: {}{}\n", names,
+            plan.left_out.size() > most_lines ? fmt::format(" and {} more", plan.left_out.size() - most_lines) : "");
+    }
+    fmt::format_to(out, "\n{:<26}{:>12}{:>12}{:>14}{:>12}{:>12}  {}\n", "", "latency", "energy", "spectrum", "memory",
+                   "goodput", "the plan has");
+    const auto row = [&](const std::string& name, const plan_figures& figures, const std::string& gain) {
+        if (!figures.obstacle.empty()) {
+            fmt::format_to(out, "  {:<24}cannot be formed: {}\n", name, figures.obstacle);
+            return;
+        }
+        std::string cells;
+        for (const auto metric : {plan_metric::latency, plan_metric::energy, plan_metric::spectrum, plan_metric::memory,
+                                  plan_metric::goodput}) {
+            cells += fmt::format("{:>{}}", metric_text(figures, metric), metric == plan_metric::spectrum ? 14 : 12);
+        }
+        fmt::format_to(out, "  {:<24}{}  {}\n", name, cells, gain);
+    };
+    row("plan", plan.planned, "");
+    row("scenario as given", plan.given, gain_text(plan, plan.given));
+    for (const auto& other : plan.compared) {
+        row(other.name, other.figures, gain_text(plan, other.figures));
+    }
+    if (plan.bound.value > 0.0) {
+        fmt::format_to(out, "\nNo plan can be {:.1f} % better than this one: {}\n",
+                       100.0 * (1.0 - 1.0 / (1.0 + plan.gap())), plan.bound.words);
+    }
+    fmt::format_to(out, "Searched for {:.2f} s; the ledger was played {} times\n", plan.seconds, plan.plays);
+    return text;
+}
+
+std::string plan_json(const chosen_plan& plan, const deployment& planned) {
+    using json = nlohmann::ordered_json;
+    const auto figures = [](const plan_figures& one) {
+        json entry{{"latency_s", one.latency_s},
+                   {"energy_j", one.energy_j},
+                   {"spectrum_hz_s", one.spectrum_hz_s},
+                   {"memory_bytes", one.memory_bytes},
+                   {"useful", one.useful},
+                   {"goodput_per_s", one.goodput()},
+                   {"fits", one.fits()}};
+        if (!one.obstacle.empty()) {
+            entry["obstacle"] = one.obstacle;
+        }
+        return entry;
+    };
+    json root;
+    root["objective"] = plan.objective.text;
+    root["schedule"] = name_in(schedule_words, plan.schedule);
+    root["micro_batches"] = plan.micro_batches;
+    for (const auto& group : planned.net.clusters) {
+        json chain = json::array();
+        for (const auto& stage : group.chain) {
+            chain.push_back({{"node", planned.net.nodes[stage.node].name},
+                             {"blocks", stage.blocks},
+                             {"embedding", stage.embedding},
+                             {"head", stage.head}});
+        }
+        root["clusters"].push_back(
+            {{"name", group.name}, {"edge", planned.net.nodes[group.edge].name}, {"chain", chain}});
+    }
+    root["left_out"] = plan.left_out;
+    root["planned"] = figures(plan.planned);
+    root["given"] = figures(plan.given);
+    root["compared"] = json::object();
+    for (const auto& other : plan.compared) {
+        root["compared"][other.name] = figures(other.figures);
+    }
+    root["value"] = value_of(plan.planned, plan.objective, plan.given);
+    root["bound"] = plan.bound.value;
+    root["gap"] = plan.gap();
+    root["search"] = {{"seconds", plan.seconds}, {"plays", plan.plays}};
+    return root.dump(2) + "\n";
+}
+
+} // namespace gaisnet

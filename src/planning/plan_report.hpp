@@ -1,0 +1,15 @@
+#pragma once
+
+#include "planning/plan_search.hpp"
+#include "roles/deployment.hpp"
+
+#include <string>
+
+namespace gaisnet {
+
+/// The plan in words and tables: chains, what it gains against the scenario and the baselines, the bound, the search.
+std::string plan_text(const chosen_plan&, const deployment& planned);
+/// The same as JSON, with values in SI units.
+std::string plan_json(const chosen_plan&, const deployment& planned);
+
+} // namespace gaisnet
