@@ -43,7 +43,7 @@ std::string config_of_plan(const configuration& given, const scenario& scene, co
     for (const auto& key : all_keys()) {
         const auto& one = values.at(key.name);
         const bool of_plan = key.name == "output" || key.name == "overwrite";
-        if (one.is_default() || one.value == key.initial || of_plan) {
+        if (one.is_default() || one.is_derived || one.value == key.initial || of_plan) {
             continue;
         }
         const auto dot = key.name.rfind('.');

@@ -1,8 +1,12 @@
 #include "planning/chain_search.hpp"
 
+#include "network/splitting.hpp"
+
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <set>
+#include <tuple>
 #include <utility>
 
 namespace gaisnet {
@@ -92,18 +96,25 @@ std::vector<formed_cluster> chain_search::proposals(int edge, const formed_clust
         } else {
             auto one = group;
             one.clients = order;
-            add(0.0, std::move(one));
+            const auto blocks = one.blocks.empty() ? even_blocks(one) : one.blocks;
+            add(model_.value(edge, order, blocks, sharers), std::move(one));
         }
     }
     std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    std::vector<formed_cluster> out{group};
+    std::vector<formed_cluster> out;
     for (auto& [value, one] : found) {
-        if (out.size() > judged && parts_.split) {
+        if (out.size() == judged) {
             break;
         }
         out.push_back(std::move(one));
     }
     return out;
+}
+
+std::vector<int> chain_search::even_blocks(const formed_cluster& group) const {
+    const bool head_at_the_last = judge_.scene().train.labels == label_route::chain;
+    return even_split(static_cast<int>(judge_.model().depth()) - group.edge_blocks,
+                      static_cast<int>(group.clients.size()), head_at_the_last);
 }
 
 /// What one move makes of a chain: a block to another client, a client out, in, or in another place.
@@ -233,14 +244,23 @@ formed_cluster chain_search::climb(int edge, std::size_t place, formed_cluster f
     }
 }
 
-formed_cluster chain_search::improve(int edge, std::size_t place, const formed_cluster& group, std::size_t sharers) {
-    auto some = proposals(edge, group, sharers);
-    std::stable_sort(some.begin(), some.end(), [&](const formed_cluster& a, const formed_cluster& b) {
-        return better_alone(edge, place, a, b, sharers);
-    });
-    auto best = group;
-    for (std::size_t i = 0; i < std::min(climbed, some.size()); ++i) {
-        auto one = climb(edge, place, std::move(some[i]), group.clients, sharers);
+formed_cluster chain_search::improve(int edge, std::size_t place, const formed_cluster& from, std::size_t sharers) {
+    auto some = proposals(edge, from, sharers);
+    some.push_back(from);
+    if (parts_.split && from.blocks.empty()) { // so that moves of blocks have something to move
+        some.back().blocks = even_blocks(from);
+        some.back() = without_idle(some.back());
+    }
+    std::vector<std::tuple<double, double, std::size_t>> ranks; // what is missing, value, number
+    for (std::size_t i = 0; i < some.size(); ++i) {
+        const auto& own = judge_.alone(edge, place, some[i], sharers).own;
+        ranks.emplace_back(own.obstacle.empty() ? own.excess_bytes : std::numeric_limits<double>::infinity(),
+                           value_of(own, objective_, given_), i);
+    }
+    std::sort(ranks.begin(), ranks.end());
+    auto best = from;
+    for (std::size_t i = 0; i < std::min(climbed, ranks.size()); ++i) {
+        auto one = climb(edge, place, some[std::get<2>(ranks[i])], from.clients, sharers);
         if (better_alone(edge, place, one, best, sharers)) {
             best = std::move(one);
         }

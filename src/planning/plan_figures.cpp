@@ -1,7 +1,7 @@
 #include "planning/plan_figures.hpp"
 
+#include <algorithm>
 #include <limits>
-#include <utility>
 
 namespace gaisnet {
 
@@ -33,11 +33,14 @@ double value_of(const plan_figures& figures, const plan_objective& objective, co
 }
 
 bool better(const plan_figures& a, const plan_figures& b, const plan_objective& objective, const plan_figures& given) {
-    const auto rank = [&](const plan_figures& one) {
-        return std::pair(!one.obstacle.empty() ? std::numeric_limits<double>::infinity() : one.excess_bytes,
-                         value_of(one, objective, given));
+    const auto missing = [](const plan_figures& one) {
+        return one.obstacle.empty() ? std::max(0.0, one.excess_bytes) : std::numeric_limits<double>::infinity();
     };
-    return rank(a) < rank(b);
+    if (missing(a) != missing(b)) {
+        return missing(a) < missing(b);
+    }
+    constexpr double rounding = 1e-9;
+    return value_of(a, objective, given) < value_of(b, objective, given) * (1.0 - rounding);
 }
 
 } // namespace gaisnet

@@ -27,7 +27,7 @@ double value_of(const plan_figures&, plan_metric);
 /// / the same metric of `given`. Infinite for a plan that does not fit.
 double value_of(const plan_figures&, const plan_objective&, const plan_figures& given);
 
-/// Whether `a` is better than `b`: smaller in value or, if neither fits, in what is missing.
+/// Whether `a` is better than `b`: smaller in value, by more than rounding, or, if neither fits, in what is missing.
 bool better(const plan_figures& a, const plan_figures& b, const plan_objective&, const plan_figures& given);
 
 } // namespace gaisnet

@@ -219,8 +219,10 @@ plan_figures plan_judge::together(const std::vector<std::vector<const cluster_fi
         for (std::size_t place = 0; place < by_edge[edge].size(); ++place) {
             const auto& one = by_edge[edge][place]->own;
             if (!one.obstacle.empty()) {
-                out.obstacle = one.obstacle;
-                return out;
+                // So that a search sees whether one cluster fewer is out of reach.
+                constexpr double more_than_any_memory = 1e18;
+                out.excess_bytes += more_than_any_memory;
+                continue;
             }
             end = std::max(end, one.span_s);
             out.latency_s =
