@@ -7,10 +7,8 @@ and bytes. Of rounds of service: cash by policy, and how right the answers were.
 
 import pathlib
 
-from analysis.results import (COLOURS, ENERGY_PARTS, LINK_CLASSES, UnreadableFile, numpy,
+from analysis.results import (BESIDE, COLOURS, ENERGY_PARTS, LINK_CLASSES, UnreadableFile, numpy,
                               open_gaisnet, parser_of, pyplot, quantity, run_tool, save, table, traffic, without_unit)
-
-BESIDE = {"frameon": False, "fontsize": "small", "loc": "center left", "bbox_to_anchor": (1, 0.5)}  # of a legend
 
 
 def stacked(axes, parts, unit, title):

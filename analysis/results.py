@@ -6,6 +6,7 @@ Needs nothing of GaisNet: it finds its way by the names, units and descriptions 
 import argparse
 import math
 import os
+import pathlib
 import sys
 
 try:
@@ -19,12 +20,18 @@ except ImportError as missing:
 LINK_CLASSES = ["cs_up", "cs_down", "d2d", "backhaul"]
 ACTIVE_PARTS = ["sense_j", "compute_j", "transmit_j", "receive_j"]  # without idle radios, base power and sleep
 ENERGY_PARTS = [*ACTIVE_PARTS, "idle_j", "base_j", "sleep_j"]
+PICTURES = (".png", ".svg", ".pdf")
 PREFIXES = {-3: "n", -2: "u", -1: "m", 0: "", 1: "k", 2: "M", 3: "G", 4: "T", 5: "P", 6: "E"}
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb", "#000000", "#ddaa33")
+BESIDE = {"frameon": False, "fontsize": "small", "loc": "center left", "bbox_to_anchor": (1, 0.5)}  # of a legend
 
 
 class UnreadableFile(Exception):
     """The file cannot be read; the message says why and what can be done."""
+
+
+class UnwritablePicture(Exception):
+    """A picture cannot be written; the message says why and what is accepted."""
 
 
 def open_gaisnet(path):
@@ -163,9 +170,23 @@ def pyplot():
     return module
 
 
+def picture_path(path, beside, suffix):
+    """Where a picture goes: `path`, or with `suffix` in place of that of the file that it lies beside. Raises
+    UnwritablePicture."""
+    chosen = pathlib.Path(path) if path else pathlib.Path(beside).with_suffix(suffix)
+    if chosen.suffix.lower() not in PICTURES:
+        raise UnwritablePicture(f"'{chosen}': a picture's name ends in one of {', '.join(PICTURES)}")
+    if not chosen.parent.is_dir():
+        raise UnwritablePicture(f"'{chosen}': there is no folder '{chosen.parent}'")
+    return chosen
+
+
 def save(figure, path):
-    """Writes a picture and says where."""
-    figure.savefig(path, dpi=120)
+    """Writes a picture and says where. Raises UnwritablePicture."""
+    try:
+        figure.savefig(path, dpi=120)
+    except OSError as failure:
+        raise UnwritablePicture(f"'{path}': cannot be written: {failure.strerror}") from None
     pyplot().close(figure)
     print(path)
 
@@ -174,12 +195,12 @@ def parser_of(name, description):
     return argparse.ArgumentParser(prog=f"python3 -m analysis.{name}", description=description)
 
 
-def run_tool(main):
-    """Runs a tool: one line and exit code 1 for a file that cannot be read."""
+def run_tool(main, refused=1):
+    """Runs a tool: one line and the exit code `refused` for a file that cannot be read, or a picture that cannot be written."""
     try:
         main()
-    except UnreadableFile as failure:
+    except (UnreadableFile, UnwritablePicture) as failure:
         print(failure, file=sys.stderr)
-        sys.exit(1)
+        sys.exit(refused)
     except BrokenPipeError:  # The reader of our output (head, less) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,24 +2,15 @@
 
 import importlib
 import json
-import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
 from support.results import table
+from support.tools import tool
 
 h5py = pytest.importorskip("h5py")
 
-PROJECT = pathlib.Path(__file__).resolve().parents[2]
 SMALL = ("--data.samples", 60, "--network.clients", 3, "--train.rounds", 2, "--overwrite", "on", "--progress", "none")
-
-
-def tool(name, *arguments):
-    """`python3 -m analysis.NAME`, as users call it."""
-    return subprocess.run([sys.executable, "-m", f"analysis.{name}", *map(str, arguments)], capture_output=True, text=True,
-                          cwd=PROJECT, timeout=100)
 
 
 def summary(results):
