@@ -26,10 +26,7 @@ namespace {
 std::string config_of_plan(const configuration& given, const scenario& scene, const chosen_plan& plan,
                            const std::filesystem::path& network) {
     auto values = given.values;
-    const auto set = [&](const std::string& key, const std::string& value) {
-        values.at(key).value = value;
-        values.at(key).source = "the plan";
-    };
+    const auto set = [&](const std::string& key, const std::string& value) { values.at(key) = {value, "the plan"}; };
     for (const auto* key :
          {"optimise", "split.blocks", "split.objective", "objective", "cluster.policy", "cluster.start",
           "cluster.number", "cluster.size", "network.edges", "network.clusters", "network.clients"}) {

@@ -117,7 +117,6 @@ std::vector<int> chain_search::even_blocks(const formed_cluster& group) const {
                       static_cast<int>(group.clients.size()), head_at_the_last);
 }
 
-/// What one move makes of a chain: a block to another client, a client out, in, or in another place.
 std::vector<formed_cluster> chain_search::neighbours(const formed_cluster& group,
                                                      std::span<const std::size_t> clients) const {
     std::vector<formed_cluster> out;

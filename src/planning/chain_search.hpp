@@ -27,6 +27,10 @@ public:
     bool better_alone(int edge, std::size_t place, const formed_cluster& a, const formed_cluster& b,
                       std::size_t sharers);
 
+    /// What one move makes of a chain: a block to another client or the edge, a client out, in, or in another place.
+    /// \param clients that may take part
+    std::vector<formed_cluster> neighbours(const formed_cluster&, std::span<const std::size_t> clients) const;
+
     static constexpr std::size_t all_orders = 8;
 
 private:
@@ -35,7 +39,6 @@ private:
     std::vector<std::vector<std::size_t>> orders(const formed_cluster&) const;
     formed_cluster climb(int edge, std::size_t place, formed_cluster from, std::span<const std::size_t> clients,
                          std::size_t sharers);
-    std::vector<formed_cluster> neighbours(const formed_cluster&, std::span<const std::size_t> clients) const;
 
     plan_judge& judge_;
     planned_parts parts_;

@@ -69,6 +69,7 @@ public:
     formed_clusters search(const formed_clusters& from, const plan_figures& given, std::uint64_t effort) {
         chain_search chains(judge_, parts_, objective_, given);
         auto out = from;
+        const auto most = judge_.plays() + effort;
         for (std::size_t edge = 0; edge < from.size(); ++edge) {
             const auto budget = judge_.plays() + effort / from.size();
             if (parts_.clusters) {
@@ -81,6 +82,9 @@ public:
                         chains.improve(static_cast<int>(edge), place, from[edge][place], from[edge].size());
                 }
             }
+        }
+        if (!judge_.independent()) {
+            out = refined(std::move(out), chains, given, most);
         }
         return out;
     }
@@ -116,6 +120,35 @@ private:
             }
         }
         return best;
+    }
+
+    /// Moves of single chains that make the whole network better, where clusters share a medium: the ledger plays all of
+    /// it.
+    formed_clusters refined(formed_clusters from, chain_search& chains, const plan_figures& given,
+                            std::uint64_t budget) {
+        auto best = judge_.figures(from);
+        for (bool improved = true; improved;) {
+            improved = false;
+            for (std::size_t edge = 0; edge < from.size(); ++edge) {
+                for (std::size_t place = 0; place < from[edge].size(); ++place) {
+                    const auto now = from[edge][place];
+                    for (const auto& one : chains.neighbours(now, now.clients)) {
+                        if (judge_.plays() >= budget) {
+                            return from;
+                        }
+                        auto other = from;
+                        other[edge][place] = one;
+                        auto figures = judge_.figures(other);
+                        if (better(figures, best, objective_, given)) {
+                            from = std::move(other);
+                            best = std::move(figures);
+                            improved = true;
+                        }
+                    }
+                }
+            }
+        }
+        return from;
     }
 
     plan_judge judge_;

@@ -132,6 +132,10 @@ void check_planning(const scenario& scene, const value_reader& in) {
         in.reject("split.blocks", "network.file gives blocks to clusters already; even is accepted beside it, and uses "
                                   "them");
     }
+    if (parts.any() && scene.computing == compute_model::measured) {
+        in.reject("compute", "a planner knows how fast devices are, not how fast this computer plays them: model is "
+                             "accepted");
+    }
     if (parts.any() && scene.cluster.edge_when_needed) {
         in.reject("cluster.edge_stage", "auto chooses the edge's blocks by need, and a planner by its objective: "
                                         "optimise = edge_stage is accepted, or none");

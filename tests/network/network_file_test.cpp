@@ -104,7 +104,7 @@ TEST_F(network_file_test, mistakes_are_named_with_their_place) {
     rejects("a.json", R"({"node": []})", "unknown key node; accepted: clusters, nodes, links");
     rejects("a.json", R"({"nodes": [{"rate": "1 TFLOP/s"}]})", "nodes[0]: name is missing");
     rejects("a.json", R"({"nodes": [{"name": "a", "rat": "1"}]})",
-            "nodes[0] (a): unknown key rat; accepted: name, position, rate");
+            "nodes[0] (a): unknown key rat; accepted: name, position, edge, rate");
     rejects("a.json", R"({"nodes": [{"name": "a", "rate": "1 Mbit/s"}]})", "(a): rate = 1 Mbit/s: unknown unit");
     rejects("a.json", R"({"nodes": [{"name": "a"}, {"name": "a"}]})", "nodes[1] (a): the node stands here again");
     rejects("a.json", R"({"nodes": [{"name": "a", "memory": "0"}]})", "a value above 0");

@@ -69,12 +69,13 @@ int main(int count, char** words) {
         compare(seed, clients, depth, clients > 3 && i % 2 == 1 ? 2 : 1, sums);
     }
     std::sort(sums.gaps.begin(), sums.gaps.end());
-    fmt::print("{} instances of 2 to {} clients and 2 to {} blocks: {} equal to the best ({:.1f} %), {} within 2 %, worst "
-               "{:.3f} % above; {} worse than a baseline, {} bounds above the best; gap to the bound median {:.0f} %, "
-               "largest {:.0f} %; planner {:.2f} s, all plans {:.2f} s\n",
-               sums.instances, most_clients, most_blocks, sums.equal, 100.0 * sums.equal / sums.instances, sums.close,
-               100.0 * sums.worst, sums.above_baseline, sums.below_bound,
-               100.0 * sums.gaps[sums.gaps.size() / 2], 100.0 * sums.gaps.back(), sums.seconds, sums.all_seconds);
+    fmt::print(
+        "{} instances of 2 to {} clients and 2 to {} blocks: {} equal to the best ({:.1f} %), {} within 2 %, worst "
+        "{:.3f} % above; {} worse than a baseline, {} bounds above the best; gap to the bound median {:.0f} %, "
+        "largest {:.0f} %; planner {:.2f} s, all plans {:.2f} s\n",
+        sums.instances, most_clients, most_blocks, sums.equal, 100.0 * sums.equal / sums.instances, sums.close,
+        100.0 * sums.worst, sums.above_baseline, sums.below_bound, 100.0 * sums.gaps[sums.gaps.size() / 2],
+        100.0 * sums.gaps.back(), sums.seconds, sums.all_seconds);
     const bool good = 100 * sums.equal >= 95 * sums.instances && sums.close == sums.instances &&
                       sums.above_baseline == 0 && sums.below_bound == 0;
     return good ? 0 : 1;

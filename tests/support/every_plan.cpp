@@ -111,6 +111,7 @@ plan_figures best_of_all(plan_judge& judge, const plan_objective& objective, int
     struct best_chain {
         unsigned set = 0;
         plan_judge::cluster_figures figures;
+        formed_cluster chain;
     };
     std::map<std::pair<unsigned, std::size_t>, best_chain> known;
     for_each_chain(clients, depth, edge_blocks, [&](const formed_cluster& chain) {
@@ -121,7 +122,7 @@ plan_figures best_of_all(plan_judge& judge, const plan_objective& objective, int
         const auto& figures = judge.alone(0, 0, chain, clusters);
         auto& best = known[{set, chain.clients.front()}];
         if (best.set == 0 || better(figures.own, best.figures.own, objective, {})) {
-            best = {set, figures};
+            best = {set, figures, chain};
         }
     });
     std::vector<best_chain> chains;
@@ -129,26 +130,29 @@ plan_figures best_of_all(plan_judge& judge, const plan_objective& objective, int
         chains.push_back(chain);
     }
     plan_figures best;
-    bool found = false;
+    formed_clusters best_plan;
     std::vector<const plan_judge::cluster_figures*> some;
+    std::vector<formed_cluster> formed;
     const std::function<void(std::size_t, unsigned)> choose = [&](std::size_t from, unsigned taken) {
         if (!some.empty()) {
             const auto figures = judge.together({some});
-            if (!found || better(figures, best, objective, {})) {
+            if (best_plan.empty() || better(figures, best, objective, {})) {
                 best = figures;
-                found = true;
+                best_plan = {formed};
             }
         }
         for (std::size_t i = from; i < chains.size() && some.size() < clusters; ++i) {
             if ((chains[i].set & taken) == 0) {
                 some.push_back(&chains[i].figures);
+                formed.push_back(chains[i].chain);
                 choose(i + 1, taken | chains[i].set);
                 some.pop_back();
+                formed.pop_back();
             }
         }
     };
     choose(0, 0);
-    return best;
+    return judge.figures(best_plan);
 }
 
 } // namespace gaisnet::every_plan

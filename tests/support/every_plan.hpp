@@ -24,7 +24,7 @@ instance random_instance(std::uint64_t seed, int clients, int depth, int cluster
 /// last client have some. \param edge_blocks whether the edge may hold blocks as well
 void for_each_chain(int clients, int depth, bool edge_blocks, const std::function<void(const formed_cluster&)>&);
 
-/// The best plan of all by the ledger, with the clusters played alone.
+/// The best plan of all. Chains are played alone, which is exact for clusters that share nothing.
 plan_figures best_of_all(plan_judge&, const plan_objective&, int clients, int depth, std::size_t clusters,
                          bool edge_blocks = false);
 
