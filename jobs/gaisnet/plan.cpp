@@ -27,6 +27,9 @@ exit_code plan(const command_line& given, session& here) {
         return exit_code::ok;
     }
     if (chosen && given.command == "plan") {
+        if (job.prepared().front) {
+            fmt::print("{}\n", front_text(*job.prepared().front));
+        }
         fmt::print("{}{}\n", plan_text(*chosen, *job.prepared().deploy), job.write_plan());
     }
     const auto outcome = job.run();

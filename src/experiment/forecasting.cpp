@@ -166,6 +166,14 @@ forecast_outcome forecasting::run() {
     out.summary.planned = true;
     out.summary.stop_reason = reason;
     out.summary.clock = "virtual";
+    if (file && run_.front) {
+        std::vector<plan_row> rows;
+        for (const auto& [label, figures, on_front] : run_.front->plans) {
+            rows.push_back({label, figures.latency_s, figures.energy_j, figures.spectrum_hz_s, figures.memory_bytes,
+                            figures.goodput(), on_front});
+        }
+        file->write_plans(rows);
+    }
     if (file) {
         file->finish(run_status::complete, reason, false);
         out.summary.output = run_.scene->output;

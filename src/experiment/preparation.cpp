@@ -239,7 +239,11 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
     if (planned) {
         here.note("planning");
         if (here.root()) {
-            out.plan = make_plan(scene, method, sizes, data_of_clients(scene, out.data->shares()));
+            const auto data = data_of_clients(scene, out.data->shares());
+            if (const auto& metrics = scene.plan.pareto; !metrics.empty()) {
+                out.front = front_of(scene, method, sizes, data, metrics.at(0), metrics.at(1));
+            }
+            out.plan = make_plan(scene, method, sizes, data);
             apply(*out.plan, chosen);
             spdlog::info("planned for {} in {:.2f} s: {}", out.plan->objective.text, out.plan->seconds,
                          outcome_text(*out.plan));

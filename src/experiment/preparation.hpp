@@ -3,7 +3,7 @@
 #include "experiment/session.hpp"
 #include "experiment/workload.hpp"
 #include "model/family.hpp"
-#include "planning/plan_search.hpp"
+#include "planning/plan_front.hpp"
 #include "results/recorder.hpp"
 #include "results/rows.hpp"
 #include "roles/deployment.hpp"
@@ -26,6 +26,7 @@ struct prepared_run {
     std::unique_ptr<const scenario> scene; ///< On the heap, because the deployment keeps its address.
     std::unique_ptr<workload> data;
     std::unique_ptr<deployment> deploy;
+    std::optional<plan_front> front; ///< At rank 0, with the key pareto.
     std::optional<chosen_plan> plan; ///< At rank 0, of a scenario that leaves something to a planner.
     std::vector<int> rank_of;
     int ranks = 1; ///< The ranks that were started; in a dry run those that the job will have.

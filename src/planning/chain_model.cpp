@@ -148,6 +148,14 @@ chain_model::cost chain_model::hop_cost(int edge, std::size_t from, std::size_t 
     return {forward.seconds + backward.seconds, forward.joule + backward.joule, forward.hz_s + backward.hz_s};
 }
 
+chain_model::hop_seconds chain_model::over(int edge, std::size_t from, std::size_t to, int boundary) {
+    const auto seconds = [](const hop& way, double bits) {
+        return bits <= 0.0 ? 0.0 : way.reached ? bits * way.seconds_a_bit + way.latency_s : nothing_fits;
+    };
+    return {seconds(link(edge, from, to, 1), forward_bits_[static_cast<std::size_t>(boundary)]),
+            seconds(link(edge, to, from, 1), backward_bits_[static_cast<std::size_t>(boundary)])};
+}
+
 double chain_model::weigh(const cost& one) const {
     return (per_second_ > 0.0 ? per_second_ * one.seconds : 0.0) + (per_joule_ > 0.0 ? per_joule_ * one.joule : 0.0) +
            (per_hz_s_ > 0.0 ? per_hz_s_ * one.hz_s : 0.0);

@@ -31,6 +31,12 @@ public:
     /// first; several for a pipeline.
     std::vector<proposal> split(int edge, std::span<const std::size_t> order, std::size_t sharers);
     /// Value of blocks that are given.
+    /// Seconds that a batch takes over the hop behind `boundary` blocks, there and, if it carries gradients, back. Infinite
+    /// where nothing is sent.
+    struct hop_seconds {
+        double there = 0, back = 0;
+    };
+    hop_seconds over(int edge, std::size_t from, std::size_t to, int boundary);
     double value(int edge, std::span<const std::size_t> clients, std::span<const int> blocks, std::size_t sharers);
 
 private:

@@ -1,6 +1,9 @@
 #include "planning/plan_bound.hpp"
 
+#include "base/error.hpp"
 #include "model/stage_spec.hpp"
+#include "network/clustering.hpp"
+#include "planning/chain_model.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -12,10 +15,14 @@ namespace {
 
 /// Work for one sample, and for one step of the optimiser.
 struct work {
-    double all = 0;  ///< FLOP a sample: forward, and backward.
-    double loop = 0; ///< The part of it that cannot begin before the step on the sample before.
-    double step = 0; ///< FLOP
-    double module_bytes = 0, weight_bytes = 0;
+    double all = 0;              ///< FLOP a sample: forward, and backward.
+    double loop = 0;             ///< The part of it that cannot begin before the step on the sample before,
+    double head = 0;             ///< and the head's part of that.
+    bool from_embedding = false; ///< The loop begins with the embedding.
+    double step = 0;             ///< FLOP
+    double embedding = 0;        ///< FLOP a sample, of a frozen embedding, which need not wait for modules.
+    double module_bits = 0; ///< Of the first tunable part, which has to come before the loop begins, and go after it.
+    double weight_bytes = 0;
 };
 
 work work_of(const plan_judge& judge) {
@@ -26,8 +33,7 @@ work work_of(const plan_judge& judge) {
     work out;
     const bool serves = scene.service == service_kind::inference;
     out.all = whole.forward_flops(1) + (serves ? 0.0 : whole.backward_flops(1));
-    out.module_bytes = static_cast<double>(whole.tunable_bytes());
-    out.weight_bytes = 4.0 * static_cast<double>(whole.frozen_elements()) + out.module_bytes;
+    out.weight_bytes = 4.0 * static_cast<double>(whole.frozen_elements()) + static_cast<double>(whole.tunable_bytes());
     if (serves) {
         out.loop = out.all;
         return out;
@@ -40,6 +46,14 @@ work work_of(const plan_judge& judge) {
     }
     const stage_spec loop(judge.shared_model(), judge.method(), classes, {embedding, first, depth - first, true});
     out.loop = loop.forward_flops(1) + loop.backward_flops(1);
+    stage_spec head(judge.shared_model(), judge.method(), classes, {false, depth, 0, true});
+    head.input_gradient = first < depth || embedding;
+    out.head = head.forward_flops(1) + head.backward_flops(1);
+    out.from_embedding = embedding;
+    out.embedding = embedding ? 0.0 : 2.0 * judge.model().embedding_mac();
+    const stage_spec part(judge.shared_model(), judge.method(), classes,
+                          {embedding, first, first < depth ? 1 : 0, first == depth});
+    out.module_bits = 8.0 * static_cast<double>(part.tunable_bytes());
     return out;
 }
 
@@ -48,9 +62,17 @@ struct crew {
     double fastest = 0, all_rates = 0;
     double least_joule_a_flop = std::numeric_limits<double>::infinity();
     std::size_t clients = 0;
+    double delivery_s = std::numeric_limits<double>::infinity(); ///< Of the modules that have to come first,
+    double upload_s = std::numeric_limits<double>::infinity();   ///< and their way back.
 };
 
-crew crew_of(const plan_judge& judge, const planned_parts& parts, std::size_t edge,
+/// Seconds of `bits` over a link; 0 without the link.
+double seconds_over(const network_link* link, double bits) {
+    return link == nullptr || !(link->fastest_rate() > 0.0) ? 0.0
+                                                            : bits / link->fastest_rate() + link->parameters.latency_s;
+}
+
+crew crew_of(plan_judge& judge, const work& some, const planned_parts& parts, std::size_t edge,
              const std::vector<std::size_t>& clients) {
     crew out;
     const auto add = [&](const device_model& device) {
@@ -60,9 +82,20 @@ crew crew_of(const plan_judge& judge, const planned_parts& parts, std::size_t ed
     };
     for (const auto client : clients) {
         add(judge.everybody().clients[edge][client].device);
+        try {
+            const auto net = judge.network_of(static_cast<int>(edge), {{client}, {}, 0}, 1);
+            const auto who = net.clusters[0].clients.front(), station = static_cast<std::uint32_t>(edge);
+            out.delivery_s = std::min(out.delivery_s, seconds_over(net.link_between(station, who), some.module_bits));
+            out.upload_s = std::min(out.upload_s, seconds_over(net.link_between(who, station), some.module_bits));
+        } catch (const usage_error&) { // out of the edge's reach
+        }
     }
     if (parts.edge_stage) {
         add(judge.everybody().edges[edge].device);
+        out.delivery_s = out.upload_s = 0.0;
+    }
+    if (!std::isfinite(out.delivery_s + out.upload_s)) {
+        out.delivery_s = out.upload_s = 0.0;
     }
     out.clients = clients.size() + (parts.edge_stage ? 1 : 0);
     return out;
@@ -86,7 +119,8 @@ public:
         : judge_(judge)
         , parts_(parts)
         , formed_(formed)
-        , work_(work_of(judge)) {}
+        , work_(work_of(judge))
+        , hops_(judge, {{{plan_metric::latency, 1.0}}, "latency"}, {}) {}
 
     double of(plan_metric metric) const {
         switch (metric) {
@@ -104,15 +138,53 @@ private:
     bool pipelined() const {
         return judge_.scene().train.schedule != schedule_kind::serial || parts_.schedule || parts_.micro_batches;
     }
-    /// Seconds that a round of `samples` samples takes at least.
-    double round_s(const crew& some, std::int64_t samples) const {
+    /// Seconds that a round takes at least, if `start` is the start point.
+    double round_s(const crew& some, std::size_t edge, const std::vector<std::size_t>& clients, std::size_t start,
+                   std::int64_t samples) const {
         const auto& scene = judge_.scene();
         if (serves()) {
             return work_.all / some.fastest;
         }
         const double trained = samples_of_round(scene, samples);
-        const double throughput = (trained * work_.all + batches_of(scene, samples) * work_.step) / some.all_rates;
-        return std::max(throughput, pipelined() ? 0.0 : trained * work_.loop / some.fastest);
+        const double steps = batches_of(scene, samples) * work_.step;
+        const double throughput = (trained * work_.all + steps) / some.all_rates;
+        const double tuned = (trained * (work_.all - work_.embedding) + steps) / some.all_rates;
+        // Of a pipeline only one micro-batch of each batch has to pass all stages in turn.
+        const double micro_batches = !pipelined()           ? 1.0
+                                     : parts_.micro_batches ? scene.train.batch
+                                                            : std::min(scene.train.micro_batches, scene.train.batch);
+        const double loop = trained / micro_batches * work_.loop / some.fastest;
+        const double hops = pipelined() ? 0.0 : with_hops(some, edge, clients, start, trained);
+        const double before = std::max(scene.sense.time * static_cast<double>(samples), some.delivery_s);
+        return std::max(throughput, before + std::max({tuned, loop, hops}) + some.upload_s);
+    }
+    /// Either the start point does all but the head; or others do all, and every batch is sent to them; or the blocks are
+    /// divided, and every batch goes there and back between two that follow each other. 0: not known.
+    double with_hops(const crew& some, std::size_t edge, const std::vector<std::size_t>& clients, std::size_t start,
+                     double trained) const {
+        constexpr std::size_t many = 12; // pairs of clients are looked at
+        const auto& scene = judge_.scene();
+        if (parts_.edge_stage || scene.link.d2d.radio || clients.size() > many) {
+            return 0.0;
+        }
+        const double batches = trained / scene.train.batch; // a batch that is not full counts by its samples
+        const double own =
+            trained * (work_.loop - work_.head) / judge_.everybody().clients[edge][start].device.rate_flop_s;
+        const double loop = trained * work_.loop / some.fastest;
+        // What is in the loop is added; what may run ahead only takes its own time.
+        const auto beside = [&](double there, double back, bool in_loop) {
+            return in_loop ? loop + batches * (there + back) : std::max(loop, batches * there);
+        };
+        double elsewhere = std::numeric_limits<double>::infinity();
+        for (const auto other : clients) {
+            if (other != start) {
+                const auto none = hops_.over(static_cast<int>(edge), start, other, 0);
+                const auto half = hops_.over(static_cast<int>(edge), start, other, 1);
+                elsewhere = std::min({elsewhere, beside(none.there, none.back, work_.from_embedding),
+                                      beside(half.there, half.back, half.back > 0.0)});
+            }
+        }
+        return std::min(own, elsewhere);
     }
     std::vector<std::size_t> everybody(std::size_t edge) const {
         std::vector<std::size_t> all(judge_.everybody().clients[edge].size());
@@ -128,7 +200,7 @@ private:
             for (std::size_t place = 0; place < formed_[edge].size(); ++place) {
                 const auto clients = parts_.clusters ? everybody(edge) : formed_[edge][place].clients;
                 const auto starts = parts_.start ? clients : std::vector{clients.front()};
-                take(crew_of(judge_, parts_, edge, clients), edge, starts, place);
+                take(crew_of(judge_, work_, parts_, edge, clients), edge, clients, starts, place);
             }
         }
     }
@@ -141,16 +213,21 @@ private:
     }
     double latency() const {
         double slowest = 0.0, fastest = std::numeric_limits<double>::infinity();
-        for_each_cluster([&](const crew& some, std::size_t edge, const auto& starts, std::size_t place) {
-            const double here = round_s(some, fewest_samples(edge, starts, place));
-            slowest = std::max(slowest, here);
-            fastest = std::min(fastest, here);
-        });
+        for_each_cluster(
+            [&](const crew& some, std::size_t edge, const auto& clients, const auto& starts, std::size_t place) {
+                double here = std::numeric_limits<double>::infinity();
+                for (const auto start : starts) {
+                    here = std::min(here, round_s(some, edge, clients, start,
+                                                  judge_.samples(static_cast<int>(edge), {{start}, {}, 0}, place)));
+                }
+                slowest = std::max(slowest, here);
+                fastest = std::min(fastest, here);
+            });
         return serves() || parts_.clusters ? fastest : slowest; // a plan may form fewer clusters
     }
     double energy() const {
         double sum = 0.0, least = std::numeric_limits<double>::infinity();
-        for_each_cluster([&](const crew& some, std::size_t edge, const auto& starts, std::size_t place) {
+        for_each_cluster([&](const crew& some, std::size_t edge, const auto&, const auto& starts, std::size_t place) {
             const auto samples = fewest_samples(edge, starts, place);
             const auto& scene = judge_.scene();
             const double flops =
@@ -164,7 +241,7 @@ private:
     }
     double memory() const {
         double most = 0.0;
-        for_each_cluster([&](const crew& some, std::size_t, const auto&, std::size_t) {
+        for_each_cluster([&](const crew& some, std::size_t, const auto&, const auto&, std::size_t) {
             most = std::max(most, work_.weight_bytes / static_cast<double>(some.clients));
         });
         return parts_.clusters || parts_.edge_stage ? 0.0 : most;
@@ -185,19 +262,19 @@ private:
                     members.insert(members.end(), group.clients.begin(), group.clients.end());
                 }
             }
-            const auto all = crew_of(judge_, parts_, edge, members);
+            const auto all = crew_of(judge_, work_, parts_, edge, members);
             std::vector<double> each; // useful samples a second of a cluster with this start point
             double best_a_flop = 0.0;
             for (std::size_t place = 0; place < formed_[edge].size(); ++place) {
                 const auto& own = formed_[edge][place].clients;
                 const auto& starts = parts_.clusters ? members : parts_.start ? own : std::vector{own.front()};
-                const auto some = crew_of(judge_, parts_, edge, parts_.clusters ? members : own);
+                const auto some = crew_of(judge_, work_, parts_, edge, parts_.clusters ? members : own);
                 double best = 0.0;
                 for (const auto start : starts) {
                     const formed_cluster alone{{start}, {}, 0};
                     const auto samples = judge_.samples(static_cast<int>(edge), alone, place);
                     const double useful = judge_.useful(static_cast<int>(edge), alone, place);
-                    const double rate = useful / round_s(some, samples);
+                    const double rate = useful / round_s(some, edge, parts_.clusters ? members : own, start, samples);
                     const auto& scene = judge_.scene();
                     best_a_flop = std::max(best_a_flop, useful / (samples_of_round(scene, samples) * work_.all +
                                                                   batches_of(scene, samples) * work_.step));
@@ -211,6 +288,14 @@ private:
                 }
                 each.push_back(best);
             }
+            // As many clusters as there may be, with the best start points.
+            const auto number = parts_.clusters ? std::max(formed_[edge].size(),
+                                                           cluster_sizes(judge_.scene(), static_cast<int>(edge),
+                                                                         members.size())
+                                                               .first)
+                                                : each.size();
+            std::sort(each.rbegin(), each.rend());
+            each.resize(std::min(number, each.size()));
             double sum = 0.0;
             for (const double rate : each) {
                 sum += rate;
@@ -224,6 +309,7 @@ private:
     const planned_parts& parts_;
     const formed_clusters& formed_;
     work work_;
+    mutable chain_model hops_;
 };
 
 } // namespace
@@ -243,7 +329,7 @@ plan_bound bound_of(plan_judge& judge, const planned_parts& parts, const plan_ob
     if (!std::isfinite(out.value)) {
         out.value = 0.0;
     }
-    out.words = "computing alone, at the fastest clients: no hops, no delivery, no waiting";
+    out.words = "work at the fastest clients, the first modules to the nearest one and back, at most one hop";
     return out;
 }
 

@@ -15,7 +15,9 @@ struct plan_bound {
 
 /// A bound from a relaxation. Latency: every sample's forward and backward from the first tunable block on follows the
 /// one before, on the fastest client that may take part; and all work of a round is done by all of them (and the edge, if
-/// it may hold blocks) without a pause. No hop, delivery, sensing or wait is counted. Energy: all work at the client that
+/// it may hold blocks) without a pause. Of up to 12 clients on links of fixed rates, in a serial schedule, the start point
+/// does all but the head itself, or each batch takes the best of its hops. The first tunable modules go to the client with
+/// the best links before, and back after that. Energy: all work at the client that
 /// needs least for it, and nobody idles. Spectrum: modules on the best links, and no hop. Memory: all weights, in equal
 /// parts. Goodput: the samples of the best start points against both bounds of latency. A weighted sum is bounded term by
 /// term. \param formed the clusters, whose clients stay what they are unless `parts` has clusters.

@@ -40,18 +40,27 @@ std::string key_of(int edge, std::size_t holder, const formed_cluster& group, st
     return key;
 }
 
+/// Of several rounds all but the first are alike: samples have been sensed.
+scenario as_judged(scenario scene) {
+    if (scene.service == service_kind::fine_tuning && scene.sense.mode == sensing_kind::dataset &&
+        scene.train.rounds > 1) {
+        scene.sense.time = scene.sense.energy = 0.0;
+    }
+    scene.cluster.planned = true;
+    return scene;
+}
+
 } // namespace
 
 plan_judge::plan_judge(const scenario& scene, std::shared_ptr<const tuning_method> method,
                        std::vector<domain_size> sizes, client_data data)
-    : scene_(scene)
+    : scene_(as_judged(scene))
     , method_(std::move(method))
     , model_(make_model(scene))
     , sizes_(std::move(sizes))
     , data_(std::move(data))
     , all_(make_population(scene_, override_index(scene_.network.overrides)))
     , gradients_(hops_with_gradients(model_, method_)) {
-    scene_.cluster.planned = true;
     short_ = longer_ = scene_;
     short_.train.steps = few_batches;
     longer_.train.steps = some_batches;

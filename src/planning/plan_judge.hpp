@@ -27,7 +27,8 @@ struct client_data {
     std::vector<std::vector<std::int64_t>> wanted;               ///< By edge: validation samples by class.
 };
 
-/// Judges plans of a scenario by playing them in the ledger: the first round of fine-tuning, or the first session.
+/// Judges plans of a scenario by playing them in the ledger: the first session, or the first round of fine-tuning; if more
+/// follow, without sensing, since what has been sensed once is not sensed again.
 class plan_judge {
 public:
     /// \param sizes of each edge's data

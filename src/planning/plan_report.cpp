@@ -25,17 +25,6 @@ std::string chain_text(const deployment& deploy, const cluster& group) {
     return text;
 }
 
-std::string metric_text(const plan_figures& figures, plan_metric metric) {
-    switch (metric) {
-    case plan_metric::latency: return quantity(figures.latency_s, "s");
-    case plan_metric::energy: return quantity(figures.energy_j, "J");
-    case plan_metric::spectrum: return quantity(figures.spectrum_hz_s, "Hz*s");
-    case plan_metric::memory: return quantity(figures.memory_bytes, "B");
-    case plan_metric::goodput: break;
-    }
-    return quantity(figures.goodput(), "1/s");
-}
-
 std::string schedule_text(const chosen_plan& plan) {
     return fmt::format("{}{}", name_in(schedule_words, plan.schedule),
                        plan.schedule == schedule_kind::serial ? ""
@@ -57,6 +46,17 @@ std::string gain_text(const chosen_plan& plan, const plan_figures& other) {
 }
 
 } // namespace
+
+std::string metric_text(const plan_figures& figures, plan_metric metric) {
+    switch (metric) {
+    case plan_metric::latency: return quantity(figures.latency_s, "s");
+    case plan_metric::energy: return quantity(figures.energy_j, "J");
+    case plan_metric::spectrum: return quantity(figures.spectrum_hz_s, "Hz*s");
+    case plan_metric::memory: return quantity(figures.memory_bytes, "B");
+    case plan_metric::goodput: break;
+    }
+    return quantity(figures.goodput(), "1/s");
+}
 
 std::string plan_text(const chosen_plan& plan, const deployment& planned) {
     std::string text;
@@ -98,8 +98,11 @@ std::string plan_text(const chosen_plan& plan, const deployment& planned) {
         row(other.name, other.figures, gain_text(plan, other.figures));
     }
     if (plan.bound.value > 0.0) {
-        fmt::format_to(out, "\nNo plan can be {:.1f} % better than this one: {}\n",
-                       100.0 * (1.0 - 1.0 / (1.0 + plan.gap())), plan.bound.words);
+        const bool goodput = plan.objective.weights.size() == 1 &&
+                             plan.objective.weights[0].first == plan_metric::goodput;
+        fmt::format_to(out, "\nNo plan can have {:.1f} % {}: the bound counts {}\n",
+                       100.0 * (goodput ? plan.gap() : 1.0 - 1.0 / (1.0 + plan.gap())), goodput ? "more" : "less",
+                       plan.bound.words);
     }
     fmt::format_to(out, "Searched for {:.2f} s; the ledger was played {} times\n", plan.seconds, plan.plays);
     return text;

@@ -7,6 +7,9 @@
 
 namespace gaisnet {
 
+/// "12.3 s"
+std::string metric_text(const plan_figures&, plan_metric);
+
 /// The plan in words and tables: chains, what it gains against the scenario and the baselines, the bound, the search.
 std::string plan_text(const chosen_plan&, const deployment& planned);
 /// The same as JSON, with values in SI units.

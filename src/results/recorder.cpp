@@ -93,6 +93,7 @@ struct recorder::state {
     typed_table<probe_row> probes;
     typed_table<request_row> requests;
     typed_table<service_row> services;
+    typed_table<plan_row> plans;
     typed_table<node_record> clients, energy, memory, traffic;
     typed_table<communication_row> communication;
     typed_table<transport_row> transport;
@@ -106,7 +107,7 @@ struct recorder::state {
         return {&nodes.table(),    &links.table(),       &rounds.table(),        &clients.table(),   &energy.table(),
                 &memory.table(),   &traffic.table(),     &communication.table(), &transport.table(), &events.table(),
                 &fidelity.table(), &federations.table(), &probes.table(),        &requests.table(),  &services.table(),
-                &ranks.table(),    &stages.table(),      &samples.table()};
+                &plans.table(),    &ranks.table(),       &stages.table(),        &samples.table()};
     }
 
     void set_status(run_status status, const std::string& reason, bool converged) {
@@ -134,6 +135,7 @@ private:
         , probes(make("/accuracy_by_domain", table_text::probes, probe_columns()))
         , requests(make("/inference", table_text::requests, request_columns(chosen.image_bytes)))
         , services(make("/service", table_text::services, service_columns(width)))
+        , plans(make("/plan/front", table_text::plans, plan_columns()))
         , clients(make("/clients", table_text::clients, client_columns(width)))
         , energy(make("/energy", table_text::energy, energy_columns(width)))
         , memory(make("/memory", table_text::memory, memory_columns(width)))
@@ -178,6 +180,8 @@ recorder recorder::create(const std::string& path, const run_header& header, std
             add_text(topology, "description", table_text::topology);
             auto communication = made->file.handle().openGroup("/communication");
             add_text(communication, "description", table_text::communication);
+            auto plan = made->file.handle().openGroup("/plan");
+            add_text(plan, "description", table_text::plan);
         });
         made->nodes.append(entries_of(nodes));
         std::vector<link_entry> link_rows;
@@ -289,6 +293,8 @@ void recorder::finish(run_status status, const std::string& stop_reason, bool co
     }
     file.close();
 }
+
+void recorder::write_plans(std::span<const plan_row> rows) { append_now(state_->file, state_->plans, rows); }
 
 const std::string& recorder::path() const { return state_->file.path(); }
 const std::string& recorder::created() const { return state_->created; }

@@ -99,6 +99,13 @@ struct service_row {
     double cash = 0; ///< After the round.
 };
 
+/// A plan between two objectives.
+struct plan_row {
+    std::string label;
+    double latency_s = 0, energy_j = 0, spectrum_hz_s = 0, memory_bytes = 0, goodput_per_s = 0;
+    bool on_front = false;
+};
+
 /// Accuracy of one model on one domain.
 struct probe_row {
     std::uint32_t round = 0;

@@ -21,8 +21,9 @@ const char* file =
     "Times, energy and spectrum are those of the emulated network, unless a column says wall time. Every table "
     "explains itself: its attributes are description, columns (JSON), and unit:COLUMN and description:COLUMN for each "
     "column. /rounds: accuracy, loss and latency of each round; /clients, /energy, /memory: each node in each round; "
-    "/communication: bytes and spectrum; /inference: each request; /service: decisions; /events: every computation and "
-    "transfer; /topology: "
+    "/communication: bytes and spectrum; /inference: each request; /service: decisions; /plan: plans between two "
+    "objectives; /events: every "
+    "computation and transfer; /topology: "
     "nodes, links and ranks. "
     "While status is 'running' open the file with h5py.File(name, 'r', swmr=True). If its writer was killed, run "
     "'h5clear -s FILE' once; all rounds that had ended are there.";
@@ -31,6 +32,8 @@ const char* communication = "Traffic of the emulated network: by link class and 
                             "what really moved between processes (transport).";
 const char* nodes = "One row per node, in the order of its index.";
 const char* links = "One row per directed link between two nodes.";
+const char* plan = "What gaisnet plan has found.";
+const char* plans = "One row per plan between two objectives (pareto), with the plans that it was compared with.";
 const char* federations = "One row per average of all edges' shared modules at the cloud (cloud.period).";
 const char* probes = "One row per model and domain: how well the model's features tell the domain's classes apart.";
 const char* requests = "One row per request for inference: when it came, where its time went, and what was answered.";

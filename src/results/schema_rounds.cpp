@@ -89,6 +89,24 @@ std::vector<column<round_row>> round_columns() {
     return with_parts(std::move(columns));
 }
 
+std::vector<column<plan_row>> plan_columns() {
+    using row = plan_row;
+    constexpr std::size_t label_bytes = 48;
+    return {
+        text_column<row>("label", label_bytes,
+                         "What it was planned for (metrics with weights), or a plan to compare with", &row::label),
+        number_column<row>("latency_s", "s", "Of a round, or of a request, mean", &row::latency_s),
+        number_column<row>("energy_j", "J", "Of edges and clients, idle radios and base power included",
+                           &row::energy_j),
+        number_column<row>("spectrum_hz_s", "Hz s", "Bandwidth times time of all links", &row::spectrum_hz_s),
+        number_column<row>("memory_bytes", "B", "Of the client that needs most", &row::memory_bytes),
+        number_column<row>("goodput_per_s", "1/s", "Useful samples, or requests, a second", &row::goodput_per_s),
+        number_column<row>("on_front", "1",
+                           "1: no other plan is as good in both metrics of the key pareto and better in one",
+                           [](const row& r) { return static_cast<std::uint32_t>(r.on_front); }),
+    };
+}
+
 std::vector<column<federation_row>> federation_columns() {
     using row = federation_row;
     return {

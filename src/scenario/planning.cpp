@@ -1,5 +1,6 @@
 #include "scenario/planning.hpp"
 
+#include "base/text.hpp"
 #include "scenario/scenario.hpp"
 #include "settings/value_reader.hpp"
 
@@ -77,6 +78,21 @@ plan_objective planning_settings::parse_objective(const std::string& text) {
     return out;
 }
 
+std::vector<plan_metric> planning_settings::parse_pareto(const std::string& text) {
+    std::vector<plan_metric> metrics;
+    for (const auto& one : split_text(text, ',')) {
+        const auto found = std::find_if(std::begin(plan_metric_words), std::end(plan_metric_words),
+                                        [&](const auto& word) { return one == word.text; });
+        if (found != std::end(plan_metric_words)) {
+            metrics.push_back(found->value);
+        }
+    }
+    if (!text.empty() && (metrics.size() != 2 || metrics[0] == metrics[1])) {
+        throw usage_error("two of latency, energy, spectrum, memory, goodput are accepted, for example latency,energy");
+    }
+    return metrics;
+}
+
 planned_parts parts_to_plan(const scenario& scene) {
     auto parts = scene.plan.optimise;
     parts.split = parts.split || scene.split.policy == "auto";
@@ -131,6 +147,9 @@ void check_planning(const scenario& scene, const value_reader& in) {
     if (cut && scene.split.policy == "auto") {
         in.reject("split.blocks", "network.file gives blocks to clusters already; even is accepted beside it, and uses "
                                   "them");
+    }
+    if (!scene.plan.pareto.empty() && !parts.any()) {
+        in.reject("pareto", "something has to be left to a plan: optimise = split, for example");
     }
     if (parts.any() && scene.computing == compute_model::measured) {
         in.reject("compute", "a planner knows how fast devices are, not how fast this computer plays them: model is "

@@ -60,6 +60,10 @@ struct planning_settings {
                                            "what a plan makes small (goodput: large); auto: goodput where start points "
                                            "are chosen, else latency; weights are relative to the given scenario",
                                            parse_objective);
+    std::vector<plan_metric> pareto =
+        section("", commands::plan)
+            .parsed("pareto", "", "two of latency, energy, spectrum, memory, goodput",
+                    "plans between two objectives; into the table /plan/front when output is given", parse_pareto);
     bool json = section("", commands::plan)
                     .onoff("json", "off", "print the plan as JSON, and nothing else", {.identity = false});
     int effort =
@@ -71,6 +75,7 @@ struct planning_settings {
 
 private:
     static planned_parts parse_parts(const std::string&);
+    static std::vector<plan_metric> parse_pareto(const std::string&);
 };
 
 /// Everything that is to be planned: `optimise`, split.blocks = auto, cluster.policy and cluster.start = best.
