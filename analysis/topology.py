@@ -46,8 +46,13 @@ class Network:
         self.edges = self.nodes[self.nodes["role"] == "edge"]
         self.rates = {(link.source, link.target): (link.link, link.rate_bit_s)
                       for link in self.links.rename(columns={"from": "source", "to": "target"}).itertuples()}
-        self.chains = {where: self._chain(members, where) for where, members in
-                       self.clients[self.clients["cluster"] >= 0].groupby(["edge", "cluster"])}
+        listed = table(file, "topology/chains") if "topology/chains" in file else None
+        if listed is not None and not listed.empty:
+            self.chains = {where: [Stage(int(stage.node), int(stage.blocks)) for stage in stages.itertuples()]
+                           for where, stages in listed.groupby(["edge", "cluster"])}
+        else:
+            self.chains = {where: self._chain(members, where) for where, members in
+                           self.clients[self.clients["cluster"] >= 0].groupby(["edge", "cluster"])}
         self.hops = [hop for where, chain in self.chains.items() for hop in self._hops(where, chain)]
 
     def edge_node(self, edge):
@@ -56,7 +61,7 @@ class Network:
         return int(found[0]) if len(found) else None
 
     def _chain(self, members, where):
-        """The stages of a cluster in order. The file lists clients only: where the edge holds a stage follows from the
+        """The stages of a cluster in order, in a file of schema 6 without /topology/chains, which lists clients only: where the edge holds a stage follows from the
         place that they leave, from the blocks that they do not hold, and from the settings."""
         seated = members[members["position"] >= 0].sort_values("position")
         stages = [Stage(int(node), int(blocks)) for node, blocks in seated["blocks"].items()]

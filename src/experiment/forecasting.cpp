@@ -36,6 +36,10 @@ std::string config_of_plan(const configuration& given, const scenario& scene, co
     set("data.held_by", name_in(data_holder_words, scene.data.held_by));
     set("train.schedule", name_in(schedule_words, plan.schedule));
     set("train.micro_batches", std::to_string(plan.micro_batches));
+    set("tuning.method", plan.tuning.method);
+    set("tuning.prompts", std::to_string(plan.tuning.prompts));
+    set("tuning.rank", std::to_string(plan.tuning.rank));
+    set("tuning.bottleneck", std::to_string(plan.tuning.bottleneck));
     std::string plain, text, section;
     for (const auto& key : all_keys()) {
         const auto& one = values.at(key.name);
@@ -127,7 +131,10 @@ std::optional<recorder> forecasting::results_file() const {
     }
     return recorder::create(run_.scene->output, header_of(given_, *run_.scene, here_),
                             describe_nodes(*run_.deploy, run_.rank_of), describe_links(*run_.deploy),
-                            {run_.scene->overwrite, run_.scene->events, {}, {}, describe_samples(run_)});
+                            {.overwrite = run_.scene->overwrite,
+                             .events = run_.scene->events,
+                             .chains = describe_chains(*run_.deploy),
+                             .samples = describe_samples(run_)});
 }
 
 forecast_outcome forecasting::run() {

@@ -204,7 +204,7 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
     out.scene = std::move(made);
     const auto& scene = *out.scene;
     check_outputs(given, scene);
-    const auto method = make_tuning_method(scene);
+    auto method = make_tuning_method(scene);
     chosen.cluster.formed = form_clusters(scene);
     const bool planned = wants_plan(scene);
     const auto place = [&] {
@@ -247,6 +247,9 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
             apply(*out.plan, chosen);
             spdlog::info("planned for {} in {:.2f} s: {}", out.plan->objective.text, out.plan->seconds,
                          outcome_text(*out.plan));
+        }
+        if (scene.plan.optimise.tuning) {
+            method = make_tuning_method(scene); // `plan` has one rank that counts
         }
         chosen.cluster.planned = true;
         chosen.cluster.formed = share_from_root(here.network(), scene.cluster.formed);

@@ -80,6 +80,7 @@ void resumable_run::open(run_header header, recorder_options options) {
     const bool own = !scene.resume.empty() && mark_.identity == identity_; // then the file may be written again
     options.overwrite = scene.overwrite || own;
     options.hidden = true;
+    options.chains = describe_chains(*run_.deploy);
     header.identity = identity_;
     if (from_) {
         header.created = from_->created;

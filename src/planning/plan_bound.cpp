@@ -289,11 +289,10 @@ private:
                 each.push_back(best);
             }
             // As many clusters as there may be, with the best start points.
-            const auto number = parts_.clusters ? std::max(formed_[edge].size(),
-                                                           cluster_sizes(judge_.scene(), static_cast<int>(edge),
-                                                                         members.size())
-                                                               .first)
-                                                : each.size();
+            const auto number =
+                parts_.clusters ? std::max(formed_[edge].size(),
+                                           cluster_sizes(judge_.scene(), static_cast<int>(edge), members.size()).first)
+                                : each.size();
             std::sort(each.rbegin(), each.rend());
             each.resize(std::min(number, each.size()));
             double sum = 0.0;

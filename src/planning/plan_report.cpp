@@ -61,7 +61,8 @@ std::string metric_text(const plan_figures& figures, plan_metric metric) {
 std::string plan_text(const chosen_plan& plan, const deployment& planned) {
     std::string text;
     const auto out = std::back_inserter(text);
-    fmt::format_to(out, "Plan for {}, {}\n", plan.objective.text, schedule_text(plan));
+    fmt::format_to(out, "Plan for {}, {}{}\n", plan.objective.text, schedule_text(plan),
+                   plan.parts.tuning ? ", " + plan.tuning.method + " (no accuracy is predicted)" : "");
     for (std::size_t i = 0; i < planned.net.clusters.size() && i < most_lines; ++i) {
         const auto& group = planned.net.clusters[i];
         fmt::format_to(out, "  {:<8}{}\n", group.name, chain_text(planned, group));
@@ -98,8 +99,8 @@ std::string plan_text(const chosen_plan& plan, const deployment& planned) {
         row(other.name, other.figures, gain_text(plan, other.figures));
     }
     if (plan.bound.value > 0.0) {
-        const bool goodput = plan.objective.weights.size() == 1 &&
-                             plan.objective.weights[0].first == plan_metric::goodput;
+        const bool goodput =
+            plan.objective.weights.size() == 1 && plan.objective.weights[0].first == plan_metric::goodput;
         fmt::format_to(out, "\nNo plan can have {:.1f} % {}: the bound counts {}\n",
                        100.0 * (goodput ? plan.gap() : 1.0 - 1.0 / (1.0 + plan.gap())), goodput ? "more" : "less",
                        plan.bound.words);
@@ -127,6 +128,10 @@ std::string plan_json(const chosen_plan& plan, const deployment& planned) {
     root["objective"] = plan.objective.text;
     root["schedule"] = name_in(schedule_words, plan.schedule);
     root["micro_batches"] = plan.micro_batches;
+    root["tuning"] = {{"method", plan.tuning.method},
+                      {"prompts", plan.tuning.prompts},
+                      {"rank", plan.tuning.rank},
+                      {"bottleneck", plan.tuning.bottleneck}};
     for (const auto& group : planned.net.clusters) {
         json chain = json::array();
         for (const auto& stage : group.chain) {

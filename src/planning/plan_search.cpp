@@ -11,8 +11,9 @@
 #include <chrono>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <numeric>
-#include <tuple>
+#include <optional>
 
 namespace gaisnet {
 
@@ -166,13 +167,26 @@ std::vector<int> divisors(int batch) {
     return out;
 }
 
-/// Schedules and micro-batches that are tried, the given ones first.
-std::vector<std::pair<schedule_kind, int>> variants_of(const scenario& scene, const planned_parts& parts) {
+/// What is tried beside the forms of chains.
+struct way {
+    schedule_kind schedule{};
+    int micro_batches = 1;
+    tuning_settings tuning;
+    std::string tuning_name{}; ///< "lora 8"; empty: as given.
+
+    bool same(const way& other) const {
+        return schedule == other.schedule && micro_batches == other.micro_batches && tuning_name == other.tuning_name;
+    }
+};
+
+/// Schedules, micro-batches and tuning methods that are tried, the given ones first.
+std::vector<way> ways_of(const scenario& scene, const planned_parts& parts) {
     const auto& train = scene.train;
-    std::vector<std::pair<schedule_kind, int>> out{{train.schedule, train.micro_batches}};
+    std::vector<way> out{{train.schedule, train.micro_batches, scene.tuning, {}}};
     const auto add = [&](schedule_kind schedule, int micro) {
-        if (std::find(out.begin(), out.end(), std::pair(schedule, micro)) == out.end()) {
-            out.emplace_back(schedule, micro);
+        const way one{schedule, micro, scene.tuning, {}};
+        if (std::none_of(out.begin(), out.end(), [&](const way& other) { return other.same(one); })) {
+            out.push_back(one);
         }
     };
     const auto micro = parts.micro_batches ? divisors(train.batch) : std::vector{train.micro_batches};
@@ -184,13 +198,22 @@ std::vector<std::pair<schedule_kind, int>> variants_of(const scenario& scene, co
             add(schedule, some);
         }
     }
+    const auto schedules = out;
+    for (const auto& choice : parts.tuning ? scene.plan.tunings : std::vector<tuning_choice>()) {
+        for (auto one : schedules) {
+            one.tuning = with_choice(scene, choice);
+            one.tuning_name = choice.method + (choice.size > 0 ? " " + std::to_string(choice.size) : "");
+            out.push_back(std::move(one));
+        }
+    }
     return out;
 }
 
-scenario with(const scenario& scene, std::pair<schedule_kind, int> how) {
+scenario with(const scenario& scene, const way& how) {
     auto out = scene;
-    out.train.schedule = how.first;
-    out.train.micro_batches = how.second;
+    out.train.schedule = how.schedule;
+    out.train.micro_batches = how.micro_batches;
+    out.tuning = how.tuning;
     return out;
 }
 
@@ -298,6 +321,7 @@ void apply(const chosen_plan& plan, scenario& scene) {
     scene.cluster.planned = true;
     scene.train.schedule = plan.schedule;
     scene.train.micro_batches = plan.micro_batches;
+    scene.tuning = plan.tuning;
 }
 
 chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method> method,
@@ -306,7 +330,7 @@ chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method
     chosen_plan out;
     out.parts = parts_to_plan(scene);
     out.objective = objective_of(scene);
-    const auto ways = variants_of(scene, out.parts);
+    const auto ways = ways_of(scene, out.parts);
     const auto& parts = out.parts;
 
     variant first(with(scene, ways.front()), method, sizes, data, parts, out.objective);
@@ -318,13 +342,18 @@ chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method
     out.given = judge.figures(start);
     out.formed = start;
     out.planned = out.given;
-    std::tie(out.schedule, out.micro_batches) = ways.front();
+    const auto take = [&](const way& how) {
+        out.schedule = how.schedule;
+        out.micro_batches = how.micro_batches;
+        out.tuning = how.tuning;
+    };
+    take(ways.front());
 
-    const auto consider = [&](formed_clusters formed, plan_figures figures, std::pair<schedule_kind, int> way) {
+    const auto consider = [&](formed_clusters formed, plan_figures figures, const way& how) {
         if (better(figures, out.planned, out.objective, out.given)) {
             out.formed = std::move(formed);
             out.planned = std::move(figures);
-            std::tie(out.schedule, out.micro_batches) = way;
+            take(how);
         }
     };
     const auto compare = [&](const std::string& name, formed_clusters formed) {
@@ -357,18 +386,29 @@ chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method
         compare("best of 100 random plans", random_plan(judge, parts, start, out.objective, out.given));
     }
     const auto effort = static_cast<std::uint64_t>(scene.plan.effort);
-    for (const auto& way : ways) {
-        if (way == ways.front()) {
-            auto found = first.search(start, out.given, effort / ways.size());
-            auto figures = judge.figures(found);
-            consider(std::move(found), std::move(figures), way);
-            continue;
+    std::map<std::string, compared_plan> tunings; // the best plan of each
+    for (const auto& how : ways) {
+        const bool as_given = how.same(ways.front());
+        std::optional<variant> own;
+        if (!as_given) {
+            const auto scene_of_way = with(scene, how);
+            own.emplace(scene_of_way, how.tuning_name.empty() ? method : make_tuning_method(scene_of_way), sizes, data,
+                        parts, out.objective);
         }
-        variant other(with(scene, way), method, sizes, data, parts, out.objective);
-        auto found = other.search(start, out.given, effort / ways.size());
-        auto figures = other.judge().figures(found);
-        consider(std::move(found), std::move(figures), way);
-        out.plays += other.judge().plays();
+        auto& tried = as_given ? first : *own;
+        auto found = tried.search(start, out.given, effort / ways.size());
+        auto figures = tried.judge().figures(found);
+        if (!how.tuning_name.empty()) {
+            const auto [known, fresh] = tunings.try_emplace(how.tuning_name, compared_plan{how.tuning_name, figures});
+            if (!fresh && better(figures, known->second.figures, out.objective, out.given)) {
+                known->second.figures = figures;
+            }
+        }
+        consider(std::move(found), std::move(figures), how);
+        out.plays += as_given ? 0 : tried.judge().plays();
+    }
+    for (const auto& [name, plan] : tunings) {
+        out.compared.push_back(plan);
     }
     out.plays += judge.plays();
     if (!out.planned.fits()) {

@@ -24,6 +24,7 @@ struct chosen_plan {
     formed_clusters formed;
     schedule_kind schedule = schedule_kind::serial;
     int micro_batches = 1;
+    tuning_settings tuning;
 
     plan_objective objective;
     planned_parts parts;

@@ -87,6 +87,7 @@ struct recorder::state {
     typed_table<link_entry> links;
     typed_table<rank_description> ranks;
     typed_table<stage_description> stages;
+    typed_table<chain_description> chains;
     typed_table<samples_description> samples;
     typed_table<round_row> rounds;
     typed_table<federation_row> federations;
@@ -107,7 +108,7 @@ struct recorder::state {
         return {&nodes.table(),    &links.table(),       &rounds.table(),        &clients.table(),   &energy.table(),
                 &memory.table(),   &traffic.table(),     &communication.table(), &transport.table(), &events.table(),
                 &fidelity.table(), &federations.table(), &probes.table(),        &requests.table(),  &services.table(),
-                &plans.table(),    &ranks.table(),       &stages.table(),        &samples.table()};
+                &plans.table(),    &ranks.table(),       &stages.table(),        &chains.table(),    &samples.table()};
     }
 
     void set_status(run_status status, const std::string& reason, bool converged) {
@@ -129,6 +130,7 @@ private:
         , links(make("/topology/links", table_text::links, topology_link_columns(width)))
         , ranks(make("/topology/ranks", table_text::ranks, topology_rank_columns()))
         , stages(make("/topology/stages", table_text::stages, topology_stage_columns()))
+        , chains(make("/topology/chains", table_text::chains, topology_chain_columns()))
         , samples(make("/topology/samples", table_text::samples, topology_samples_columns(width)))
         , rounds(make("/rounds", table_text::rounds, round_columns()))
         , federations(make("/federations", table_text::federations, federation_columns()))
@@ -171,7 +173,8 @@ recorder recorder::create(const std::string& path, const run_header& header, std
         // topology.
         file.reserve(metadata_room + header.config.size() + header.identity.size() +
                      (nodes.size() + links.size()) * (256 + 2 * name_bytes_for(nodes)) +
-                     (options.ranks.size() + options.stages.size() + options.samples.size()) * 400);
+                     (options.ranks.size() + options.stages.size() + options.chains.size() + options.samples.size()) *
+                         400);
         hdf5_guarded(path, "write the header", [&] { write_header(file.handle(), written); });
         auto made = std::make_unique<state>(std::move(file), options, nodes);
         made->created = written.created;
@@ -191,6 +194,7 @@ recorder recorder::create(const std::string& path, const run_header& header, std
         made->links.append(link_rows);
         made->ranks.append(options.ranks);
         made->stages.append(options.stages);
+        made->chains.append(options.chains);
         made->samples.append(options.samples);
         recorder out(std::move(made));
         if (!options.hidden) {

@@ -35,6 +35,7 @@ struct recorder_options {
     bool events = true;                      ///< Keep the event table.
     std::vector<rank_description> ranks{};   ///< Where the ranks ran.
     std::vector<stage_description> stages{}; ///< Measured speeds.
+    std::vector<chain_description> chains{};
     std::vector<samples_description> samples{};
     std::size_t image_bytes = 64; ///< Space for an image's name in /inference; longer names are cut.
     bool hidden = false;          ///< The file stays hidden until publish().

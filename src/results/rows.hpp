@@ -171,6 +171,14 @@ struct stage_description {
     double forward_flop_s = 0, backward_flop_s = 0, step_flop_s = 0;
 };
 
+/// One stage of a chain, for /topology/chains.
+struct chain_description {
+    std::uint32_t edge = 0, cluster = 0, position = 0; ///< The cluster's number among those of its edge.
+    std::uint32_t node = 0;
+    std::uint32_t first_block = 0, blocks = 0;
+    bool embedding = false, head = false;
+};
+
 /// Number of samples of one class at one start point, for /topology/samples.
 struct samples_description {
     std::int32_t cluster = 0;

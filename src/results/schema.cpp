@@ -38,6 +38,7 @@ const char* federations = "One row per average of all edges' shared modules at t
 const char* probes = "One row per model and domain: how well the model's features tell the domain's classes apart.";
 const char* requests = "One row per request for inference: when it came, where its time went, and what was answered.";
 const char* services = "One row per round of service (and policy, of a table): what was done, what it cost and earned.";
+const char* chains = "One row per stage of each chain, in the order that smashed data takes.";
 const char* samples = "One row per start point and class: what it trains on, and how well it senses.";
 const char* ranks = "One row per MPI rank: where it ran. Of a resumed run, the last part's.";
 const char* stages =

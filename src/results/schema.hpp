@@ -48,6 +48,7 @@ std::vector<column<node_entry>> topology_node_columns(std::size_t name_bytes);
 std::vector<column<link_entry>> topology_link_columns(std::size_t name_bytes);
 std::vector<column<rank_description>> topology_rank_columns();
 std::vector<column<stage_description>> topology_stage_columns();
+std::vector<column<chain_description>> topology_chain_columns();
 std::vector<column<samples_description>> topology_samples_columns(std::size_t name_bytes);
 std::vector<column<round_row>> round_columns();
 std::vector<column<federation_row>> federation_columns();
@@ -66,9 +67,9 @@ std::vector<column<fidelity_row>> fidelity_columns();
 
 /// What each table is, for its attribute `description`.
 namespace table_text {
-extern const char *file, *topology, *communication, *nodes, *links, *ranks, *stages, *samples, *rounds, *federations,
-    *probes, *requests, *services, *plan, *plans, *clients, *energy, *memory, *traffic, *by_link, *transport, *events,
-    *fidelity;
+extern const char *file, *topology, *communication, *nodes, *links, *ranks, *stages, *chains, *samples, *rounds,
+    *federations, *probes, *requests, *services, *plan, *plans, *clients, *energy, *memory, *traffic, *by_link,
+    *transport, *events, *fidelity;
 } // namespace table_text
 
 } // namespace gaisnet

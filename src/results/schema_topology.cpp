@@ -102,6 +102,23 @@ std::vector<column<stage_description>> topology_stage_columns() {
     };
 }
 
+std::vector<column<chain_description>> topology_chain_columns() {
+    using row = chain_description;
+    return {
+        number_column<row>("edge", "1", "Edge of the cluster, from 0", &row::edge),
+        number_column<row>("cluster", "1", "Cluster of that edge, from 0", &row::cluster),
+        number_column<row>("position", "1", "Place in the chain, from 0", &row::position),
+        number_column<row>("node", "1", "Index of the node that holds the stage: its row in /topology/nodes",
+                           &row::node),
+        number_column<row>("first_block", "1", "First Transformer block of the stage, from 0", &row::first_block),
+        number_column<row>("blocks", "1", "Transformer blocks of the stage", &row::blocks),
+        number_column<row>("embedding", "1", "1: it begins with the embedding",
+                           [](const row& r) { return static_cast<std::uint32_t>(r.embedding); }),
+        number_column<row>("head", "1", "1: it ends with the head and the loss",
+                           [](const row& r) { return static_cast<std::uint32_t>(r.head); }),
+    };
+}
+
 std::vector<column<samples_description>> topology_samples_columns(std::size_t name_bytes) {
     using row = samples_description;
     return {

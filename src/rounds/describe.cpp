@@ -56,6 +56,19 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
     return out;
 }
 
+std::vector<chain_description> describe_chains(const deployment& deploy) {
+    std::vector<chain_description> out;
+    for (const auto& group : deploy.net.clusters) {
+        std::uint32_t position = 0;
+        for (const auto& stage : group.chain) {
+            out.push_back({static_cast<std::uint32_t>(group.edge), static_cast<std::uint32_t>(group.place), position++,
+                           stage.node, static_cast<std::uint32_t>(stage.first_block),
+                           static_cast<std::uint32_t>(stage.blocks), stage.embedding, stage.head});
+        }
+    }
+    return out;
+}
+
 std::vector<link_description> describe_links(const deployment& deploy) {
     std::vector<link_description> out;
     for (const auto& link : deploy.net.links) {

@@ -15,10 +15,10 @@ struct named_part {
     bool planned_parts::*member;
 };
 constexpr named_part part_names[] = {
-    {"split", &planned_parts::split},          {"clusters", &planned_parts::clusters},
-    {"order", &planned_parts::order},          {"start", &planned_parts::start},
-    {"schedule", &planned_parts::schedule},    {"micro_batches", &planned_parts::micro_batches},
-    {"edge_stage", &planned_parts::edge_stage}};
+    {"split", &planned_parts::split},           {"clusters", &planned_parts::clusters},
+    {"order", &planned_parts::order},           {"start", &planned_parts::start},
+    {"schedule", &planned_parts::schedule},     {"micro_batches", &planned_parts::micro_batches},
+    {"edge_stage", &planned_parts::edge_stage}, {"tuning", &planned_parts::tuning}};
 
 plan_metric metric_of(const std::string& text) {
     for (const auto& one : plan_metric_words) {
@@ -42,7 +42,7 @@ planned_parts planning_settings::parse_parts(const std::string& text) {
         if (found == std::end(part_names)) {
             throw usage_error("\"" + one +
                               "\" is not among split, clusters, order, start, schedule, micro_batches, "
-                              "edge_stage");
+                              "edge_stage, tuning");
         }
         parts.*found->member = true;
     }
@@ -91,6 +91,32 @@ std::vector<plan_metric> planning_settings::parse_pareto(const std::string& text
         throw usage_error("two of latency, energy, spectrum, memory, goodput are accepted, for example latency,energy");
     }
     return metrics;
+}
+
+std::vector<tuning_choice> planning_settings::parse_tunings(const std::string& text) {
+    std::vector<tuning_choice> choices;
+    for (const auto& one : split_text(text, ',')) {
+        const auto space = one.find(' ');
+        tuning_choice choice{one.substr(0, space), 0};
+        if (space != std::string::npos) {
+            choice.size = static_cast<std::int64_t>(parse_integer(one.substr(space + 1), within(1, 100'000)));
+        }
+        if (const auto names = registry<tuning_entry>::names();
+            !names.empty() && !registry<tuning_entry>::find(choice.method)) {
+            throw usage_error("\"" + choice.method + "\" is no tuning method; accepted: " + names);
+        }
+        choices.push_back(std::move(choice));
+    }
+    return choices;
+}
+
+tuning_settings with_choice(const scenario& scene, const tuning_choice& choice) {
+    auto out = scene.tuning;
+    out.method = choice.method;
+    if (choice.size > 0) {
+        out.prompts = out.rank = out.bottleneck = choice.size;
+    }
+    return out;
 }
 
 planned_parts parts_to_plan(const scenario& scene) {

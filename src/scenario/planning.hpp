@@ -12,6 +12,7 @@ namespace gaisnet {
 
 class value_reader;
 struct scenario;
+struct tuning_settings;
 
 /// What a plan costs or brings in.
 enum class plan_metric {
@@ -42,8 +43,17 @@ struct planned_parts {
     bool schedule = false;      ///< train.schedule
     bool micro_batches = false; ///< train.micro_batches
     bool edge_stage = false;    ///< How many blocks the edge holds, behind the start point.
+    bool tuning = false;        ///< tuning.method and its size.
 
-    bool any() const { return split || clusters || order || start || schedule || micro_batches || edge_stage; }
+    bool any() const {
+        return split || clusters || order || start || schedule || micro_batches || edge_stage || tuning;
+    }
+};
+
+/// A tuning method and its size: prompts, rank or width of adapters. 0: as [tuning] says.
+struct tuning_choice {
+    std::string method;
+    std::int64_t size = 0;
 };
 
 struct planning_settings {
@@ -51,7 +61,7 @@ struct planning_settings {
     planned_parts optimise =
         section("", commands::plan)
             .parsed("optimise", "none",
-                    "none, or some of split, clusters, order, start, schedule, micro_batches, edge_stage",
+                    "none, or some of split, clusters, order, start, schedule, micro_batches, edge_stage, tuning",
                     "what is chosen by the ledger; the rest stays as the scenario says", parse_parts);
     plan_objective objective = section("", commands::plan)
                                    .parsed("objective", "auto",
@@ -66,6 +76,10 @@ struct planning_settings {
                     "plans between two objectives; into the table /plan/front when output is given", parse_pareto);
     bool json = section("", commands::plan)
                     .onoff("json", "off", "print the plan as JSON, and nothing else", {.identity = false});
+    std::vector<tuning_choice> tunings =
+        key.parsed("tunings", "head, prompt_shallow 10, prompt_deep 10, prefix 10, lora 8, adapter 16, full",
+                   "methods, each with a size or without", "what optimise = tuning compares, by cost alone",
+                   parse_tunings, {.commands = commands::plan});
     int effort =
         key.count("effort", "20000", "clusters that the ledger plays, at most, while a plan is sought", within(1, 1e9));
     int restarts =
@@ -75,11 +89,14 @@ struct planning_settings {
 
 private:
     static planned_parts parse_parts(const std::string&);
+    static std::vector<tuning_choice> parse_tunings(const std::string&);
     static std::vector<plan_metric> parse_pareto(const std::string&);
 };
 
 /// Everything that is to be planned: `optimise`, split.blocks = auto, cluster.policy and cluster.start = best.
 planned_parts parts_to_plan(const scenario&);
+/// Tuning with a choice in place of method and size.
+tuning_settings with_choice(const scenario&, const tuning_choice&);
 /// What the plan is judged by; never empty.
 plan_objective objective_of(const scenario&);
 void resolve_planning(settings&);

@@ -111,6 +111,38 @@ def test_a_planned_run_tunes_the_same_modules_as_the_plan_that_was_written(gaisn
     assert one.with_suffix(".safetensors").read_bytes() == two.with_suffix(".safetensors").read_bytes()
 
 
+def test_tuning_methods_are_compared_by_cost(planned):
+    plan = planned("--optimise", "split,tuning", "--plan.tunings", "head, lora 4, lora 32, full")
+    assert plan["tuning"]["method"] == "head"
+    others = plan["compared"]
+    assert others["head"]["latency_s"] < others["lora 4"]["latency_s"] < others["lora 32"]["latency_s"]
+    assert others["lora 32"]["latency_s"] < others["full"]["latency_s"]
+    assert plan["planned"]["latency_s"] == others["head"]["latency_s"]
+    # Found by hand: head only on the three strong phones, embedding, blocks and head at each.
+    assert others["head"]["latency_s"] == pytest.approx(173, rel=0.3)
+
+
+def test_the_front_between_two_objectives_is_in_the_file(gaisnet, tmp_path):
+    output = tmp_path / "front.h5"
+    done = gaisnet("plan", *COMMON, "--device.client.rate", "uniform(0.5, 20) GFLOP/s", "--device.client.power",
+                   "uniform(0.2, 20) W", "--optimise", "clusters,split", "--pareto", "energy,goodput", "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert "Pareto front of energy and goodput" in done.stdout
+    with h5py.File(output) as file:
+        plans = file["plan/front"][:]
+        chains = file["topology/chains"][:]
+    assert len(plans) >= 4
+    front = [(row["energy_j"], row["goodput_per_s"]) for row in plans if row["on_front"] == 1]
+    for row in plans:
+        better = [one for one in front if one[0] <= row["energy_j"] and one[1] >= row["goodput_per_s"]]
+        assert better, "a plan is on the front, or one of the front is better"
+    for one in front:
+        assert not any(other != one and other[0] <= one[0] and other[1] >= one[1] for other in front)
+    for cluster in set(chains["cluster"]):
+        own = chains[chains["cluster"] == cluster]
+        assert own["blocks"].sum() == 4 and own["embedding"].tolist()[0] == 1 and own["head"].tolist()[-1] == 1
+
+
 def test_requests_are_planned_as_well(gaisnet, tmp_path):
     common = ("infer", "--model.weights", "random", "--data.samples", 100, "--infer.requests", 20, "--overwrite", "on",
               "--progress", "none", "--device.client.rate", "uniform(1, 20) GFLOP/s")
@@ -134,6 +166,9 @@ def test_requests_are_planned_as_well(gaisnet, tmp_path):
     (("--optimise", "start", "--data.held_by", "start_points"), ["data.held_by", "clients is accepted"]),
     (("--optimise", "split", "--device.client.memory", "20 kB"), ["fits into the clients' memory", "lacks"]),
     (("--optimise", "split", "--compute", "measured"), ["compute", "model"]),
+    (("--optimise", "tuning", "--plan.tunings", "lora 8, promt 3"), ['"promt" is no tuning method', "lora"]),
+    (("--pareto", "latency,energy"), ["pareto", "optimise"]),
+    (("--optimise", "split", "--pareto", "latency"), ["two of latency"]),
 ])
 def test_what_cannot_be_planned_is_refused_in_one_sentence(gaisnet, tmp_path, words, message):
     done = gaisnet("plan", *COMMON, *words, "--output", tmp_path / "x.h5")
