@@ -36,11 +36,11 @@ inline constexpr word<layout_kind> layout_words[] = {
 struct node_override {
     std::string name;
     std::optional<position> place{};
-    std::optional<int> edge{}; ///< Of a client that is in no cluster.
     std::optional<double> rate{}, power{}, tx_power{}, amplifier_efficiency{}, circuit_power{}, rx_power{},
         idle_power{}, base_power{}, sleep_power{}, memory{}, battery{};
     std::optional<double> samples{};                      ///< Training samples of its share that it has.
     std::optional<double> label_noise{}, blur{}, noise{}; ///< Of a start point; see sample_quality.
+    std::optional<int> edge{};                            ///< Of a client that is in no cluster.
 };
 struct link_override {
     std::string from, to;
