@@ -250,16 +250,16 @@ formed_cluster chain_search::improve(int edge, std::size_t place, const formed_c
         some.back().blocks = even_blocks(from);
         some.back() = without_idle(some.back());
     }
-    std::vector<std::tuple<double, double, std::size_t>> ranks; // what is missing, value, number
+    std::vector<std::tuple<double, int, double, std::size_t>> ranks; // what is missing, cut, value, number
     for (std::size_t i = 0; i < some.size(); ++i) {
         const auto& own = judge_.alone(edge, place, some[i], sharers).own;
-        ranks.emplace_back(own.obstacle.empty() ? own.excess_bytes : std::numeric_limits<double>::infinity(),
+        ranks.emplace_back(own.obstacle.empty() ? own.excess_bytes : std::numeric_limits<double>::infinity(), own.cut,
                            value_of(own, objective_, given_), i);
     }
     std::sort(ranks.begin(), ranks.end());
     auto best = from;
     for (std::size_t i = 0; i < std::min(climbed, ranks.size()); ++i) {
-        auto one = climb(edge, place, some[std::get<2>(ranks[i])], from.clients, sharers);
+        auto one = climb(edge, place, some[std::get<3>(ranks[i])], from.clients, sharers);
         if (better_alone(edge, place, one, best, sharers)) {
             best = std::move(one);
         }

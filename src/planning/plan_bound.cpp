@@ -315,8 +315,12 @@ private:
 
 plan_bound bound_of(plan_judge& judge, const planned_parts& parts, const plan_objective& objective,
                     const plan_figures& given, const formed_clusters& formed) {
-    const bounds all(judge, parts, formed);
     plan_bound out;
+    if (judge.scene().round.wait != wait_kind::all || judge.scene().mobility.kind != mobility_kind::none) {
+        out.words = "rounds are closed before all have finished, or clients move";
+        return out;
+    }
+    const bounds all(judge, parts, formed);
     if (objective.weights.size() == 1) {
         out.value = all.of(objective.weights.front().first);
     } else {

@@ -20,7 +20,7 @@ struct plan_bound {
 /// the best links before, and back after that. Energy: all work at the client that
 /// needs least for it, and nobody idles. Spectrum: modules on the best links, and no hop. Memory: all weights, in equal
 /// parts. Goodput: the samples of the best start points against both bounds of latency. A weighted sum is bounded term by
-/// term. \param formed the clusters, whose clients stay what they are unless `parts` has clusters.
+/// term. There is none where rounds are closed before all clusters have finished, or clients move. \param formed the clusters, whose clients stay what they are unless `parts` has clusters.
 plan_bound bound_of(plan_judge&, const planned_parts& parts, const plan_objective&, const plan_figures& given,
                     const formed_clusters& formed);
 

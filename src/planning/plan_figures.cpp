@@ -39,6 +39,9 @@ bool better(const plan_figures& a, const plan_figures& b, const plan_objective& 
     if (missing(a) != missing(b)) {
         return missing(a) < missing(b);
     }
+    if (a.cut != b.cut) {
+        return a.cut < b.cut;
+    }
     constexpr double rounding = 1e-9;
     return value_of(a, objective, given) < value_of(b, objective, given) * (1.0 - rounding);
 }

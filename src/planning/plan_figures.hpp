@@ -14,6 +14,7 @@ struct plan_figures {
     double memory_bytes = 0; ///< Of the client that needs most.
     double useful = 0;       ///< Useful samples (see client_data) of a round; requests of a session.
     double span_s = 0;       ///< In which these are done: the round, or the session.
+    int cut = 0;             ///< Clusters that have not finished when the edge closes the round (round.wait).
     double excess_bytes = 0; ///< Memory that clients need beyond what they have, summed: above 0 the plan does not fit.
     std::string obstacle{};  ///< Why it cannot be formed at all; empty: it can.
 
@@ -27,7 +28,8 @@ double value_of(const plan_figures&, plan_metric);
 /// / the same metric of `given`. Infinite for a plan that does not fit.
 double value_of(const plan_figures&, const plan_objective&, const plan_figures& given);
 
-/// Whether `a` is better than `b`: smaller in value, by more than rounding, or, if neither fits, in what is missing.
+/// Whether `a` is better than `b`: less is missing; or fewer clusters are cut; or it is smaller in value, by more than
+/// rounding.
 bool better(const plan_figures& a, const plan_figures& b, const plan_objective&, const plan_figures& given);
 
 } // namespace gaisnet

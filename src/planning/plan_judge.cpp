@@ -46,6 +46,14 @@ scenario as_judged(scenario scene) {
         scene.train.rounds > 1) {
         scene.sense.time = scene.sense.energy = 0.0;
     }
+    // What nobody knows beforehand: who drops out, what fades, and by how much a message is late.
+    scene.dropout = dropout_settings();
+    for (auto* link : {&scene.link.cs_up, &scene.link.cs_down, &scene.link.d2d, &scene.link.backhaul}) {
+        link->jitter = distribution::of(0.0);
+        if (link->radio) {
+            link->radio->fading = {};
+        }
+    }
     scene.cluster.planned = true;
     return scene;
 }
@@ -127,8 +135,15 @@ plan_figures plan_judge::play(const scenario& scene, const deployment& made, con
             out.spectrum_hz_s += total(row.airtime_hz_s);
         }
         out.span_s = out.latency_s;
-        out.useful = std::accumulate(useful.begin(), useful.end(), 0.0);
         nodes = std::move(played.nodes);
+        for (const auto& row : nodes) { // of the clusters that are in the average
+            const auto& who = made.net.nodes[row.node];
+            if (who.cluster >= 0 && who.member == 0) {
+                const bool done = row.outcome == cluster_outcome::done;
+                out.useful += done ? useful[static_cast<std::size_t>(who.cluster)] : 0.0;
+                out.cut += done ? 0 : 1;
+            }
+        }
     }
     for (const auto& row : nodes) {
         const auto& who = made.net.nodes[row.node];
@@ -247,6 +262,7 @@ plan_figures plan_judge::together(const std::vector<std::vector<const cluster_fi
             out.spectrum_hz_s += one.spectrum_hz_s;
             out.memory_bytes = std::max(out.memory_bytes, one.memory_bytes);
             out.excess_bytes += one.excess_bytes;
+            out.cut += one.cut;
             out.useful += one.useful;
             starts[edge].emplace_back(
                 scene_.data.held_by == data_holders::clients ? by_edge[edge][place]->start : place, place);

@@ -105,6 +105,10 @@ std::string plan_text(const chosen_plan& plan, const deployment& planned) {
                        100.0 * (goodput ? plan.gap() : 1.0 - 1.0 / (1.0 + plan.gap())), goodput ? "more" : "less",
                        plan.bound.words);
     }
+    if (plan.bound.value <= 0.0) {
+        fmt::format_to(out, "\nNothing bounds how good a plan can be{}\n",
+                       plan.bound.words.empty() ? "" : ": " + plan.bound.words);
+    }
     fmt::format_to(out, "Searched for {:.2f} s; the ledger was played {} times\n", plan.seconds, plan.plays);
     return text;
 }

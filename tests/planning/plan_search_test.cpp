@@ -196,6 +196,33 @@ TEST(plans, a_written_network_has_the_chains_and_everybody_else) {
     EXPECT_THAT(text, HasSubstr(R"("edge":"edge0"})")) << "spare clients";
 }
 
+TEST(plans, nobody_knows_beforehand_who_drops_out) {
+    auto one = random_instance(8, 4, 3, 1);
+    one.scene.plan.optimise = {.split = true, .order = true};
+    const auto method = make_tuning_method(one.scene);
+    const auto calm = make_plan(one.scene, method, one.sizes, one.data);
+    one.scene.dropout.schedule.push_back({"p0", 1.5});
+    one.scene.dropout.schedule.push_back({"p1", 1.1});
+    const auto stormy = make_plan(one.scene, method, one.sizes, one.data);
+    EXPECT_EQ(stormy.formed, calm.formed);
+    EXPECT_EQ(stormy.planned.latency_s, calm.planned.latency_s);
+}
+
+TEST(plans, only_clusters_that_finish_in_time_are_useful) {
+    auto one = random_instance(9, 4, 3, 2);
+    plan_judge free(one.scene, make_tuning_method(one.scene), one.sizes, one.data);
+    const auto formed = two_chains();
+    const auto first = free.alone(0, 0, formed[0][0], 2).own, second = free.alone(0, 1, formed[0][1], 2).own;
+    ASSERT_NE(first.latency_s, second.latency_s);
+    one.scene.round.wait = wait_kind::deadline;
+    one.scene.round.deadline_s = 0.5 * (first.latency_s + second.latency_s);
+    plan_judge judge(one.scene, make_tuning_method(one.scene), one.sizes, one.data);
+    const auto both = judge.figures(formed);
+    EXPECT_EQ(both.cut, 1);
+    EXPECT_DOUBLE_EQ(both.useful, first.latency_s < second.latency_s ? first.useful : second.useful);
+    EXPECT_TRUE(better(free.figures(formed), both, latency, {})) << "whatever the latency";
+}
+
 TEST(plans, objectives_are_read_and_weighed) {
     const auto both = planning_settings::parse_objective("weighted(latency 1, energy 0.5)");
     plan_figures given, plan;
