@@ -27,9 +27,9 @@ std::string config_of_plan(const configuration& given, const scenario& scene, co
                            const std::filesystem::path& network) {
     auto values = given.values;
     const auto set = [&](const std::string& key, const std::string& value) { values.at(key) = {value, "the plan"}; };
-    for (const auto* key :
-         {"optimise", "split.blocks", "split.objective", "objective", "cluster.policy", "cluster.start",
-          "cluster.number", "cluster.size", "network.edges", "network.clusters", "network.clients"}) {
+    for (const auto* key : {"optimise", "pareto", "json", "plan.tunings", "plan.effort", "plan.restarts",
+                            "split.blocks", "split.objective", "objective", "cluster.policy", "cluster.start",
+                            "cluster.number", "cluster.size", "network.edges", "network.clusters", "network.clients"}) {
         values.at(key) = {find_key(key)->initial, "default"};
     }
     set("network.file", std::filesystem::absolute(network).string());

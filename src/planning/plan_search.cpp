@@ -404,6 +404,12 @@ chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method
                 known->second.figures = figures;
             }
         }
+        if (as_given || !how.tuning_name.empty()) { // schedules are in the bound of each method
+            auto bound = bound_of(tried.judge(), parts, out.objective, out.given, start);
+            if (as_given || bound.value < out.bound.value) {
+                out.bound = std::move(bound);
+            }
+        }
         consider(std::move(found), std::move(figures), how);
         out.plays += as_given ? 0 : tried.judge().plays();
     }
@@ -414,7 +420,6 @@ chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method
     if (!out.planned.fits()) {
         refuse(out, judge);
     }
-    out.bound = bound_of(judge, parts, out.objective, out.given, start);
     for (std::size_t edge = 0; edge < out.formed.size(); ++edge) {
         const auto& clients = judge.everybody().clients[edge];
         for (std::size_t client = 0; client < clients.size(); ++client) {

@@ -208,13 +208,11 @@ struct cluster_settings : edge_stage_rule {
                    "start point of a cluster: its first client, the one with most useful samples, or the "
                    "one that is best for the objective");
     /// 0: as many as network.* lists.
-    int number =
-        key.count("number", "0", "clusters that an edge forms; 0: as many as network.* lists",
-                  within(0, network_settings::most_nodes), {.when = {with("cluster.policy", {"nearest", "best"})}});
+    int number = key.count("number", "0", "clusters that an edge forms (nearest, best); 0: as many as network.* lists",
+                           within(0, network_settings::most_nodes));
     /// 0: as few as take all clients.
-    int size =
-        key.count("size", "0", "clients of a cluster, at most; 0: as few as take all clients in",
-                  within(0, network_settings::most_nodes), {.when = {with("cluster.policy", {"nearest", "best"})}});
+    int size = key.count("size", "0", "clients of a cluster, at most (nearest, best); 0: as few as take all clients in",
+                         within(0, network_settings::most_nodes));
     /// Set by preparation and planners, no key. Empty: the policy decides.
     formed_clusters formed{};
     /// A planner has chosen them, no key: network.file may tell of clients and links that have no part then.
