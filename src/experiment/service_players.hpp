@@ -105,10 +105,10 @@ private:
     std::unique_ptr<ledger_run> tuning_ledger_;
     std::unique_ptr<inference_ledger> answer_ledger_;
     std::unique_ptr<inference_ledger> forecast_ledger_; ///< Made when it is first needed.
-    std::vector<int> rounds_;                            ///< By edge
-    std::vector<int> sessions_of_edge_;                  ///< So far
-    std::vector<int> versions_;                          ///< By node: rounds of the model that it holds; -1: none.
-    std::vector<std::int64_t> used_;                     ///< Indexed by cluster: requests before those of the next session.
+    std::vector<int> rounds_;                           ///< By edge
+    std::vector<int> sessions_of_edge_;                 ///< So far
+    std::vector<int> versions_;                         ///< By node: rounds of the model that it holds; -1: none.
+    std::vector<std::int64_t> used_; ///< Indexed by cluster: requests before those of the next session.
     std::vector<std::vector<round_result>> evaluations_; ///< Rank 0: results of the evaluations so far.
     std::vector<session_answers> sessions_;              ///< Rank 0: answers of the sessions so far.
     std::vector<fidelity_row> fidelity_;                 ///< Rank 0

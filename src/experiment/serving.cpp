@@ -207,8 +207,7 @@ private:
                 desk_->price_next(client, price_of_session(order, round));
             }
         }
-        const auto chosen =
-            desk_->choose(round, accounts_->believed_models(), accounts_->levels(), accounts_->cash());
+        const auto chosen = desk_->choose(round, accounts_->believed_models(), accounts_->levels(), accounts_->cash());
         file_->results().write_service_candidates(desk_->candidates());
         if (!chosen) {
             return {};
@@ -217,8 +216,8 @@ private:
             return {true, false, static_cast<std::uint32_t>(chosen->number), {}};
         }
         const auto cluster = static_cast<std::int32_t>(chosen->number);
-        return {false, true, edge_of(cluster),
-                {cluster, desk_->first(chosen->number), desk_->answerable(chosen->number)}};
+        return {
+            false, true, edge_of(cluster), {cluster, desk_->first(chosen->number), desk_->answerable(chosen->number)}};
     }
 
     void serve_waiting(int round) {
@@ -453,8 +452,8 @@ private:
     session& here_;
     prepared_run run_;
     std::unique_ptr<scenario> infer_scene_;
-    std::unique_ptr<deployment> infer_deploy_; ///< The same nodes, with other links.
-    std::vector<std::string> start_points_;    ///< Names, by cluster; only when requests wait.
+    std::unique_ptr<deployment> infer_deploy_;  ///< The same nodes, with other links.
+    std::vector<std::string> start_points_;     ///< Names, by cluster; only when requests wait.
     std::vector<std::vector<double>> arrivals_; ///< Of requests that wait, by cluster; else empty.
     std::optional<service_players> players_;
     std::optional<resumable_run> file_;

@@ -14,8 +14,8 @@ namespace gaisnet {
 /// Results of rounds of service, at rank 0.
 struct service_outcome {
     std::vector<service_row> rounds;
-    double cash = 0;                        ///< At the start.
-    std::optional<double> oracle, expected; ///< Final cash: with the true profits known; as the policy expected.
+    double cash = 0;                         ///< At the start.
+    std::optional<double> oracle, expected;  ///< Final cash: with the true profits known; as the policy expected.
     std::vector<service_client_row> clients; ///< By cluster; empty when requests do not wait.
 };
 

@@ -8,8 +8,8 @@ namespace gaisnet {
 
 request_desk::request_desk(const scenario& scene, std::vector<desk_client> clients): scene_(scene) {
     for (auto& client : clients) {
-        queues_.push_back({std::move(client.name), client.edge, std::move(client.arrivals_s),
-                           smoothed_rate(scene.serve.smoothing)});
+        queues_.push_back(
+            {std::move(client.name), client.edge, std::move(client.arrivals_s), smoothed_rate(scene.serve.smoothing)});
     }
 }
 
@@ -155,10 +155,10 @@ request_desk::comparison request_desk::compare(std::vector<outlook_model> models
     for (auto& client : known.clients) {
         client.next.reset();
     }
-    constexpr std::size_t oracle_visits = 1'000'000;
+    constexpr std::size_t oracle_incomes = 100'000'000;
     const auto start = begin_outlook(known, cash);
     const double decisions = cash_after(known, start, chosen_);
-    const double oracle = best_services(known, start, static_cast<int>(chosen_.size()), oracle_visits).cash;
+    const double oracle = best_services(known, start, static_cast<int>(chosen_.size()), oracle_incomes).cash;
     return {std::max(oracle, decisions), decisions}; // a search that is not exact may miss what was done
 }
 

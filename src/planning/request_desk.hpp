@@ -61,7 +61,7 @@ public:
 
     /// Cash at the end, by the prices that are known now.
     struct comparison {
-        double oracle = 0;   ///< Of one who knows when requests come, and the models.
+        double oracle = 0;    ///< Of one who knows when requests come, and the models.
         double decisions = 0; ///< Of the services that were chosen.
     };
     /// \param models as they are. \param cash at the start.

@@ -57,9 +57,9 @@ std::int64_t request_stream::overdue(double now_s) const {
     if (std::isinf(deadline_s)) {
         return 0;
     }
-    const auto known = std::partition_point(known_s.begin(), known_s.end(),
-                                            [&](double time) { return time + deadline_s < now_s; }) -
-                       known_s.begin();
+    const auto known =
+        std::partition_point(known_s.begin(), known_s.end(), [&](double time) { return time + deadline_s < now_s; }) -
+        known_s.begin();
     const double expected = (now_s - deadline_s - since_s) * per_second; // less than this many and one are overdue
     if (known < static_cast<std::int64_t>(known_s.size()) || expected <= 0.0) {
         return known;

@@ -35,7 +35,7 @@ struct reached_state {
     outlook_state state;
     std::uint32_t parent = 0; ///< Among those of the round before.
     std::optional<service_candidate> by;
-    double promise = 0; ///< Cash, and profit of the requests ahead.
+    double promise = 0; ///< Cash at the end when it is gone on from here by the largest income of each round.
 };
 
 struct reached_by {
@@ -53,21 +53,35 @@ std::string state_key(const outlook_state& state) {
     return key;
 }
 
-double promise_of(const service_outlook& outlook, const outlook_state& state, int rounds_left, double round_s) {
-    double profit = 0.0;
-    double asking = 0.0;
-    const double until_s = state.now_s + rounds_left * round_s;
-    for (std::size_t number = 0; number < outlook.clients.size() && rounds_left > 0; ++number) {
-        const auto& client = outlook.clients[number];
-        const auto& model = outlook.models[client.model];
-        const double requests = requests_until(outlook, state, number, until_s, rounds_left);
-        const double each = model.value * model.accuracy.at(state.levels[client.model]) - client.request.cost;
-        if (requests > 0.0 && requests * each > client.session.cost) {
-            profit += requests * each - client.session.cost;
-            asking += 1.0;
+/// The client that brings the largest income now; nothing: none brings any.
+std::optional<service_candidate> most_profitable(const service_outlook& outlook, const outlook_state& state) {
+    std::optional<service_candidate> best;
+    double most = 0.0;
+    for (std::size_t client = 0; client < outlook.clients.size(); ++client) {
+        const service_candidate one{false, client};
+        if (answerable(outlook, state, client) > 0) {
+            if (const double income = income_of(outlook, state, one, false); income > most) {
+                most = income;
+                best = one;
+            }
         }
     }
-    return state.cash + (asking > rounds_left ? profit * rounds_left / asking : profit);
+    return best;
+}
+
+/// Goes on by the largest income of each round. \returns the services, without those at the end that are nothing.
+std::vector<std::optional<service_candidate>> go_on(const service_outlook& outlook, outlook_state& state, int rounds) {
+    std::vector<std::optional<service_candidate>> services;
+    for (int round = 0; round < rounds; ++round) {
+        const auto service = most_profitable(outlook, state);
+        const double before_s = state.now_s;
+        pass_round(outlook, state, service, false);
+        if (!service && state.now_s == before_s) {
+            break; // nobody comes any more
+        }
+        services.push_back(service);
+    }
+    return services;
 }
 
 /// All states that are one round further.
@@ -115,22 +129,31 @@ double profit_of(const service_outlook& outlook, const outlook_state& state, ser
 }
 
 service_sequence best_services(const service_outlook& outlook, const outlook_state& state, int rounds,
-                               std::size_t most_visited) {
-    constexpr std::size_t fewest_states = 8;
-    const auto expansions =
-        static_cast<std::size_t>(std::max(1, rounds)) * (outlook.models.size() + outlook.clients.size() + 1);
-    const auto width = std::max(fewest_states, most_visited / expansions);
-    const double round_s = lasting_s(outlook, 1);
+                               std::size_t most_incomes) {
+    constexpr int farthest = 1000; // rounds; what comes later is planned later
+    constexpr double narrowest = 8, widest = 4096;
+    const int ahead = std::min(rounds, farthest);
+    const auto candidates = static_cast<double>(outlook.models.size() + outlook.clients.size() + 1);
+    const auto incomes_of_a_round = static_cast<double>(outlook.clients.size() + 1);
+    const auto budget = static_cast<double>(most_incomes);
+    const double width =
+        std::clamp(budget / (incomes_of_a_round * candidates * std::max(1, ahead * ahead)), narrowest, widest);
+    double looked_at = 0.0;
+
     std::vector<reached_state> reached{{state, 0, std::nullopt, state.cash}};
     std::vector<std::vector<reached_by>> ways;
-    for (int round = 0; round < rounds; ++round) {
+    for (int round = 0; round < ahead && looked_at < budget; ++round) {
         auto after = one_round_on(outlook, reached, round == 0);
-        for (auto& one : after) {
-            one.promise = promise_of(outlook, one.state, rounds - round - 1, round_s);
-        }
-        std::stable_sort(after.begin(), after.end(), [](const auto& a, const auto& b) { return a.promise > b.promise; });
-        if (after.size() > width) {
-            after.resize(width);
+        if (round + 1 == ahead || static_cast<double>(after.size()) > width) {
+            for (auto& one : after) {
+                auto end = one.state;
+                const auto rounds_on = go_on(outlook, end, ahead - round - 1).size();
+                looked_at += static_cast<double>(rounds_on + 1) * incomes_of_a_round;
+                one.promise = end.cash;
+            }
+            std::stable_sort(after.begin(), after.end(),
+                             [](const auto& a, const auto& b) { return a.promise > b.promise; });
+            after.resize(std::min(after.size(), static_cast<std::size_t>(width)));
         }
         auto& way = ways.emplace_back();
         for (const auto& one : after) {
@@ -138,14 +161,18 @@ service_sequence best_services(const service_outlook& outlook, const outlook_sta
         }
         reached = std::move(after);
     }
-    // After the last round promise is cash, so the best state is the first one.
-    service_sequence best{{}, reached.front().state.cash};
+    service_sequence best;
     std::uint32_t at = 0;
     for (auto way = ways.rbegin(); way != ways.rend(); ++way) {
         best.services.push_back((*way)[at].service);
         at = (*way)[at].parent;
     }
     std::reverse(best.services.begin(), best.services.end());
+    auto end = reached.front().state;
+    const auto rest = go_on(outlook, end, ahead - static_cast<int>(best.services.size()));
+    best.services.insert(best.services.end(), rest.begin(), rest.end());
+    best.services.resize(static_cast<std::size_t>(std::max(0, rounds)));
+    best.cash = end.cash;
     return best;
 }
 

@@ -106,10 +106,27 @@ struct recorder::state {
         : state(std::move(made), chosen, described, name_bytes_for(described)) {}
 
     std::vector<hdf5_table*> tables() {
-        return {&nodes.table(),    &links.table(),       &rounds.table(),        &clients.table(),   &energy.table(),
-                &memory.table(),   &traffic.table(),     &communication.table(), &transport.table(), &events.table(),
-                &fidelity.table(), &federations.table(), &probes.table(),        &requests.table(),  &services.table(),
-                &ranks.table(),    &stages.table(),      &samples.table(),   &service_candidates.table(), &service_clients.table(), &service_policies.table()};
+        return {&nodes.table(),
+                &links.table(),
+                &rounds.table(),
+                &clients.table(),
+                &energy.table(),
+                &memory.table(),
+                &traffic.table(),
+                &communication.table(),
+                &transport.table(),
+                &events.table(),
+                &fidelity.table(),
+                &federations.table(),
+                &probes.table(),
+                &requests.table(),
+                &services.table(),
+                &ranks.table(),
+                &stages.table(),
+                &samples.table(),
+                &service_candidates.table(),
+                &service_clients.table(),
+                &service_policies.table()};
     }
 
     void set_status(run_status status, const std::string& reason, bool converged) {

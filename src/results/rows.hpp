@@ -123,9 +123,9 @@ struct service_client_row {
 /// What a policy came to.
 struct service_policy_row {
     std::string policy;
-    double cash = 0;                ///< At the end.
-    double decisions = 0;           ///< Cash that its decisions bring by the figures that the oracle uses.
-    double oracle = 0;              ///< The oracle's cash.
+    double cash = 0;      ///< At the end.
+    double decisions = 0; ///< Cash that its decisions bring by the figures that the oracle uses.
+    double oracle = 0;    ///< The oracle's cash.
     double regret() const { return oracle - decisions; }
 };
 

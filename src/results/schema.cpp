@@ -21,7 +21,8 @@ const char* file =
     "Times, energy and spectrum are those of the emulated network, unless a column says wall time. Every table "
     "explains itself: its attributes are description, columns (JSON), and unit:COLUMN and description:COLUMN for each "
     "column. /rounds: accuracy, loss and latency of each round; /clients, /energy, /memory: each node in each round; "
-    "/communication: bytes and spectrum; /inference: each request; /service: decisions (/service_candidates: among what; /service_clients: "
+    "/communication: bytes and spectrum; /inference: each request; /service: decisions (/service_candidates: among "
+    "what; /service_clients: "
     "what became of whose requests; /service_policies: regret); /events: every computation and "
     "transfer; /topology: "
     "nodes, links and ranks. "
@@ -36,9 +37,9 @@ const char* federations = "One row per average of all edges' shared modules at t
 const char* probes = "One row per model and domain: how well the model's features tell the domain's classes apart.";
 const char* requests = "One row per request for inference: when it came, where its time went, and what was answered.";
 const char* services = "One row per round of service (and policy, of a table): what was done, what it cost and earned.";
-const char* service_candidates =
-    "One row per round of service and candidate: every edge's fine-tuning, and every client whose requests waited. Empty "
-    "when requests do not wait (serve.arrivals = given).";
+const char* service_candidates = "One row per round of service and candidate: every edge's fine-tuning, and every "
+                                 "client whose requests waited. Empty "
+                                 "when requests do not wait (serve.arrivals = given).";
 const char* service_clients =
     "One row per client: how many of its requests were answered or given up, and how long they waited. Written when "
     "service ends; empty when requests do not wait (serve.arrivals = given).";

@@ -69,7 +69,8 @@ std::vector<column<fidelity_row>> fidelity_columns();
 /// What each table is, for its attribute `description`.
 namespace table_text {
 extern const char *file, *topology, *communication, *nodes, *links, *ranks, *stages, *samples, *rounds, *federations,
-    *probes, *requests, *services, *service_candidates, *service_clients, *service_policies, *clients, *energy, *memory, *traffic, *by_link, *transport, *events, *fidelity;
+    *probes, *requests, *services, *service_candidates, *service_clients, *service_policies, *clients, *energy, *memory,
+    *traffic, *by_link, *transport, *events, *fidelity;
 } // namespace table_text
 
 } // namespace gaisnet

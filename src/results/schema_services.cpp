@@ -23,11 +23,12 @@ std::vector<column<service_candidate_row>> service_candidate_columns(std::size_t
                            &row::latency_s),
         number_column<row>("cost", "1", "Time, energy and spectrum at their prices, by the ledger (likewise)",
                            &row::cost),
-        number_column<row>("profit", "1",
-                           "infer: value of right answers times expected accuracy times requests, less cost; fine_tune: "
-                           "value times gain in accuracy times requests of the edge that wait or are expected in the "
-                           "rounds that are left, less cost",
-                           &row::profit),
+        number_column<row>(
+            "profit", "1",
+            "infer: value of right answers times expected accuracy times requests, less cost; fine_tune: "
+            "value times gain in accuracy times requests of the edge that wait or are expected in the "
+            "rounds that are left, less cost",
+            &row::profit),
         number_column<row>("chosen", "1", "1: the policy chose it", [](const row& r) { return r.chosen ? 1U : 0U; }),
     };
 }
@@ -37,8 +38,9 @@ std::vector<column<service_client_row>> service_client_columns(std::size_t name_
     return {
         text_column<row>("client", name_bytes, "The start point that had the requests", &row::client),
         number_column<row>("edge", "1", "Its edge, from 0", &row::edge),
-        number_column<row>("arrived", "1", "Requests that came before service ended: the sum of answered, expired and "
-                                           "waiting",
+        number_column<row>("arrived", "1",
+                           "Requests that came before service ended: the sum of answered, expired and "
+                           "waiting",
                            &row::arrived),
         number_column<row>("answered", "1", "Requests that were answered", &row::answered),
         number_column<row>("right", "1", "Right answers", &row::right),

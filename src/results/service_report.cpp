@@ -1,5 +1,6 @@
 #include "results/service_report.hpp"
 
+#include "base/text.hpp"
 #include "results/report_lines.hpp"
 
 #include <algorithm>
@@ -30,7 +31,7 @@ double last_cash(std::span<const service_row> rows, const std::string& policy, d
     return cash;
 }
 
-std::string seconds_text(double seconds) { return std::isnan(seconds) ? "-" : fmt::format("{:.4g} s", seconds); }
+std::string seconds_text(double seconds) { return std::isnan(seconds) ? "-" : quantity(seconds, "s"); }
 
 void add_clients(output out, std::span<const service_client_row> clients) {
     fmt::format_to(out, "Requests of clients\n  {:<16}{:<8}{:>9}{:>9}{:>9}{:>9}{:>9}{:>13}{:>13}\n", "client", "edge",

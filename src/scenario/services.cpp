@@ -20,10 +20,12 @@ void check_policies(const service_settings& serve, const value_reader& in) {
                   "an oracle knows what training will bring, and nobody does: what it would have earned "
                   "is told after the run (serve.regret)");
     }
-    const bool fair = std::find(serve.policies.begin(), serve.policies.end(), service_policy::fair) != serve.policies.end();
+    const bool fair =
+        std::find(serve.policies.begin(), serve.policies.end(), service_policy::fair) != serve.policies.end();
     if (fair && !serve.requests_wait()) {
-        in.reject("serve.policy", "fair asks which request has waited longest, and none waits: serve.arrivals = poisson, "
-                                  "burst or trace is accepted with it");
+        in.reject("serve.policy",
+                  "fair asks which request has waited longest, and none waits: serve.arrivals = poisson, "
+                  "burst or trace is accepted with it");
     }
 }
 

@@ -32,12 +32,10 @@ enum class service_policy {
     fair,         ///< The client whose oldest request has waited longest; models are never upgraded.
     oracle,       ///< The best plan with the true profits.
 };
-inline constexpr word<service_policy> service_policy_words[] = {{"mlcp", service_policy::mlcp},
-                                                                {"msip", service_policy::msip},
-                                                                {"random", service_policy::random},
-                                                                {"always_infer", service_policy::always_infer},
-                                                                {"fair", service_policy::fair},
-                                                                {"oracle", service_policy::oracle}};
+inline constexpr word<service_policy> service_policy_words[] = {
+    {"mlcp", service_policy::mlcp},     {"msip", service_policy::msip},
+    {"random", service_policy::random}, {"always_infer", service_policy::always_infer},
+    {"fair", service_policy::fair},     {"oracle", service_policy::oracle}};
 
 inline constexpr word<bool> service_mode_words[] = {{"real", false}, {"table", true}};
 
@@ -99,10 +97,10 @@ struct service_settings {
         key.file("trace", "CSV of time, for all start points, or of client, time", "file of times of requests (trace)",
                  read_request_trace, of_waiting("serve.arrivals", {"trace"}));
     /// s, by edge; infinite: none.
-    std::vector<double> deadline_s = key.parsed(
-        "deadline", "", "times above 0 with their units, such as 500 ms",
-        "time after which a request is given up that still waits; by edge, or one for all; not set: none", parse_times,
-        of_waiting());
+    std::vector<double> deadline_s =
+        key.parsed("deadline", "", "times above 0 with their units, such as 500 ms",
+                   "time after which a request is given up that still waits; by edge, or one for all; not set: none",
+                   parse_times, of_waiting());
     /// 0: all that wait.
     std::int64_t per_session =
         key.integer("per_session", "0", "requests of a client that a round answers, at most; 0: all that wait",

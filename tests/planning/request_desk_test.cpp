@@ -196,7 +196,9 @@ TEST(request_desk, traces_name_start_points) {
     scene.serve.trace = std::make_shared<request_trace>(request_trace{{"", {1.0}}});
     EXPECT_THAT(draw_service_arrivals(scene, {"e0.c0.0", "e1.c0.0"}), ElementsAre(ElementsAre(1.0), ElementsAre(1.0)));
     scene.serve.trace = std::make_shared<request_trace>(request_trace{{"c9.0", {1.0}}});
-    EXPECT_THAT(([&] { draw_service_arrivals(scene, {"e0.c0.0", "e1.c0.0"}); }),
+    EXPECT_THAT(([&] {
+                    draw_service_arrivals(scene, {"e0.c0.0", "e1.c0.0"});
+                }),
                 ThrowsMessage<usage_error>(HasSubstr("serve.trace: there is no start point c9.0")));
 }
 

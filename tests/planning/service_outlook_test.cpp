@@ -120,10 +120,8 @@ TEST(service_outlook, fine_tuning_is_worth_gain_times_demand_less_its_price) {
 
 TEST(service_outlook, mlcp_tunes_the_model_that_will_be_asked_for) {
     const std::vector<double> few{0.0}, many(8, 2.0);
-    service_outlook outlook{{{{0.5, 1.0}, 1.0, {1.0, 1.125}}, {{0.5, 1.0}, 1.0, {1.0, 1.125}}},
-                            {asking(few), asking(many)},
-                            0,
-                            true};
+    service_outlook outlook{
+        {{{0.5, 1.0}, 1.0, {1.0, 1.125}}, {{0.5, 1.0}, 1.0, {1.0, 1.125}}}, {asking(few), asking(many)}, 0, true};
     outlook.clients[1].model = 1;
     auto state = begin_outlook(outlook, 1.0);
     // 0.5 - 0.375 of the first client pay for the fine-tuning, and the second client brings 8 - 0.25 - 8 x 0.125.
@@ -136,8 +134,7 @@ TEST(service_outlook, mlcp_tunes_the_model_that_will_be_asked_for) {
 
 TEST(service_outlook, always_infer_takes_clients_in_turn) {
     const std::vector<double> burst(3, 0.0), one{0.0};
-    const service_outlook outlook{
-        {{{1.0, 1.0}, 1.0, {}}}, {asking(burst), asking(one), asking(burst)}, 1, true};
+    const service_outlook outlook{{{{1.0, 1.0}, 1.0, {}}}, {asking(burst), asking(one), asking(burst)}, 1, true};
     auto state = begin_outlook(outlook, 0.0);
     EXPECT_EQ(played(service_policy::always_infer, outlook, state, 7), "c0 c1 c2 c0 c2 c0 c2 ");
 }

@@ -308,8 +308,9 @@ TEST(scenario_reader, paths_may_begin_with_a_variable) {
 
 TEST(scenario_reader, requests_that_wait_for_service) {
     EXPECT_FALSE(read({}).serve.requests_wait());
-    EXPECT_FALSE(read({{"serve.arrivals", "poisson"}, {"serve.mode", "table"}, {"serve.profit", "1,2"},
-                       {"serve.cost", "1"}}).serve.requests_wait());
+    EXPECT_FALSE(
+        read({{"serve.arrivals", "poisson"}, {"serve.mode", "table"}, {"serve.profit", "1,2"}, {"serve.cost", "1"}})
+            .serve.requests_wait());
     const auto scene = read({{"network.edges", "2"},
                              {"serve.arrivals", "poisson"},
                              {"serve.rate", "3"},
@@ -331,13 +332,16 @@ TEST(scenario_reader, requests_that_wait_for_service) {
     rejects({{"serve.forecast", "guessed"}}, "accepted: smoothed, known");
     rejects({{"serve.per_session", "-1"}}, "whole number");
     rejects({{"serve.policy", "fair"}}, "serve.arrivals = poisson, burst or trace");
-    EXPECT_THAT([] { read({{"serve.arrivals", "trace"}}); },
-                ThrowsMessage<usage_error>(HasSubstr("serve.arrivals = trace needs a file of times")));
+    EXPECT_THAT(
+        [] {
+            read({{"serve.arrivals", "trace"}});
+        },
+        ThrowsMessage<usage_error>(HasSubstr("serve.arrivals = trace needs a file of times")));
 }
 
 TEST(scenario_reader, all_policies_of_a_table_are_those_for_which_nobody_waits) {
-    const auto scene = read(
-        {{"serve.mode", "table"}, {"serve.profit", "1,2"}, {"serve.cost", "1"}, {"serve.policy", "all"}});
+    const auto scene =
+        read({{"serve.mode", "table"}, {"serve.profit", "1,2"}, {"serve.cost", "1"}, {"serve.policy", "all"}});
     EXPECT_THAT(scene.serve.policies, ElementsAre(service_policy::mlcp, service_policy::msip, service_policy::random,
                                                   service_policy::always_infer, service_policy::oracle));
 }
