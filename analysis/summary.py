@@ -74,6 +74,15 @@ def print_services(services):
     print_table(shown)
 
 
+def print_waits(clients):
+    """Of gaisnet serve, when requests wait: what became of those of each client."""
+    waits = quantities(clients[["wait_s", "longest_wait_s"]], clients.attrs["units"])
+    shown = clients.set_index("client")[["edge", "arrived", "answered", "right", "expired", "waiting"]]
+    shown[["mean wait", "longest"]] = waits.to_numpy()
+    print("\nRequests of clients; waits are those of requests that were answered, until their service began")
+    print_table(shown)
+
+
 def print_domains(found):
     """The matrix of models and domains, after the last round at which it was found."""
     last = found["round"].max()
@@ -152,6 +161,8 @@ def summarise(path):
                 print_rows(rows)
 
         print_filled("service", print_services)
+        if "service_clients" in file:
+            print_filled("service_clients", print_waits)
         print_filled("accuracy_by_domain", print_domains)
         clients = table(file, "clients")
         if len(clients):

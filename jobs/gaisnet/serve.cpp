@@ -12,7 +12,7 @@ namespace gaisnet {
 namespace {
 
 void print(const service_outcome& outcome, const std::string& file) {
-    fmt::print("{}", report(outcome.rounds, outcome.cash, outcome.oracle, outcome.expected));
+    fmt::print("{}", report(outcome.rounds, outcome.cash, outcome.oracle, outcome.expected, outcome.clients));
     if (!file.empty()) {
         fmt::print("  {:<22}{}\n", "results file", file);
     }

@@ -52,8 +52,7 @@ double service_accounts::believed(std::size_t edge, std::size_t rounds) const {
 }
 
 /// Profit of a request and cost of fine-tuning, by level. \param accuracy of an edge's model after some rounds.
-std::vector<service_model>
-service_accounts::models_with(const std::function<double(std::size_t, std::size_t)>& accuracy) const {
+std::vector<service_model> service_accounts::models_with(const accuracy_by_rounds& accuracy) const {
     const auto& serve = scene_.serve;
     std::vector<service_model> models;
     for (std::size_t edge = 0; edge < accounts_.size(); ++edge) {
@@ -68,6 +67,28 @@ service_accounts::models_with(const std::function<double(std::size_t, std::size_
         models.push_back(std::move(one));
     }
     return models;
+}
+
+std::vector<outlook_model> service_accounts::outlook_with(const accuracy_by_rounds& accuracy) const {
+    const auto& serve = scene_.serve;
+    std::vector<outlook_model> models;
+    for (std::size_t edge = 0; edge < accounts_.size(); ++edge) {
+        const auto& costs = accounts_[edge].costs;
+        outlook_model one{{}, serve.value[edge], {costs.tuning_s, costs.tuning}};
+        for (std::size_t level = 0; level <= static_cast<std::size_t>(serve.rounds); ++level) {
+            one.accuracy.push_back(accuracy(edge, level));
+        }
+        models.push_back(std::move(one));
+    }
+    return models;
+}
+
+std::vector<outlook_model> service_accounts::believed_models() const {
+    return outlook_with([&](std::size_t edge, std::size_t n) { return believed(edge, n); });
+}
+
+std::vector<outlook_model> service_accounts::true_models() const {
+    return outlook_with([&](std::size_t edge, std::size_t n) { return accounts_[edge].truth.at(n); });
 }
 
 std::optional<service_action> service_accounts::choose(int round) const {
@@ -85,6 +106,7 @@ service_row service_accounts::fine_tuned(std::size_t edge, const service_effort&
     row.level = static_cast<std::uint32_t>(state_.levels[edge]);
     row.cost = price(effort, row);
     its.costs.tuning = row.cost;
+    its.costs.tuning_s = effort.latency_s;
     its.curve.add(accuracy);
     its.truth.push_back(accuracy);
     ++state_.levels[edge];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "planning/gain_curve.hpp"
+#include "planning/service_outlook.hpp"
 #include "planning/service_policy.hpp"
 #include "results/rows.hpp"
 #include "scenario/scenario.hpp"
@@ -31,6 +32,7 @@ struct answered_session {
 /// Of a round of fine-tuning, and of one request.
 struct service_costs {
     double tuning = 0, answer = 0;
+    double tuning_s = 0; ///< Latency of the round.
 };
 
 /// What services cost and bring in, how good the edges' models are and are believed to become, and which service comes
@@ -46,8 +48,14 @@ public:
     /// The price of an effort, which is noted in the row.
     double price(const service_effort&, service_row&) const;
 
-    /// The service of a round, from 0; none: nothing is done.
+    /// The service of a round, from 0; none: nothing is done. For requests that do not wait.
     std::optional<service_action> choose(int round) const;
+    /// For requests that wait (see request_desk): the models as they are believed to become.
+    std::vector<outlook_model> believed_models() const;
+    /// As they became, when all of them were trained for serve.rounds.
+    std::vector<outlook_model> true_models() const;
+    const std::vector<std::size_t>& levels() const { return state_.levels; }
+    double cash() const { return state_.cash; }
 
     // What was done, as rows that still lack round, policy, action and cash:
     /// A round of fine-tuning, after which the edge's model has that accuracy.
@@ -80,7 +88,9 @@ private:
         std::vector<double> truth; ///< Measured accuracies by rounds.
     };
     double believed(std::size_t edge, std::size_t rounds) const;
-    std::vector<service_model> models_with(const std::function<double(std::size_t, std::size_t)>& accuracy) const;
+    using accuracy_by_rounds = std::function<double(std::size_t edge, std::size_t rounds)>;
+    std::vector<service_model> models_with(const accuracy_by_rounds&) const;
+    std::vector<outlook_model> outlook_with(const accuracy_by_rounds&) const;
 
     const scenario& scene_;
     service_rules rules_;

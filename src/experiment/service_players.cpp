@@ -35,7 +35,8 @@ private:
 } // namespace
 
 service_players::service_players(const prepared_run& run, const deployment& answering, session& here,
-                                 const loaded_backbone& backbone, real_clock* clock, const checkpoint* from)
+                                 const loaded_backbone& backbone, real_clock* clock, const checkpoint* from,
+                                 const std::vector<std::int64_t>& requests)
     : run_(run)
     , answering_(answering)
     , here_(here)
@@ -49,7 +50,7 @@ service_players::service_players(const prepared_run& run, const deployment& answ
     for (const auto& chain : run_.deploy->chains) {
         start_points_.push_back(run_.deploy->net.nodes[chain.front().node].name);
     }
-    make_tensors(backbone);
+    make_tensors(backbone, requests);
     if (here_.root()) {
         const auto order = here_.network().needs_order() ? run_.rank_of : std::vector<int>();
         tuning_ledger_ = std::make_unique<ledger_run>(*run_.deploy, order);
@@ -60,12 +61,9 @@ service_players::service_players(const prepared_run& run, const deployment& answ
     }
 }
 
-void service_players::make_tensors(const loaded_backbone& backbone) {
-    const auto hooks = watchful_hooks(run_, here_, clock_);
-    const auto models = initial_models(run_, backbone);
-    tuner_ = std::make_unique<tensor_run>(*run_.deploy, here_.network(), run_.rank_of,
-                                          training_executors(run_, backbone.backbone), models, hooks);
-    std::int64_t most = 0; // upper bound of the requests of one start point
+/// Upper bound of the requests of one start point.
+std::int64_t service_players::largest_demand() const {
+    std::int64_t most = 0;
     for (int round = 0; round < run_.scene->serve.rounds; ++round) {
         std::int64_t largest = 0;
         for (std::uint32_t edge = 0; edge < edges(); ++edge) {
@@ -73,6 +71,19 @@ void service_players::make_tensors(const loaded_backbone& backbone) {
         }
         most += largest;
     }
+    return most;
+}
+
+std::uint32_t service_players::edge_of(int cluster) const {
+    return static_cast<std::uint32_t>(answering_.net.clusters[static_cast<std::size_t>(cluster)].edge);
+}
+
+void service_players::make_tensors(const loaded_backbone& backbone, const std::vector<std::int64_t>& requests) {
+    const auto hooks = watchful_hooks(run_, here_, clock_);
+    const auto models = initial_models(run_, backbone);
+    tuner_ = std::make_unique<tensor_run>(*run_.deploy, here_.network(), run_.rank_of,
+                                          training_executors(run_, backbone.backbone), models, hooks);
+    const auto most = requests.empty() ? largest_demand() : 0;
     answerer_ = std::make_unique<inference_run>(
         answering_, here_.network(), run_.rank_of,
         [&](const stage_seat& seat) {
@@ -80,7 +91,9 @@ void service_players::make_tensors(const loaded_backbone& backbone) {
             const auto cluster = static_cast<std::size_t>(seat.cluster);
             if (seat.node == answering_.chains[cluster].front().node) {
                 source = std::make_shared<remaining_requests>(
-                    run_.data->requests_of(seat.cluster, start_points_[cluster], most), used_[cluster]);
+                    run_.data->requests_of(seat.cluster, start_points_[cluster],
+                                           requests.empty() ? most : requests[cluster]),
+                    used_[cluster]);
             }
             return std::make_unique<torch_stage>(seat.spec, backbone.backbone, optimizer_settings{}, std::move(source));
         },
@@ -138,6 +151,14 @@ std::vector<service_forecast> service_players::forecast() const {
     return all;
 }
 
+service_effort service_players::forecast(const session_order& order, int round, double now_s) {
+    if (!forecast_ledger_) {
+        forecast_ledger_ = std::make_unique<inference_ledger>(answering_);
+    }
+    return effort_of(forecast_ledger_->play(plan_for(order.cluster, round, order.requests), round + 1, now_s),
+                     edge_of(order.cluster), now_s);
+}
+
 /// Runs the work of a service that takes `latency_s`, paced by the real clock if there is one.
 template <typename Players, typename Work>
 void service_players::in_real_time(int round, double latency_s, Players& players, const Work& work) {
@@ -171,10 +192,18 @@ void service_players::put_to_use(std::uint32_t edge) {
     }
 }
 
-answered_session service_players::answer(int round, std::uint32_t edge, double now_s) {
+session_order service_players::take_turn(int round, std::uint32_t edge) {
     const int cluster =
         first_cluster(edge) + sessions_of_edge_[edge]++ % clusters_of(*run_.scene, static_cast<int>(edge));
-    const auto plan = plan_for(cluster, round, demand_of(round, edge));
+    return {cluster, used_[static_cast<std::size_t>(cluster)], demand_of(round, edge)};
+}
+
+answered_session service_players::answer(int round, const session_order& order, double now_s) {
+    const int cluster = order.cluster;
+    const auto edge = edge_of(cluster);
+    const auto plan = plan_for(cluster, round, order.requests);
+    auto& used = used_[static_cast<std::size_t>(cluster)];
+    used = order.first; // some may have been given up
     inference_forecast played;
     if (here_.root()) {
         played = answer_ledger_->play(plan, round + 1, now_s);
@@ -189,7 +218,6 @@ answered_session service_players::answer(int round, std::uint32_t edge, double n
     for (const auto& seat : answering_.chains[static_cast<std::size_t>(cluster)]) {
         versions_[seat.node] = rounds_[edge];
     }
-    auto& used = used_[static_cast<std::size_t>(cluster)];
     const auto before = std::exchange(used, used + plan.requests_of(cluster));
     if (!here_.root()) {
         return {};

@@ -28,15 +28,22 @@ struct service_forecast {
     std::int64_t requests = 0; ///< That are answered.
 };
 
+/// Requests of a start point that a session answers.
+struct session_order {
+    std::int32_t cluster = 0;
+    std::int64_t first = 0, requests = 0; ///< Among the start point's requests, in order of arrival.
+};
+
 /// The edges' models, which are fine-tuned and answer requests: the ledger plays at rank 0, tensors on all ranks. Of
 /// services before a checkpoint only the ledger's part is played again; what tensors gave is known from it. Every rank
 /// makes one and makes the same calls.
 class service_players {
 public:
     /// \param answering the same nodes as the run's, with the links of inference. \param clock null: virtual. \param from
-    /// a checkpoint, whose services are played again until restore(); null: none. All of them must outlive the players.
+    /// a checkpoint, whose services are played again until restore(); null: none. All of them must outlive the
+    /// players. \param requests of each start point in all, by cluster; empty: as many as serve.demand may ask for.
     service_players(const prepared_run&, const deployment& answering, session&, const loaded_backbone&,
-                    real_clock* clock, const checkpoint* from);
+                    real_clock* clock, const checkpoint* from, const std::vector<std::int64_t>& requests);
 
     const std::vector<std::string>& start_points() const { return start_points_; } ///< Names, by cluster.
     /// Number of requests that a round of use of an edge's model answers. \param round starts at 0.
@@ -44,15 +51,19 @@ public:
     /// The first services of an edge each, by ledgers of their own: nothing of it is done. At rank 0. \returns by edge.
     /// \throws usage_error when a node has not enough memory.
     std::vector<service_forecast> forecast() const;
+    /// What a session would take, by a ledger of its own: nothing of it is done. At rank 0. \param round and now_s as
+    /// below.
+    service_effort forecast(const session_order&, int round, double now_s);
 
     /// A round of fine-tuning of one edge. \param round of service, from 0. \param now_s when it begins.
     /// \returns its forecast, at rank 0.
     round_forecast train(int round, std::uint32_t edge, double now_s);
     /// From now on the edge's model as it is answers requests.
     void put_to_use(std::uint32_t edge);
-    /// A session of inference of one of the edge's clients, in turn; the demand must not be 0. \param round and now_s as
-    /// above. \returns it at rank 0.
-    answered_session answer(int round, std::uint32_t edge, double now_s);
+    /// The session of an edge's client whose turn it is, with the demand of a round. It has to be played.
+    session_order take_turn(int round, std::uint32_t edge);
+    /// A session of inference with one request or more. \param round and now_s as above. \returns it at rank 0.
+    answered_session answer(int round, const session_order&, double now_s);
     /// Results of some edges' models as they are, with those of their last training, by edge; at rank 0.
     std::vector<round_result> evaluate(std::span<const std::uint32_t> edges);
 
@@ -71,7 +82,9 @@ public:
     checkpoint save() const;
 
 private:
-    void make_tensors(const loaded_backbone&);
+    void make_tensors(const loaded_backbone&, const std::vector<std::int64_t>& requests);
+    std::int64_t largest_demand() const;
+    std::uint32_t edge_of(int cluster) const;
     int first_cluster(std::uint32_t edge) const { return first_cluster_of(*run_.scene, static_cast<int>(edge)); }
     std::uint32_t edges() const { return static_cast<std::uint32_t>(run_.scene->network.edges); }
     inference_plan plan_for(int cluster, int round, std::int64_t requests) const;
@@ -91,10 +104,11 @@ private:
     std::vector<tuned_model> evaluated_; ///< By edge
     std::unique_ptr<ledger_run> tuning_ledger_;
     std::unique_ptr<inference_ledger> answer_ledger_;
-    std::vector<int> rounds_;                            ///< By edge
-    std::vector<int> sessions_of_edge_;                  ///< So far
-    std::vector<int> versions_;                          ///< By node: rounds of the model that it holds; -1: none.
-    std::vector<std::int64_t> used_;                     ///< Indexed by cluster: requests of earlier sessions.
+    std::unique_ptr<inference_ledger> forecast_ledger_; ///< Made when it is first needed.
+    std::vector<int> rounds_;                           ///< By edge
+    std::vector<int> sessions_of_edge_;                 ///< So far
+    std::vector<int> versions_;                         ///< By node: rounds of the model that it holds; -1: none.
+    std::vector<std::int64_t> used_; ///< Indexed by cluster: requests before those of the next session.
     std::vector<std::vector<round_result>> evaluations_; ///< Rank 0: results of the evaluations so far.
     std::vector<session_answers> sessions_;              ///< Rank 0: answers of the sessions so far.
     std::vector<fidelity_row> fidelity_;                 ///< Rank 0

@@ -3,6 +3,7 @@
 #include "experiment/preparation.hpp"
 #include "experiment/serving.hpp"
 #include "results/recorder.hpp"
+#include "results/service_report.hpp"
 
 #include <fmt/format.h>
 
@@ -49,9 +50,10 @@ service_outcome play_table(const configuration& given, session& here) {
     if (!given.dry_run) {
         auto file = recorder::create(scene.output, header_of(given, scene, here), {}, {}, {scene.overwrite});
         file.write_services(rows);
+        file.write_service_policies(regrets_of(rows, serve.cash, best));
         file.finish(run_status::complete, fmt::format("serve.rounds = {}", serve.rounds), false);
     }
-    return {std::move(rows), serve.cash, best, std::nullopt};
+    return {std::move(rows), serve.cash, best, std::nullopt, {}};
 }
 
 } // namespace gaisnet

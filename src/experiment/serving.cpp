@@ -7,7 +7,10 @@
 #include "experiment/resumable_run.hpp"
 #include "experiment/service_accounts.hpp"
 #include "experiment/service_players.hpp"
+#include "planning/request_desk.hpp"
+#include "planning/request_stream.hpp"
 #include "results/recorder.hpp"
+#include "results/service_report.hpp"
 #include "rounds/describe.hpp"
 #include "scenario/scenario.hpp"
 #include "transport/collectives.hpp"
@@ -22,7 +25,9 @@
 #include <numeric>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace gaisnet {
 
@@ -35,6 +40,13 @@ public:
         , infer_scene_(std::make_unique<scenario>(*run_.scene)) {
         check_what_is_built();
         infer_scene_->service = service_kind::inference;
+        if (run_.scene->serve.requests_wait()) {
+            infer_scene_->infer.arrivals = arrival_kind::burst; // those of a session have come before it
+            for (const auto& chain : run_.deploy->chains) {
+                start_points_.push_back(run_.deploy->net.nodes[chain.front().node].name);
+            }
+            arrivals_ = draw_service_arrivals(*run_.scene, start_points_);
+        }
         infer_deploy_ = std::make_unique<deployment>(make_deployment(
             *infer_scene_, make_tuning_method(*infer_scene_), run_.data->sizes(), run_.data->shares().samples()));
     }
@@ -54,7 +66,11 @@ public:
         }
         const auto& from = file_->find();
         clock_ = real_clock::start(scene, here_);
-        players_.emplace(run_, *infer_deploy_, here_, backbone, clock_.get(), from ? &*from : nullptr);
+        std::vector<std::int64_t> requests;
+        for (const auto& times : arrivals_) {
+            requests.push_back(static_cast<std::int64_t>(times.size()));
+        }
+        players_.emplace(run_, *infer_deploy_, here_, backbone, clock_.get(), from ? &*from : nullptr, requests);
         begin();
         for (int round = 0; round < scene.serve.rounds; ++round) {
             session::check_interrupt();
@@ -115,6 +131,9 @@ private:
             accounts_->open(run_.deploy->net.nodes[edge].name, costs[edge], starts[edge].accuracy,
                             run_.data->shares().data_fit(edge, players_->start_points()));
         }
+        if (here_.root() && waits()) {
+            open_desk();
+        }
     }
 
     void open_output() {
@@ -135,12 +154,119 @@ private:
         for (const auto& its : players_->forecast()) {
             service_row tuning, answering;
             costs.push_back({accounts_->price(its.tuning, tuning),
-                             accounts_->price(its.answering, answering) / static_cast<double>(its.requests)});
+                             accounts_->price(its.answering, answering) / static_cast<double>(its.requests),
+                             its.tuning.latency_s});
         }
         return costs;
     }
 
+    // Requests that come by themselves and wait
+
+    bool waits() const { return run_.scene->serve.requests_wait(); }
+    std::uint32_t edge_of(int cluster) const {
+        return static_cast<std::uint32_t>(run_.deploy->net.clusters[static_cast<std::size_t>(cluster)].edge);
+    }
+
+    /// By the ledger.
+    service_price price_of_session(const session_order& order, int round) {
+        const auto effort = players_->forecast(order, round, now_s_);
+        service_row row;
+        return {effort.latency_s, accounts_->price(effort, row)};
+    }
+
+    /// With what sessions of each client take: a line through those of one request and of two full batches.
+    void open_desk() {
+        std::vector<desk_client> clients;
+        for (std::size_t cluster = 0; cluster < arrivals_.size(); ++cluster) {
+            clients.push_back({start_points_[cluster], edge_of(static_cast<int>(cluster)), arrivals_[cluster]});
+        }
+        desk_.emplace(*run_.scene, std::move(clients));
+        const std::int64_t many = 2 * static_cast<std::int64_t>(run_.scene->infer.batch);
+        for (std::size_t cluster = 0; cluster < arrivals_.size(); ++cluster) {
+            const auto number = static_cast<std::int32_t>(cluster);
+            const auto of_one = price_of_session({number, 0, 1}, 0), of_many = price_of_session({number, 0, many}, 0);
+            const auto each = [&](double one, double more) {
+                return std::max(0.0, (more - one) / static_cast<double>(many - 1));
+            };
+            const service_price request{each(of_one.latency_s, of_many.latency_s), each(of_one.cost, of_many.cost)};
+            desk_->price(cluster, {of_one.latency_s - request.latency_s, of_one.cost - request.cost}, request);
+        }
+    }
+
+    /// What rank 0 has chosen for a round: fine-tuning, a session, or nothing.
+    struct round_order {
+        bool tunes = false, answers = false;
+        std::uint32_t edge = 0;
+        session_order session;
+    };
+
+    round_order decide(int round) {
+        for (std::size_t client = 0; client < arrivals_.size(); ++client) {
+            if (const auto requests = desk_->answerable(client); requests > 0) {
+                const session_order order{static_cast<std::int32_t>(client), desk_->first(client), requests};
+                desk_->price_next(client, price_of_session(order, round));
+            }
+        }
+        const auto chosen = desk_->choose(round, accounts_->believed_models(), accounts_->levels(), accounts_->cash());
+        file_->results().write_service_candidates(desk_->candidates());
+        if (!chosen) {
+            return {};
+        }
+        if (chosen->tunes) {
+            return {true, false, static_cast<std::uint32_t>(chosen->number), {}};
+        }
+        const auto cluster = static_cast<std::int32_t>(chosen->number);
+        return {
+            false, true, edge_of(cluster), {cluster, desk_->first(chosen->number), desk_->answerable(chosen->number)}};
+    }
+
+    void serve_waiting(int round) {
+        round_order order;
+        if (here_.root()) {
+            order = decide(round);
+        }
+        order = share_from_root(here_.network(), order);
+        if (order.tunes) {
+            fine_tune(round, order.edge);
+        } else if (order.answers) {
+            here_.note(fmt::format("service {}: requests of {}", round + 1,
+                                   start_points_[static_cast<std::size_t>(order.session.cluster)]));
+            answer_session(round, order.session);
+        } else if (here_.root()) {
+            wait_for_requests(round);
+        }
+        if (here_.root()) {
+            desk_->pass_to(now_s_);
+        }
+    }
+
+    /// Nothing is done until the next request comes.
+    void wait_for_requests(int round) {
+        auto row = service_accounts::nothing();
+        if (const double next_s = desk_->next_arrival_s(); std::isfinite(next_s)) {
+            row.latency_s = next_s - now_s_;
+            now_s_ = next_s;
+        }
+        book(round, std::move(row), "none");
+    }
+
+    /// Makes the latencies of requests begin when they came, not with their session.
+    void add_waits(const session_order& order, std::vector<request_row>& requests) const {
+        for (auto& one : requests) {
+            one.arrival_s = desk_->arrival_s(static_cast<std::size_t>(order.cluster), order.first + one.request);
+            const double wait_s = now_s_ - one.arrival_s;
+            one.latency_s += wait_s;
+            one.parts["queue"] += wait_s;
+        }
+    }
+
+    // Rounds
+
     void play_round(int round) {
+        if (waits()) {
+            serve_waiting(round);
+            return;
+        }
         std::optional<service_action> action;
         if (here_.root()) {
             action = accounts_->choose(round);
@@ -186,9 +312,17 @@ private:
             }
             return;
         }
-        const auto done = players_->answer(round, edge, now_s_);
+        answer_session(round, players_->take_turn(round, edge));
+    }
+
+    void answer_session(int round, const session_order& order) {
+        auto done = players_->answer(round, order, now_s_);
         if (here_.root()) {
-            auto row = accounts_->answered(edge, done);
+            auto row = accounts_->answered(edge_of(order.cluster), done);
+            if (desk_) {
+                add_waits(order, done.requests);
+                desk_->answer(static_cast<std::size_t>(order.cluster), row.right);
+            }
             now_s_ += row.latency_s;
             write(round, {}, done.effort.nodes, done.effort.events, done.requests);
             book(round, std::move(row), "infer");
@@ -288,24 +422,44 @@ private:
     }
 
     void finish() {
-        outcome_ = {accounts_->rows(), run_.scene->serve.cash, std::nullopt, std::nullopt};
+        const double cash = run_.scene->serve.cash;
+        outcome_ = {accounts_->rows(), cash, std::nullopt, std::nullopt, {}};
+        if (desk_) {
+            outcome_.clients = desk_->clients();
+            file_->results().write_service_clients(outcome_.clients);
+        }
         if (run_.scene->serve.regret) {
+            compare_with_oracle(cash);
+            file_->results().write_service_policies(
+                regrets_of(outcome_.rounds, cash, *outcome_.oracle, outcome_.expected));
+        }
+        file_->end(fmt::format("serve.rounds = {}", run_.scene->serve.rounds));
+    }
+
+    void compare_with_oracle(double cash) {
+        if (desk_) {
+            const auto earned = desk_->compare(accounts_->true_models(), cash);
+            outcome_.oracle = earned.oracle;
+            outcome_.expected = earned.decisions;
+        } else {
             const auto earned = accounts_->compare_with_oracle();
             outcome_.oracle = earned.oracle;
             outcome_.expected = earned.expected;
         }
-        file_->end(fmt::format("serve.rounds = {}", run_.scene->serve.rounds));
     }
 
     configuration given_;
     session& here_;
     prepared_run run_;
     std::unique_ptr<scenario> infer_scene_;
-    std::unique_ptr<deployment> infer_deploy_; ///< The same nodes, with other links.
+    std::unique_ptr<deployment> infer_deploy_;  ///< The same nodes, with other links.
+    std::vector<std::string> start_points_;     ///< Names, by cluster; only when requests wait.
+    std::vector<std::vector<double>> arrivals_; ///< Of requests that wait, by cluster; else empty.
     std::optional<service_players> players_;
     std::optional<resumable_run> file_;
     std::unique_ptr<real_clock> clock_;        ///< `clock = real`; else null.
     std::optional<service_accounts> accounts_; ///< Rank 0
+    std::optional<request_desk> desk_;         ///< Rank 0, when requests wait.
     std::size_t steps_ = 0;                    ///< Steps done, including those before a checkpoint.
     double now_s_ = 0;                         ///< Rank 0: emulated time.
     service_outcome outcome_;                  ///< Rank 0

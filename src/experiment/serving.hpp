@@ -14,11 +14,12 @@ namespace gaisnet {
 /// Results of rounds of service, at rank 0.
 struct service_outcome {
     std::vector<service_row> rounds;
-    double cash = 0;                        ///< At the start.
-    std::optional<double> oracle, expected; ///< Final cash: with the true profits known; as the policy expected.
+    double cash = 0;                         ///< At the start.
+    std::optional<double> oracle, expected;  ///< Final cash: with the true profits known; as the policy expected.
+    std::vector<service_client_row> clients; ///< By cluster; empty when requests do not wait.
 };
 
-/// Rounds of service: in each round one edge's model is fine-tuned, or requests are answered with it. Every rank makes
+/// Rounds of service: in each round one edge's model is fine-tuned, or requests of a client are answered. Every rank makes
 /// one and makes the same calls. It writes the results file and checkpoints, as configured.
 class serving {
 public:

@@ -177,7 +177,7 @@ std::optional<service_action> choose_service(service_policy policy, const std::v
             possible.push_back(action);
         }
     }
-    if (policy == service_policy::always_infer) {
+    if (policy == service_policy::always_infer || policy == service_policy::fair) { // nobody waits: in turn is fair
         const service_action in_turn{false, static_cast<std::size_t>(round) % models.size()};
         return is_possible(models, rules, round, state, in_turn) ? std::optional(in_turn) : std::nullopt;
     }

@@ -95,6 +95,9 @@ struct recorder::state {
     typed_table<request_row> requests;
     typed_table<service_row> services;
     typed_table<plan_row> plans;
+    typed_table<service_candidate_row> service_candidates;
+    typed_table<service_client_row> service_clients;
+    typed_table<service_policy_row> service_policies;
     typed_table<node_record> clients, energy, memory, traffic;
     typed_table<communication_row> communication;
     typed_table<transport_row> transport;
@@ -105,10 +108,14 @@ struct recorder::state {
         : state(std::move(made), chosen, described, name_bytes_for(described)) {}
 
     std::vector<hdf5_table*> tables() {
-        return {&nodes.table(),    &links.table(),       &rounds.table(),        &clients.table(),   &energy.table(),
-                &memory.table(),   &traffic.table(),     &communication.table(), &transport.table(), &events.table(),
-                &fidelity.table(), &federations.table(), &probes.table(),        &requests.table(),  &services.table(),
-                &plans.table(),    &ranks.table(),       &stages.table(),        &chains.table(),    &samples.table()};
+        return {&nodes.table(),           &links.table(),           &rounds.table(),
+                &clients.table(),         &energy.table(),          &memory.table(),
+                &traffic.table(),         &communication.table(),   &transport.table(),
+                &events.table(),          &fidelity.table(),        &federations.table(),
+                &probes.table(),          &requests.table(),        &services.table(),
+                &ranks.table(),           &stages.table(),          &samples.table(),
+                &plans.table(),           &chains.table(),          &service_candidates.table(),
+                &service_clients.table(), &service_policies.table()};
     }
 
     void set_status(run_status status, const std::string& reason, bool converged) {
@@ -138,6 +145,10 @@ private:
         , requests(make("/inference", table_text::requests, request_columns(chosen.image_bytes)))
         , services(make("/service", table_text::services, service_columns(width)))
         , plans(make("/plan/front", table_text::plans, plan_columns()))
+        , service_candidates(
+              make("/service_candidates", table_text::service_candidates, service_candidate_columns(width)))
+        , service_clients(make("/service_clients", table_text::service_clients, service_client_columns(width)))
+        , service_policies(make("/service_policies", table_text::service_policies, service_policy_columns()))
         , clients(make("/clients", table_text::clients, client_columns(width)))
         , energy(make("/energy", table_text::energy, energy_columns(width)))
         , memory(make("/memory", table_text::memory, memory_columns(width)))
@@ -284,6 +295,18 @@ void recorder::write_probes(std::span<const probe_row> rows) { append_now(state_
 void recorder::write_requests(std::span<const request_row> rows) { append_now(state_->file, state_->requests, rows); }
 
 void recorder::write_services(std::span<const service_row> rows) { append_now(state_->file, state_->services, rows); }
+
+void recorder::write_service_candidates(std::span<const service_candidate_row> rows) {
+    append_now(state_->file, state_->service_candidates, rows);
+}
+
+void recorder::write_service_clients(std::span<const service_client_row> rows) {
+    append_now(state_->file, state_->service_clients, rows);
+}
+
+void recorder::write_service_policies(std::span<const service_policy_row> rows) {
+    append_now(state_->file, state_->service_policies, rows);
+}
 
 void recorder::finish(run_status status, const std::string& stop_reason, bool converged) {
     auto& file = state_->file;

@@ -80,6 +80,9 @@ public:
     void write_requests(std::span<const request_row>);
     void write_services(std::span<const service_row>);
     void write_plans(std::span<const plan_row>);
+    void write_service_candidates(std::span<const service_candidate_row>);
+    void write_service_clients(std::span<const service_client_row>);
+    void write_service_policies(std::span<const service_policy_row>);
     /// Writes everything, then the status, the reason (at most 256 bytes) and whether the training converged, and
     /// closes the file. Only then can a file say "complete". Throws runtime_failure. Nothing can be written afterwards.
     void finish(run_status status, const std::string& stop_reason, bool converged);

@@ -106,6 +106,36 @@ struct plan_row {
     bool on_front = false;
 };
 
+/// One candidate of a round of service in which requests wait, as the policy saw it.
+struct service_candidate_row {
+    std::uint32_t round = 0;      ///< From 1.
+    std::string action;           ///< fine_tune, infer.
+    std::string model, requester; ///< requester: only for infer.
+    std::uint64_t requests = 0;   ///< infer: that would be answered.
+    double wait_s = 0;            ///< infer: of the oldest of them.
+    double expected = 0;          ///< Accuracy that was expected.
+    double latency_s = 0, cost = 0;
+    double profit = 0; ///< infer: in this round; fine_tune: of the gain, over the requests ahead.
+    bool chosen = false;
+};
+
+/// What became of the requests of one client, when service ended.
+struct service_client_row {
+    std::string client;
+    std::uint32_t edge = 0;
+    std::uint64_t arrived = 0, answered = 0, right = 0, expired = 0, waiting = 0;
+    double wait_s = 0, longest_wait_s = 0; ///< Of those answered, until their service began; NaN: there are none.
+};
+
+/// What a policy came to.
+struct service_policy_row {
+    std::string policy;
+    double cash = 0;      ///< At the end.
+    double decisions = 0; ///< Cash that its decisions bring by the figures that the oracle uses.
+    double oracle = 0;    ///< The oracle's cash.
+    double regret() const { return oracle - decisions; }
+};
+
 /// Accuracy of one model on one domain.
 struct probe_row {
     std::uint32_t round = 0;

@@ -21,9 +21,11 @@ const char* file =
     "Times, energy and spectrum are those of the emulated network, unless a column says wall time. Every table "
     "explains itself: its attributes are description, columns (JSON), and unit:COLUMN and description:COLUMN for each "
     "column. /rounds: accuracy, loss and latency of each round; /clients, /energy, /memory: each node in each round; "
-    "/communication: bytes and spectrum; /inference: each request; /service: decisions; /plan: plans between two "
-    "objectives; /events: every "
-    "computation and transfer; /topology: "
+    "/communication: bytes and spectrum; /inference: each request; /service: decisions (/service_candidates: among "
+    "what; /service_clients: "
+    "what became of whose requests; /service_policies: regret); /plan: plans between two objectives; /events: every "
+    "computation and "
+    "transfer; /topology: "
     "nodes, links and ranks. "
     "While status is 'running' open the file with h5py.File(name, 'r', swmr=True). If its writer was killed, run "
     "'h5clear -s FILE' once; all rounds that had ended are there.";
@@ -39,6 +41,15 @@ const char* probes = "One row per model and domain: how well the model's feature
 const char* requests = "One row per request for inference: when it came, where its time went, and what was answered.";
 const char* services = "One row per round of service (and policy, of a table): what was done, what it cost and earned.";
 const char* chains = "One row per stage of each chain, in the order that smashed data takes.";
+const char* service_candidates = "One row per round of service and candidate: every edge's fine-tuning, and every "
+                                 "client whose requests waited. Empty "
+                                 "when requests do not wait (serve.arrivals = given).";
+const char* service_clients =
+    "One row per client: how many of its requests were answered or given up, and how long they waited. Written when "
+    "service ends; empty when requests do not wait (serve.arrivals = given).";
+const char* service_policies =
+    "One row per policy: its regret, which is what an oracle would have earned less what its decisions bring. Written "
+    "when service ends; empty with serve.regret = off.";
 const char* samples = "One row per start point and class: what it trains on, and how well it senses.";
 const char* ranks = "One row per MPI rank: where it ran. Of a resumed run, the last part's.";
 const char* stages =

@@ -55,6 +55,9 @@ std::vector<column<federation_row>> federation_columns();
 std::vector<column<probe_row>> probe_columns();
 std::vector<column<service_row>> service_columns(std::size_t name_bytes);
 std::vector<column<plan_row>> plan_columns();
+std::vector<column<service_candidate_row>> service_candidate_columns(std::size_t name_bytes);
+std::vector<column<service_client_row>> service_client_columns(std::size_t name_bytes);
+std::vector<column<service_policy_row>> service_policy_columns();
 std::vector<column<request_row>> request_columns(std::size_t image_bytes);
 std::vector<column<node_record>> client_columns(std::size_t name_bytes);
 std::vector<column<node_record>> energy_columns(std::size_t name_bytes);
@@ -68,8 +71,8 @@ std::vector<column<fidelity_row>> fidelity_columns();
 /// What each table is, for its attribute `description`.
 namespace table_text {
 extern const char *file, *topology, *communication, *nodes, *links, *ranks, *stages, *chains, *samples, *rounds,
-    *federations, *probes, *requests, *services, *plan, *plans, *clients, *energy, *memory, *traffic, *by_link,
-    *transport, *events, *fidelity;
+    *federations, *probes, *requests, *services, *plan, *plans, *service_candidates, *service_clients,
+    *service_policies, *clients, *energy, *memory, *traffic, *by_link, *transport, *events, *fidelity;
 } // namespace table_text
 
 } // namespace gaisnet

@@ -144,7 +144,8 @@ std::vector<column<service_row>> service_columns(std::size_t name_bytes) {
     return {
         number_column<row>("round", "1", "Round of service, counted from 1; the rounds of other tables are the same",
                            &row::round),
-        text_column<row>("policy", word_bytes, "Who decided: mlcp, msip, random, always_infer, oracle", &row::policy),
+        text_column<row>("policy", word_bytes, "Who decided: mlcp, msip, random, always_infer, fair, oracle",
+                         &row::policy),
         text_column<row>("action", word_bytes, "fine_tune, infer, or none", &row::action),
         text_column<row>("model", name_bytes, "The edge whose model it was, or the model of a table", &row::model),
         text_column<row>("requester", name_bytes, "infer: the start point whose requests were answered",

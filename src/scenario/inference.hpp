@@ -51,8 +51,10 @@ struct inference_settings {
     std::int64_t requests = key.integer("requests", "100", "requests of each start point (not with a trace)",
                                         within(1, 1e7), {.commands = commands::infer});
     arrival_kind arrivals = key.choice("arrivals", "poisson", arrival_words,
-                                       "requests come as a Poisson process, all at the start, or as infer.trace says");
-    double rate = key.real("rate", "10", "requests a second of each start point (poisson)", above_to(0, 1e9));
+                                       "requests come as a Poisson process, all at the start, or as infer.trace says",
+                                       {.when = {given_to_a_round()}});
+    double rate = key.real("rate", "10", "requests a second of each start point (poisson)", above_to(0, 1e9),
+                           {.when = {given_to_a_round()}});
     std::shared_ptr<const request_trace> trace =
         key.file("trace", "CSV of time, for all start points, or of client, time", "file of times of requests (trace)",
                  read_request_trace);
@@ -82,6 +84,8 @@ struct inference_settings {
                     "what workers lack at the start: the tuned modules, frozen weights too, or nothing");
 
 private:
+    /// Requests that wait for a round of service are there when it begins.
+    static condition given_to_a_round() { return with("serve.arrivals", {"given"}).for_commands(commands::serve); }
     static served_choice parse_model(const std::string&);
 };
 

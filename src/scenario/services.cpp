@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace gaisnet {
 
@@ -18,6 +19,21 @@ void check_policies(const service_settings& serve, const value_reader& in) {
         in.reject("serve.policy",
                   "an oracle knows what training will bring, and nobody does: what it would have earned "
                   "is told after the run (serve.regret)");
+    }
+    const bool fair =
+        std::find(serve.policies.begin(), serve.policies.end(), service_policy::fair) != serve.policies.end();
+    if (fair && !serve.requests_wait()) {
+        in.reject("serve.policy",
+                  "fair asks which request has waited longest, and none waits: serve.arrivals = poisson, "
+                  "burst or trace is accepted with it");
+    }
+}
+
+void check_service_arrivals(const service_settings& serve, const value_reader& in) {
+    const bool by_trace = serve.arrivals == service_arrivals::trace;
+    if (by_trace != in.is_set("serve.trace")) {
+        in.reject("serve.trace",
+                  by_trace ? "serve.arrivals = trace needs a file of times" : "it goes with serve.arrivals = trace");
     }
 }
 
@@ -48,7 +64,7 @@ void make_models(service_settings& serve, const value_reader& in) {
 std::vector<service_policy> service_settings::parse_policies(const std::string& text) {
     std::vector<service_policy> policies;
     for (const auto& one : service_policy_words) {
-        if (text == "all") {
+        if (text == "all" && one.value != service_policy::fair) { // in a table nobody waits
             policies.push_back(one.value);
         }
     }
@@ -56,7 +72,7 @@ std::vector<service_policy> service_settings::parse_policies(const std::string& 
         const auto found = std::find_if(std::begin(service_policy_words), std::end(service_policy_words),
                                         [&](const auto& one) { return one.text == name; });
         if (found == std::end(service_policy_words)) {
-            throw usage_error("\"" + name + "\": mlcp, msip, random, always_infer, oracle are accepted");
+            throw usage_error("\"" + name + "\": mlcp, msip, random, always_infer, fair, oracle are accepted");
         }
         policies.push_back(found->value);
     }
@@ -72,6 +88,17 @@ std::vector<double> service_settings::parse_numbers(const std::string& text, con
         numbers.push_back(parse_number(number, accepted));
     }
     return numbers;
+}
+
+std::vector<double> service_settings::parse_times(const std::string& text) {
+    std::vector<double> times;
+    for (const auto& time : split_text(text, ',')) {
+        times.push_back(parse_quantity(time, dimension::time));
+        if (!(times.back() > 0.0)) {
+            throw usage_error("\"" + time + "\": a time above 0 is accepted");
+        }
+    }
+    return times;
 }
 
 std::vector<std::vector<double>> service_settings::parse_lists(const std::string& text, const range& accepted) {
@@ -115,6 +142,14 @@ void check_services(scenario& scene, const value_reader& in) {
         }
     }
     fit_to_models("serve.value", serve.value);
+    check_service_arrivals(serve, in);
+    if (serve.deadline_s.empty()) {
+        serve.deadline_s = {std::numeric_limits<double>::infinity()};
+    }
+    if (!serve.by_table) {
+        fit_to_models("serve.rate", serve.rate);
+        fit_to_models("serve.deadline", serve.deadline_s);
+    }
     if (!serve.curves.empty() && serve.curves.size() != edges) {
         in.reject("serve.curves", std::to_string(serve.curves.size()) + " lists for " + std::to_string(edges) +
                                       " edges; one for each is accepted");

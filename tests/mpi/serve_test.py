@@ -15,6 +15,11 @@ REAL = ("--data.samples", 240, "--network.edges", 2, "--network.clusters", 2, "-
         "--serve.price.spectrum", 1e-8, "--serve.price.time", 0.1)
 
 
+# Two edges with two start points each; of the second edge fewer requests come.
+WAITING = (*REAL[:10], "--serve.rounds", 8, "--serve.cash", 1, "--serve.price.energy", 0.0001, "--serve.arrivals", "poisson",
+           "--serve.rate", "12, 4", "--serve.requests", 60, "--serve.deadline", "4 s")
+
+
 @pytest.fixture(scope="module")
 def serve(gaisnet):
     return gaisnet.bind("serve", *COMMON)
@@ -189,6 +194,126 @@ def test_the_real_clock_does_the_same_and_not_before_its_time(real, tmp_path):
     assert (late["late_s"] >= 0).all()
 
 
+class TestRequestsThatWait:
+    @pytest.fixture(scope="class")
+    def waiting(self, serve, foundation_model):
+        return serve.bind(*WAITING, "--model.weights", foundation_model)
+
+    @pytest.fixture(scope="class")
+    def served(self, waiting, tmp_path_factory):
+        output = tmp_path_factory.mktemp("served") / "waiting.h5"
+        done = waiting("--output", output)
+        assert done.returncode == 0, done.stderr
+        assert "Requests of clients" in done.stdout
+        assert "regret" in done.stdout
+        return output
+
+    def test_two_ranks_serve_the_same(self, waiting, served, tmp_path):
+        output = tmp_path / "waiting.h5"
+        done = waiting("--output", output, ranks=2)
+        assert done.returncode == 0, done.stderr
+        assert_same_services(served, output)
+        assert table(served, "service_clients").tobytes() == table(output, "service_clients").tobytes()
+
+    def test_what_came_was_answered_or_expired_or_waits(self, served):
+        rows, clients = services(served), table(served, "service_clients")
+        assert len(clients) == 4
+        assert (clients["arrived"] == clients["answered"] + clients["expired"] + clients["waiting"]).all()
+        assert clients["answered"].sum() == rows["requests"].sum() == len(table(served, "inference")) > 0
+        assert clients["right"].sum() == rows["right"].sum()
+        known = clients[clients["answered"] > 0]
+        assert (known["longest_wait_s"] <= 4).all()
+        assert (known["wait_s"] <= known["longest_wait_s"]).all()
+
+    def test_latencies_of_requests_begin_when_they_come(self, served):
+        rows, answers = services(served), table(served, "inference")
+        begin = dict(zip(rows["round"], rows["latency_s"].cumsum() - rows["latency_s"]))
+        waits = [begin[row["round"]] - row["arrival_s"] for row in answers]
+        assert min(waits) > -1e-9
+        assert all(row["queue_s"] > wait - 1e-9 for row, wait in zip(answers, waits))
+        ends = [row["arrival_s"] + row["latency_s"] for row in answers]
+        assert all(end > begin[row["round"]] for row, end in zip(answers, ends))
+        clients = table(served, "service_clients")
+        mean = (clients["answered"] * clients["wait_s"])[clients["answered"] > 0].sum() / len(waits)
+        assert abs(mean - sum(waits) / len(waits)) < 1e-9
+
+    def test_candidates_are_all_edges_and_whose_requests_wait(self, served):
+        rows, candidates = services(served), table(served, "service_candidates")
+        for row in rows:
+            own = candidates[candidates["round"] == row["round"]]
+            assert set(own["model"][own["action"] == b"fine_tune"]) == {b"edge0", b"edge1"}
+            chosen = own[own["chosen"] == 1]
+            assert len(chosen) == (row["action"] != b"none")
+            for one in chosen:
+                assert (one["action"], one["model"], one["requester"]) == (row["action"], row["model"], row["requester"])
+                assert one["requests"] == row["requests"]
+                if one["action"] == b"infer":  # the ledger's forecast is what the ledger then charges
+                    assert abs(one["latency_s"] - row["latency_s"]) < 1e-9 * row["latency_s"]
+                    assert abs(one["cost"] - row["cost"]) < 1e-9 * row["cost"]
+
+    def test_regret_is_that_of_the_report(self, served):
+        (row,) = table(served, "service_policies")
+        assert row["policy"] == b"mlcp"
+        assert row["cash"] == services(served)["cash"][-1]
+        assert row["regret"] == row["oracle"] - row["decisions"] >= 0
+
+    def test_fair_serves_the_longest_wait_and_never_tunes(self, waiting, tmp_path):
+        output = tmp_path / "fair.h5"
+        done = waiting("--output", output, "--serve.policy", "fair", "--serve.regret", "off", "--serve.per_session", 2)
+        assert done.returncode == 0, done.stderr
+        candidates = table(output, "service_candidates")
+        asking = candidates[candidates["action"] == b"infer"]
+        assert b"fine_tune" not in services(output)["action"]
+        for row in asking[asking["chosen"] == 1]:
+            assert row["wait_s"] == asking["wait_s"][asking["round"] == row["round"]].max()
+            assert row["requests"] <= 2
+        assert len(table(output, "service_policies")) == 0
+
+    @pytest.mark.parametrize("policy", ["msip", "random", "always_infer"])
+    def test_other_policies_run_on_a_burst(self, waiting, tmp_path, policy):
+        output = tmp_path / "burst.h5"
+        done = waiting("--output", output, "--serve.policy", policy, "--serve.regret", "off", "--serve.arrivals", "burst",
+                       "--serve.requests", 5, "--serve.rounds", 4)
+        assert done.returncode == 0, done.stderr
+        assert (table(output, "service_clients")["arrived"] == 5).all()
+
+    def test_a_trace_says_who_asks_when(self, waiting, tmp_path):
+        trace, output = tmp_path / "trace.csv", tmp_path / "trace.h5"
+        trace.write_text("client, time\ne1.c0.0, 0\ne1.c0.0, 10 ms\n")
+        done = waiting("--output", output, "--serve.arrivals", "trace", "--serve.trace", trace, "--serve.policy", "fair",
+                       "--serve.regret", "off", "--serve.rounds", 3)
+        assert done.returncode == 0, done.stderr
+        rows = services(output)
+        assert rows["requester"].tolist() == [b"e1.c0.0", b"e1.c0.0", b""]
+        assert rows["requests"].tolist() == [1, 1, 0]
+
+    def test_a_trace_of_nobody_is_refused(self, waiting, tmp_path):
+        trace = tmp_path / "trace.csv"
+        trace.write_text("nobody, 0\n")
+        done = waiting("--output", tmp_path / "none.h5", "--serve.arrivals", "trace", "--serve.trace", trace)
+        assert done.returncode == 2, done.stderr
+        assert "serve.trace: there is no start point nobody" in done.stderr
+
+    def test_stopped_it_goes_on_to_the_same_services(self, waiting, served, tmp_path):
+        output = tmp_path / "stopped.h5"
+        resume = waiting.bind("--output", output, "--resume", "auto", "--overwrite", "off", "--log_level", "info")
+        stops = 0
+        for turn in range(20):
+            before = checkpoints(output)
+            with resume.start(ranks=2 if turn % 2 else None) as process:
+                wait_until(lambda: set(checkpoints(output)) - set(before) or process.poll() is not None, step=0.01)
+                process.send_signal(signal.SIGTERM)
+                _, stderr = process.communicate(timeout=100)
+            if process.returncode != 75:
+                break
+            stops += 1
+        assert process.returncode == 0, stderr
+        assert stops > 1
+        assert_same_services(served, output)
+        for name in ("inference", "service_clients"):
+            assert table(served, name).tobytes() == table(output, name).tobytes(), name
+
+
 @pytest.mark.parametrize("key, settings", [
     ("serve.cost", (*TABLE[:4], "--serve.cost", "3,3; 3,3")),
     ("serve.profit", ("--serve.mode", "table")),
@@ -202,6 +327,11 @@ def test_the_real_clock_does_the_same_and_not_before_its_time(real, tmp_path):
     ("cloud.period", (*REAL, "--cloud.period", "1")),
     ("battery", (*REAL, "--device.client.battery", "1 kJ")),
     ("serve.rounds", (*REAL, "--serve.rounds", "0")),
+    ("serve.policy", (*REAL, "--serve.policy", "fair")),
+    ("serve.arrivals", (*WAITING, "--serve.arrivals", "soon")),
+    ("serve.rate", (*WAITING, "--serve.rate", "1,2,3")),
+    ("serve.trace", (*WAITING, "--serve.arrivals", "trace")),
+    ("serve.deadline", (*WAITING, "--serve.deadline", "never")),
 ], ids=lambda value: value[-1] if isinstance(value, tuple) else value)
 def test_settings_that_are_refused(serve, tmp_path, key, settings):
     output = tmp_path / "refused.h5"

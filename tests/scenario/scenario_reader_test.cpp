@@ -306,6 +306,46 @@ TEST(scenario_reader, paths_may_begin_with_a_variable) {
     rejects({{"output", ""}}, "a path is accepted");
 }
 
+TEST(scenario_reader, requests_that_wait_for_service) {
+    EXPECT_FALSE(read({}).serve.requests_wait());
+    EXPECT_FALSE(
+        read({{"serve.arrivals", "poisson"}, {"serve.mode", "table"}, {"serve.profit", "1,2"}, {"serve.cost", "1"}})
+            .serve.requests_wait());
+    const auto scene = read({{"network.edges", "2"},
+                             {"serve.arrivals", "poisson"},
+                             {"serve.rate", "3"},
+                             {"serve.deadline", "500 ms, 2 s"},
+                             {"serve.policy", "fair"},
+                             {"serve.forecast", "known"}});
+    EXPECT_TRUE(scene.serve.requests_wait());
+    EXPECT_THAT(scene.serve.rate, ElementsAre(3.0, 3.0));
+    EXPECT_THAT(scene.serve.deadline_s, ElementsAre(0.5, 2.0));
+    EXPECT_TRUE(scene.serve.knows_demand);
+    EXPECT_THAT(read({}).serve.deadline_s, ElementsAre(testing::Gt(1e300))) << "none";
+    rejects({{"serve.arrivals", "poisson(3)"}}, "accepted: given, poisson, burst, trace");
+    rejects({{"serve.rate", "-1"}}, "at least 0");
+    rejects({{"serve.rate", "1,2"}}, "2 numbers for 1 edges");
+    rejects({{"serve.deadline", "2"}}, "ms");
+    rejects({{"serve.deadline", "0 s"}}, "a time above 0 is accepted");
+    rejects({{"network.edges", "2"}, {"serve.deadline", "1 s, 2 s, 3 s"}}, "3 numbers for 2 edges");
+    rejects({{"serve.smoothing", "0"}}, "above 0");
+    rejects({{"serve.forecast", "guessed"}}, "accepted: smoothed, known");
+    rejects({{"serve.per_session", "-1"}}, "whole number");
+    rejects({{"serve.policy", "fair"}}, "serve.arrivals = poisson, burst or trace");
+    EXPECT_THAT(
+        [] {
+            read({{"serve.arrivals", "trace"}});
+        },
+        ThrowsMessage<usage_error>(HasSubstr("serve.arrivals = trace needs a file of times")));
+}
+
+TEST(scenario_reader, all_policies_of_a_table_are_those_for_which_nobody_waits) {
+    const auto scene =
+        read({{"serve.mode", "table"}, {"serve.profit", "1,2"}, {"serve.cost", "1"}, {"serve.policy", "all"}});
+    EXPECT_THAT(scene.serve.policies, ElementsAre(service_policy::mlcp, service_policy::msip, service_policy::random,
+                                                  service_policy::always_infer, service_policy::oracle));
+}
+
 TEST(scenario_reader, what_belongs_to_later_versions) {
     rejects({{"time_scale", "2"}}, "clock = real");
     rejects({{"placement", "random"}}, "auto, cluster, node");

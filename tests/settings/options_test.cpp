@@ -228,6 +228,17 @@ TEST_F(options, settings_that_change_nothing_are_told) {
     EXPECT_TRUE(idle({"serve", "--serve.price.energy", "1", "--serve.value", "2"}).empty());
     EXPECT_THAT(idle({"serve", "--serve.mode", "table", "--serve.price.energy", "1", "--serve.cash", "2"}),
                 ElementsAre(HasSubstr("serve.price.energy = 1 has no effect: serve.mode is table")));
+    EXPECT_TRUE(idle({"serve", "--serve.arrivals", "poisson", "--serve.rate", "3", "--serve.deadline", "2 s"}).empty());
+    EXPECT_THAT(idle({"serve", "--serve.rate", "3"}),
+                ElementsAre(HasSubstr("serve.rate = 3 has no effect: serve.arrivals is given")));
+    EXPECT_THAT(idle({"serve", "--serve.arrivals", "burst", "--serve.rate", "3", "--serve.demand", "5"}),
+                ElementsAre(HasSubstr("serve.demand = 5 has no effect: serve.arrivals is burst"),
+                            HasSubstr("serve.rate = 3 has no effect: serve.arrivals is burst")));
+    EXPECT_THAT(idle({"serve", "--serve.arrivals", "burst", "--infer.rate", "3"}),
+                ElementsAre(HasSubstr("infer.rate = 3 has no effect: serve.arrivals is burst")));
+    EXPECT_TRUE(idle({"infer", "--infer.rate", "3"}).empty());
+    EXPECT_THAT(idle({"serve", "--serve.arrivals", "burst", "--serve.forecast", "known", "--serve.smoothing", "0.5"}),
+                ElementsAre(HasSubstr("serve.smoothing = 0.5 has no effect: serve.forecast is known")));
     EXPECT_THAT(idle({"pretrain", "--data.root", "x"}), ElementsAre(HasSubstr("pretrain does not look at it")));
     EXPECT_THAT(idle({"finetune", "--data.augment", "off"}), ElementsAre(HasSubstr("data.source is procedural")));
     EXPECT_THAT(idle({"plan", "--device.cloud.rate", "1 TFLOP/s"}), ElementsAre(HasSubstr("cloud.period is 0")));
