@@ -15,10 +15,10 @@ const registration<splitter_entry> registered_even{{"even", [](const split_reque
                                                     }}};
 
 // A planner has given its clusters blocks already (formed_cluster::blocks); until then they are like even ones.
-const registration<splitter_entry> registered_auto{{"auto", [](const split_request& in) {
-                                                        return even_split(in.depth, static_cast<int>(in.members.size()),
-                                                                          in.head_at_the_last);
-                                                    }}};
+const registration<splitter_entry> registered_auto_split{
+    {"auto", [](const split_request& in) {
+         return even_split(in.depth, static_cast<int>(in.members.size()), in.head_at_the_last);
+     }}};
 
 /// Blocks of the members without the edge's own stage: as the cluster was formed, else what split.blocks says, counts or
 /// a rule.

@@ -12,7 +12,7 @@ namespace gaisnet {
 
 namespace {
 
-constexpr double bits_a_byte = 8.0;
+constexpr double bits_of_a_byte = 8.0;
 constexpr double nothing_fits = std::numeric_limits<double>::infinity();
 
 std::size_t index_of(int depth, int first, int end, bool start, bool head) {
@@ -21,7 +21,7 @@ std::size_t index_of(int depth, int first, int end, bool start, bool head) {
            (head ? 1 : 0);
 }
 
-double bits_of(const tensor_view& message) { return bits_a_byte * static_cast<double>(message.bytes()); }
+double bits_of(const tensor_view& message) { return bits_of_a_byte * static_cast<double>(message.bytes()); }
 
 } // namespace
 
