@@ -3,7 +3,9 @@
 #include "network/splitting.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <set>
 #include <tuple>
@@ -90,25 +92,43 @@ std::vector<formed_cluster> chain_search::proposals(int edge, const formed_clust
     };
     for (const auto& order : orders(group)) {
         if (parts_.split) {
+            const double round = per_round(edge, order.front());
             for (auto& one : model_.split(edge, order, sharers)) {
-                add(one.value, {std::move(one.clients), std::move(one.blocks), 0});
+                add(one.value * round, {std::move(one.clients), std::move(one.blocks), 0});
             }
         } else {
             auto one = group;
             one.clients = order;
             const auto blocks = one.blocks.empty() ? even_blocks(one) : one.blocks;
-            add(model_.value(edge, order, blocks, sharers), std::move(one));
+            add(model_.value(edge, order, blocks, sharers) * per_round(edge, order.front()), std::move(one));
         }
     }
     std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<formed_cluster> out;
+    std::map<std::size_t, std::size_t>
+        of_start; // some of each start point, since the model may misjudge what one brings
     for (auto& [value, one] : found) {
-        if (out.size() == judged) {
-            break;
+        constexpr std::size_t of_each = 3;
+        if (out.size() < judged || of_start[one.clients.front()] < of_each) {
+            ++of_start[one.clients.front()];
+            out.push_back(std::move(one));
         }
-        out.push_back(std::move(one));
     }
     return out;
+}
+
+/// By what the model's value of a batch is multiplied for a round with this start point: batches, a useful sample each
+/// for goodput.
+double chain_search::per_round(int edge, std::size_t start) const {
+    if (!parts_.start || judge_.scene().service == service_kind::inference) {
+        return 1.0;
+    }
+    const formed_cluster alone{{start}, {}, 0};
+    const auto& train = judge_.scene().train;
+    const auto samples = static_cast<double>(judge_.samples(edge, alone, 0));
+    const double batches = train.steps > 0 ? train.steps : train.epochs * std::ceil(samples / train.batch);
+    const bool goodput = objective_.weights.size() == 1 && objective_.weights[0].first == plan_metric::goodput;
+    return goodput ? batches / std::max(judge_.useful(edge, alone, 0), 1e-9) : batches;
 }
 
 std::vector<int> chain_search::even_blocks(const formed_cluster& group) const {

@@ -35,6 +35,7 @@ public:
 
 private:
     std::vector<formed_cluster> proposals(int edge, const formed_cluster&, std::size_t sharers);
+    double per_round(int edge, std::size_t start) const;
     std::vector<int> even_blocks(const formed_cluster&) const;
     std::vector<std::vector<std::size_t>> orders(const formed_cluster&) const;
     formed_cluster climb(int edge, std::size_t place, formed_cluster from, std::span<const std::size_t> clients,

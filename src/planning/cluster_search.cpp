@@ -248,7 +248,33 @@ std::vector<formed_cluster> cluster_search::improve(std::vector<formed_cluster> 
             }
         }
     }
+    polish(now, plays);
     return now.clusters;
+}
+
+/// Single moves of chains, with the spare clients, that make the network better; the best one each time.
+void cluster_search::polish(state& now, std::uint64_t plays) {
+    for (bool improved = true; improved;) {
+        improved = false;
+        for (std::size_t place = 0; place < now.clusters.size(); ++place) {
+            auto clients = spare(now);
+            clients.insert(clients.end(), now.clusters[place].clients.begin(), now.clusters[place].clients.end());
+            auto best = now;
+            for (auto& one : chains_.neighbours(now.clusters[place], clients)) {
+                if (judge_.plays() >= plays) {
+                    return;
+                }
+                auto next = changed(now, {{place, std::move(one)}});
+                if (better(next.all, best.all, objective_, given_)) {
+                    best = std::move(next);
+                }
+            }
+            if (better(best.all, now.all, objective_, given_)) {
+                now = std::move(best);
+                improved = true;
+            }
+        }
+    }
 }
 
 } // namespace gaisnet

@@ -37,6 +37,7 @@ private:
     plan_figures together(const std::vector<plan_judge::cluster_figures>&) const;
     bool try_one(state&, const std::vector<std::pair<std::size_t, std::vector<std::size_t>>>& orders);
     std::vector<std::size_t> spare(const state&) const;
+    void polish(state&, std::uint64_t plays);
 
     plan_judge& judge_;
     chain_search& chains_;

@@ -105,7 +105,11 @@ private:
         std::vector<formed_cluster> best;
         plan_figures best_figures;
         const auto first = judge_.plays();
-        const auto restarts = static_cast<std::uint64_t>(scene.plan.restarts);
+        // In a small network starts cost little, and each may end in another place.
+        constexpr std::size_t few_clients = 12;
+        constexpr int many_starts = 24;
+        const auto restarts = static_cast<std::uint64_t>(all <= few_clients ? std::max(scene.plan.restarts, many_starts)
+                                                                            : scene.plan.restarts);
         for (std::uint64_t restart = 0; restart < restarts; ++restart) {
             const auto share = first + (budget - first) * (restart + 1) / restarts;
             auto some = search.improve(restart == 0 ? from : search.random_start(scene.seed + restart), share,
