@@ -7,6 +7,7 @@
 #include "rounds/describe.hpp"
 #include "rounds/ledger_run.hpp"
 #include "rounds/slow_links.hpp"
+#include "settings/identity.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -40,22 +41,21 @@ std::string config_of_plan(const configuration& given, const scenario& scene, co
     set("tuning.prompts", std::to_string(plan.tuning.prompts));
     set("tuning.rank", std::to_string(plan.tuning.rank));
     set("tuning.bottleneck", std::to_string(plan.tuning.bottleneck));
-    std::string plain, text, section;
-    for (const auto& key : all_keys()) {
-        const auto& one = values.at(key.name);
-        const bool of_plan = key.name == "output" || key.name == "overwrite";
-        if (one.is_default() || one.is_derived || one.value == key.initial || of_plan) {
-            continue;
-        }
-        const auto dot = key.name.rfind('.');
-        const auto name = dot == std::string::npos ? key.name : key.name.substr(dot + 1);
-        if (dot != std::string::npos && key.name.substr(0, dot) != section) {
-            section = key.name.substr(0, dot);
-            text += "\n[" + section + "]\n";
-        }
-        (dot == std::string::npos ? plain : text) += name + " = " + one.value + "\n";
+    const auto decides = [](const key_info& key, const setting& one) {
+        return !one.is_default() && !one.is_derived && one.value != key.initial && key.name != "output" &&
+               key.name != "overwrite";
+    };
+    return "# What gaisnet plan has chosen for " + plan.objective.text + "\n" + print_config(values, decides);
+}
+
+/// Writes a file beside the results.
+void write_beside(const scenario& scene, const std::filesystem::path& path, const std::string& text) {
+    std::ofstream out(path);
+    out << text;
+    out.close();
+    if (!out) {
+        throw usage_error("output " + scene.output + ": " + path.string() + " cannot be written");
     }
-    return "# What gaisnet plan has chosen for " + plan.objective.text + "\n" + plain + text;
 }
 
 } // namespace
@@ -93,12 +93,7 @@ std::string forecasting::write_network() const {
     if (std::filesystem::exists(path, code) && !run_.scene->overwrite) {
         return fmt::format("network: {} exists and was left alone (overwrite = on replaces it)\n", path.string());
     }
-    std::ofstream out(path);
-    out << network_file_text(*run_.scene, run_.deploy->net);
-    out.close();
-    if (!out) {
-        throw usage_error("output " + run_.scene->output + ": " + path.string() + " cannot be written");
-    }
+    write_beside(*run_.scene, path, network_file_text(*run_.scene, run_.deploy->net));
     return fmt::format("network: {}, for network.file\n", path.string());
 }
 
@@ -111,16 +106,8 @@ std::string forecasting::write_plan() const {
             return fmt::format("plan: {} exists and was left alone (overwrite = on replaces it)\n", path.string());
         }
     }
-    const auto write = [&](const std::filesystem::path& path, const std::string& text) {
-        std::ofstream out(path);
-        out << text;
-        out.close();
-        if (!out) {
-            throw usage_error("output " + run_.scene->output + ": " + path.string() + " cannot be written");
-        }
-    };
-    write(network, network_file_text(*run_.scene, run_.deploy->net));
-    write(config, config_of_plan(given_, *run_.scene, *run_.plan, network));
+    write_beside(*run_.scene, network, network_file_text(*run_.scene, run_.deploy->net));
+    write_beside(*run_.scene, config, config_of_plan(given_, *run_.scene, *run_.plan, network));
     return fmt::format("plan: {}, for --config; its network is {}\n", config.string(), network.string());
 }
 

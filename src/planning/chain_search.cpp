@@ -3,7 +3,6 @@
 #include "network/splitting.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -105,8 +104,8 @@ std::vector<formed_cluster> chain_search::proposals(int edge, const formed_clust
     }
     std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<formed_cluster> out;
-    std::map<std::size_t, std::size_t>
-        of_start; // some of each start point, since the model may misjudge what one brings
+    // Some of each start point, since the model may misjudge what one brings.
+    std::map<std::size_t, std::size_t> of_start;
     for (auto& [value, one] : found) {
         constexpr std::size_t of_each = 3;
         if (out.size() < judged || of_start[one.clients.front()] < of_each) {
@@ -124,9 +123,8 @@ double chain_search::per_round(int edge, std::size_t start) const {
         return 1.0;
     }
     const formed_cluster alone{{start}, {}, 0};
-    const auto& train = judge_.scene().train;
-    const auto samples = static_cast<double>(judge_.samples(edge, alone, 0));
-    const double batches = train.steps > 0 ? train.steps : train.epochs * std::ceil(samples / train.batch);
+    const auto batches =
+        static_cast<double>(plan_batches(judge_.scene().train, judge_.samples(edge, alone, 0)).batches_a_round);
     const bool goodput = objective_.weights.size() == 1 && objective_.weights[0].first == plan_metric::goodput;
     return goodput ? batches / std::max(judge_.useful(edge, alone, 0), 1e-9) : batches;
 }

@@ -101,18 +101,6 @@ crew crew_of(plan_judge& judge, const work& some, const planned_parts& parts, st
     return out;
 }
 
-double batches_of(const scenario& scene, std::int64_t samples) {
-    const auto& train = scene.train;
-    return train.steps > 0 ? train.steps
-                           : static_cast<double>(train.epochs) * std::ceil(static_cast<double>(samples) / train.batch);
-}
-
-double samples_of_round(const scenario& scene, std::int64_t samples) {
-    return scene.train.steps > 0 ? std::min<double>(scene.train.steps * scene.train.batch,
-                                                    static_cast<double>(samples) * scene.train.steps)
-                                 : static_cast<double>(scene.train.epochs) * static_cast<double>(samples);
-}
-
 class bounds {
 public:
     bounds(plan_judge& judge, const planned_parts& parts, const formed_clusters& formed)
@@ -135,6 +123,13 @@ public:
 
 private:
     bool serves() const { return judge_.scene().service == service_kind::inference; }
+    /// Batches, and samples with each epoch, of a round.
+    double batches_in(std::int64_t samples) const {
+        return static_cast<double>(plan_batches(judge_.scene().train, samples).batches_a_round);
+    }
+    double trained_in(std::int64_t samples) const {
+        return static_cast<double>(plan_batches(judge_.scene().train, samples).samples_in_round(1));
+    }
     bool pipelined() const {
         return judge_.scene().train.schedule != schedule_kind::serial || parts_.schedule || parts_.micro_batches;
     }
@@ -145,8 +140,8 @@ private:
         if (serves()) {
             return work_.all / some.fastest;
         }
-        const double trained = samples_of_round(scene, samples);
-        const double steps = batches_of(scene, samples) * work_.step;
+        const double trained = trained_in(samples);
+        const double steps = batches_in(samples) * work_.step;
         const double throughput = (trained * work_.all + steps) / some.all_rates;
         const double tuned = (trained * (work_.all - work_.embedding) + steps) / some.all_rates;
         // Of a pipeline only one micro-batch of each batch has to pass all stages in turn.
@@ -230,9 +225,8 @@ private:
         for_each_cluster([&](const crew& some, std::size_t edge, const auto&, const auto& starts, std::size_t place) {
             const auto samples = fewest_samples(edge, starts, place);
             const auto& scene = judge_.scene();
-            const double flops =
-                serves() ? work_.all * static_cast<double>(scene.infer.requests)
-                         : samples_of_round(scene, samples) * work_.all + batches_of(scene, samples) * work_.step;
+            const double flops = serves() ? work_.all * static_cast<double>(scene.infer.requests)
+                                          : trained_in(samples) * work_.all + batches_in(samples) * work_.step;
             const double here = flops * some.least_joule_a_flop;
             sum += here;
             least = std::min(least, here);
@@ -275,9 +269,8 @@ private:
                     const auto samples = judge_.samples(static_cast<int>(edge), alone, place);
                     const double useful = judge_.useful(static_cast<int>(edge), alone, place);
                     const double rate = useful / round_s(some, edge, parts_.clusters ? members : own, start, samples);
-                    const auto& scene = judge_.scene();
-                    best_a_flop = std::max(best_a_flop, useful / (samples_of_round(scene, samples) * work_.all +
-                                                                  batches_of(scene, samples) * work_.step));
+                    best_a_flop = std::max(
+                        best_a_flop, useful / (trained_in(samples) * work_.all + batches_in(samples) * work_.step));
                     if (parts_.clusters) {
                         each.push_back(rate);
                     }

@@ -207,21 +207,20 @@ const plan_judge::cluster_figures& plan_judge::alone(int edge, std::size_t place
         scene->cluster.sharing_band = static_cast<int>(sharers);
     }
     try {
-        const auto& train = scene_.train;
-        const auto count = samples(edge, group, place);
-        const auto an_epoch = (count + train.batch - 1) / train.batch;
-        const auto batches = train.steps > 0 ? train.steps : train.epochs * an_epoch;
-        if (scene_.service == service_kind::inference || batches <= some_batches + 1) {
+        const auto batches = plan_batches(scene_.train, samples(edge, group, place));
+        if (scene_.service == service_kind::inference || batches.batches_a_round <= some_batches + 1) {
             out.own = played_alone(scene_, edge, place, group, out);
         } else {
             const auto first = played_alone(short_, edge, place, group, out);
             out.own = played_alone(longer_, edge, place, group, out);
             // By samples, since the last batch of an epoch is smaller.
             const auto trained = [&](std::int64_t some) {
-                return static_cast<double>(some / an_epoch * count + std::min(some % an_epoch * train.batch, count));
+                auto first_ones = batches;
+                first_ones.batches_a_round = some;
+                return static_cast<double>(first_ones.samples_in_round(1));
             };
-            const double more =
-                (trained(batches) - trained(some_batches)) / (trained(some_batches) - trained(few_batches));
+            const double longest = trained(some_batches);
+            const double more = (trained(batches.batches_a_round) - longest) / (longest - trained(few_batches));
             const auto extend = [&](double plan_figures::*figure) {
                 out.own.*figure += more * (out.own.*figure - first.*figure);
             };

@@ -9,6 +9,15 @@
 
 namespace gaisnet {
 
+cluster_plan plan_batches(const training_settings& train, std::int64_t samples) {
+    cluster_plan plan;
+    plan.samples = samples;
+    plan.batch = std::min<std::int64_t>(train.batch, samples);
+    plan.batches_an_epoch = (samples + plan.batch - 1) / plan.batch;
+    plan.batches_a_round = train.steps > 0 ? train.steps : train.epochs * plan.batches_an_epoch;
+    return plan;
+}
+
 micro_batch cluster_plan::batch_at(std::int64_t index) const {
     const auto epoch = index / batches_an_epoch;
     const auto number = index % batches_an_epoch;
@@ -182,10 +191,10 @@ deployment make_deployment(const scenario& scene, topology net, std::shared_ptr<
                 plan.samples += out.net.clusters[other].edge == group.edge ? samples.at(other) : 0;
             }
         }
+        const auto own = plan.own;
+        plan = plan_batches(scene.train, plan.samples);
+        plan.own = own;
         plan.fresh = scene.sense.stream() ? scene.sense.rate : 0;
-        plan.batch = std::min<std::int64_t>(scene.train.batch, plan.samples);
-        plan.batches_an_epoch = (plan.samples + plan.batch - 1) / plan.batch;
-        plan.batches_a_round = scene.train.steps > 0 ? scene.train.steps : scene.train.epochs * plan.batches_an_epoch;
         out.plans.push_back(plan);
     }
     return out;

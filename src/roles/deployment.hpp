@@ -45,6 +45,9 @@ struct cluster_plan {
     std::int64_t fresh = 0; ///< `sense.mode = stream`: new samples per round after the first; otherwise 0.
 };
 
+/// Batches of a round on so many samples of a start point. \param samples at least 1
+cluster_plan plan_batches(const training_settings&, std::int64_t samples);
+
 /// Size of an edge's data.
 struct domain_size {
     std::int64_t classes = 0, validation_samples = 0;

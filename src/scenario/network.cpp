@@ -171,6 +171,12 @@ void check_network(const scenario& scene, const value_reader& in) {
             }
         }
     }
+    for (const auto& node : network.overrides.nodes) {
+        if (node.edge && *node.edge >= network.edges) {
+            in.reject("network.file", node.name + " is at edge" + std::to_string(*node.edge) +
+                                          ", and network.edges is " + std::to_string(network.edges));
+        }
+    }
     const auto most_clients = *std::max_element(network.clients.begin(), network.clients.end());
     if (static_cast<double>(network.edges) * network.clusters * most_clients > network_settings::most_nodes) {
         in.reject("network.clients", "edges x clusters x clients: at most 5 million nodes are accepted");

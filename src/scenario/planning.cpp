@@ -174,6 +174,9 @@ void check_planning(const scenario& scene, const value_reader& in) {
         in.reject("split.blocks", "network.file gives blocks to clusters already; even is accepted beside it, and uses "
                                   "them");
     }
+    if (scene.plan.json && !parts.any()) {
+        in.reject("json", "a plan is printed, and nothing is left to one: optimise = split, for example");
+    }
     if (!scene.plan.pareto.empty() && !parts.any()) {
         in.reject("pareto", "something has to be left to a plan: optimise = split, for example");
     }

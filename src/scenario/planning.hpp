@@ -81,7 +81,7 @@ struct planning_settings {
                    "methods, each with a size or without", "what optimise = tuning compares, by cost alone",
                    parse_tunings, {.commands = commands::plan});
     int effort =
-        key.count("effort", "20000", "clusters that the ledger plays, at most, while a plan is sought", within(1, 1e9));
+        key.count("effort", "20000", "plays of the ledger after which a search of clusters ends", within(1, 1e9));
     int restarts =
         key.count("restarts", "3", "searches of clusters from other starts; the best one counts", at_least(1));
 

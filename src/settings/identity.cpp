@@ -9,13 +9,13 @@
 
 namespace gaisnet {
 
-std::string print_config(const settings& values) {
+std::string print_config(const settings& values, const std::function<bool(const key_info&, const setting&)>& wanted) {
     // Keys without a section come first: after a section header they would belong to that section.
     std::string plain, text, section;
     for (const auto& key : all_keys()) {
         const auto& one = values.at(key.name);
         const auto dot = key.name.rfind('.');
-        if (one.value.empty()) {
+        if (one.value.empty() || (wanted && !wanted(key, one))) {
             continue; // not set
         }
         const auto line = [&](const std::string& name) {

@@ -2,12 +2,16 @@
 
 #include "settings/values.hpp"
 
+#include <functional>
 #include <string>
 
 namespace gaisnet {
 
+struct key_info;
+
 /// An INI file with these settings, each line with its source.
-std::string print_config(const settings&);
+/// \param wanted keys that are written; not set: all.
+std::string print_config(const settings&, const std::function<bool(const key_info&, const setting&)>& wanted = {});
 
 /// All settings that decide the results of a command's run, as text: equal for runs that may share a checkpoint.
 std::string identity(const settings&, const std::string& command);

@@ -150,10 +150,9 @@ class TestDecisions:
         assert len(services(output)) == 3
 
 
-def test_stopped_after_each_step_in_turn_it_goes_on_to_the_same_bits(real, decided, tmp_path):
-    """On one rank and on two."""
-    output = tmp_path / "stopped.h5"
-    resume = real.bind("--output", output, "--resume", "auto", "--overwrite", "off", "--log_level", "info")
+def stop_after_each_step(program, output):
+    """Resumes a run until it ends, in turn on one rank and on two, and stops it at each new checkpoint."""
+    resume = program.bind("--output", output, "--resume", "auto", "--overwrite", "off", "--log_level", "info")
     stops = 0
     for turn in range(20):
         before = checkpoints(output)
@@ -166,6 +165,12 @@ def test_stopped_after_each_step_in_turn_it_goes_on_to_the_same_bits(real, decid
         stops += 1
     assert process.returncode == 0, stderr
     assert stops > 1
+
+
+def test_stopped_after_each_step_in_turn_it_goes_on_to_the_same_bits(real, decided, tmp_path):
+    """On one rank and on two."""
+    output = tmp_path / "stopped.h5"
+    stop_after_each_step(real, output)
     assert_same_services(decided, output)
     for name in ("inference", "energy", "events"):
         rows, others = table(decided, name), table(output, name)
@@ -296,19 +301,7 @@ class TestRequestsThatWait:
 
     def test_stopped_it_goes_on_to_the_same_services(self, waiting, served, tmp_path):
         output = tmp_path / "stopped.h5"
-        resume = waiting.bind("--output", output, "--resume", "auto", "--overwrite", "off", "--log_level", "info")
-        stops = 0
-        for turn in range(20):
-            before = checkpoints(output)
-            with resume.start(ranks=2 if turn % 2 else None) as process:
-                wait_until(lambda: set(checkpoints(output)) - set(before) or process.poll() is not None, step=0.01)
-                process.send_signal(signal.SIGTERM)
-                _, stderr = process.communicate(timeout=100)
-            if process.returncode != 75:
-                break
-            stops += 1
-        assert process.returncode == 0, stderr
-        assert stops > 1
+        stop_after_each_step(waiting, output)
         assert_same_services(served, output)
         for name in ("inference", "service_clients"):
             assert table(served, name).tobytes() == table(output, name).tobytes(), name

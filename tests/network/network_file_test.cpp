@@ -127,6 +127,17 @@ TEST_F(network_file_test, mistakes_are_named_with_their_place) {
             make_topology(scene({"--network.file", no_link}));
         },
         ThrowsMessage<usage_error>(HasSubstr("nothing is sent from c0.0 to c1.0")));
+    const auto refused = [&](const std::string& text, const std::string& words) {
+        const auto file = write("c.json", text);
+        EXPECT_THAT([&] { scene({"--network.file", file}); }, ThrowsMessage<usage_error>(HasSubstr(words)));
+    };
+    refused(R"({"nodes": [{"name": "spare", "edge": "edge3"}]})", "spare is at edge3, and network.edges is 1");
+    refused(R"({"clusters": [{"edge": "edge0", "clients": ["a", "b"], "blocks": [1, 2]}]})",
+            "the cluster of a has 2 clients and the model 4 blocks, but 2 counts with sum 3");
+    refused(R"({"clusters": [{"edge": "edge0", "clients": ["a"], "blocks": 4}]})", "a list of numbers, one for each");
+    refused(R"({"clusters": [{"edge": "edge0", "clients": ["a"], "blocks": [4.5]}]})", "4.5: a whole number from 0");
+    refused(R"({"nodes": [{"name": "c0.0", "label_noise": 2}]})", "label_noise = 2: 0 to 1 is accepted");
+    refused(R"({"nodes": [{"name": "c0.0", "samples": 1.5}]})", "samples = 1.5: a whole number of at least 1");
     const auto listed = write("b.json", small_json);
     EXPECT_THAT(
         [&] {

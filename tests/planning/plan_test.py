@@ -168,6 +168,7 @@ def test_requests_are_planned_as_well(gaisnet, tmp_path):
     (("--optimise", "split", "--compute", "measured"), ["compute", "model"]),
     (("--optimise", "tuning", "--plan.tunings", "lora 8, promt 3"), ['"promt" is no tuning method', "lora"]),
     (("--pareto", "latency,energy"), ["pareto", "optimise"]),
+    (("--json", "on"), ["json", "optimise"]),
     (("--optimise", "split", "--pareto", "latency"), ["two of latency"]),
 ])
 def test_what_cannot_be_planned_is_refused_in_one_sentence(gaisnet, tmp_path, words, message):
