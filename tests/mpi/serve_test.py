@@ -151,7 +151,7 @@ class TestDecisions:
 
 
 def stop_after_each_step(program, output):
-    """Resumes a run until it ends, in turn on one rank and on two, and stops it at each new checkpoint."""
+    """Resumes a run until it ends, in turn on one rank and on two, and stops it at each new checkpoint. Returns what resumes it."""
     resume = program.bind("--output", output, "--resume", "auto", "--overwrite", "off", "--log_level", "info")
     stops = 0
     for turn in range(20):
@@ -165,12 +165,13 @@ def stop_after_each_step(program, output):
         stops += 1
     assert process.returncode == 0, stderr
     assert stops > 1
+    return resume
 
 
 def test_stopped_after_each_step_in_turn_it_goes_on_to_the_same_bits(real, decided, tmp_path):
     """On one rank and on two."""
     output = tmp_path / "stopped.h5"
-    stop_after_each_step(real, output)
+    resume = stop_after_each_step(real, output)
     assert_same_services(decided, output)
     for name in ("inference", "energy", "events"):
         rows, others = table(decided, name), table(output, name)
