@@ -53,7 +53,7 @@ formed_cluster chain_search::propose(int edge, std::span<const std::size_t> orde
 }
 
 /// Orders of the clients that may be taken, at most all_orders!.
-std::vector<std::vector<std::size_t>> chain_search::orders(const formed_cluster& group) const {
+std::vector<std::vector<std::size_t>> chain_search::orders(const formed_cluster& group, bool any_start) const {
     std::vector<std::vector<std::size_t>> out{group.clients};
     const auto add_orders = [&](std::vector<std::size_t> clients) {
         if (parts_.order && clients.size() <= all_orders) {
@@ -65,7 +65,7 @@ std::vector<std::vector<std::size_t>> chain_search::orders(const formed_cluster&
             out.push_back(std::move(clients));
         }
     };
-    for (std::size_t start = 0; start < (parts_.start ? group.clients.size() : 1); ++start) {
+    for (std::size_t start = 0; start < (any_start ? group.clients.size() : 1); ++start) {
         auto clients = group.clients;
         std::rotate(clients.begin(), clients.begin() + static_cast<std::ptrdiff_t>(start),
                     clients.begin() + static_cast<std::ptrdiff_t>(start) + 1);
@@ -75,7 +75,8 @@ std::vector<std::vector<std::size_t>> chain_search::orders(const formed_cluster&
 }
 
 /// The model's best proposals over all orders.
-std::vector<formed_cluster> chain_search::proposals(int edge, const formed_cluster& group, std::size_t sharers) {
+std::vector<formed_cluster> chain_search::proposals(int edge, const formed_cluster& group, bool any_start,
+                                                    std::size_t sharers) {
     std::vector<std::pair<double, formed_cluster>> found;
     std::set<std::pair<std::vector<std::size_t>, std::vector<int>>> seen;
     const auto add = [&](double value, formed_cluster one) {
@@ -89,7 +90,7 @@ std::vector<formed_cluster> chain_search::proposals(int edge, const formed_clust
             found.resize(judged);
         }
     };
-    for (const auto& order : orders(group)) {
+    for (const auto& order : orders(group, any_start)) {
         if (parts_.split) {
             const double round = per_round(edge, order.front());
             for (auto& one : model_.split(edge, order, sharers)) {
@@ -161,19 +162,25 @@ std::vector<formed_cluster> chain_search::neighbours(const formed_cluster& group
             one.clients.pop_back();
             out.push_back(std::move(one));
         }
-        for (const auto more : clients) { // joins with a block, or with the head alone
+        for (const auto more : clients) { // joins with a block or several, or with the head alone
             if (std::find(group.clients.begin(), group.clients.end(), more) != group.clients.end()) {
                 continue;
             }
             for (std::size_t place = 1; place <= count; ++place) {
+                const auto take = [&](std::size_t from, int some) {
+                    auto one = group;
+                    one.blocks[from] -= some;
+                    one.clients.insert(one.clients.begin() + static_cast<std::ptrdiff_t>(place), more);
+                    one.blocks.insert(one.blocks.begin() + static_cast<std::ptrdiff_t>(place), some);
+                    out.push_back(without_idle(one));
+                };
                 for (std::size_t from = 0; from < count; ++from) {
                     if (group.blocks[from] > 0) {
-                        auto one = group;
-                        one.blocks[from] -= 1;
-                        one.clients.insert(one.clients.begin() + static_cast<std::ptrdiff_t>(place), more);
-                        one.blocks.insert(one.blocks.begin() + static_cast<std::ptrdiff_t>(place), 1);
-                        out.push_back(without_idle(one));
+                        take(from, 1);
                     }
+                }
+                if (place == 1 && group.blocks[0] > 1) { // all blocks of the start point, which stays
+                    take(0, group.blocks[0]);
                 }
             }
             auto one = group;
@@ -261,8 +268,18 @@ formed_cluster chain_search::climb(int edge, std::size_t place, formed_cluster f
     }
 }
 
+formed_cluster chain_search::best_chain(int edge, std::span<const std::size_t> clients, std::size_t sharers) {
+    formed_cluster best{{clients.begin(), clients.end()}, {}, 0};
+    for (auto& one : proposals(edge, best, parts_.start, sharers)) {
+        if (better_alone(edge, 0, one, best, sharers)) {
+            best = std::move(one);
+        }
+    }
+    return climb(edge, 0, std::move(best), clients, sharers);
+}
+
 formed_cluster chain_search::improve(int edge, std::size_t place, const formed_cluster& from, std::size_t sharers) {
-    auto some = proposals(edge, from, sharers);
+    auto some = proposals(edge, from, parts_.start, sharers);
     some.push_back(from);
     if (parts_.split && from.blocks.empty()) { // so that moves of blocks have something to move
         some.back().blocks = even_blocks(from);

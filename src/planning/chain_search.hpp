@@ -20,6 +20,8 @@ public:
     /// clients and, if that is to be planned, blocks of the edge.
     /// \param group as it is; the order matters where it is not to be planned.
     formed_cluster improve(int edge, std::size_t place, const formed_cluster& group, std::size_t sharers);
+    /// A good chain behind the first of these clients: the best that the model proposes, improved by single moves.
+    formed_cluster best_chain(int edge, std::span<const std::size_t> clients, std::size_t sharers);
     /// What the model proposes for these clients in this order, without the ledger.
     formed_cluster propose(int edge, std::span<const std::size_t> order, std::size_t sharers);
 
@@ -34,10 +36,10 @@ public:
     static constexpr std::size_t all_orders = 8;
 
 private:
-    std::vector<formed_cluster> proposals(int edge, const formed_cluster&, std::size_t sharers);
+    std::vector<formed_cluster> proposals(int edge, const formed_cluster&, bool any_start, std::size_t sharers);
     double per_round(int edge, std::size_t start) const;
     std::vector<int> even_blocks(const formed_cluster&) const;
-    std::vector<std::vector<std::size_t>> orders(const formed_cluster&) const;
+    std::vector<std::vector<std::size_t>> orders(const formed_cluster&, bool any_start) const;
     formed_cluster climb(int edge, std::size_t place, formed_cluster from, std::span<const std::size_t> clients,
                          std::size_t sharers);
 

@@ -1,5 +1,6 @@
 #include "planning/cluster_search.hpp"
 
+#include "base/error.hpp"
 #include "base/random.hpp"
 
 #include <algorithm>
@@ -14,12 +15,19 @@ namespace {
 /// Neighbours of a client that moves try; the others are too far to be worth a play of the ledger.
 constexpr std::size_t near = 6;
 
+planned_parts with_given_starts(planned_parts parts) {
+    parts.start = false;
+    return parts;
+}
+
 } // namespace
 
-cluster_search::cluster_search(plan_judge& judge, chain_search& chains, plan_objective objective, plan_figures given,
-                               int edge, std::size_t number, std::size_t size)
+cluster_search::cluster_search(plan_judge& judge, chain_search& chains, const planned_parts& parts,
+                               plan_objective objective, plan_figures given, int edge, std::size_t number,
+                               std::size_t size)
     : judge_(judge)
     , chains_(chains)
+    , behind_start_(judge, with_given_starts(parts), objective, given)
     , objective_(std::move(objective))
     , given_(std::move(given))
     , edge_(edge)
@@ -110,10 +118,71 @@ std::vector<formed_cluster> cluster_search::random_start(std::uint64_t seed) {
     return out;
 }
 
+std::vector<formed_cluster> cluster_search::best_of_sets(std::uint64_t plays) {
+    struct proposed {
+        unsigned set = 0;
+        formed_cluster chain;
+        plan_judge::cluster_figures figures;
+    };
+    const auto all = judge_.everybody().clients[static_cast<std::size_t>(edge_)].size();
+    ensure(all <= all_sets, "sets of few clients");
+    std::vector<proposed> pool;
+    for (unsigned set = 1; set < 1U << all; ++set) {
+        std::vector<std::size_t> clients;
+        for (std::size_t client = 0; client < all; ++client) {
+            if ((set >> client & 1U) != 0) {
+                clients.push_back(client);
+            }
+        }
+        for (std::size_t start = 0; start < clients.size() && clients.size() <= size_; ++start) {
+            if (judge_.plays() >= plays) {
+                break;
+            }
+            std::swap(clients[0], clients[start]);
+            auto chain = behind_start_.best_chain(edge_, clients, number_);
+            std::swap(clients[0], clients[start]);
+            unsigned taken = 0;
+            for (const auto client : chain.clients) {
+                taken |= 1U << client;
+            }
+            if (taken == set) { // else it is that of a smaller set
+                const auto& figures = judge_.alone(edge_, 0, chain, number_);
+                pool.push_back({set, std::move(chain), figures});
+            }
+        }
+    }
+    std::vector<formed_cluster> best, some;
+    plan_figures best_figures;
+    std::vector<const plan_judge::cluster_figures*> figures;
+    const auto add_to = [&](auto& again, std::size_t from, unsigned taken) -> void {
+        if (!some.empty()) {
+            auto its = judge_.together({figures}, edge_);
+            if (best.empty() || better(its, best_figures, objective_, given_)) {
+                best = some;
+                best_figures = std::move(its);
+            }
+        }
+        for (std::size_t i = from; i < pool.size() && some.size() < number_; ++i) {
+            if ((pool[i].set & taken) == 0) {
+                some.push_back(pool[i].chain);
+                figures.push_back(&pool[i].figures);
+                again(again, i + 1, taken | pool[i].set);
+                some.pop_back();
+                figures.pop_back();
+            }
+        }
+    };
+    add_to(add_to, 0, 0);
+    return best;
+}
+
 std::vector<formed_cluster> cluster_search::improve(std::vector<formed_cluster> from, std::uint64_t plays,
                                                     std::uint64_t seed) {
-    for (auto& group : from) {
-        group = chains_.propose(edge_, group.clients, number_);
+    for (std::size_t place = 0; place < from.size(); ++place) {
+        auto proposed = chains_.propose(edge_, from[place].clients, number_);
+        if (chains_.better_alone(edge_, place, proposed, from[place], number_)) {
+            from[place] = std::move(proposed);
+        }
     }
     auto now = judged(std::move(from));
     const auto& clients = judge_.everybody().clients[static_cast<std::size_t>(edge_)];

@@ -16,12 +16,15 @@ namespace gaisnet {
 /// the clusters that a move changes are played again.
 class cluster_search {
 public:
-    /// \param number of clusters. \param size of a cluster, at most
-    cluster_search(plan_judge&, chain_search&, plan_objective, plan_figures given, int edge, std::size_t number,
-                   std::size_t size);
+    /// \param parts what is planned. \param number of clusters. \param size of a cluster, at most
+    cluster_search(plan_judge&, chain_search&, const planned_parts&, plan_objective, plan_figures given, int edge,
+                   std::size_t number, std::size_t size);
 
     /// \param from clusters to begin with. \param plays by which the ledger may have been asked in all
     std::vector<formed_cluster> improve(std::vector<formed_cluster> from, std::uint64_t plays, std::uint64_t seed);
+    /// The best clusters that the model's chains of all sets of clients make together: for up to `all_sets` clients.
+    std::vector<formed_cluster> best_of_sets(std::uint64_t plays);
+    static constexpr std::size_t all_sets = 8;
     /// Clusters of random clients in random order, as many as can be formed.
     std::vector<formed_cluster> random_start(std::uint64_t seed);
 
@@ -41,6 +44,7 @@ private:
 
     plan_judge& judge_;
     chain_search& chains_;
+    chain_search behind_start_; ///< Leaves the start point as it is.
     plan_objective objective_;
     plan_figures given_;
     int edge_;

@@ -101,7 +101,7 @@ private:
             size = scene.cluster.size > 0 ? size : std::max(size, group.clients.size());
         }
         number = std::max(number, from.size());
-        cluster_search search(judge_, chains, objective_, given, edge, number, size);
+        cluster_search search(judge_, chains, parts_, objective_, given, edge, number, size);
         std::vector<formed_cluster> best;
         plan_figures best_figures;
         const auto first = judge_.plays();
@@ -110,10 +110,17 @@ private:
         constexpr int many_starts = 24;
         const auto restarts = static_cast<std::uint64_t>(all <= few_clients ? std::max(scene.plan.restarts, many_starts)
                                                                             : scene.plan.restarts);
+        const bool sets = all <= cluster_search::all_sets && number > 1;
         for (std::uint64_t restart = 0; restart < restarts; ++restart) {
             const auto share = first + (budget - first) * (restart + 1) / restarts;
-            auto some = search.improve(restart == 0 ? from : search.random_start(scene.seed + restart), share,
-                                       scene.seed + restart);
+            const auto start = [&] {
+                if (restart == 0) {
+                    return from;
+                }
+                return restart == 1 && sets ? search.best_of_sets(first + (budget - first) / 2)
+                                            : search.random_start(scene.seed + restart);
+            };
+            auto some = search.improve(start(), share, scene.seed + restart);
             std::vector<std::vector<const plan_judge::cluster_figures*>> figures(1);
             for (std::size_t place = 0; place < some.size(); ++place) {
                 figures[0].push_back(&judge_.alone(edge, place, some[place], number));

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -54,6 +55,7 @@ void compare(std::uint64_t seed, int clients, int depth, int clusters, tally& su
         fmt::print("  seed {}: {} clients, {} blocks, {} cluster(s): {:.3f} % above the best\n", seed, clients, depth,
                    clusters, 100.0 * excess);
     }
+    std::fflush(stdout);
 }
 
 } // namespace
@@ -62,6 +64,10 @@ int main(int count, char** words) {
     const int instances = count > 1 ? std::atoi(words[1]) : 40;
     const int most_clients = count > 2 ? std::atoi(words[2]) : 4;
     const int most_blocks = count > 3 ? std::atoi(words[3]) : 4;
+    if (instances < 1 || most_clients < 2 || most_blocks < 2) {
+        fmt::print(stderr, "usage: plan_quality [INSTANCES [CLIENTS [BLOCKS]]], at least 1, 2 and 2\n");
+        return 2;
+    }
     tally sums;
     for (int i = 0; i < instances; ++i) {
         const auto seed = static_cast<std::uint64_t>(i + 1);
