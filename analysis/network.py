@@ -360,6 +360,8 @@ def main():
     parser.add_argument("--schematic", action="store_true", help="do not draw nodes at their places")
     parser.add_argument("--critical-path", action="store_true",
                         help="draw the parts of the latency of a round instead, a bar a FILE, any number of them")
+    parser.add_argument("--round", type=int, default=1, metavar="N",
+                        help="draw the clusters of round N, where they change (plan.period); nodes stand where they began")
     given = parser.parse_args()
     if len(given.files) > 2 and not given.critical_path:
         raise UnreadableFile(f"{len(given.files)} files: one or two are accepted, more with --critical-path")
@@ -369,7 +371,7 @@ def main():
         if given.critical_path:
             save(draw_critical_path(files), path)
         else:
-            save(draw([Network(file) for file in files], [latency_of(file) for file in files], given.schematic), path)
+            save(draw([Network(file, given.round) for file in files], [latency_of(file) for file in files], given.schematic), path)
 
 
 if __name__ == "__main__":

@@ -30,9 +30,9 @@ class Hop:
 
 
 class Network:
-    """The nodes, links and chains of an open results file. Raises UnreadableFile."""
+    """The nodes, links and chains of an open results file, in one of its rounds. Raises UnreadableFile."""
 
-    def __init__(self, file):
+    def __init__(self, file, in_round=1):
         self.title = pathlib.Path(file.filename).name
         self.nodes, self.links = table(file, "topology/nodes"), table(file, "topology/links")
         missing = [column for column in NEEDED if column not in self.nodes]
@@ -47,6 +47,10 @@ class Network:
         self.rates = {(link.source, link.target): (link.link, link.rate_bit_s)
                       for link in self.links.rename(columns={"from": "source", "to": "target"}).itertuples()}
         listed = table(file, "topology/chains") if "topology/chains" in file else None
+        if listed is not None and "since_round" in listed:
+            listed = listed[listed["since_round"] == listed["since_round"][listed["since_round"] <= in_round].max()]
+            if not listed.empty and listed["since_round"].iloc[0] > 1:
+                self._reseat(listed)
         if listed is not None and not listed.empty:
             self.chains = {where: [Stage(int(stage.node), int(stage.blocks)) for stage in stages.itertuples()]
                            for where, stages in listed.groupby(["edge", "cluster"])}
@@ -54,6 +58,16 @@ class Network:
             self.chains = {where: self._chain(members, where) for where, members in
                            self.clients[self.clients["cluster"] >= 0].groupby(["edge", "cluster"])}
         self.hops = [hop for where, chain in self.chains.items() for hop in self._hops(where, chain)]
+
+    def _reseat(self, listed):
+        """Clients as the chains of a later round have them: /topology/nodes says where they were in the first."""
+        clients = self.nodes["role"] == "client"
+        self.nodes.loc[clients, ["cluster", "position", "first_block"]] = -1
+        self.nodes.loc[clients, "blocks"] = 0
+        for stage in listed[listed["node"].isin(self.nodes.index[clients])].itertuples():
+            self.nodes.loc[stage.node, ["cluster", "position", "first_block", "blocks"]] = (
+                stage.cluster, stage.position, stage.first_block, stage.blocks)
+        self.clients = self.nodes[clients]
 
     def edge_node(self, edge):
         """The node of an edge; None where there is none."""

@@ -9,6 +9,7 @@
 #include "experiment/players.hpp"
 #include "experiment/preparation.hpp"
 #include "experiment/real_clock.hpp"
+#include "experiment/replanning.hpp"
 #include "experiment/resumable_run.hpp"
 #include "experiment/round_log.hpp"
 #include "model/files/tuned_modules.hpp"
@@ -20,6 +21,7 @@
 #include "rounds/slow_links.hpp"
 #include "rounds/stop_watch.hpp"
 #include "rounds/tensor_run.hpp"
+#include "runtime/placement.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -76,6 +78,7 @@ public:
             finish();
             return std::nullopt;
         }
+        change_clusters(rounds_done() + 1);
         play_round();
         const auto said = decide();
         if (said.checkpoint) {
@@ -112,18 +115,22 @@ private:
             return false;
         }
         file_->find();
+        planner_.emplace(run_, here_);
         if (here_.root()) {
-            ledger_ = std::make_unique<ledger_run>(*run_.deploy,
-                                                   here_.network().needs_order() ? run_.rank_of : std::vector<int>());
+            ledger_ = std::make_unique<ledger_run>(*run_.deploy, ranks_for_order());
             spdlog::info("{} nodes in {} clusters on {} rank(s), {} from {}", run_.deploy->net.nodes.size(),
                          run_.deploy->net.clusters.size(), here_.ranks(), describe_sizes(*run_.deploy),
                          run_.data->shares().origin());
         }
         clock_ = real_clock::start(*run_.scene, here_);
         speeds_ = measure_as_wanted(run_, here_, backbone_, clock_.get(), from());
-        make_players();
         make_output();
         replay();
+        change_clusters(rounds_done() + 1);
+        make_players();
+        if (from()) {
+            tensors_->restore(from()->stages);
+        }
         forecast_next(); // detects a deadlock of the roles before anything is trained or shown
         if (clock_ && ledger_ && next_forecast_ && !speeds_.empty()) {
             clock_->check_scale(*run_.deploy, run_.rank_of, *next_forecast_, speeds_);
@@ -151,6 +158,7 @@ private:
 
     void make_players() {
         const auto& deploy = *run_.deploy;
+        evaluated_.clear();
         for (const auto& domain : deploy.domains) {
             evaluated_.emplace_back(backbone_.backbone, deploy.method, domain.size.classes);
         }
@@ -158,11 +166,11 @@ private:
             watchful_hooks(run_, here_, clock_.get(), [this] { return fmt::format("round {}: ", rounds_done() + 1); });
         hooks.computed = [this] { show_progress(work_done_ + 1); };
         work_a_round_ = computations_a_round(run_, here_.rank());
+        work_done_ = work_a_round_ * rounds_.size();
         tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of,
                                                 training_executors(run_, backbone_.backbone),
                                                 initial_models(run_, backbone_), std::move(hooks));
         if (from()) {
-            tensors_->restore(from()->stages);
             for (std::uint32_t edge = 0; edge < from()->models.size(); ++edge) {
                 tensors_->set_model(edge, from()->models[edge]);
             }
@@ -187,6 +195,7 @@ private:
             return;
         }
         for (const auto& results : from()->rounds) {
+            change_clusters(rounds_done() + 1);
             round_record record;
             record.results = results;
             if (ledger_) {
@@ -196,10 +205,53 @@ private:
             tell_stop_watch(record.results, static_cast<int>(rounds_.size()) + 1);
             rounds_.push_back(std::move(record));
         }
-        work_done_ = work_a_round_ * rounds_.size();
         const bool nobody_left = here_.root() && !rounds_.empty() && give_up(); // only rank 0 knows the batteries
         if (share_from_root(here_.network(), nobody_left) && !stop_.stopped()) {
             stop_.give_up(nobody_is_left);
+        }
+    }
+
+    std::vector<int> ranks_for_order() const {
+        return here_.network().needs_order() ? run_.rank_of : std::vector<int>();
+    }
+
+    /// Before a round: the run goes on with other clusters, if it is time and they are better. Ledger and optimiser keep
+    /// their states; a stage that nobody has held like that begins with an optimiser's initial state.
+    void change_clusters(int round) {
+        if (stop_.stopped() || !planner_->due(round) || planned_for_ == round) {
+            return;
+        }
+        planned_for_ = round;
+        const auto now = ledger_ ? std::optional(ledger_->state()) : std::nullopt;
+        auto made =
+            planner_->next(round, now ? &*now : nullptr, from() ? from()->changes : std::vector<cluster_change>());
+        if (!made) {
+            return;
+        }
+        std::map<std::string, executor_state> states;
+        std::vector<tensor_view> models;
+        if (tensors_) {
+            states = share_from_root(here_.network(), collect_stages(here_.network(), tensors_->save()));
+            states = renamed(std::move(states), *run_.deploy, *made);
+            models =
+                share_from_root(here_.network(), collect_models(here_.network(), *tensors_, run_.deploy->net.edges));
+        }
+        const bool plays = tensors_ != nullptr;
+        tensors_.reset();
+        ledger_.reset();
+        *run_.deploy = std::move(*made);
+        run_.rank_of = place_nodes(run_.deploy->net, run_.scene->placement, run_.ranks);
+        if (now) {
+            ledger_ = std::make_unique<ledger_run>(*run_.deploy, ranks_for_order(), *now);
+            file_->results().write_clusters(describe_links(*run_.deploy), describe_chains(*run_.deploy),
+                                            describe_samples(run_));
+        }
+        if (plays) {
+            make_players();
+            tensors_->restore(states);
+            for (std::uint32_t edge = 0; edge < models.size(); ++edge) {
+                tensors_->set_model(edge, models[edge]);
+            }
         }
     }
 
@@ -339,6 +391,7 @@ private:
         }
         log_.save(state);
         state.models = models;
+        state.changes = planner_->changes();
         state.stages = std::move(stages);
         state.speeds = speeds_.empty() ? std::string() : speeds_text(speeds_);
         file_->save(std::move(state));
@@ -427,6 +480,8 @@ private:
     stop_watch stop_;
     loaded_backbone backbone_;
     std::optional<resumable_run> file_;
+    std::optional<replanning> planner_;
+    int planned_for_ = 0;                ///< The last round before which clusters were planned again.
     std::unique_ptr<ledger_run> ledger_; ///< Rank 0
     slow_links slow_links_{*run_.deploy};
     std::optional<round_forecast> next_forecast_; ///< Rank 0: a round that has not begun.

@@ -152,7 +152,25 @@ std::optional<checkpoint> read_own_checkpoint(const scenario& scene, const std::
     return state;
 }
 
-/// What a plan needs to know of the data.
+std::string outcome_text(const chosen_plan& plan) {
+    return fmt::format("latency {} instead of {}{}", quantity(plan.planned.latency_s, "s"),
+                       quantity(plan.given.latency_s, "s"),
+                       plan.left_out.empty() ? std::string()
+                                             : fmt::format(", without a part {}{}", plan.left_out.front(),
+                                                           plan.left_out.size() > 1
+                                                               ? fmt::format(" and {} more", plan.left_out.size() - 1)
+                                                               : std::string()));
+}
+
+} // namespace
+
+std::string numbers_text(const std::vector<double>& numbers) { return fmt::format("{}", fmt::join(numbers, ",")); }
+
+void prepared_run::use_clusters(const formed_clusters& formed) {
+    scene->cluster.formed = formed;
+    data->use_clusters(formed);
+}
+
 client_data data_of_clients(const scenario& scene, const data_shares& shares) {
     client_data out;
     int first = 0;
@@ -177,20 +195,6 @@ client_data data_of_clients(const scenario& scene, const data_shares& shares) {
     }
     return out;
 }
-
-std::string outcome_text(const chosen_plan& plan) {
-    return fmt::format("latency {} instead of {}{}", quantity(plan.planned.latency_s, "s"),
-                       quantity(plan.given.latency_s, "s"),
-                       plan.left_out.empty() ? std::string()
-                                             : fmt::format(", without a part {}{}", plan.left_out.front(),
-                                                           plan.left_out.size() > 1
-                                                               ? fmt::format(" and {} more", plan.left_out.size() - 1)
-                                                               : std::string()));
-}
-
-} // namespace
-
-std::string numbers_text(const std::vector<double>& numbers) { return fmt::format("{}", fmt::join(numbers, ",")); }
 
 prepared_run prepare(const configuration& given, session& here, bool check_images) {
     prepared_run out;
@@ -275,8 +279,10 @@ std::vector<samples_description> describe_samples(const prepared_run& run) {
     std::vector<samples_description> all;
     for (const auto& group : run.deploy->net.clusters) {
         const auto& start_point = run.deploy->net.nodes[group.clients.front()];
-        const auto some = run.data->describe(start_point.cluster, start_point.name);
-        all.insert(all.end(), some.begin(), some.end());
+        for (auto& row : run.data->describe(start_point.cluster, start_point.name)) {
+            row.since_round = static_cast<std::uint32_t>(run.deploy->first_round);
+            all.push_back(std::move(row));
+        }
     }
     return all;
 }

@@ -23,17 +23,23 @@ namespace gaisnet {
 
 /// What all commands with a deployment need: scenario, data, deployment and placement.
 struct prepared_run {
-    std::unique_ptr<const scenario> scene; ///< On the heap, because the deployment keeps its address.
+    std::unique_ptr<scenario> scene; ///< On the heap, because the deployment keeps its address.
     std::unique_ptr<workload> data;
     std::unique_ptr<deployment> deploy;
     std::optional<plan_front> front; ///< At rank 0, with the key pareto.
     std::optional<chosen_plan> plan; ///< At rank 0, of a scenario that leaves something to a planner.
     std::vector<int> rank_of;
     int ranks = 1; ///< The ranks that were started; in a dry run those that the job will have.
+
+    /// The data of a run whose clusters are others from now on; `deploy` and `rank_of` are the caller's.
+    void use_clusters(const formed_clusters&);
 };
 
 /// Every rank has to call it. \throws usage_error for everything that the user has to change.
 prepared_run prepare(const configuration&, session&, bool check_images);
+
+/// What a plan needs to know of the data.
+client_data data_of_clients(const scenario&, const data_shares&);
 
 /// The training samples of each start point, for the results file.
 std::vector<samples_description> describe_samples(const prepared_run&);

@@ -16,6 +16,7 @@ struct clustering_request {
     int edge = 0;
     const candidate& station; ///< The edge.
     std::span<const candidate> clients;
+    double at_s = 0; ///< The time at which they are where they are.
 };
 
 /// Number of clusters of an edge, and the clients of a cluster at most, by cluster.number and cluster.size.
@@ -24,7 +25,7 @@ std::pair<std::size_t, std::size_t> cluster_sizes(const scenario&, int edge, std
 /// The clusters of all edges: as they have been formed already (cluster_settings::formed), else by the rule that
 /// cluster.policy names.
 /// \throws usage_error for a rule that forms no cluster, leaves one empty, or takes a client twice.
-formed_clusters form_clusters(const scenario&, const population&);
+formed_clusters form_clusters(const scenario&, const population&, double at_s = 0);
 formed_clusters form_clusters(const scenario&);
 
 } // namespace gaisnet

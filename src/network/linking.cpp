@@ -16,10 +16,12 @@ namespace {
 
 class linker {
 public:
-    linker(topology& net, const scenario& scene, const override_index& overrides, const backward_hops& backward)
+    linker(topology& net, const scenario& scene, const override_index& overrides, const backward_hops& backward,
+           double at_s)
         : scene_(scene)
         , overrides_(overrides)
         , backward_(backward)
+        , at_s_(at_s)
         , out_(net) {}
 
     void add_all() {
@@ -124,14 +126,14 @@ private:
             given.bandwidth.value_or(made.medium ? out_.media[*made.medium].bandwidth_hz
                                                  : own_band(made, settings, settings.radio ? divided : std::nullopt));
         if (settings.radio && !given.rate) {
-            const auto state = out_.radio->state(kind, *settings.radio, from, to, parameters.bandwidth_hz, 0.0);
+            const auto state = out_.radio->state(kind, *settings.radio, from, to, parameters.bandwidth_hz, at_s_);
             made.by_radio = true;
             made.rate_bit_s = state.rate_bit_s;
             made.distance_m = state.distance_m;
             made.path_loss_db = state.path_loss_db;
         }
         if (settings.model != "auto") {
-            made.rate_bit_s = make_rate_model({scene_, out_, made})->rate_at(0.0);
+            made.rate_bit_s = make_rate_model({scene_, out_, made})->rate_at(at_s_);
         }
         link_names_.insert(parameters.name);
         out_.links.push_back(std::move(made));
@@ -254,6 +256,7 @@ private:
     const scenario& scene_;
     const override_index& overrides_;
     const backward_hops& backward_;
+    double at_s_;
     topology& out_;
     std::set<std::string> link_names_;
     std::map<std::pair<link_class, int>, std::size_t> media_;
@@ -261,8 +264,9 @@ private:
 
 } // namespace
 
-void add_links(topology& net, const scenario& scene, const override_index& overrides, const backward_hops& backward) {
-    linker(net, scene, overrides, backward).add_all();
+void add_links(topology& net, const scenario& scene, const override_index& overrides, const backward_hops& backward,
+               double at_s) {
+    linker(net, scene, overrides, backward, at_s).add_all();
 }
 
 } // namespace gaisnet

@@ -2,14 +2,12 @@
 
 #include "network/clustering.hpp"
 #include "network/overrides.hpp"
-#include "network/population.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <optional>
-#include <set>
 #include <utility>
 
 namespace gaisnet {
@@ -77,20 +75,13 @@ std::string network_file_text(const scenario& scene, const topology& net) {
         }
         return entry;
     };
-    std::set<std::string> there;
     for (std::uint32_t i = 0; i < net.nodes.size(); ++i) {
         const auto& one = net.nodes[i];
-        there.insert(one.name);
-        add(nodes, node_entry(one.name, one.device, net.radio->place(i, 0.0)));
-    }
-    for (const auto& clients : make_population(scene, said).clients) {
-        for (const auto& one : clients) {
-            if (!there.contains(one.name)) {
-                auto entry = node_entry(one.name, one.device, one.place());
-                entry["edge"] = "edge" + std::to_string(one.home.edge);
-                add(nodes, entry);
-            }
+        auto entry = node_entry(one.name, one.device, net.radio->place(i, 0.0));
+        if (one.role == node_role::client && one.cluster < 0) {
+            entry["edge"] = net.nodes[one.edge].name;
         }
+        add(nodes, entry);
     }
     for (const auto& link : net.links) {
         const auto& one = link.parameters;

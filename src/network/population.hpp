@@ -19,7 +19,7 @@ struct candidate {
     std::vector<trajectory> antennas; ///< One, or all access points of an edge without cells.
     client_home home;                 ///< Of a client.
 
-    position place() const { return antennas.front().at(0.0); } ///< At the start.
+    position place(double time_s = 0) const { return antennas.front().at(time_s); }
 };
 
 /// Everybody of a scenario, with every value drawn. Each value depends only on the seed, its purpose and the name.

@@ -20,14 +20,26 @@ namespace {
 /// Adds nodes, clusters and the radio map to a topology.
 class assembly {
 public:
-    assembly(const scenario& scene, topology& net): scene_(scene), net_(net) {}
+    assembly(const scenario& scene, topology& net, const topology_options& options)
+        : scene_(scene)
+        , net_(net)
+        , options_(options) {}
 
     void make(const population& all, const formed_clusters& formed) {
         for (std::size_t edge = 0; edge < all.edges.size(); ++edge) {
             add(all.edges[edge], node_role::edge, static_cast<int>(edge), -1, -1);
         }
+        const auto order = options_.numbered_as ? as_numbered(all) : by_cluster(all, formed);
+        std::vector<std::vector<std::uint32_t>> numbers(all.clients.size()); // by edge and client
+        for (std::size_t edge = 0; edge < all.clients.size(); ++edge) {
+            numbers[edge].resize(all.clients[edge].size());
+        }
+        for (const auto& [edge, client] : order) {
+            numbers[edge][client] = static_cast<std::uint32_t>(net_.nodes.size());
+            add(all.clients[edge][client], node_role::client, static_cast<int>(edge), -1, -1);
+        }
         for (std::size_t edge = 0; edge < all.edges.size(); ++edge) {
-            add_clusters(static_cast<int>(edge), all.clients[edge], formed.at(edge));
+            add_clusters(static_cast<int>(edge), numbers[edge], formed.at(edge));
         }
         if (all.cloud) {
             net_.cloud = static_cast<std::uint32_t>(net_.nodes.size());
@@ -46,7 +58,45 @@ private:
         net_.nodes.push_back(std::move(made));
     }
 
-    void add_clusters(int edge, const std::vector<candidate>& clients, const std::vector<formed_cluster>& formed) {
+    using place_of_client = std::pair<std::size_t, std::size_t>; ///< Edge, and number among its clients.
+
+    std::vector<place_of_client> by_cluster(const population& all, const formed_clusters& formed) const {
+        std::vector<place_of_client> order, spares;
+        for (std::size_t edge = 0; edge < all.clients.size(); ++edge) {
+            std::vector<bool> taken(all.clients[edge].size(), false);
+            for (const auto& one : formed.at(edge)) {
+                for (const auto client : one.clients) {
+                    order.emplace_back(edge, client);
+                    taken.at(client) = true;
+                }
+            }
+            for (std::size_t client = 0; client < taken.size() && options_.spares; ++client) {
+                if (!taken[client]) {
+                    spares.emplace_back(edge, client);
+                }
+            }
+        }
+        order.insert(order.end(), spares.begin(), spares.end());
+        return order;
+    }
+
+    std::vector<place_of_client> as_numbered(const population& all) const {
+        std::unordered_map<std::string, place_of_client> known;
+        for (std::size_t edge = 0; edge < all.clients.size(); ++edge) {
+            for (std::size_t client = 0; client < all.clients[edge].size(); ++client) {
+                known.emplace(all.clients[edge][client].name, place_of_client{edge, client});
+            }
+        }
+        std::vector<place_of_client> order;
+        for (const auto& one : options_.numbered_as->nodes) {
+            if (one.role == node_role::client) {
+                order.push_back(known.at(one.name));
+            }
+        }
+        return order;
+    }
+
+    void add_clusters(int edge, const std::vector<std::uint32_t>& numbers, const std::vector<formed_cluster>& formed) {
         const std::string prefix = net_.edges > 1 ? "e" + std::to_string(edge) + "." : "";
         int place = 0;
         for (const auto& one : formed) {
@@ -55,8 +105,9 @@ private:
             ++place;
             int position = 0;
             for (const auto client : one.clients) {
-                group.clients.push_back(static_cast<std::uint32_t>(net_.nodes.size()));
-                add(clients[client], node_role::client, edge, number, position++);
+                group.clients.push_back(numbers[client]);
+                net_.nodes[numbers[client]].cluster = number;
+                net_.nodes[numbers[client]].member = position++;
             }
             group.chain = make_chain(scene_, net_.nodes, group, one);
             net_.clusters.push_back(std::move(group));
@@ -65,6 +116,7 @@ private:
 
     const scenario& scene_;
     topology& net_;
+    const topology_options& options_;
     std::vector<radio_site> sites_;
 };
 
@@ -136,12 +188,12 @@ const network_link* topology::link_between(std::uint32_t from, std::uint32_t to)
 }
 
 topology make_topology(const scenario& scene, const population& all, const formed_clusters& formed,
-                       const backward_hops& backward) {
+                       const backward_hops& backward, const topology_options& options) {
     const override_index overrides(scene.network.overrides);
     topology net;
     net.edges = scene.network.edges;
-    assembly(scene, net).make(all, formed);
-    add_links(net, scene, overrides, backward);
+    assembly(scene, net, options).make(all, formed);
+    add_links(net, scene, overrides, backward, options.at_s);
     return net;
 }
 

@@ -22,7 +22,7 @@ struct node {
     std::string name; ///< "edge0"; "c2.1": client 1 of cluster 2; "e1.c2.1" when there are several edges. 0-based.
     node_role role{};
     int edge = -1;    ///< Index of its edge; -1 for the cloud.
-    int cluster = -1; ///< Global index of its cluster; -1 for edges and the cloud.
+    int cluster = -1; ///< Global index of its cluster; -1 for edges, the cloud and clients that are in none.
     int member = -1;  ///< Place among the clients of its cluster.
     device_model device;
 };
@@ -78,7 +78,8 @@ struct population;
 /// Nodes, clusters and links of a scenario, with every value drawn. A pure function of the scenario: each value depends
 /// only on the seed, its purpose and the name of its node or link.
 struct topology {
-    indexed<node> nodes; ///< Edges first, then the clients, cluster by cluster in chain order, then the cloud.
+    /// Edges first, then the clients, cluster by cluster in chain order, then those in no cluster, then the cloud.
+    indexed<node> nodes;
     indexed<cluster> clusters;
     std::vector<network_link> links;
     std::vector<network_medium> media;
@@ -97,8 +98,15 @@ using backward_hops = std::function<std::vector<bool>(const cluster&)>;
 /// \param backward which hops of a chain carry a gradient; absent: all. \throws usage_error for a cut that does not fit
 /// the model, or for a cluster that cannot be formed, because a link that it needs carries less than link.*.min_rate.
 topology make_topology(const scenario&, const backward_hops& backward = {});
-/// The topology of some clusters; the scenario's own rule is not asked. Clients in none of them are no nodes.
-topology make_topology(const scenario&, const population&, const formed_clusters&, const backward_hops& backward = {});
+/// How a topology of given clusters is made.
+struct topology_options {
+    bool spares = true;                    ///< Clients in no cluster are nodes.
+    const topology* numbered_as = nullptr; ///< One of the same population with the same spares: nodes keep its numbers.
+    double at_s = 0;                       ///< The time at which links have to reach.
+};
+/// The topology of some clusters; the scenario's own rule is not asked.
+topology make_topology(const scenario&, const population&, const formed_clusters&, const backward_hops& backward = {},
+                       const topology_options& = {});
 
 /// Power that a node radiates over links of a class, W.
 double radiated_w(const scenario&, const node&, link_class);

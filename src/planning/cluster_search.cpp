@@ -187,7 +187,7 @@ std::vector<formed_cluster> cluster_search::improve(std::vector<formed_cluster> 
     auto now = judged(std::move(from));
     const auto& clients = judge_.everybody().clients[static_cast<std::size_t>(edge_)];
     const auto distance = [&](std::size_t a, std::size_t b) {
-        const auto one = clients[a].place(), other = clients[b].place();
+        const auto one = clients[a].place(judge_.time_s()), other = clients[b].place(judge_.time_s());
         return std::hypot(one.x - other.x, one.y - other.y);
     };
     std::vector<std::vector<std::size_t>> neighbours(clients.size());

@@ -5,6 +5,18 @@
 
 namespace gaisnet {
 
+plan_figures over_rounds(const plan_figures& first, const plan_figures& later, int rounds) {
+    plan_figures sum = first;
+    const auto more = static_cast<double>(rounds - 1);
+    for (const auto figure : {&plan_figures::latency_s, &plan_figures::energy_j, &plan_figures::spectrum_hz_s,
+                              &plan_figures::useful, &plan_figures::span_s}) {
+        sum.*figure += more * later.*figure;
+    }
+    sum.memory_bytes = std::max(first.memory_bytes, later.memory_bytes);
+    sum.cut = std::max(first.cut, later.cut);
+    return sum;
+}
+
 double value_of(const plan_figures& figures, plan_metric metric) {
     switch (metric) {
     case plan_metric::latency: return figures.latency_s;

@@ -22,6 +22,9 @@ struct plan_figures {
     bool fits() const { return obstacle.empty() && excess_bytes <= 0.0; }
 };
 
+/// Figures of several rounds of which the first differs: sums, and the largest memory.
+plan_figures over_rounds(const plan_figures& first, const plan_figures& later, int rounds);
+
 double value_of(const plan_figures&, plan_metric);
 
 /// The value that is to be small: of one metric itself (of goodput its reciprocal), of several the sum of weight x metric

@@ -61,14 +61,20 @@ scenario as_judged(scenario scene) {
 } // namespace
 
 plan_judge::plan_judge(const scenario& scene, std::shared_ptr<const tuning_method> method,
-                       std::vector<domain_size> sizes, client_data data)
+                       std::vector<domain_size> sizes, client_data data, network_state state)
     : scene_(as_judged(scene))
     , method_(std::move(method))
     , model_(make_model(scene))
     , sizes_(std::move(sizes))
     , data_(std::move(data))
     , all_(make_population(scene_, override_index(scene_.network.overrides)))
-    , gradients_(hops_with_gradients(model_, method_)) {
+    , gradients_(hops_with_gradients(model_, method_))
+    , state_(std::move(state)) {
+    for (const auto& clients : all_.clients) {
+        all_waiting_w_.push_back(
+            std::accumulate(clients.begin(), clients.end(), 0.0,
+                            [](double sum, const candidate& one) { return sum + waiting_w(one.device); }));
+    }
     short_ = longer_ = scene_;
     short_.train.steps = few_batches;
     longer_.train.steps = some_batches;
@@ -103,7 +109,7 @@ topology plan_judge::network_of(int edge, const formed_cluster& group, std::size
     scene_.cluster.sharing_band = static_cast<int>(sharers);
     formed_clusters one(all_.clients.size());
     one[static_cast<std::size_t>(edge)] = {group};
-    auto net = make_topology(scene_, all_, one, gradients_);
+    auto net = make_topology(scene_, all_, one, gradients_, {.spares = false, .at_s = state_.time_s});
     scene_.cluster.sharing_band = 0;
     return net;
 }
@@ -128,8 +134,11 @@ plan_figures plan_judge::play(const scenario& scene, const deployment& made, con
         nodes = std::move(played.nodes);
     } else {
         ledger_run ledger(made);
-        auto played =
-            alone ? ledger.play_one(1, static_cast<std::uint32_t>(made.net.clusters[0].edge)) : ledger.play(1);
+        for (std::uint32_t edge = 0; edge < made.domains.size(); ++edge) {
+            ledger.wait_until(edge, state_.time_s);
+        }
+        auto played = alone ? ledger.play_one(made.first_round, static_cast<std::uint32_t>(made.net.clusters[0].edge))
+                            : ledger.play(made.first_round);
         for (const auto& row : played.rounds) {
             out.latency_s = std::max(out.latency_s, row.latency_s);
             out.spectrum_hz_s += total(row.airtime_hz_s);
@@ -160,7 +169,15 @@ plan_figures plan_judge::play(const scenario& scene, const deployment& made, con
     return out;
 }
 
-plan_figures plan_judge::figures(const formed_clusters& formed) {
+void plan_judge::check_batteries(int edge, const formed_cluster& group) const {
+    for (const auto client : group.clients) {
+        if (const auto& name = all_.clients[static_cast<std::size_t>(edge)][client].name; state_.off.contains(name)) {
+            throw usage_error("the battery of " + name + " is empty");
+        }
+    }
+}
+
+plan_figures plan_judge::figures(const formed_clusters& formed, const std::function<void(deployment&)>& adapt) {
     scene_.cluster.formed = formed;
     std::vector<std::int64_t> counts;
     std::vector<double> useful_of;
@@ -174,7 +191,16 @@ plan_figures plan_judge::figures(const formed_clusters& formed) {
     }
     plan_figures out;
     try {
-        out = play(scene_, deploy(scene_, make_topology(scene_, all_, formed, gradients_), counts), useful_of, nullptr);
+        for (std::size_t edge = 0; edge < formed.size(); ++edge) {
+            for (const auto& group : formed[edge]) {
+                check_batteries(static_cast<int>(edge), group);
+            }
+        }
+        auto made = deploy(scene_, make_topology(scene_, all_, formed, gradients_, {.at_s = state_.time_s}), counts);
+        if (adapt) {
+            adapt(made);
+        }
+        out = play(scene_, made, useful_of, nullptr);
         out.useful *= match(starts, 0);
     } catch (const usage_error& problem) {
         out.obstacle = problem.what();
@@ -185,9 +211,12 @@ plan_figures plan_judge::figures(const formed_clusters& formed) {
 
 plan_figures plan_judge::played_alone(const scenario& scene, int edge, std::size_t place, const formed_cluster& group,
                                       cluster_figures& out) {
+    check_batteries(edge, group);
     formed_clusters one(all_.clients.size());
     one[static_cast<std::size_t>(edge)] = {group};
-    const auto made = deploy(scene, make_topology(scene, all_, one, gradients_), {samples(edge, group, place)});
+    const auto made =
+        deploy(scene, make_topology(scene, all_, one, gradients_, {.spares = false, .at_s = state_.time_s}),
+               {samples(edge, group, place)});
     out.waiting_w = 0.0;
     for (const auto client : made.net.clusters[0].clients) {
         out.waiting_w += waiting_w(made.net.nodes[client].device);
@@ -266,9 +295,12 @@ plan_figures plan_judge::together(const std::vector<std::vector<const cluster_fi
             starts[edge].emplace_back(
                 scene_.data.held_by == data_holders::clients ? by_edge[edge][place]->start : place, place);
         }
+        double spare_w = all_waiting_w_[static_cast<std::size_t>(first) + edge];
         for (const auto* one : by_edge[edge]) {
             out.energy_j += one->waiting_w * (end - one->own.span_s);
+            spare_w -= one->waiting_w;
         }
+        out.energy_j += std::max(0.0, spare_w) * end;
         out.span_s = std::max(out.span_s, end);
     }
     if (serves) {

@@ -8,7 +8,9 @@
 #include "scenario/scenario.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -27,17 +29,25 @@ struct client_data {
     std::vector<std::vector<std::int64_t>> wanted;               ///< By edge: validation samples by class.
 };
 
+/// What is known of a network in the course of a run.
+struct network_state {
+    double time_s = 0;           ///< Where clients are, and which links reach.
+    std::set<std::string> off{}; ///< Clients whose battery is empty.
+};
+
 /// Judges plans of a scenario by playing them in the ledger: the first session, or the first round of fine-tuning; if more
 /// follow, without sensing, since what has been sensed once is not sensed again.
 class plan_judge {
 public:
     /// \param sizes of each edge's data
-    plan_judge(const scenario&, std::shared_ptr<const tuning_method>, std::vector<domain_size> sizes, client_data);
+    plan_judge(const scenario&, std::shared_ptr<const tuning_method>, std::vector<domain_size> sizes, client_data,
+               network_state = {});
     plan_judge(const plan_judge&) = delete;
     plan_judge& operator=(const plan_judge&) = delete;
 
-    /// Of all clusters together, exactly: what a run's ledger has.
-    plan_figures figures(const formed_clusters&);
+    /// Of all clusters together, exactly: what a run's ledger has. Clients in no cluster are idle.
+    /// \param adapt changes the deployment before it is played.
+    plan_figures figures(const formed_clusters&, const std::function<void(deployment&)>& adapt = {});
     /// Of one cluster of an edge, played alone. `cluster_figures` of all clusters give figures() where clusters share
     /// neither a medium nor the edge's computing (see independent()); of long rounds some batches are played, and the
     /// rest is taken to be like them.
@@ -56,6 +66,7 @@ public:
     bool independent() const;
 
     const scenario& scene() const { return scene_; }
+    double time_s() const { return state_.time_s; }
     const population& everybody() const { return all_; }
     const foundation_model& model() const { return *model_; }
     const std::shared_ptr<const foundation_model>& shared_model() const { return model_; }
@@ -73,6 +84,8 @@ private:
     plan_figures played_alone(const scenario&, int edge, std::size_t place, const formed_cluster&, cluster_figures&);
     double match(const std::vector<std::vector<std::pair<std::size_t, std::size_t>>>& starts, std::size_t first) const;
     std::size_t holder(const formed_cluster&, std::size_t place) const;
+    /// \throws usage_error for a client whose battery is empty.
+    void check_batteries(int edge, const formed_cluster&) const;
 
     scenario scene_;
     scenario short_, longer_; ///< The same with fewer batches a round.
@@ -82,6 +95,8 @@ private:
     client_data data_;
     population all_;
     backward_hops gradients_;
+    network_state state_;
+    std::vector<double> all_waiting_w_; ///< By edge: of all its clients, if they only wait.
     std::unordered_map<std::string, cluster_figures> known_;
     std::uint64_t plays_ = 0;
 };

@@ -60,8 +60,9 @@ void start_with_most_data(formed_clusters& formed, const plan_judge& judge) {
 class variant {
 public:
     variant(scenario scene, std::shared_ptr<const tuning_method> method, const std::vector<domain_size>& sizes,
-            const client_data& data, const planned_parts& parts, const plan_objective& objective)
-        : judge_(scene, std::move(method), sizes, data)
+            const client_data& data, const network_state& state, const planned_parts& parts,
+            const plan_objective& objective)
+        : judge_(scene, std::move(method), sizes, data, state)
         , parts_(parts)
         , objective_(objective) {}
 
@@ -336,7 +337,7 @@ void apply(const chosen_plan& plan, scenario& scene) {
 }
 
 chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method> method,
-                      const std::vector<domain_size>& sizes, const client_data& data) {
+                      const std::vector<domain_size>& sizes, const client_data& data, const network_state& state) {
     const auto begin = std::chrono::steady_clock::now();
     chosen_plan out;
     out.parts = parts_to_plan(scene);
@@ -344,9 +345,9 @@ chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method
     const auto ways = ways_of(scene, out.parts);
     const auto& parts = out.parts;
 
-    variant first(with(scene, ways.front()), method, sizes, data, parts, out.objective);
+    variant first(with(scene, ways.front()), method, sizes, data, state, parts, out.objective);
     auto& judge = first.judge();
-    auto start = form_clusters(scene, judge.everybody());
+    auto start = form_clusters(scene, judge.everybody(), state.time_s);
     if (scene.cluster.start == start_rule::data) {
         start_with_most_data(start, judge);
     }
@@ -391,7 +392,7 @@ chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method
         auto nearest = scene;
         nearest.cluster.policy = "nearest";
         nearest.cluster.formed.clear();
-        compare("nearest neighbours", form_clusters(nearest, judge.everybody()));
+        compare("nearest neighbours", form_clusters(nearest, judge.everybody(), state.time_s));
     }
     if (parts.split || parts.order || parts.start || parts.clusters) {
         compare("best of 100 random plans", random_plan(judge, parts, start, out.objective, out.given));
@@ -404,7 +405,7 @@ chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method
         if (!as_given) {
             const auto scene_of_way = with(scene, how);
             own.emplace(scene_of_way, how.tuning_name.empty() ? method : make_tuning_method(scene_of_way), sizes, data,
-                        parts, out.objective);
+                        state, parts, out.objective);
         }
         auto& tried = as_given ? first : *own;
         auto found = tried.search(start, out.given, effort / ways.size());

@@ -47,7 +47,7 @@ bool wants_plan(const scenario&);
 /// \param sizes of each edge's data
 /// \throws usage_error when nothing fits, naming the client that lacks most, or the link that is out of reach.
 chosen_plan make_plan(const scenario&, std::shared_ptr<const tuning_method>, const std::vector<domain_size>& sizes,
-                      const client_data&);
+                      const client_data&, const network_state& = {});
 
 /// The scenario with what has been chosen.
 void apply(const chosen_plan&, scenario&);

@@ -44,6 +44,14 @@ std::vector<node_entry> entries_of(std::span<const node_description> nodes) {
     return entries;
 }
 
+std::vector<link_entry> entries_of(std::span<const link_description> links, const std::vector<std::string>& names) {
+    std::vector<link_entry> entries;
+    for (const auto& link : links) {
+        entries.push_back({&link, names.at(link.from), names.at(link.to)});
+    }
+    return entries;
+}
+
 void write_header(H5::H5File& file, const run_header& header) {
     auto root = file.openGroup("/");
     add_text(root, "schema", header.schema);
@@ -198,11 +206,7 @@ recorder recorder::create(const std::string& path, const run_header& header, std
             add_text(plan, "description", table_text::plan);
         });
         made->nodes.append(entries_of(nodes));
-        std::vector<link_entry> link_rows;
-        for (const auto& link : links) {
-            link_rows.push_back({&link, nodes[link.from].name, nodes[link.to].name});
-        }
-        made->links.append(link_rows);
+        made->links.append(entries_of(links, made->names));
         made->ranks.append(options.ranks);
         made->stages.append(options.stages);
         made->chains.append(options.chains);
@@ -289,6 +293,14 @@ void append_now(hdf5_file& file, typed_table<Row>& table, std::span<const Row> r
 }
 
 } // namespace
+
+void recorder::write_clusters(std::span<const link_description> links, std::span<const chain_description> chains,
+                              std::span<const samples_description> samples) {
+    const auto entries = entries_of(links, state_->names);
+    append_now(state_->file, state_->links, std::span<const link_entry>(entries));
+    append_now(state_->file, state_->chains, chains);
+    append_now(state_->file, state_->samples, samples);
+}
 
 void recorder::write_probes(std::span<const probe_row> rows) { append_now(state_->file, state_->probes, rows); }
 

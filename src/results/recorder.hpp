@@ -75,6 +75,9 @@ public:
     /// Appends a round to all tables and flushes. Throws runtime_failure naming the file and the reason (disk full).
     /// The file then keeps the earlier rounds; further rounds can be written only if the disk was full.
     void write_round(const round_data& data);
+    /// Appends the links, chains and samples of clusters that have changed.
+    void write_clusters(std::span<const link_description>, std::span<const chain_description>,
+                        std::span<const samples_description>);
     /// Appends the accuracy of models on domains.
     void write_probes(std::span<const probe_row>);
     void write_requests(std::span<const request_row>);

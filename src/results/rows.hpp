@@ -193,6 +193,7 @@ struct link_description {
     double distance_m = 0;   ///< NaN where no radio model is used.
     double path_loss_db = 0; ///< With shadowing, minus antenna gains; NaN without a radio model.
     std::string share;       ///< "private", "equal", "maxmin", "airtime", "reuse"
+    std::uint32_t since_round = 1;
 };
 
 /// This computer's speed on stages of one shape, for /topology/stages (`compute = measured`, `clock = real`).
@@ -207,6 +208,7 @@ struct chain_description {
     std::uint32_t node = 0;
     std::uint32_t first_block = 0, blocks = 0;
     bool embedding = false, head = false;
+    std::uint32_t since_round = 1;
 };
 
 /// Number of samples of one class at one start point, for /topology/samples.
@@ -217,6 +219,7 @@ struct samples_description {
     std::string class_name;
     std::uint64_t samples = 0;
     double label_noise = 0, blur_px = 0, noise = 0; ///< See sample_quality.
+    std::uint32_t since_round = 1;
 };
 
 /// Where a rank ran, for /topology/ranks.

@@ -7,6 +7,13 @@
 
 namespace gaisnet {
 
+namespace {
+
+constexpr const char* since_round_text =
+    "First round of the clusters to which the row belongs: 1, or larger when clusters changed (plan.period)";
+
+} // namespace
+
 std::vector<column<node_entry>> topology_node_columns(std::size_t name_bytes) {
     using row = node_entry;
     const auto number = [](const char* name, const char* unit, const char* text, auto member) {
@@ -74,6 +81,7 @@ std::vector<column<link_entry>> topology_link_columns(std::size_t name_bytes) {
                            [](const row& r) { return r.link->path_loss_db; }),
         text_column<row>("share", word_bytes, "How it shares its medium: private, equal, maxmin, airtime, reuse",
                          [](const row& r) { return std::string_view(r.link->share); }),
+        number_column<row>("since_round", "1", since_round_text, [](const row& r) { return r.link->since_round; }),
     };
 }
 
@@ -116,6 +124,7 @@ std::vector<column<chain_description>> topology_chain_columns() {
                            [](const row& r) { return static_cast<std::uint32_t>(r.embedding); }),
         number_column<row>("head", "1", "1: it ends with the head and the loss",
                            [](const row& r) { return static_cast<std::uint32_t>(r.head); }),
+        number_column<row>("since_round", "1", since_round_text, &row::since_round),
     };
 }
 
@@ -132,6 +141,7 @@ std::vector<column<samples_description>> topology_samples_columns(std::size_t na
         number_column<row>("blur_px", "px", "Standard deviation of the blur of its images", &row::blur_px),
         number_column<row>("noise", "1", "Standard deviation of the noise of its images, parts of the full scale",
                            &row::noise),
+        number_column<row>("since_round", "1", since_round_text, &row::since_round),
     };
 }
 

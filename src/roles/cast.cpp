@@ -40,7 +40,7 @@ cast::cast(const deployment& deploy, const executor_factory& make, const std::fu
             cloud_ = cloud_role{&deploy, me};
         } else if (member.role == node_role::edge) {
             edges_.push_back({&deploy, me, std::move(stages[node]), {}, models_[node]});
-        } else {
+        } else if (member.cluster >= 0) { // the others do nothing
             clients_.push_back({&deploy, me, std::move(stages[node]), {}, {}});
         }
     }

@@ -16,7 +16,7 @@ void client_role::load() {
 
 task<> client_role::play_round(pass& in, const round_plan& plan) {
     std::vector<task<>> work;
-    if (trainable()) {
+    if (trainable() || deploy->brought_to(me.node, plan.round) > 0) {
         work.push_back(take_modules(in));
     }
     if (senses()) {

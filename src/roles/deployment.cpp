@@ -45,6 +45,11 @@ std::int64_t deployment::clusters_of(std::uint32_t edge) const {
                          [&](const cluster& one) { return one.edge == static_cast<int>(edge); });
 }
 
+std::int64_t deployment::brought_to(std::uint32_t client, int round) const {
+    const auto found = round == first_round ? lacking.find(client) : lacking.end();
+    return found == lacking.end() ? 0 : found->second;
+}
+
 std::int64_t deployment::total_weight(std::uint32_t edge) const {
     std::int64_t sum = 0;
     for (std::size_t c = 0; c < plans.size(); ++c) {

@@ -6,6 +6,7 @@
 #include "scenario/scenario.hpp"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -74,6 +75,11 @@ struct deployment {
     indexed<indexed<stage_seat>> chains;            ///< By cluster, in chain order.
     indexed<cluster_plan> plans;                    ///< By cluster.
     indexed<std::vector<std::string>> contributors; ///< Indexed by edge: the node behind each contribution.
+    int first_round = 1;                            ///< In which these clusters play.
+    std::map<std::uint32_t, std::int64_t> lacking;  ///< By client: frozen weights that it needs and has never had.
+
+    /// Frozen weights that the edge delivers to a client in a round, as elements.
+    std::int64_t brought_to(std::uint32_t client, int round) const;
 
     const domain_model& domain_of(std::uint32_t edge) const { return domains[edge]; }
     /// Number of clusters of an edge.

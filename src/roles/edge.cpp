@@ -9,6 +9,7 @@ void edge_role::deliver(pass& in, const round_plan& plan) {
     struct parcel {
         std::vector<std::uint32_t> receivers;
         std::vector<const stage_seat*> seats; ///< Seats of the first receiver; the others need the same modules.
+        std::int64_t frozen = 0;              ///< Elements of weights that only this client lacks.
     };
     std::vector<parcel> parcels;
     std::map<std::vector<std::int64_t>, std::size_t> same; // by the tensors in them
@@ -18,11 +19,20 @@ void edge_role::deliver(pass& in, const round_plan& plan) {
         }
         std::map<std::uint32_t, std::vector<const stage_seat*>> by_client; // a client may hold two stages
         for (const auto& seat : deploy->chains[c]) {
-            if (seat.spec.trainable() && seat.node != me.node && plan.fates[c].present(seat.node)) {
+            if (seat.node == me.node || !plan.fates[c].present(seat.node)) {
+                continue;
+            }
+            if (seat.spec.trainable()) {
                 by_client[seat.node].push_back(&seat);
+            } else if (deploy->brought_to(seat.node, plan.round) > 0) {
+                by_client[seat.node];
             }
         }
         for (auto& [client, seats] : by_client) {
+            if (const auto frozen = deploy->brought_to(client, plan.round); frozen > 0) {
+                parcels.push_back({{client}, std::move(seats), frozen});
+                continue;
+            }
             std::vector<std::int64_t> content;
             for (const auto* seat : seats) {
                 for (const auto& slice : seat->slices) {
@@ -31,14 +41,16 @@ void edge_role::deliver(pass& in, const round_plan& plan) {
             }
             const auto [known, fresh] = same.try_emplace(std::move(content), parcels.size());
             if (fresh || !deploy->scene->link.multicast) {
-                parcels.push_back({{client}, std::move(seats)});
+                parcels.push_back({{client}, std::move(seats), 0});
             } else {
                 parcels[known->second].receivers.push_back(client);
             }
         }
     }
     for (const auto& one : parcels) {
-        in.send(me, one.receivers, message_kind::modules, delivery_of(one.seats));
+        auto content = delivery_of(one.seats);
+        content.shape.front() += one.frozen;
+        in.send(me, one.receivers, message_kind::modules, content);
     }
 }
 

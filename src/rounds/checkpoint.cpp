@@ -45,6 +45,14 @@ void from_json(const json& in, probe_row& row) {
     row = {in.at(0), in.at(1), in.at(2), in.at(3), in.at(4), real_of(in.at(5)), in.at(6)};
 }
 
+void to_json(json& out, const formed_cluster& one) { out = {one.clients, one.blocks, one.edge_blocks}; }
+void from_json(const json& in, formed_cluster& one) {
+    one = {in.at(0).get<std::vector<std::size_t>>(), in.at(1).get<std::vector<int>>(), in.at(2)};
+}
+
+void to_json(json& out, const cluster_change& one) { out = {one.round, one.at_s, one.clusters}; }
+void from_json(const json& in, cluster_change& one) { one = {in.at(0), in.at(1), in.at(2).get<formed_clusters>()}; }
+
 void to_json(json& out, const fidelity_row& row) {
     out = {row.round,      row.from,          row.to,          row.kind,   row.due_s, row.late_s,
            row.upstream_s, row.own_compute_s, row.neighbour_s, row.timer_s};
@@ -58,7 +66,7 @@ namespace {
 constexpr const char* meta_name = "checkpoint.json";
 constexpr const char* tensors_name = "state.safetensors";
 constexpr const char* marker_name = "DONE";
-constexpr const char* format_name = "gaisnet checkpoint 4"; ///< The marker's first line.
+constexpr const char* format_name = "gaisnet checkpoint 5"; ///< The marker's first line.
 constexpr const char* run_name = "run.json";
 
 void write_text(const fs::path& path, const std::string& text) {
@@ -196,17 +204,12 @@ void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep)
         }
         rounds.push_back(row);
     }
-    const json meta{{"identity", state.identity},
-                    {"created", state.created},
-                    {"step", state.step},
-                    {"speeds", state.speeds},
-                    {"rounds", rounds},
-                    {"sessions", state.sessions},
-                    {"probes", state.probes},
-                    {"transports", state.transports},
-                    {"fidelity", state.fidelity},
-                    {"optimizer_steps", steps},
-                    {"edges", state.models.size()}};
+    const json meta{{"identity", state.identity}, {"created", state.created},
+                    {"step", state.step},         {"speeds", state.speeds},
+                    {"rounds", rounds},           {"sessions", state.sessions},
+                    {"probes", state.probes},     {"transports", state.transports},
+                    {"fidelity", state.fidelity}, {"changes", state.changes},
+                    {"optimizer_steps", steps},   {"edges", state.models.size()}};
     const auto text = meta.dump(2) + "\n";
     write_text(directory / meta_name, text);
     write_text(directory / marker_name, std::string(format_name) + "\n" +
@@ -270,6 +273,7 @@ checkpoint read_checkpoint(const fs::path& directory) {
         state.transports = meta.at("transports").get<std::vector<transport_row>>();
         state.probes = meta.at("probes").get<std::vector<probe_row>>();
         state.fidelity = meta.at("fidelity").get<std::vector<fidelity_row>>();
+        state.changes = meta.at("changes").get<std::vector<cluster_change>>();
         for (const auto& [name, steps] : meta.at("optimizer_steps").items()) {
             state.stages[name].steps = steps.get<std::int64_t>();
         }

@@ -3,12 +3,14 @@
 #include "base/error.hpp"
 #include "model/stage_executor.hpp"
 #include "results/rows.hpp"
+#include "scenario/network.hpp"
 
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace gaisnet {
@@ -28,6 +30,14 @@ struct answer {
 /// Answers of a session of inference, by cluster, in order of arrival.
 using session_answers = std::map<int, std::vector<answer>>;
 
+/// What was decided about clusters before a round (plan.period).
+struct cluster_change {
+    std::uint32_t round = 0;
+    double at_s = 0;            ///< Virtual time.
+    formed_clusters clusters{}; ///< Empty: those before stayed.
+    static auto parts(auto& self) { return std::tie(self.round, self.at_s, self.clusters); }
+};
+
 /// Everything that a run needs to resume after a step (a round, an epoch, a part of the requests), on any number of
 /// ranks, and to write its results file again: past results and the current state of the tensors. The ledger is not
 /// included: it is deterministic, so past steps are played again.
@@ -42,6 +52,7 @@ struct checkpoint {
     std::vector<fidelity_row> fidelity;            ///< Likewise.
     std::vector<tensor_view> models;               ///< Domain model of each edge, float32 [elements].
     std::map<std::string, executor_state> stages;  ///< Optimiser state by stage.
+    std::vector<cluster_change> changes;           ///< In order.
     std::string speeds;                            ///< Measured speeds for `compute = measured`, as JSON; empty: none.
     std::uint64_t content = 0;                     ///< Only when read: a hash of the whole checkpoint.
 };

@@ -63,7 +63,8 @@ std::vector<chain_description> describe_chains(const deployment& deploy) {
         for (const auto& stage : group.chain) {
             out.push_back({static_cast<std::uint32_t>(group.edge), static_cast<std::uint32_t>(group.place), position++,
                            stage.node, static_cast<std::uint32_t>(stage.first_block),
-                           static_cast<std::uint32_t>(stage.blocks), stage.embedding, stage.head});
+                           static_cast<std::uint32_t>(stage.blocks), stage.embedding, stage.head,
+                           static_cast<std::uint32_t>(deploy.first_round)});
         }
     }
     return out;
@@ -76,7 +77,7 @@ std::vector<link_description> describe_links(const deployment& deploy) {
         const auto share = link.medium ? deploy.net.media[*link.medium].share : share_kind::exclusive;
         out.push_back({one.from, one.to, one.kind, link.rate_bit_s, one.latency_s, one.bandwidth_hz, one.radiated_w,
                        one.wired_j_bit.value_or(std::numeric_limits<double>::quiet_NaN()), one.loss, link.distance_m,
-                       link.path_loss_db, name_of(share)});
+                       link.path_loss_db, name_of(share), static_cast<std::uint32_t>(deploy.first_round)});
     }
     return out;
 }

@@ -62,6 +62,26 @@ ledger_run::ledger_run(const deployment& deploy, std::vector<int> rank_of)
     }
 }
 
+ledger_run::ledger_run(const deployment& deploy, std::vector<int> rank_of, const ledger_state& from)
+    : ledger_run(deploy, std::move(rank_of)) {
+    clocks_ = from.clocks_s;
+    cloud_clock_ = from.cloud_clock_s;
+    battery_j_ = from.battery_j;
+    for (std::size_t c = 0; c < deploy_.net.clusters.size(); ++c) {
+        const auto found = from.sensed.find(deploy_.net.clusters[c].clients.front());
+        sensed_[c] = found == from.sensed.end() ? 0 : found->second;
+    }
+    sensed_before_ = from.sensed;
+}
+
+ledger_state ledger_run::state() const {
+    ledger_state out{clocks_, cloud_clock_, battery_j_, sensed_before_};
+    for (std::size_t c = 0; c < deploy_.net.clusters.size(); ++c) {
+        out.sensed[deploy_.net.clusters[c].clients.front()] = sensed_[c];
+    }
+    return out;
+}
+
 int ledger_run::wave_of(int cluster) const { return cluster / deploy_.scene->runtime.active_clusters; }
 
 round_forecast ledger_run::play(int round) {
@@ -173,9 +193,10 @@ ledger_run::edge_round ledger_run::play_once(std::uint32_t edge, double since_s,
         pass.record_arrivals(out.arrivals);
     }
     out.members.push_back(edge);
-    for (auto& client : cast_.clients()) {
-        if (deploy_.net.nodes[client.me.node].edge == static_cast<int>(edge)) {
-            out.members.push_back(client.me.node);
+    for (std::uint32_t node = 0; node < deploy_.net.nodes.size(); ++node) {
+        const auto& who = deploy_.net.nodes[node];
+        if (who.role == node_role::client && who.edge == static_cast<int>(edge)) {
+            out.members.push_back(node);
         }
     }
     cast_.play(pass, plan, static_cast<int>(edge));

@@ -42,6 +42,14 @@ inline std::span<const federation_row> federations_of(const round_forecast& play
 /// The reason for the end of a run when ledger_run::anyone_left() is false.
 inline constexpr const char* nobody_is_left = "no cluster has the clients that it needs: their batteries are empty";
 
+/// What the ledger goes on with when clusters change.
+struct ledger_state {
+    std::vector<double> clocks_s; ///< Virtual time of each edge.
+    double cloud_clock_s = 0;
+    std::vector<double> battery_j;                ///< By node.
+    std::map<std::uint32_t, std::int64_t> sensed; ///< Samples that a start point has sensed, by node.
+};
+
 /// Plays the rounds of a scenario in the ledger: their cost in time, energy and spectrum. Needs no torch, MPI or data.
 class ledger_run {
 public:
@@ -51,6 +59,9 @@ public:
     /// relative to the start of the edge's round, then by the order of sending. Delivery comes before all waves, and an
     /// edge's average belongs to the wave of its last cluster.
     explicit ledger_run(const deployment&, std::vector<int> rank_of = {});
+    /// Goes on where another one has stopped, with other clusters of the same nodes.
+    ledger_run(const deployment&, std::vector<int> rank_of, const ledger_state&);
+    ledger_state state() const;
 
     /// Plays round `round` (from 1); rounds must be played in order.
     round_forecast play(int round);
@@ -106,10 +117,11 @@ private:
     ledger& ledger_;
     cast cast_;
     std::vector<double> clocks_;
-    double cloud_clock_ = 0;                    ///< The cloud's idle power is charged up to this time.
-    std::vector<double> battery_j_;             ///< Remaining energy, by node.
-    indexed<std::int64_t> sensed_;              ///< Samples that the start point has sensed, by cluster.
-    std::vector<std::uint64_t> backbone_bytes_; ///< Frozen weights that the node does not hold, by node.
+    double cloud_clock_ = 0;                              ///< The cloud's idle power is charged up to this time.
+    std::vector<double> battery_j_;                       ///< Remaining energy, by node.
+    indexed<std::int64_t> sensed_;                        ///< Samples that the start point has sensed, by cluster.
+    std::map<std::uint32_t, std::int64_t> sensed_before_; ///< By node, under other clusters.
+    std::vector<std::uint64_t> backbone_bytes_;           ///< Frozen weights that the node does not hold, by node.
     std::vector<std::uint64_t> resident_bytes_; ///< Weights, tunables, gradients and optimiser state, by node.
 };
 

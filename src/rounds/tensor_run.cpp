@@ -23,6 +23,31 @@ tensor_view with_shared(const tensor_view& model, const tensor_view& shared) {
 
 } // namespace
 
+std::map<std::string, executor_state> renamed(std::map<std::string, executor_state> states, const deployment& before,
+                                              const deployment& after) {
+    const auto key = [](const deployment& deploy, const stage_seat& seat) {
+        const auto& cut = seat.spec.cut();
+        return std::tuple(deploy.net.nodes[seat.node].name, cut.embedding, cut.first_block, cut.blocks, cut.head);
+    };
+    std::map<decltype(key(before, before.chains.front().front())), std::string> names;
+    for (const auto& chain : before.chains) {
+        for (const auto& seat : chain) {
+            names.emplace(key(before, seat), stage_name(before, seat));
+        }
+    }
+    std::map<std::string, executor_state> out;
+    for (const auto& chain : after.chains) {
+        for (const auto& seat : chain) {
+            const auto name = names.find(key(after, seat));
+            const auto found = name == names.end() ? states.end() : states.find(name->second);
+            if (found != states.end()) {
+                out.emplace(stage_name(after, seat), std::move(found->second));
+            }
+        }
+    }
+    return out;
+}
+
 tensor_run::tensor_run(const deployment& deploy, transport& network, std::vector<int> rank_of,
                        const executor_factory& make, const std::vector<tensor_view>& initial, hooks given)
     : deploy_(deploy)

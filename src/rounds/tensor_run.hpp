@@ -22,6 +22,11 @@ struct saved_stage {
     static auto parts(auto& self) { return std::tie(self.name, self.state); }
 };
 
+/// Optimiser states after a change of clusters: of the stages that the same nodes hold in both deployments. \param
+/// states of the stages before
+std::map<std::string, executor_state> renamed(std::map<std::string, executor_state> states, const deployment& before,
+                                              const deployment& after);
+
 /// Callbacks and clock of a tensor_run.
 struct tensor_run_hooks {
     std::function<void()> idle; ///< See tensor_pass::settings.

@@ -3,16 +3,43 @@
 #include "base/error.hpp"
 #include "base/registry.hpp"
 
+#include <algorithm>
+#include <functional>
+
 namespace gaisnet {
 
 namespace {
 
+bool is_spare(const node& one) { return one.role == node_role::client && one.cluster < 0; }
+
+/// Nodes that have something to do.
+int players_of(const topology& net) {
+    return static_cast<int>(std::count_if(net.nodes.begin(), net.nodes.end(), std::not_fn(is_spare)));
+}
+
+void spares_stay_with_edges(const topology& net, std::vector<int>& rank_of) {
+    for (std::size_t node = 0; node < net.nodes.size(); ++node) {
+        if (is_spare(net.nodes[node])) {
+            rank_of[node] = rank_of[static_cast<std::size_t>(net.nodes[node].edge)];
+        }
+    }
+}
+
 /// Deals the nodes out one by one, edges first and chains in order: neighbours sit on different ranks.
 std::vector<int> place_by_node(const topology& net, int ranks) {
-    std::vector<int> rank_of;
-    for (std::size_t node = 0; node < net.nodes.size(); ++node) {
-        rank_of.push_back(static_cast<int>(node % static_cast<std::size_t>(ranks)));
+    std::vector<int> rank_of(net.nodes.size(), 0);
+    int dealt = 0;
+    const auto deal = [&](std::uint32_t node) { rank_of[node] = dealt++ % ranks; };
+    for (std::uint32_t edge = 0; edge < static_cast<std::uint32_t>(net.edges); ++edge) {
+        deal(edge);
     }
+    for (const auto& group : net.clusters) {
+        std::for_each(group.clients.begin(), group.clients.end(), deal);
+    }
+    if (net.cloud) {
+        deal(*net.cloud);
+    }
+    spares_stay_with_edges(net, rank_of);
     return rank_of;
 }
 
@@ -23,7 +50,7 @@ std::vector<int> place_by_cluster(const topology& net, int ranks) {
     if (ranks > clusters) {
         throw usage_error("placement = cluster: the scenario has " + std::to_string(clusters) + " clusters, but " +
                           std::to_string(ranks) + " ranks were started: at most " + std::to_string(clusters) +
-                          " ranks can be used, or " + std::to_string(net.nodes.size()) + " with placement = node");
+                          " ranks can be used, or " + std::to_string(players_of(net)) + " with placement = node");
     }
     std::vector<int> rank_of(net.nodes.size(), 0);
     for (int c = clusters - 1; c >= 0; --c) { // backwards, so that an edge gets the rank of its first cluster
@@ -34,6 +61,7 @@ std::vector<int> place_by_cluster(const topology& net, int ranks) {
         }
         rank_of[static_cast<std::size_t>(group.edge)] = rank;
     }
+    spares_stay_with_edges(net, rank_of);
     return rank_of;
 }
 
@@ -49,7 +77,7 @@ const registration<placement_entry> registered_auto{{"auto", place_automatically
 } // namespace
 
 std::vector<int> place_nodes(const topology& net, const std::string& placement, int ranks) {
-    const auto nodes = static_cast<int>(net.nodes.size());
+    const int nodes = players_of(net);
     if (ranks > nodes) {
         throw usage_error("the scenario has " + std::to_string(nodes) + " nodes, but " + std::to_string(ranks) +
                           " ranks were started: at most " + std::to_string(nodes) + " ranks can be used");

@@ -203,6 +203,14 @@ void check_planning(const scenario& scene, const value_reader& in) {
                   "domain gives each start point a domain; with data.held_by = clients another rule is "
                   "accepted");
     }
+    if (scene.plan.period > 0 && !parts.any() && scene.cluster.policy == "given") {
+        in.reject("plan.period",
+                  "clusters stay as they are given: cluster.policy = nearest or best, split.blocks = auto, "
+                  "or cluster.start = best has to leave something to a plan");
+    }
+    if (scene.plan.period > 0 && scene.cluster.edge_when_needed) {
+        in.reject("plan.period", "cluster.edge_stage = auto is decided once; 0 is accepted beside it");
+    }
     const bool chooses = scene.cluster.policy != "given" || scene.cluster.start != start_rule::first || parts.start;
     if (chooses && scene.data.held_by != data_holders::clients && scene.service == service_kind::fine_tuning) {
         in.reject("data.held_by", "start points are chosen, so every client needs data: clients is accepted");

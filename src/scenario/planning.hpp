@@ -85,6 +85,11 @@ struct planning_settings {
     int restarts =
         key.count("restarts", "3", "searches of clusters from other starts; the best one counts", at_least(1));
 
+    int period = key.count("period", "0",
+                           "rounds after which clusters are formed and planned again, from where clients are then and "
+                           "whose battery is left; 0: never",
+                           at_least(0), {.commands = commands::finetune});
+
     static plan_objective parse_objective(const std::string&);
 
 private:
