@@ -79,6 +79,11 @@ public:
             return std::nullopt;
         }
         change_clusters(rounds_done() + 1);
+        if (stop_.stopped()) { // other clusters could not be found either
+            save_checkpoint();
+            finish();
+            return std::nullopt;
+        }
         play_round();
         const auto said = decide();
         if (said.checkpoint) {
@@ -205,7 +210,7 @@ private:
             tell_stop_watch(record.results, static_cast<int>(rounds_.size()) + 1);
             rounds_.push_back(std::move(record));
         }
-        const bool nobody_left = here_.root() && !rounds_.empty() && give_up(); // only rank 0 knows the batteries
+        const bool nobody_left = here_.root() && !rounds_.empty() && !planner_->active() && give_up(); // rank 0 knows
         if (share_from_root(here_.network(), nobody_left) && !stop_.stopped()) {
             stop_.give_up(nobody_is_left);
         }
@@ -215,13 +220,24 @@ private:
         return here_.network().needs_order() ? run_.rank_of : std::vector<int>();
     }
 
-    /// Before a round: the run goes on with other clusters, if it is time and they are better. Ledger and optimiser keep
-    /// their states; a stage that nobody has held like that begins with an optimiser's initial state.
+    /// Before a round: the run goes on with other clusters, if it is time, or nobody could play, and they are better.
+    /// Ledger and optimiser keep their states; a stage that its node did not hold begins with an initial state.
     void change_clusters(int round) {
-        if (stop_.stopped() || !planner_->due(round) || planned_for_ == round) {
+        if (stop_.stopped() || !planner_->active() || round == 1 || planned_for_ == round) {
             return;
         }
         planned_for_ = round;
+        const bool nobody = share_from_root(here_.network(), ledger_ && !ledger_->anyone_left());
+        if (!nobody && !planner_->due(round)) {
+            return;
+        }
+        form_again(round);
+        if (nobody && share_from_root(here_.network(), ledger_ && !ledger_->anyone_left())) {
+            stop_.give_up(nobody_is_left);
+        }
+    }
+
+    void form_again(int round) {
         const auto now = ledger_ ? std::optional(ledger_->state()) : std::nullopt;
         auto made =
             planner_->next(round, now ? &*now : nullptr, from() ? from()->changes : std::vector<cluster_change>());
@@ -369,7 +385,7 @@ private:
         said.interrupted = asked.interrupted;
         if (here_.root()) {
             const int round = rounds_done();
-            said.stop = tell_stop_watch(rounds_.back().results, round) || give_up();
+            said.stop = tell_stop_watch(rounds_.back().results, round) || (!planner_->active() && give_up());
             const auto every = run_.scene->checkpoint.every;
             said.late = clock_ && clock_->violated();
             said.checkpoint = said.requeue || said.stop || said.late || (every > 0 && round % every == 0);

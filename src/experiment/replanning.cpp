@@ -64,7 +64,7 @@ std::optional<formed_clusters> replanning::better_ones(int round, const ledger_s
     }
     if (!wants_plan(scene)) { // a rule that looks at where clients are
         scene.cluster.formed.clear();
-        auto formed = form_clusters(scene, everybody, state.time_s);
+        auto formed = form_clusters(scene, everybody, state);
         return formed == current ? std::nullopt : std::optional(std::move(formed));
     }
     scene.plan.optimise.schedule = scene.plan.optimise.micro_batches = scene.plan.optimise.tuning = false;

@@ -19,7 +19,8 @@ class replanning {
 public:
     replanning(prepared_run&, session&);
 
-    /// Whether clusters are to be formed again before a round.
+    /// Whether clusters can change at all, and whether it is time before a round.
+    bool active() const { return run_.scene->plan.period > 0; }
     bool due(int round) const;
     /// New clusters before a round; absent if those that are there stay. Every rank has to call it.
     /// \param now at rank 0, where the ledger is. \param known those of a run that is resumed, instead of a search

@@ -35,12 +35,16 @@ double distance(position a, position b) { return std::hypot(a.x - b.x, a.y - b.y
 groups of_neighbours(const clustering_request& in) {
     const auto all = in.clients.size();
     const auto [number, size] = cluster_sizes(in.scene, in.edge, all);
-    std::vector<bool> taken(all, false);
+    std::vector<bool> taken;
+    for (const auto& client : in.clients) {
+        taken.push_back(in.state.off.contains(client.name));
+    }
+    const double now = in.state.time_s;
     const auto nearest = [&](position to, bool farthest) {
         std::optional<std::size_t> best;
         double best_distance = 0.0;
         for (std::size_t i = 0; i < all; ++i) {
-            const double here = distance(in.clients[i].place(in.at_s), to);
+            const double here = distance(in.clients[i].place(now), to);
             if (!taken[i] && (!best || (farthest ? here > best_distance : here < best_distance))) {
                 best = i;
                 best_distance = here;
@@ -50,7 +54,7 @@ groups of_neighbours(const clustering_request& in) {
     };
     groups out;
     while (out.size() < number) {
-        auto next = nearest(in.station.place(in.at_s), true);
+        auto next = nearest(in.station.place(now), true);
         if (!next) {
             break;
         }
@@ -58,7 +62,7 @@ groups of_neighbours(const clustering_request& in) {
         while (next && group.size() < size) {
             taken[*next] = true;
             group.push_back(*next);
-            next = nearest(in.clients[*next].place(in.at_s), false);
+            next = nearest(in.clients[*next].place(now), false);
         }
     }
     return out;
@@ -103,13 +107,13 @@ std::pair<std::size_t, std::size_t> cluster_sizes(const scenario& scene, int edg
     return {number, size > 0 ? size : (clients + number - 1) / number};
 }
 
-formed_clusters form_clusters(const scenario& scene, const population& all, double at_s) {
+formed_clusters form_clusters(const scenario& scene, const population& all, const network_state& state) {
     auto out = scene.cluster.formed;
     const auto& policy = registry<clustering_entry>::at(scene.cluster.policy, "cluster.policy");
     const auto& listed = scene.network.overrides.clusters;
     for (std::size_t edge = 0; scene.cluster.formed.empty() && edge < all.clients.size(); ++edge) {
         auto& made = out.emplace_back();
-        for (auto& clients : policy.group({scene, static_cast<int>(edge), all.edges[edge], all.clients[edge], at_s})) {
+        for (auto& clients : policy.group({scene, static_cast<int>(edge), all.edges[edge], all.clients[edge], state})) {
             made.push_back({std::move(clients), {}, 0});
             if (scene.cluster.policy == "given" && !listed.empty()) {
                 const auto& said = listed[edge][made.size() - 1];

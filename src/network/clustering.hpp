@@ -4,11 +4,19 @@
 #include "scenario/network.hpp"
 
 #include <cstddef>
+#include <set>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 namespace gaisnet {
+
+/// What is known of a network in the course of a run.
+struct network_state {
+    double time_s = 0;           ///< Where clients are, and which links reach.
+    std::set<std::string> off{}; ///< Clients whose battery is empty.
+};
 
 /// What a clustering_entry groups: the clients of one edge, in the order in which the scenario lists them.
 struct clustering_request {
@@ -16,7 +24,7 @@ struct clustering_request {
     int edge = 0;
     const candidate& station; ///< The edge.
     std::span<const candidate> clients;
-    double at_s = 0; ///< The time at which they are where they are.
+    const network_state& state;
 };
 
 /// Number of clusters of an edge, and the clients of a cluster at most, by cluster.number and cluster.size.
@@ -25,7 +33,7 @@ std::pair<std::size_t, std::size_t> cluster_sizes(const scenario&, int edge, std
 /// The clusters of all edges: as they have been formed already (cluster_settings::formed), else by the rule that
 /// cluster.policy names.
 /// \throws usage_error for a rule that forms no cluster, leaves one empty, or takes a client twice.
-formed_clusters form_clusters(const scenario&, const population&, double at_s = 0);
+formed_clusters form_clusters(const scenario&, const population&, const network_state& = {});
 formed_clusters form_clusters(const scenario&);
 
 } // namespace gaisnet

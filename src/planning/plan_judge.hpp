@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/family.hpp"
+#include "network/clustering.hpp"
 #include "network/population.hpp"
 #include "network/topology.hpp"
 #include "planning/plan_figures.hpp"
@@ -27,12 +28,6 @@ struct client_data {
     std::vector<std::vector<double>> quality;                    ///< Useful samples / samples. Empty: all are useful.
     std::vector<std::vector<std::vector<std::int64_t>>> classes; ///< Samples by class. Empty: not known.
     std::vector<std::vector<std::int64_t>> wanted;               ///< By edge: validation samples by class.
-};
-
-/// What is known of a network in the course of a run.
-struct network_state {
-    double time_s = 0;           ///< Where clients are, and which links reach.
-    std::set<std::string> off{}; ///< Clients whose battery is empty.
 };
 
 /// Judges plans of a scenario by playing them in the ledger: the first session, or the first round of fine-tuning; if more

@@ -347,7 +347,7 @@ chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method
 
     variant first(with(scene, ways.front()), method, sizes, data, state, parts, out.objective);
     auto& judge = first.judge();
-    auto start = form_clusters(scene, judge.everybody(), state.time_s);
+    auto start = form_clusters(scene, judge.everybody(), state);
     if (scene.cluster.start == start_rule::data) {
         start_with_most_data(start, judge);
     }
@@ -392,7 +392,7 @@ chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method
         auto nearest = scene;
         nearest.cluster.policy = "nearest";
         nearest.cluster.formed.clear();
-        compare("nearest neighbours", form_clusters(nearest, judge.everybody(), state.time_s));
+        compare("nearest neighbours", form_clusters(nearest, judge.everybody(), state));
     }
     if (parts.split || parts.order || parts.start || parts.clusters) {
         compare("best of 100 random plans", random_plan(judge, parts, start, out.objective, out.given));
