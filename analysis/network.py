@@ -19,7 +19,7 @@ from analysis.results import (BESIDE, COLOURS, UnreadableFile, argparse, numpy, 
                               quantity, run_tool, save)
 from analysis.topology import Network, changed_settings, changes, matched_clusters
 
-NAMED, NUMBERED = 60, 200  # nodes at most that have names, and numbers of blocks
+FEW, NAMED, NUMBERED = 20, 60, 200  # nodes at most that have circles, names, and numbers of blocks
 PALETTE = tuple(colour for colour in COLOURS if colour not in ("#bbbbbb", "#000000"))
 BENDS = (0, 0.12, -0.12, 0.2, -0.2, 0.3, -0.3, 0.45, -0.45)  # of arrows, in parts of their length, as they are tried
 SPARE, CS_LINK = "#c4c4c4", "#cccccc"
@@ -114,6 +114,7 @@ class Panel:
     def draw(self):
         if not self.schematic:
             self.draw_cells()
+            self.draw_reaches()
         self.draw_thin_links()
         self.draw_chains()
         self.draw_nodes()
@@ -138,6 +139,18 @@ class Panel:
             self.axes.add_patch(pyplot().Circle(self.places[node], radius, fill=False, color="#999999", linewidth=0.6,
                                                 gid="cell"))
             self.drawn.add("cell")
+
+    def draw_reaches(self):
+        """Circles around edges and, where few are drawn, around clients."""
+        corners = numpy.array([(x, y) for x in self.axes.get_xlim() for y in self.axes.get_ylim()])
+        for node, reach in self.network.reaches().items():
+            of_edge = node in self.network.edges.index
+            if (not of_edge and len(self.network.nodes) > FEW) or numpy.hypot(*(corners - self.places[node]).T).max() < reach:
+                continue
+            self.axes.add_patch(pyplot().Circle(self.places[node], reach, fill=False, linestyle=":",
+                                                linewidth=1.1 if of_edge else 0.6, color="#555555" if of_edge else "#aaaaaa",
+                                                gid=f"reach {self.network.nodes['name'][node]}"))
+            self.drawn.add("reach" if of_edge else "reach of clients")
 
     def draw_thin_links(self):
         """Between clients and edges, and between edges and cloud; both directions are one line."""
@@ -278,6 +291,9 @@ def legend_of(axes, panels, entries):
             ("cs", "CS link", {"color": CS_LINK, "linewidth": 1}),
             ("backhaul", "backhaul", {"color": "#777777", "linewidth": 1, "linestyle": "--"}),
             ("cell", f"cell, {panels[0].network.settings.get('network.radius')}", {"color": "#999999", "linewidth": 0.6}),
+            ("reach", "reach of an edge: all its CS links carry min_rate", {"color": "#555555", "linewidth": 1.1,
+                                                                            "linestyle": ":"}),
+            ("reach of clients", "reach of a client over D2D", {"color": "#aaaaaa", "linewidth": 0.6, "linestyle": ":"}),
             ("place", "its place, where it is drawn beside it", {"color": "#000000", "linewidth": 0.6, "marker": "o",
                                                                "markersize": 2.5})):
         if what in drawn:

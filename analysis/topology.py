@@ -136,6 +136,20 @@ class Network:
         except (KeyError, ValueError):
             return None
 
+    def reaches(self):
+        """How far links reach, m, by node, where rates are by radio: of an edge, to and from all of its clients that have a
+        part; of a client, to its neighbours in the chain. The least of each."""
+        found = {}
+        for link in self.links.itertuples() if "reach_m" in self.links else ():
+            one, other = link[1 + self.links.columns.get_loc("from")], link.to
+            if not math.isfinite(link.reach_m) or link.spare or link.link == "backhaul":
+                continue
+            ends = (one, other) if link.link != "d2d" else (one,)
+            for node in ends:
+                if link.link == "d2d" or node in self.edges.index:
+                    found[node] = min(found.get(node, math.inf), link.reach_m)
+        return found
+
     def schematic_places(self):
         """{node: (x, y)} without a unit: every cluster is a row in the order of its chain, clients with no part at its end.
         Up to RING rows stand as rays around their edge, more of them in columns below it."""

@@ -121,6 +121,27 @@ double radio_map::received_w(link_class kind, const radio_settings& radio, std::
     return sum * radiated_w(kind, from);
 }
 
+double radio_map::reach_m(link_class kind, const radio_settings& radio, std::uint32_t from, double bandwidth_hz,
+                          double rate_bit_s) const {
+    const auto carries = [&](double distance) {
+        const double loss = radio.loss.loss_db(distance, radio.frequency_hz);
+        const double received = from_db(radio.tx_gain_db + radio.rx_gain_db - loss) * radiated_w(kind, from);
+        return shannon_rate(bandwidth_hz, received / noise_power_w(bandwidth_hz, radio.noise_figure_db),
+                            radio.max_efficiency) >= rate_bit_s;
+    };
+    constexpr double farthest_m = 1e6;
+    double near = 0.0, far = farthest_m;
+    if (carries(far)) {
+        return farthest_m;
+    }
+    constexpr int halvings = 60;
+    for (int i = 0; i < halvings; ++i) {
+        const double middle = 0.5 * (near + far);
+        (carries(middle) ? near : far) = middle;
+    }
+    return near;
+}
+
 radio_state radio_map::state(link_class kind, const radio_settings& radio, std::uint32_t from, std::uint32_t to,
                              double bandwidth_hz, double time) const {
     radio_state out;

@@ -41,6 +41,9 @@ public:
     /// Mean channel of a link, without fading. \param bandwidth_hz its band.
     radio_state state(link_class, const radio_settings&, std::uint32_t from, std::uint32_t to, double bandwidth_hz,
                       double time) const;
+    /// Distance (m) up to which a link of a node carries a rate, with the path loss alone: no shadowing or fading. The nearest
+    /// antenna counts, with all the power of the node.
+    double reach_m(link_class, const radio_settings&, std::uint32_t from, double bandwidth_hz, double rate_bit_s) const;
     /// Power (W) that `to` receives from `from` in round `round`, with fading.
     double received_w(link_class, const radio_settings&, std::uint32_t from, std::uint32_t to, std::uint32_t round,
                       double time) const;

@@ -192,6 +192,8 @@ struct link_description {
     double loss = 0;         ///< Loss probability of a packet.
     double distance_m = 0;   ///< NaN where no radio model is used.
     double path_loss_db = 0; ///< With shadowing, minus antenna gains; NaN without a radio model.
+    double reach_m = 0;      ///< See radio_map::reach_m, for link.*.min_rate; NaN without a radio model.
+    bool spare = false;      ///< See network_link.
     std::string share;       ///< "private", "equal", "maxmin", "airtime", "reuse"
     std::uint32_t since_round = 1;
 };

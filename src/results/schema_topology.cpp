@@ -79,6 +79,13 @@ std::vector<column<link_entry>> topology_link_columns(std::size_t name_bytes) {
         number_column<row>("path_loss_db", "dB",
                            "Path loss with shadowing, less antenna gains; NaN: its rate is not by radio",
                            [](const row& r) { return r.link->path_loss_db; }),
+        number_column<row>(
+            "reach_m", "m",
+            "Distance up to which it carries link.*.min_rate, without shadowing; NaN: its rate is not by "
+            "radio",
+            [](const row& r) { return r.link->reach_m; }),
+        number_column<row>("spare", "1", "1: only a repaired chain would use it, or nothing does",
+                           [](const row& r) { return static_cast<std::uint32_t>(r.link->spare); }),
         text_column<row>("share", word_bytes, "How it shares its medium: private, equal, maxmin, airtime, reuse",
                          [](const row& r) { return std::string_view(r.link->share); }),
         number_column<row>("since_round", "1", since_round_text, [](const row& r) { return r.link->since_round; }),

@@ -74,10 +74,15 @@ std::vector<link_description> describe_links(const deployment& deploy) {
     std::vector<link_description> out;
     for (const auto& link : deploy.net.links) {
         const auto& one = link.parameters;
+        const auto& radio = settings_of(*deploy.scene, one.kind).radio;
+        const double reach =
+            link.by_radio ? deploy.net.radio->reach_m(one.kind, *radio, one.from, one.bandwidth_hz, radio->min_rate)
+                          : std::numeric_limits<double>::quiet_NaN();
         const auto share = link.medium ? deploy.net.media[*link.medium].share : share_kind::exclusive;
         out.push_back({one.from, one.to, one.kind, link.rate_bit_s, one.latency_s, one.bandwidth_hz, one.radiated_w,
                        one.wired_j_bit.value_or(std::numeric_limits<double>::quiet_NaN()), one.loss, link.distance_m,
-                       link.path_loss_db, name_of(share), static_cast<std::uint32_t>(deploy.first_round)});
+                       link.path_loss_db, reach, link.spare, name_of(share),
+                       static_cast<std::uint32_t>(deploy.first_round)});
     }
     return out;
 }

@@ -183,6 +183,17 @@ class TestMap:
         cells = [patch for patch in drawn(clouded).axes[0].patches if patch.get_gid() == "cell"]
         assert [(cell.center[0], cell.center[1], cell.radius) for cell in cells] == [(0, 0, 100), (200, 0, 100)]
 
+    def test_reaches_are_circles(self, make):
+        path = make("reach", *NINE, "--link.d2d.path_loss", "umi_los", "--link.cs_up.path_loss", "umi_nlos",
+                    "--link.d2d.min_rate", "30 Mbit/s", "--link.cs_up.min_rate", "20 Mbit/s")
+        names = dict(table(path, "topology/nodes")[["node", "name"]].tolist())
+        links = [row for row in table(path, "topology/links") if row["spare"] == 0]
+        circles = artists(drawn(path), "reach")
+        assert circles["edge0"].radius == min(row["reach_m"] for row in links if row["link"] == b"cs_up")
+        for name in ("c0.1", "c1.2"):
+            assert circles[name].radius == min(row["reach_m"] for row in links
+                                               if row["link"] == b"d2d" and names[row["from"]].decode() == name)
+
     def test_a_file_with_places_of_its_own_has_no_cells(self, placed):
         assert not artists(drawn(placed), "cell")
 

@@ -153,6 +153,18 @@ TEST(radio_topology, rates_follow_from_distance_power_and_band) {
     EXPECT_NEAR(find(net, "c1.3->c1.2").distance_m, hop.distance_m, 1e-9);
 }
 
+TEST(radio_topology, a_link_reaches_as_far_as_it_carries_a_rate) {
+    const auto scene = radio_scenario();
+    const auto net = make_topology(scene);
+    const auto& hop = find(net, "c1.2->c1.3");
+    const double band = hop.parameters.bandwidth_hz;
+    for (const double metres : {20.0, 200.0, 3000.0}) {
+        const double rate = rate_at("pedestrian", metres, band, 9.0);
+        EXPECT_NEAR(net.radio->reach_m(link_class::d2d, *scene.link.d2d.radio, hop.parameters.from, band, rate), metres,
+                    1e-6 * metres);
+    }
+}
+
 TEST(radio_topology, shadowing_belongs_to_the_pair_and_has_its_deviation) {
     auto scene = radio_scenario();
     scene.network.clusters = 300;
