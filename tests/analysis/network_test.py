@@ -185,7 +185,7 @@ class TestMap:
 
     def test_reaches_are_circles(self, make):
         path = make("reach", *NINE, "--link.d2d.path_loss", "umi_los", "--link.cs_up.path_loss", "umi_nlos",
-                    "--link.d2d.min_rate", "30 Mbit/s", "--link.cs_up.min_rate", "20 Mbit/s")
+                    "--link.d2d.min_rate", "2 Mbit/s", "--link.cs_up.min_rate", "5 Mbit/s")
         names = dict(table(path, "topology/nodes")[["node", "name"]].tolist())
         links = [row for row in table(path, "topology/links") if row["spare"] == 0]
         circles = artists(drawn(path), "reach")

@@ -38,7 +38,7 @@ inline std::vector<node_description> two_nodes() {
 }
 
 inline std::vector<link_description> one_link() {
-    return {{1, 0, link_class::cs_up, 5e7, 0.002, 2e7, 0.2, 0.0, 0.01, 120.0, 90.5, "equal"}};
+    return {{1, 0, link_class::cs_up, 5e7, 0.002, 2e7, 0.2, 0.0, 0.01, 120.0, 90.5, 300.0, false, "equal"}};
 }
 
 inline run_header header() {
