@@ -220,7 +220,7 @@ setup_wheel() {
     fi
 }
 
-# Exports GAISNET_TOKENIZERS, a folder from which Python imports tokenizers (11 MB). The comparison skips without it, and
+# Exports GAISNET_TOKENIZERS, a folder from which Python imports tokenizers (36 MB with pip). The comparison skips without it, and
 # texts that a release of Debian lacks are left out.
 setup_tokenizers() {
     local folder=${XDG_CACHE_HOME:-$HOME/.cache}/gaisnet/tokenizers-$tokenizers_version package python

@@ -6,6 +6,7 @@
 #include "text/utf8.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace gaisnet {
@@ -216,8 +217,8 @@ std::unique_ptr<const pre_tokenizer> split_at(bool (*is_match)(char32_t), split_
     return std::make_unique<character_splitter>(is_match, behaviour);
 }
 
-std::unique_ptr<const pre_tokenizer> in_turn(std::unique_ptr<const pre_tokenizer> first,
-                                             std::unique_ptr<const pre_tokenizer> second) {
+std::unique_ptr<const pre_tokenizer> two_splitters(std::unique_ptr<const pre_tokenizer> first,
+                                                   std::unique_ptr<const pre_tokenizer> second) {
     std::vector<std::unique_ptr<const pre_tokenizer>> steps;
     steps.push_back(std::move(first));
     steps.push_back(std::move(second));
@@ -251,12 +252,12 @@ std::unique_ptr<const pre_tokenizer> read_pre_tokenizer(const json_part& part) {
         return split_at(is_white_space, split_behaviour::removed);
     }
     if (type == "Whitespace") {
-        return in_turn(split_at(is_white_space, split_behaviour::removed),
-                       split_at(is_word_character, split_behaviour::contiguous));
+        return two_splitters(split_at(is_white_space, split_behaviour::removed),
+                             split_at(is_word_character, split_behaviour::contiguous));
     }
     if (type == "BertPreTokenizer") {
-        return in_turn(split_at(is_white_space, split_behaviour::removed),
-                       split_at(is_punctuation_or_ascii_symbol, split_behaviour::isolated));
+        return two_splitters(split_at(is_white_space, split_behaviour::removed),
+                             split_at(is_punctuation_or_ascii_symbol, split_behaviour::isolated));
     }
     part.refuse_type("pre_tokenizer", "ByteLevel, Split, Digits, BertPreTokenizer, Punctuation, Whitespace, "
                                       "WhitespaceSplit, Sequence, null");

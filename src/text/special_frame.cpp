@@ -24,12 +24,13 @@ std::int32_t id_of_pair(const json_part& part, std::size_t ids) {
     return checked_id(parts[1], ids);
 }
 
-void wrap(special_frame& frame, const std::vector<std::int32_t>& before, const std::vector<std::int32_t>& behind) {
+void add_around(special_frame& frame, const std::vector<std::int32_t>& before,
+                const std::vector<std::int32_t>& behind) {
     frame.before.insert(frame.before.begin(), before.begin(), before.end());
     frame.behind.insert(frame.behind.end(), behind.begin(), behind.end());
 }
 
-void wrap_by_template(special_frame& frame, const json_part& part, std::size_t ids) {
+void add_template(special_frame& frame, const json_part& part, std::size_t ids) {
     std::vector<std::int32_t> before;
     std::vector<std::int32_t> behind;
     int texts = 0;
@@ -54,21 +55,21 @@ void wrap_by_template(special_frame& frame, const json_part& part, std::size_t i
     if (texts != 1) {
         single.refuse("has the text " + std::to_string(texts) + " times; once is accepted");
     }
-    wrap(frame, before, behind);
+    add_around(frame, before, behind);
 }
 
-void wrap_by(special_frame& frame, const json_part& part, std::size_t ids) {
+void add_part(special_frame& frame, const json_part& part, std::size_t ids) {
     const auto type = part.text_or("type", "");
     if (type == "Sequence") {
         for (const auto& each : part.at("processors").elements()) {
-            wrap_by(frame, each, ids);
+            add_part(frame, each, ids);
         }
     } else if (type == "BertProcessing" || type == "RobertaProcessing") {
         frame.classify = id_of_pair(part.at("cls"), ids);
         frame.separate = id_of_pair(part.at("sep"), ids);
-        wrap(frame, {*frame.classify}, {*frame.separate});
+        add_around(frame, {*frame.classify}, {*frame.separate});
     } else if (type == "TemplateProcessing") {
-        wrap_by_template(frame, part, ids);
+        add_template(frame, part, ids);
     } else if (type != "ByteLevel") { // which moves offsets only
         part.refuse_type("post_processor",
                          "TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel, Sequence, null");
@@ -80,7 +81,7 @@ void wrap_by(special_frame& frame, const json_part& part, std::size_t ids) {
 special_frame read_special_frame(const std::optional<json_part>& part, std::size_t ids) {
     special_frame frame;
     if (part) {
-        wrap_by(frame, *part, ids);
+        add_part(frame, *part, ids);
     }
     return frame;
 }

@@ -5,6 +5,7 @@
 #include "text/token_model.hpp"
 #include "text/utf8.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
