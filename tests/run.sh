@@ -91,6 +91,7 @@ if [[ $libtorch == wheel ]]; then
 fi
 if [[ $install -eq 1 ]]; then
     setup_packages "${needed[@]}"
+    setup_tokenizers
 fi
 [[ $libtorch != wheel ]] || setup_wheel
 find_python pytest || die "the tests of the program need Python with pytest and what analysis/ needs"

@@ -3,6 +3,7 @@
 #
 #   setup_packages PACKAGE...       installs the Debian packages that are missing, and selects the BLAS that torch needs
 #   setup_wheel                     installs PyTorch's wheel into a virtual environment and makes CMake find its LibTorch
+#   setup_tokenizers                what tokenizers are compared with: a library of Python and texts in many languages
 #   build_preset NAME [TARGET...]   configures the CMake preset once and builds it
 #   find_python [MODULE...]         sets and exports PYTHON, an interpreter with what analysis/ needs, and these modules
 #
@@ -20,7 +21,7 @@ project_packages=(
     libboost-program-options-dev
     libgtest-dev libgmock-dev
     libjpeg62-turbo-dev libpng-dev
-    nlohmann-json3-dev libspdlog-dev libfmt-dev
+    nlohmann-json3-dev libspdlog-dev libfmt-dev libicu-dev
     python3-h5py python3-numpy python3-pandas python3-scipy python3-venv
 )
 
@@ -32,6 +33,11 @@ test_packages=(python3-pytest slurmctld slurmd slurm-client slurm-wlm-basic-plug
 
 # The PyTorch from PyPI whose LibTorch is tested: that of GPU users.
 wheel_version=2.11.0
+
+# The library from PyPI that tokenizers are compared with, and texts to do it on.
+tokenizers_version=0.23.3
+tokenizer_texts=(fortunes fortunes-min fortunes-bg fortunes-br fortunes-cs fortunes-de fortunes-eo fortunes-es fortunes-ga
+    fortunes-it fortunes-pl fortunes-ru fortunes-zh)
 
 say() { printf '== %s\n' "$*"; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
@@ -120,7 +126,7 @@ list_requirements() {
     done
     say "packages: this is not Debian, so nothing is installed. Needed: a C++20 compiler, CMake 3.25+, Ninja," \
         "LibTorch 1.13+, an OpenMP build of OpenBLAS, Open MPI, HDF5 with C++, Boost.Program_options, GoogleTest," \
-        "libjpeg-turbo, libpng, nlohmann-json, spdlog, fmt; for the results Python 3 with h5py, numpy, pandas and" \
+        "libjpeg-turbo, libpng, nlohmann-json, spdlog, fmt, ICU; for the results Python 3 with h5py, numpy, pandas and" \
         "SciPy, for the tests pytest too. (Debian's names: $*)"
     if [[ ${#missing[@]} -gt 0 ]]; then
         warn "not found on PATH: ${missing[*]}"
@@ -212,6 +218,35 @@ setup_wheel() {
     if [[ $(cuda_major) != 13 ]]; then
         export CUDA_HOME=$site/nvidia/cu13 CUDACXX=$site/nvidia/cu13/bin/nvcc
     fi
+}
+
+# Exports GAISNET_TOKENIZERS, a folder from which Python imports tokenizers (36 MB with pip). The comparison skips without it, and
+# texts that a release of Debian lacks are left out.
+setup_tokenizers() {
+    local folder=${XDG_CACHE_HOME:-$HOME/.cache}/gaisnet/tokenizers-$tokenizers_version package python
+    local -a found=()
+    if is_debian; then
+        for package in "${tokenizer_texts[@]}"; do
+            if is_installed "$package" || apt-cache show "$package" >/dev/null 2>&1; then
+                found+=("$package")
+            fi
+        done
+        install_packages "${found[@]}"
+    fi
+    if [[ ! -e $folder/complete ]]; then
+        for python in /usr/bin/python3 python3; do
+            "$python" -c 'import ensurepip, venv' 2>/dev/null && break
+        done
+        say "tokenizers: installing $tokenizers_version of Python's library into $folder"
+        if ! { "$python" -m venv --clear "$folder" &&
+            "$folder/bin/python" -m pip --quiet --disable-pip-version-check install --no-cache-dir --no-deps \
+                "tokenizers==$tokenizers_version" </dev/null && : >"$folder/complete"; }; then
+            warn "Python's tokenizers could not be installed; tokenizers are compared with a golden file only"
+            return 0
+        fi
+    fi
+    GAISNET_TOKENIZERS=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
+    export GAISNET_TOKENIZERS
 }
 
 # Compiles at once: one a core, and 2 GB for each, because a file that includes torch's headers takes 1 GB and more.

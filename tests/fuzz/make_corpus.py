@@ -111,7 +111,32 @@ def texts():
     put("checkpoint", "run", "\3" + json.dumps({"identity": "x", "ended": True}))
 
 
+def tokenizers():
+    pairs = {"type": "BPE", "vocab": {"a": 0, "b": 1, "\u0120": 2, "ab": 3, "?": 4, "<0xC3>": 5}, "merges": ["a b"]}
+    pieces = {"type": "WordPiece", "unk_token": "[UNK]", "vocab": {"[UNK]": 0, "a": 1, "##b": 2, "[CLS]": 3}}
+
+    def case(name, text="ab a\u00e9 1\n", **parts):
+        put("tokenizer", name, json.dumps(parts).encode() + b"\0" + text.encode())
+    case("bytes", model=pairs, pre_tokenizer={"type": "ByteLevel"}, decoder={"type": "ByteLevel"},
+         added_tokens=[{"id": 6, "content": "<x>", "lstrip": True, "rstrip": True, "special": True},
+                       {"id": 7, "content": "a b", "single_word": True}])
+    case("fallback", model=pairs | {"unk_token": "?", "byte_fallback": True, "fuse_unk": True, "merges": [["a", "b"]]},
+         normalizer={"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "_"}, {"type": "NFC"}, {
+             "type": "Replace", "pattern": {"String": " "}, "content": "_"}]},
+         decoder={"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"Regex": "_"}, "content": " "}, {
+             "type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]})
+    case("splits", model=pairs | {"ignore_merges": True}, pre_tokenizer={"type": "Sequence", "pretokenizers": [
+        {"type": "Split", "pattern": {"Regex": "\\w+|[^\\s\\p{L}]+(?!\\S)"}, "behavior": "MergedWithNext", "invert": True},
+        {"type": "Digits", "individual_digits": True}, {"type": "Punctuation", "behavior": "Contiguous"},
+        {"type": "ByteLevel", "use_regex": False}]})
+    case("bert", model=pieces, normalizer={"type": "BertNormalizer"}, pre_tokenizer={"type": "BertPreTokenizer"},
+         decoder={"type": "WordPiece"}, padding={"pad_token": "a"}, post_processor={
+             "type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "c"}}, {"Sequence": {"id": "A"}}],
+             "special_tokens": {"c": {"ids": [3]}}})
+
+
 if __name__ == "__main__":
     images()
     weights()
     texts()
+    tokenizers()

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # The rooms, which are the folders of src/, from the lowest to the highest. A room includes itself and those before it.
 ROOMS = (
     "base",
+    "text",
     "settings",
     "emulation",
     "scenario",
