@@ -85,6 +85,7 @@ class Panel:
         self.middles = {}  # control points of the arrows, by hop
         self.directions = {(hop.source, hop.target) for hop in network.hops}
         self.drawn = set()  # what the legend has to explain
+        self.beyond = {}  # reach of edges and clients, m, where it is larger than the picture
 
     def move_cloud(self, low, high):
         """Puts the cloud above everything else where it would hide an edge, or where there are no places."""
@@ -123,6 +124,8 @@ class Panel:
         notes = ["schematic: places have no meaning" if self.schematic else
                  "m" + (", at the start: nodes move" if network.settings.get("mobility.model", "none") != "none" else "")]
         left_out = [what for what, most in (("names", NAMED), ("numbers of blocks", NUMBERED)) if len(network.nodes) > most]
+        notes += [f"links of {kind} reach {quantity(reach, 'm')} or more, beyond the picture"
+                  for kind, reach in self.beyond.items()]
         if left_out:
             notes.append(f"{' and '.join(left_out)} are left out, as there are more than "
                          f"{NUMBERED if len(left_out) > 1 else NAMED} nodes")
@@ -141,11 +144,15 @@ class Panel:
             self.drawn.add("cell")
 
     def draw_reaches(self):
-        """Circles around edges and, where few are drawn, around clients."""
+        """Circles around edges and, where few nodes are drawn, around clients. What lies beyond the picture is a number."""
         corners = numpy.array([(x, y) for x in self.axes.get_xlim() for y in self.axes.get_ylim()])
         for node, reach in self.network.reaches().items():
             of_edge = node in self.network.edges.index
-            if (not of_edge and len(self.network.nodes) > FEW) or numpy.hypot(*(corners - self.places[node]).T).max() < reach:
+            if numpy.hypot(*(corners - self.places[node]).T).max() < reach:
+                kind = "edges" if of_edge else "clients"
+                self.beyond[kind] = min(self.beyond.get(kind, numpy.inf), reach)
+                continue
+            if not of_edge and len(self.network.nodes) > FEW:
                 continue
             self.axes.add_patch(pyplot().Circle(self.places[node], reach, fill=False, linestyle=":",
                                                 linewidth=1.1 if of_edge else 0.6, color="#555555" if of_edge else "#aaaaaa",

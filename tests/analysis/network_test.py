@@ -183,16 +183,38 @@ class TestMap:
         cells = [patch for patch in drawn(clouded).axes[0].patches if patch.get_gid() == "cell"]
         assert [(cell.center[0], cell.center[1], cell.radius) for cell in cells] == [(0, 0, 100), (200, 0, 100)]
 
-    def test_reaches_are_circles(self, make):
-        path = make("reach", *NINE, "--link.d2d.path_loss", "umi_los", "--link.cs_up.path_loss", "umi_nlos",
-                    "--link.d2d.min_rate", "2 Mbit/s", "--link.cs_up.min_rate", "5 Mbit/s")
+    @pytest.fixture(scope="class")
+    def by_radio(self, make, folder):
+        def by_radio(name, least):
+            file = folder / f"{name}.json"
+            file.write_text(json.dumps({
+                "clusters": [{"edge": "edge0", "clients": [who for who in PLACES if who[0] == letter]} for letter in "ab"],
+                "nodes": [{"name": who, "position": [f"{8 * x} m", f"{8 * y} m"]} for who, (x, y) in PLACES.items()]}))
+            words = [word for link in ("d2d", "cs_up")
+                     for word in (f"--link.{link}.path_loss", "umi_los", f"--link.{link}.shadowing", 0)]
+            return make(name, "--network.file", file, "--network.layout", "list", *words, "--link.d2d.min_rate", "4.9 Mbit/s",
+                        "--link.cs_up.min_rate", least)
+
+        return by_radio
+
+    def test_reaches_are_circles(self, by_radio):
+        path = by_radio("reach", "100 Mbit/s")
         names = dict(table(path, "topology/nodes")[["node", "name"]].tolist())
         links = [row for row in table(path, "topology/links") if row["spare"] == 0]
-        circles = artists(drawn(path), "reach")
+        figure = drawn(path)
+        circles = artists(figure, "reach")
         assert circles["edge0"].radius == min(row["reach_m"] for row in links if row["link"] == b"cs_up")
-        for name in ("c0.1", "c1.2"):
+        for name in ("a1", "b2"):
             assert circles[name].radius == min(row["reach_m"] for row in links
                                                if row["link"] == b"d2d" and names[row["from"]].decode() == name)
+        for row in links:  # without shadowing every link that is there reaches
+            assert row["link"] == b"cs_down" or row["distance_m"] <= row["reach_m"]
+        assert "reach of a client over D2D" in legend(figure)
+
+    def test_a_reach_beyond_the_picture_is_a_number(self, by_radio):
+        figure = drawn(by_radio("far", "30 Mbit/s"))
+        assert "edge0" not in artists(figure, "reach")
+        assert "links of edges reach 864.6 m or more" in figure.axes[0].get_xlabel()
 
     def test_a_file_with_places_of_its_own_has_no_cells(self, placed):
         assert not artists(drawn(placed), "cell")
