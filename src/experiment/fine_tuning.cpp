@@ -55,14 +55,27 @@ struct verdict {
 
 class fine_tuning::parts {
 public:
-    parts(configuration given, session& here)
+    parts(configuration given, session& here, fine_tuning_options options)
         : given_(std::move(given))
         , here_(here)
+        , options_(std::move(options))
         , run_(prepare(given_, here, true))
         , stop_(run_.scene->train.stop, run_.scene->train.rounds) {}
 
     run_ending ending() const { return ending_; }
     const fine_tuning_outcome& outcome() const { return outcome_; }
+    const prepared_run& prepared() const { return run_; }
+    const loaded_backbone& backbone() const { return backbone_; }
+
+    run_summary so_far() const {
+        std::vector<round_row> rows;
+        std::vector<node_row> nodes;
+        for (const auto& record : rounds_) {
+            rows.insert(rows.end(), record.forecast.rounds.begin(), record.forecast.rounds.end());
+            nodes.insert(nodes.end(), record.forecast.nodes.begin(), record.forecast.nodes.end());
+        }
+        return summarise(rows, nodes, describe_nodes(*run_.deploy, run_.rank_of));
+    }
 
     std::optional<finished_round> next() {
         if (ending_ != run_ending::none) {
@@ -101,13 +114,13 @@ public:
 private:
     /// Prepares the first round. \returns false when nothing is left to do.
     bool begin() {
-        backbone_ = load_backbone(*run_.scene, here_);
+        backbone_ = options_.backbone ? *options_.backbone : load_backbone(*run_.scene, here_);
         if (here_.gpu()) {
             run_.data->use_gpu(*here_.gpu());
             here_.note("warming the GPU up");
             warm_up(*run_.deploy, backbone_.backbone);
         }
-        file_.emplace(given_, run_, backbone_, here_, "round");
+        file_.emplace(given_, run_, backbone_, here_, "round", options_.keeps_files);
         if (file_->has_ended({modules_path(*run_.scene, run_.deploy->net.edges - 1)})) {
             return false;
         }
@@ -125,6 +138,7 @@ private:
         make_output();
         replay();
         forecast_next(); // detects a deadlock of the roles before anything is trained or shown
+        refuse_what_does_not_fit();
         if (clock_ && ledger_ && next_forecast_ && !speeds_.empty()) {
             clock_->check_scale(*run_.deploy, run_.rank_of, *next_forecast_, speeds_);
         }
@@ -133,7 +147,9 @@ private:
             judge({{"untuned", {}, 0, false}}, 0);
         }
         session::check_interrupt();
-        session::begin_steps();
+        if (options_.keeps_files) {
+            session::begin_steps();
+        }
         return true;
     }
 
@@ -157,6 +173,7 @@ private:
         auto hooks =
             watchful_hooks(run_, here_, clock_.get(), [this] { return fmt::format("round {}: ", rounds_done() + 1); });
         hooks.computed = [this] { show_progress(work_done_ + 1); };
+        hooks.nan_when_diverged = !options_.keeps_files;
         work_a_round_ = computations_a_round(run_, here_.rank());
         tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of,
                                                 training_executors(run_, backbone_.backbone),
@@ -191,7 +208,7 @@ private:
             record.results = results;
             if (ledger_) {
                 record.forecast = ledger_->play(static_cast<int>(rounds_.size()) + 1);
-                log_.write(record, file_->results());
+                log_.write(record, recorded());
             }
             tell_stop_watch(record.results, static_cast<int>(rounds_.size()) + 1);
             rounds_.push_back(std::move(record));
@@ -205,7 +222,7 @@ private:
 
     /// Creates the results file, which stays hidden until it contains all rounds before the checkpoint.
     void make_output() {
-        if (!here_.root()) {
+        if (!here_.root() || !options_.keeps_files) {
             return;
         }
         const auto& scene = *run_.scene;
@@ -235,10 +252,24 @@ private:
         const auto start = clock_type::now();
         next_forecast_ = ledger_->play(rounds_done() + 1);
         ledger_s_ += seconds_since(start);
-        if (rounds_.empty()) {
-            check_memory(*run_.deploy, next_forecast_->nodes);
+    }
+
+    void refuse_what_does_not_fit() {
+        std::string lacking;
+        try {
+            if (next_forecast_ && rounds_.empty()) {
+                check_memory(*run_.deploy, next_forecast_->nodes);
+            }
+        } catch (const does_not_fit& problem) { // thrown again on every rank
+            lacking = problem.what();
+        }
+        if (lacking = share_from_root(here_.network(), lacking); !lacking.empty()) {
+            throw does_not_fit(lacking);
         }
     }
+
+    /// Null: nothing is kept.
+    recorder* recorded() { return file_->keeps() ? &file_->results() : nullptr; }
 
     const std::optional<checkpoint>& from() const { return file_->from(); }
 
@@ -283,7 +314,7 @@ private:
                 spdlog::warn("{}", warning);
             }
             log_.add(record.forecast.rounds.front().round, carried, late);
-            log_.write(record, file_->results());
+            log_.write(record, recorded());
         }
         rounds_.push_back(std::move(record));
     }
@@ -320,7 +351,8 @@ private:
             said.stop = tell_stop_watch(rounds_.back().results, round) || give_up();
             const auto every = run_.scene->checkpoint.every;
             said.late = clock_ && clock_->violated();
-            said.checkpoint = said.requeue || said.stop || said.late || (every > 0 && round % every == 0);
+            said.checkpoint =
+                file_->keeps() && (said.requeue || said.stop || said.late || (every > 0 && round % every == 0));
         }
         return share_from_root(here_.network(), said);
     }
@@ -371,7 +403,9 @@ private:
         const auto rows = judge_models(run_, backbone_.backbone, here_, std::move(which), round);
         if (here_.root()) {
             log_.add(rows);
-            file_->results().write_probes(rows);
+            if (auto* file = recorded()) {
+                file->write_probes(rows);
+            }
         }
     }
 
@@ -395,14 +429,8 @@ private:
             outcome_.modules.push_back(write_tuned_modules(edge));
         }
         file_->end(stop_.reason(), stop_.converged());
-        std::vector<round_row> rows;
-        std::vector<node_row> nodes;
-        for (const auto& record : rounds_) {
-            rows.insert(rows.end(), record.forecast.rounds.begin(), record.forecast.rounds.end());
-            nodes.insert(nodes.end(), record.forecast.nodes.begin(), record.forecast.nodes.end());
-        }
         auto& summary = outcome_.summary;
-        summary = summarise(rows, nodes, describe_nodes(*run_.deploy, run_.rank_of));
+        summary = so_far();
         summary.stop_reason = stop_.reason();
         summary.converged = stop_.converged();
         summary.clock = clock_ ? "real" : "virtual";
@@ -423,6 +451,7 @@ private:
 
     configuration given_;
     session& here_;
+    fine_tuning_options options_;
     prepared_run run_;
     stop_watch stop_;
     loaded_backbone backbone_;
@@ -444,7 +473,8 @@ private:
     fine_tuning_outcome outcome_; ///< Rank 0
 };
 
-fine_tuning::fine_tuning(configuration given, session& here): parts_(std::make_unique<parts>(std::move(given), here)) {}
+fine_tuning::fine_tuning(configuration given, session& here, fine_tuning_options options)
+    : parts_(std::make_unique<parts>(std::move(given), here, std::move(options))) {}
 
 fine_tuning::~fine_tuning() = default;
 
@@ -453,5 +483,13 @@ std::optional<finished_round> fine_tuning::next() { return parts_->next(); }
 run_ending fine_tuning::ending() const { return parts_->ending(); }
 
 const fine_tuning_outcome& fine_tuning::outcome() const { return parts_->outcome(); }
+
+run_summary fine_tuning::so_far() const { return parts_->so_far(); }
+
+const prepared_run& fine_tuning::prepared() const { return parts_->prepared(); }
+
+std::shared_ptr<const loaded_backbone> fine_tuning::backbone() const {
+    return std::make_shared<loaded_backbone>(parts_->backbone());
+}
 
 } // namespace gaisnet
