@@ -9,5 +9,6 @@
 #include "experiment/pretraining.hpp"
 #include "experiment/serving.hpp"
 #include "experiment/session.hpp"
+#include "experiment/tuning_trial.hpp"
 #include "scenario/scenario.hpp"
 #include "settings/configuration.hpp"

@@ -2,20 +2,37 @@
 #include "slurm.hpp"
 
 #include "experiment/forecasting.hpp"
+#include "experiment/tuning_trial.hpp"
 #include "planning/plan_report.hpp"
 
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <optional>
 
 namespace gaisnet {
 
 exit_code plan(const command_line& given, session& here) {
     const bool is_dry_run_of_finetune = given.command == "finetune";
-    forecasting job(given, here,
+    std::optional<measured_tunings> measured;
+    configuration chosen_settings = given;
+    if (wants_trial(given)) {
+        measured = try_tunings(given, here);
+        chosen_settings = with_chosen(given, *measured);
+        if (here.root() && given.values.at("json").value != "on") {
+            fmt::print("{}\n", measured_text(*measured));
+            std::fflush(stdout); // it has taken a while, whatever comes now
+        }
+    } else if (given.values.at("measure").value != "0") { // nothing is trained here, so methods are compared by cost
+        chosen_settings.set("measure", "0");
+    }
+    forecasting job(chosen_settings, here,
                     is_dry_run_of_finetune ? forecasting::checks::everything : forecasting::checks::ledger);
     if (!here.root()) {
         return exit_code::ok;
+    }
+    if (measured) {
+        job.note_tunings(tuning_rows(*measured));
     }
     if (given.dry_run) {
         fmt::print("{}", job.description());
@@ -23,7 +40,7 @@ exit_code plan(const command_line& given, session& here) {
     }
     const auto& chosen = job.prepared().plan;
     if (chosen && job.prepared().scene->plan.json) {
-        fmt::print("{}", plan_json(*chosen, *job.prepared().deploy));
+        fmt::print("{}", plan_json(*chosen, *job.prepared().deploy, measured ? &*measured : nullptr));
         return exit_code::ok;
     }
     if (chosen && given.command == "plan") {

@@ -38,6 +38,12 @@ public:
     explicit usage_error(const std::string& message): error(exit_code::usage, message, true) {}
 };
 
+/// A device has less memory than what it was to hold needs.
+class does_not_fit : public usage_error {
+public:
+    using usage_error::usage_error;
+};
+
 /// Something went wrong while running (a rank died, a disk filled up, a value became non-finite): exit code 1.
 class runtime_failure : public error {
 public:

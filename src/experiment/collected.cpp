@@ -1,4 +1,6 @@
 #include "experiment/collected.hpp"
+
+#include "base/text.hpp"
 #include "transport/collectives.hpp"
 
 #include <sys/resource.h>
@@ -6,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <span>
 
 namespace gaisnet {
@@ -129,6 +132,12 @@ std::vector<std::uint64_t> collect_peak_memory(transport& network) {
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
     return collect_at_root(network, static_cast<std::uint64_t>(usage.ru_maxrss) * 1024); // Linux reports KiB
+}
+
+std::string peak_memory_text(const std::vector<std::uint64_t>& of_ranks) {
+    const auto sum = std::accumulate(of_ranks.begin(), of_ranks.end(), std::uint64_t{0});
+    return quantity(static_cast<double>(sum), "B") + " in all, " +
+           quantity(static_cast<double>(*std::max_element(of_ranks.begin(), of_ranks.end())), "B") + " the largest";
 }
 
 } // namespace gaisnet

@@ -8,6 +8,7 @@
 #include "transport/transport.hpp"
 
 #include <map>
+#include <string>
 #include <vector>
 
 namespace gaisnet {
@@ -41,5 +42,7 @@ std::vector<transport_counters> collect_counters(transport&);
 /// Peak resident memory of each rank's process so far, in bytes, indexed by rank; at rank 0, empty elsewhere. Shared
 /// pages, such as frozen weights, count on every rank.
 std::vector<std::uint64_t> collect_peak_memory(transport&);
+/// "1.2 GB in all, 300 MB the largest"
+std::string peak_memory_text(const std::vector<std::uint64_t>& of_ranks);
 
 } // namespace gaisnet

@@ -12,7 +12,7 @@
 #include "experiment/replanning.hpp"
 #include "experiment/resumable_run.hpp"
 #include "experiment/round_log.hpp"
-#include "model/files/tuned_modules.hpp"
+#include "experiment/written_modules.hpp"
 #include "model/torch/torch_support.hpp"
 #include "results/report.hpp"
 #include "rounds/checkpoint.hpp"
@@ -24,13 +24,10 @@
 #include "runtime/placement.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 #include <optional>
 
@@ -57,14 +54,26 @@ struct verdict {
 
 class fine_tuning::parts {
 public:
-    parts(configuration given, session& here)
+    parts(configuration given, session& here, fine_tuning_options options)
         : given_(std::move(given))
         , here_(here)
+        , options_(std::move(options))
         , run_(prepare(given_, here, true))
         , stop_(run_.scene->train.stop, run_.scene->train.rounds) {}
 
     run_ending ending() const { return ending_; }
     const fine_tuning_outcome& outcome() const { return outcome_; }
+    const prepared_run& prepared() const { return run_; }
+    const loaded_backbone& backbone() const { return backbone_; }
+    run_summary so_far() const {
+        std::vector<round_row> rows;
+        std::vector<node_row> nodes;
+        for (const auto& record : rounds_) {
+            rows.insert(rows.end(), record.forecast.rounds.begin(), record.forecast.rounds.end());
+            nodes.insert(nodes.end(), record.forecast.nodes.begin(), record.forecast.nodes.end());
+        }
+        return summarise(rows, nodes, describe_nodes(*run_.deploy, run_.rank_of));
+    }
 
     std::optional<finished_round> next() {
         if (ending_ != run_ending::none) {
@@ -109,13 +118,13 @@ public:
 private:
     /// Prepares the first round. \returns false when nothing is left to do.
     bool begin() {
-        backbone_ = load_backbone(*run_.scene, here_);
+        backbone_ = options_.backbone ? *options_.backbone : load_backbone(*run_.scene, here_);
         if (here_.gpu()) {
             run_.data->use_gpu(*here_.gpu());
             here_.note("warming the GPU up");
             warm_up(*run_.deploy, backbone_.backbone);
         }
-        file_.emplace(given_, run_, backbone_, here_, "round");
+        file_.emplace(given_, run_, backbone_, here_, "round", options_.keeps_files);
         if (file_->has_ended({modules_path(*run_.scene, run_.deploy->net.edges - 1)})) {
             return false;
         }
@@ -137,6 +146,7 @@ private:
             tensors_->restore(from()->stages);
         }
         forecast_next(); // detects a deadlock of the roles before anything is trained or shown
+        refuse_what_does_not_fit();
         if (clock_ && ledger_ && next_forecast_ && !speeds_.empty()) {
             clock_->check_scale(*run_.deploy, run_.rank_of, *next_forecast_, speeds_);
         }
@@ -145,7 +155,9 @@ private:
             judge({{"untuned", {}, 0, false}}, 0);
         }
         session::check_interrupt();
-        session::begin_steps();
+        if (options_.keeps_files) {
+            session::begin_steps();
+        }
         return true;
     }
 
@@ -170,6 +182,7 @@ private:
         auto hooks =
             watchful_hooks(run_, here_, clock_.get(), [this] { return fmt::format("round {}: ", rounds_done() + 1); });
         hooks.computed = [this] { show_progress(work_done_ + 1); };
+        hooks.nan_when_diverged = !options_.keeps_files;
         work_a_round_ = computations_a_round(run_, here_.rank());
         work_done_ = work_a_round_ * rounds_.size();
         tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of,
@@ -205,7 +218,7 @@ private:
             record.results = results;
             if (ledger_) {
                 record.forecast = ledger_->play(static_cast<int>(rounds_.size()) + 1);
-                log_.write(record, file_->results());
+                log_.write(record, recorded());
             }
             tell_stop_watch(record.results, static_cast<int>(rounds_.size()) + 1);
             rounds_.push_back(std::move(record));
@@ -252,15 +265,17 @@ private:
             models =
                 share_from_root(here_.network(), collect_models(here_.network(), *tensors_, run_.deploy->net.edges));
         }
-        const bool plays = tensors_ != nullptr;
+        const bool plays = tensors_ != nullptr; // a resumed run has no tensors before its first round
         tensors_.reset();
         ledger_.reset();
         *run_.deploy = std::move(*made);
         run_.rank_of = place_nodes(run_.deploy->net, run_.scene->placement, run_.ranks);
         if (now) {
             ledger_ = std::make_unique<ledger_run>(*run_.deploy, ranks_for_order(), *now);
-            file_->results().write_clusters(describe_links(*run_.deploy), describe_chains(*run_.deploy),
-                                            describe_samples(run_));
+            if (auto* file = recorded()) {
+                file->write_clusters(describe_links(*run_.deploy), describe_chains(*run_.deploy),
+                                     describe_samples(run_));
+            }
         }
         if (plays) {
             make_players();
@@ -273,7 +288,7 @@ private:
 
     /// Creates the results file, which stays hidden until it contains all rounds before the checkpoint.
     void make_output() {
-        if (!here_.root()) {
+        if (!here_.root() || !options_.keeps_files) {
             return;
         }
         const auto& scene = *run_.scene;
@@ -303,13 +318,26 @@ private:
         const auto start = clock_type::now();
         next_forecast_ = ledger_->play(rounds_done() + 1);
         ledger_s_ += seconds_since(start);
-        if (rounds_.empty()) {
-            check_memory(*run_.deploy, next_forecast_->nodes);
+    }
+
+    void refuse_what_does_not_fit() {
+        std::string lacking;
+        try {
+            if (next_forecast_ && rounds_.empty()) {
+                check_memory(*run_.deploy, next_forecast_->nodes);
+            }
+        } catch (const does_not_fit& problem) { // thrown again on every rank
+            lacking = problem.what();
+        }
+        if (lacking = share_from_root(here_.network(), lacking); !lacking.empty()) {
+            throw does_not_fit(lacking);
         }
     }
 
-    const std::optional<checkpoint>& from() const { return file_->from(); }
+    /// Null: nothing is kept.
+    recorder* recorded() { return file_->keeps() ? &file_->results() : nullptr; }
 
+    const std::optional<checkpoint>& from() const { return file_->from(); }
     int rounds_done() const { return static_cast<int>(rounds_.size()); }
 
     void play_round() {
@@ -351,7 +379,7 @@ private:
                 spdlog::warn("{}", warning);
             }
             log_.add(record.forecast.rounds.front().round, carried, late);
-            log_.write(record, file_->results());
+            log_.write(record, recorded());
         }
         rounds_.push_back(std::move(record));
     }
@@ -388,7 +416,8 @@ private:
             said.stop = tell_stop_watch(rounds_.back().results, round) || (!planner_->active() && give_up());
             const auto every = run_.scene->checkpoint.every;
             said.late = clock_ && clock_->violated();
-            said.checkpoint = said.requeue || said.stop || said.late || (every > 0 && round % every == 0);
+            said.checkpoint =
+                file_->keeps() && (said.requeue || said.stop || said.late || (every > 0 && round % every == 0));
         }
         return share_from_root(here_.network(), said);
     }
@@ -414,17 +443,6 @@ private:
         models_ = std::move(models);
     }
 
-    /// Writes tuned modules as safetensors with their names, for use in PyTorch.
-    std::string write_tuned_modules(std::uint32_t edge) const {
-        const auto path = modules_path(*run_.scene, static_cast<int>(edge));
-        auto metadata = metadata_of(run_.scene->tuning);
-        metadata["classes"] = nlohmann::json(run_.data->shares().class_names(edge)).dump();
-        metadata["weights"] = valid_utf8(std::filesystem::path(run_.scene->model.weights).filename().string());
-        metadata["weights_hash"] = fmt::format("{:016x}", backbone_.fingerprint());
-        write_modules(path, run_.deploy->domain_of(edge).tunables, models_[edge], std::move(metadata));
-        return path.string();
-    }
-
     /// Whether models are compared across domains.
     bool judges() const { return run_.deploy->net.edges > 1 && run_.scene->probe.samples > 0; }
 
@@ -440,7 +458,9 @@ private:
         const auto rows = judge_models(run_, backbone_.backbone, here_, std::move(which), round);
         if (here_.root()) {
             log_.add(rows);
-            file_->results().write_probes(rows);
+            if (auto* file = recorded()) {
+                file->write_probes(rows);
+            }
         }
     }
 
@@ -461,17 +481,11 @@ private:
             models_ = from()->models;
         }
         for (std::uint32_t edge = 0; edge < models_.size(); ++edge) {
-            outcome_.modules.push_back(write_tuned_modules(edge));
+            outcome_.modules.push_back(write_tuned_modules(run_, backbone_, edge, models_[edge]));
         }
         file_->end(stop_.reason(), stop_.converged());
-        std::vector<round_row> rows;
-        std::vector<node_row> nodes;
-        for (const auto& record : rounds_) {
-            rows.insert(rows.end(), record.forecast.rounds.begin(), record.forecast.rounds.end());
-            nodes.insert(nodes.end(), record.forecast.nodes.begin(), record.forecast.nodes.end());
-        }
         auto& summary = outcome_.summary;
-        summary = summarise(rows, nodes, describe_nodes(*run_.deploy, run_.rank_of));
+        summary = so_far();
         summary.stop_reason = stop_.reason();
         summary.converged = stop_.converged();
         summary.clock = clock_ ? "real" : "virtual";
@@ -485,13 +499,12 @@ private:
         spdlog::info("ledger: {} events, {:.3f} s in all ({:.2f} % of the rounds' wall time)", ledger_->events_fired(),
                      ledger_s_, summary.wall_s > 0 ? 100.0 * ledger_s_ / summary.wall_s : 0.0);
         spdlog::info("really moved: {}", log_.moved());
-        spdlog::info("peak resident memory of the processes: {} in all, {} the largest",
-                     quantity(static_cast<double>(std::accumulate(peaks.begin(), peaks.end(), std::uint64_t{0})), "B"),
-                     quantity(static_cast<double>(*std::max_element(peaks.begin(), peaks.end())), "B"));
+        spdlog::info("peak resident memory of the processes: {}", peak_memory_text(peaks));
     }
 
     configuration given_;
     session& here_;
+    fine_tuning_options options_;
     prepared_run run_;
     stop_watch stop_;
     loaded_backbone backbone_;
@@ -515,7 +528,8 @@ private:
     fine_tuning_outcome outcome_; ///< Rank 0
 };
 
-fine_tuning::fine_tuning(configuration given, session& here): parts_(std::make_unique<parts>(std::move(given), here)) {}
+fine_tuning::fine_tuning(configuration given, session& here, fine_tuning_options options)
+    : parts_(std::make_unique<parts>(std::move(given), here, std::move(options))) {}
 
 fine_tuning::~fine_tuning() = default;
 
@@ -524,5 +538,13 @@ std::optional<finished_round> fine_tuning::next() { return parts_->next(); }
 run_ending fine_tuning::ending() const { return parts_->ending(); }
 
 const fine_tuning_outcome& fine_tuning::outcome() const { return parts_->outcome(); }
+
+run_summary fine_tuning::so_far() const { return parts_->so_far(); }
+
+const prepared_run& fine_tuning::prepared() const { return parts_->prepared(); }
+
+std::shared_ptr<const loaded_backbone> fine_tuning::backbone() const {
+    return std::make_shared<loaded_backbone>(parts_->backbone());
+}
 
 } // namespace gaisnet

@@ -20,6 +20,18 @@ struct finished_round {
     double accuracy = 0, loss = 0; ///< Validation, averaged over the edges.
 };
 
+struct loaded_backbone;
+struct prepared_run;
+
+/// How a run lives beside others of its session.
+struct fine_tuning_options {
+    /// false: no results file, checkpoint or tuned modules; a request to stop interrupts; training that diverges goes on
+    /// with a loss that is not finite.
+    bool keeps_files = true;
+    /// The frozen weights of another run of the session with the same model; null: they are loaded.
+    std::shared_ptr<const loaded_backbone> backbone{};
+};
+
 /// Results of a complete run, at rank 0.
 struct fine_tuning_outcome {
     run_summary summary;
@@ -39,19 +51,24 @@ struct fine_tuning_outcome {
 /// tuned modules, as configured.
 class fine_tuning {
 public:
-    /// \throws usage_error for what the user has to change.
-    fine_tuning(configuration, session&);
+    /// \throws usage_error for what the user has to change; does_not_fit, on every rank.
+    fine_tuning(configuration, session&, fine_tuning_options = {});
     ~fine_tuning();
     fine_tuning(const fine_tuning&) = delete;
     fine_tuning& operator=(const fine_tuning&) = delete;
 
     /// Plays the next round; returns nothing when the run has ended. A resumed run starts with the first round that is
     /// not in the checkpoint. \throws usage_error, runtime_failure; error with exit_code::fidelity when real time was
-    /// not kept.
+    /// not kept; does_not_fit, on every rank, before the first round.
     std::optional<finished_round> next();
     run_ending ending() const;
     /// After a complete run, at rank 0.
     const fine_tuning_outcome& outcome() const;
+    /// At rank 0: sums of the rounds so far.
+    run_summary so_far() const;
+    const prepared_run& prepared() const;
+    /// After the first round.
+    std::shared_ptr<const loaded_backbone> backbone() const;
 
 private:
     class parts;

@@ -28,7 +28,7 @@ std::string config_of_plan(const configuration& given, const scenario& scene, co
                            const std::filesystem::path& network) {
     auto values = given.values;
     const auto set = [&](const std::string& key, const std::string& value) { values.at(key) = {value, "the plan"}; };
-    for (const auto* key : {"optimise", "pareto", "json", "plan.tunings", "plan.effort", "plan.restarts",
+    for (const auto* key : {"optimise", "measure", "pareto", "json", "plan.tunings", "plan.effort", "plan.restarts",
                             "split.blocks", "split.objective", "objective", "cluster.policy", "cluster.start",
                             "cluster.number", "cluster.size", "network.edges", "network.clusters", "network.clients"}) {
         values.at(key) = {find_key(key)->initial, "default"};
@@ -167,6 +167,9 @@ forecast_outcome forecasting::run() {
                             figures.goodput(), on_front});
         }
         file->write_plans(rows);
+    }
+    if (file && !tried_.empty()) {
+        file->write_tunings(tried_);
     }
     if (file) {
         file->finish(run_status::complete, reason, false);

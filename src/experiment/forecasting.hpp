@@ -6,6 +6,7 @@
 #include "settings/configuration.hpp"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gaisnet {
@@ -38,6 +39,8 @@ public:
     forecast_outcome run();
 
     const prepared_run& prepared() const { return run_; }
+    /// What run() writes of tuning methods that were tried before.
+    void note_tunings(std::vector<tuning_row> rows) { tried_ = std::move(rows); }
     /// Nodes, placement, cuts, links and devices.
     std::string description() const;
     /// Writes the network beside the results file, for network.file; never in place of what somebody may have edited.
@@ -55,6 +58,7 @@ private:
     configuration given_;
     session& here_;
     prepared_run run_;
+    std::vector<tuning_row> tried_;
 };
 
 } // namespace gaisnet

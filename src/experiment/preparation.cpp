@@ -4,6 +4,7 @@
 
 #include "base/version.hpp"
 #include "data/image_folder.hpp"
+#include "experiment/planned_way.hpp"
 #include "experiment/served_models.hpp"
 #include "model/torch/torch_support.hpp"
 #include "network/clustering.hpp"
@@ -242,7 +243,8 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
     }
     if (planned) {
         here.note("planning");
-        if (here.root()) {
+        std::string lacking;
+        const auto plan_it = [&] {
             const auto data = data_of_clients(scene, out.data->shares());
             if (const auto& metrics = scene.plan.pareto; !metrics.empty()) {
                 out.front = front_of(scene, method, sizes, data, metrics.at(0), metrics.at(1));
@@ -251,9 +253,21 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
             apply(*out.plan, chosen);
             spdlog::info("planned for {} in {:.2f} s: {}", out.plan->objective.text, out.plan->seconds,
                          outcome_text(*out.plan));
+        };
+        if (here.root()) {
+            try {
+                plan_it();
+            } catch (const does_not_fit& problem) { // thrown again on every rank
+                lacking = problem.what();
+            }
         }
+        const auto way = share_from_root(here.network(), planned_way::of(scene, lacking));
+        if (!way.lacking.empty()) {
+            throw does_not_fit(way.lacking);
+        }
+        way.apply_to(chosen);
         if (scene.plan.optimise.tuning) {
-            method = make_tuning_method(scene); // `plan` has one rank that counts
+            method = make_tuning_method(scene);
         }
         chosen.cluster.planned = true;
         chosen.cluster.formed = share_from_root(here.network(), scene.cluster.formed);
@@ -396,7 +410,7 @@ void check_memory(const deployment& deploy, std::span<const node_row> rows) {
     }
     if (count > 0) {
         const bool serves = deploy.scene->service == service_kind::inference;
-        throw usage_error(
+        throw does_not_fit(
             fmt::format("a stage does not fit: {}{}: another split, a smaller {}, or more device.*.memory "
                         "is accepted",
                         worst, count > 1 ? fmt::format(", and so do {} more nodes", count - 1) : "",

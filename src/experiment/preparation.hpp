@@ -35,7 +35,8 @@ struct prepared_run {
     void use_clusters(const formed_clusters&);
 };
 
-/// Every rank has to call it. \throws usage_error for everything that the user has to change.
+/// Every rank has to call it. \throws usage_error for everything that the user has to change; does_not_fit, on every rank,
+/// when there is no plan that fits.
 prepared_run prepare(const configuration&, session&, bool check_images);
 
 /// What a plan needs to know of the data.
@@ -47,7 +48,7 @@ std::vector<samples_description> describe_samples(const prepared_run&);
 /// "0.5,0.5,0.5": mean or standard deviation, as `pretrain` stores them with the weights.
 std::string numbers_text(const std::vector<double>&);
 
-/// Checks memory with the ledger's figures for a round. \throws usage_error when a node needs more memory than its
+/// Checks memory with the ledger's figures for a round. \throws does_not_fit when a node needs more memory than its
 /// device has; the message names the worst node and its numbers.
 void check_memory(const deployment&, std::span<const node_row>);
 

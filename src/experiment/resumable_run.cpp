@@ -43,14 +43,18 @@ std::string identity_of_run(const configuration& given, const prepared_run& run,
 } // namespace
 
 resumable_run::resumable_run(const configuration& given, const prepared_run& run, const loaded_backbone& backbone,
-                             session& here, const char* unit)
+                             session& here, const char* unit, bool keeps)
     : run_(run)
     , here_(here)
     , unit_(unit)
-    , identity_(identity_of_run(given, run, backbone, here)) {}
+    , keeps_(keeps)
+    , identity_(keeps ? identity_of_run(given, run, backbone, here) : std::string()) {}
 
 bool resumable_run::has_ended(const std::vector<std::filesystem::path>& others) {
     bool ended = false;
+    if (!keeps_) {
+        return false;
+    }
     if (here_.root()) {
         const auto& scene = *run_.scene;
         mark_ = marked_run(checkpoint_folder(scene.output));
@@ -68,12 +72,14 @@ bool resumable_run::has_ended(const std::vector<std::filesystem::path>& others) 
 }
 
 const std::optional<checkpoint>& resumable_run::find() {
-    from_ = find_checkpoint(*run_.scene, identity_, here_, unit_);
+    if (keeps_) {
+        from_ = find_checkpoint(*run_.scene, identity_, here_, unit_);
+    }
     return from_;
 }
 
 void resumable_run::open(run_header header, recorder_options options) {
-    if (!here_.root()) {
+    if (!here_.root() || !keeps_) {
         return;
     }
     const auto& scene = *run_.scene;
@@ -95,7 +101,7 @@ void resumable_run::open(run_header header, recorder_options options) {
 }
 
 void resumable_run::publish() {
-    if (!here_.root()) {
+    if (!here_.root() || !keeps_) {
         return;
     }
     const auto folder = checkpoint_folder(run_.scene->output);
@@ -109,7 +115,7 @@ void resumable_run::publish() {
 }
 
 void resumable_run::save(checkpoint&& state) const {
-    if (!here_.root()) {
+    if (!here_.root() || !keeps_) {
         return;
     }
     state.identity = identity_;
@@ -118,14 +124,14 @@ void resumable_run::save(checkpoint&& state) const {
 }
 
 void resumable_run::end(const std::string& reason, bool converged) {
-    if (here_.root()) {
+    if (here_.root() && keeps_) {
         recorder_->finish(run_status::complete, reason, converged);
         mark_run(checkpoint_folder(run_.scene->output), {identity_, true});
     }
 }
 
 void resumable_run::stop(const std::string& reason, bool converged) {
-    if (here_.root()) {
+    if (here_.root() && keeps_) {
         recorder_->finish(run_status::aborted, reason, converged);
         const bool resumable = newest_checkpoint(checkpoint_folder(run_.scene->output)).has_value();
         spdlog::warn("{}{}", reason, resumable ? "; go on with --resume auto" : "; there is no checkpoint");

@@ -20,8 +20,10 @@ namespace gaisnet {
 /// again; publish() gives the file its name; save() is called after later steps.
 class resumable_run {
 public:
-    /// Every rank has to make one. \param unit what a step is, for messages: "round".
-    resumable_run(const configuration&, const prepared_run&, const loaded_backbone&, session&, const char* unit);
+    /// Every rank has to make one. \param unit what a step is, for messages: "round". \param keeps false: nothing is
+    /// written or looked for; there are no results(), and the calls below do nothing.
+    resumable_run(const configuration&, const prepared_run&, const loaded_backbone&, session&, const char* unit,
+                  bool keeps = true);
 
     /// Whether nothing is left to do: `resume = auto` and the run is complete, and its files exist. Every rank has to
     /// call it. \param others files that a complete run leaves beside its results file.
@@ -50,11 +52,13 @@ public:
 
     /// Only at rank 0, after open().
     recorder& results() { return *recorder_; }
+    bool keeps() const { return keeps_; }
 
 private:
     const prepared_run& run_;
     session& here_;
     const char* unit_;
+    bool keeps_;
     std::string identity_;
     std::optional<checkpoint> from_;
     run_mark mark_;                    ///< Rank 0: owner of the results that were at the output.

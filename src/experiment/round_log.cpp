@@ -60,7 +60,7 @@ std::string round_log::moved() const {
     return text;
 }
 
-void round_log::write(round_record& record, recorder& file) const {
+void round_log::write(round_record& record, recorder* file) const {
     fill_in(record);
     const auto of_round = [round = record.forecast.rounds.front().round](const auto& all) {
         std::remove_cvref_t<decltype(all)> rows;
@@ -70,8 +70,10 @@ void round_log::write(round_record& record, recorder& file) const {
     };
     const auto transports = of_round(transports_);
     const auto late = of_round(fidelity_);
-    file.write_round({record.forecast.rounds, record.forecast.nodes, record.forecast.events, transports, late,
-                      federations_of(record.forecast)});
+    if (file) {
+        file->write_round({record.forecast.rounds, record.forecast.nodes, record.forecast.events, transports, late,
+                           federations_of(record.forecast)});
+    }
     record.forecast.events.clear();
     record.forecast.events.shrink_to_fit();
 }

@@ -182,7 +182,7 @@ const device_plan& session::find_devices(device_choice choice, bool nccl_shares_
 }
 
 void session::open_devices() {
-    if (!devices_.cuda) {
+    if (!devices_.cuda || gpu_) {
         return;
     }
     note("opening the GPU");

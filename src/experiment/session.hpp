@@ -36,7 +36,7 @@ public:
     /// false: device tensors are sent by MPI. \throws usage_error as plan_devices does.
     const device_plan& find_devices(device_choice, bool nccl_shares_gpu, bool use_nccl = true);
     /// Opens the GPU that find_devices() chose for this rank, if any; then its transport carries device tensors. Every
-    /// rank has to call it.
+    /// rank has to call it; a later call, of another run of this session, does nothing.
     void open_devices();
     const device_plan& devices() const { return devices_; }
     /// Waits for all ranks at the end of a successful run: the first rank of a GPU owns its frozen weights, and others

@@ -62,7 +62,9 @@ std::string plan_text(const chosen_plan& plan, const deployment& planned) {
     std::string text;
     const auto out = std::back_inserter(text);
     fmt::format_to(out, "Plan for {}, {}{}\n", plan.objective.text, schedule_text(plan),
-                   plan.parts.tuning ? ", " + plan.tuning.method + " (no accuracy is predicted)" : "");
+                   !plan.parts.tuning        ? ""
+                   : plan.tuning_is_measured ? ", " + plan.tuning.method
+                                             : ", " + plan.tuning.method + " (no accuracy is predicted)");
     for (std::size_t i = 0; i < planned.net.clusters.size() && i < most_lines; ++i) {
         const auto& group = planned.net.clusters[i];
         fmt::format_to(out, "  {:<8}{}\n", group.name, chain_text(planned, group));
@@ -94,7 +96,8 @@ std::string plan_text(const chosen_plan& plan, const deployment& planned) {
         fmt::format_to(out, "  {:<24}{}  {}\n", name, cells, gain);
     };
     row("plan", plan.planned, "");
-    row("scenario as given", plan.given, gain_text(plan, plan.given));
+    row(plan.tuning_is_measured ? "as given, but for tuning" : "scenario as given", plan.given,
+        gain_text(plan, plan.given));
     for (const auto& other : plan.compared) {
         row(other.name, other.figures, gain_text(plan, other.figures));
     }
@@ -113,7 +116,7 @@ std::string plan_text(const chosen_plan& plan, const deployment& planned) {
     return text;
 }
 
-std::string plan_json(const chosen_plan& plan, const deployment& planned) {
+std::string plan_json(const chosen_plan& plan, const deployment& planned, const measured_tunings* measured) {
     using json = nlohmann::ordered_json;
     const auto figures = [](const plan_figures& one) {
         json entry{{"latency_s", one.latency_s},
@@ -158,6 +161,9 @@ std::string plan_json(const chosen_plan& plan, const deployment& planned) {
     root["bound"] = plan.bound.value;
     root["gap"] = plan.gap();
     root["search"] = {{"seconds", plan.seconds}, {"plays", plan.plays}};
+    if (measured) {
+        root["measured"] = measured_json(*measured);
+    }
     return root.dump(2) + "\n";
 }
 

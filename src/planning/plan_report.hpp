@@ -1,5 +1,6 @@
 #pragma once
 
+#include "planning/measured_tunings.hpp"
 #include "planning/plan_search.hpp"
 #include "roles/deployment.hpp"
 
@@ -12,7 +13,7 @@ std::string metric_text(const plan_figures&, plan_metric);
 
 /// The plan in words and tables: chains, what it gains against the scenario and the baselines, the bound, the search.
 std::string plan_text(const chosen_plan&, const deployment& planned);
-/// The same as JSON, with values in SI units.
-std::string plan_json(const chosen_plan&, const deployment& planned);
+/// The same as JSON, with values in SI units. \param measured the tuning methods that were tried; null: none was.
+std::string plan_json(const chosen_plan&, const deployment& planned, const measured_tunings* measured = nullptr);
 
 } // namespace gaisnet

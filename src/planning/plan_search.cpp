@@ -212,10 +212,15 @@ std::vector<way> ways_of(const scenario& scene, const planned_parts& parts) {
     }
     const auto schedules = out;
     for (const auto& choice : parts.tuning ? scene.plan.tunings : std::vector<tuning_choice>()) {
-        for (auto one : schedules) {
-            one.tuning = with_choice(scene, choice);
-            one.tuning_name = choice.method + (choice.size > 0 ? " " + std::to_string(choice.size) : "");
-            out.push_back(std::move(one));
+        const auto tuning = with_choice(scene, choice);
+        for (std::size_t i = 0; i < schedules.size(); ++i) {
+            if (tuning == scene.tuning) {
+                out[i].tuning_name = choice.name();
+                continue;
+            }
+            out.push_back(schedules[i]);
+            out.back().tuning = tuning;
+            out.back().tuning_name = choice.name();
         }
     }
     return out;
@@ -313,10 +318,10 @@ formed_clusters with_blocks(formed_clusters formed, const plan_judge& judge,
             }
         }
     }
-    throw usage_error("no plan fits into the clients' memory: the best one lacks " +
-                      quantity(plan.planned.excess_bytes, "B") + ", and the largest client, " + largest + ", has " +
-                      quantity(static_cast<double>(memory), "B") +
-                      "; more device.client.memory, a smaller train.batch, or optimise with edge_stage is accepted");
+    throw does_not_fit("no plan fits into the clients' memory: the best one lacks " +
+                       quantity(plan.planned.excess_bytes, "B") + ", and the largest client, " + largest + ", has " +
+                       quantity(static_cast<double>(memory), "B") +
+                       "; more device.client.memory, a smaller train.batch, or optimise with edge_stage is accepted");
 }
 
 } // namespace
@@ -342,6 +347,7 @@ chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method
     chosen_plan out;
     out.parts = parts_to_plan(scene);
     out.objective = objective_of(scene);
+    out.tuning_is_measured = scene.plan.measure > 0;
     const auto ways = ways_of(scene, out.parts);
     const auto& parts = out.parts;
 
@@ -425,7 +431,7 @@ chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method
         consider(std::move(found), std::move(figures), how);
         out.plays += as_given ? 0 : tried.judge().plays();
     }
-    for (const auto& [name, plan] : tunings) {
+    for (const auto& [name, plan] : out.tuning_is_measured ? decltype(tunings)() : tunings) {
         out.compared.push_back(plan);
     }
     out.plays += judge.plays();

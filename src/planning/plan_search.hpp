@@ -28,6 +28,7 @@ struct chosen_plan {
 
     plan_objective objective;
     planned_parts parts;
+    bool tuning_is_measured = false;     ///< The tuning method was chosen by training, before.
     plan_figures given, planned;         ///< By the ledger, of the scenario as it was, and of the plan.
     std::vector<compared_plan> compared; ///< Baselines, by the ledger.
     plan_bound bound;
@@ -45,7 +46,7 @@ bool wants_plan(const scenario&);
 /// Plans what the scenario leaves open (see parts_to_plan). Begins with the scenario as it is given; the plan is never
 /// worse than that or one of the baselines.
 /// \param sizes of each edge's data
-/// \throws usage_error when nothing fits, naming the client that lacks most, or the link that is out of reach.
+/// \throws does_not_fit when nothing fits, naming the largest client; usage_error naming the link that is out of reach.
 chosen_plan make_plan(const scenario&, std::shared_ptr<const tuning_method>, const std::vector<domain_size>& sizes,
                       const client_data&, const network_state& = {});
 

@@ -103,6 +103,7 @@ struct recorder::state {
     typed_table<request_row> requests;
     typed_table<service_row> services;
     typed_table<plan_row> plans;
+    typed_table<tuning_row> tunings;
     typed_table<service_candidate_row> service_candidates;
     typed_table<service_client_row> service_clients;
     typed_table<service_policy_row> service_policies;
@@ -116,14 +117,30 @@ struct recorder::state {
         : state(std::move(made), chosen, described, name_bytes_for(described)) {}
 
     std::vector<hdf5_table*> tables() {
-        return {&nodes.table(),           &links.table(),           &rounds.table(),
-                &clients.table(),         &energy.table(),          &memory.table(),
-                &traffic.table(),         &communication.table(),   &transport.table(),
-                &events.table(),          &fidelity.table(),        &federations.table(),
-                &probes.table(),          &requests.table(),        &services.table(),
-                &ranks.table(),           &stages.table(),          &samples.table(),
-                &plans.table(),           &chains.table(),          &service_candidates.table(),
-                &service_clients.table(), &service_policies.table()};
+        return {&nodes.table(),
+                &links.table(),
+                &rounds.table(),
+                &clients.table(),
+                &energy.table(),
+                &memory.table(),
+                &traffic.table(),
+                &communication.table(),
+                &transport.table(),
+                &events.table(),
+                &fidelity.table(),
+                &federations.table(),
+                &probes.table(),
+                &requests.table(),
+                &services.table(),
+                &ranks.table(),
+                &stages.table(),
+                &samples.table(),
+                &plans.table(),
+                &chains.table(),
+                &service_candidates.table(),
+                &service_clients.table(),
+                &service_policies.table(),
+                &tunings.table()};
     }
 
     void set_status(run_status status, const std::string& reason, bool converged) {
@@ -153,6 +170,7 @@ private:
         , requests(make("/inference", table_text::requests, request_columns(chosen.image_bytes)))
         , services(make("/service", table_text::services, service_columns(width)))
         , plans(make("/plan/front", table_text::plans, plan_columns()))
+        , tunings(make("/plan/tunings", table_text::tunings, tuning_columns()))
         , service_candidates(
               make("/service_candidates", table_text::service_candidates, service_candidate_columns(width)))
         , service_clients(make("/service_clients", table_text::service_clients, service_client_columns(width)))
@@ -334,6 +352,8 @@ void recorder::finish(run_status status, const std::string& stop_reason, bool co
 }
 
 void recorder::write_plans(std::span<const plan_row> rows) { append_now(state_->file, state_->plans, rows); }
+
+void recorder::write_tunings(std::span<const tuning_row> rows) { append_now(state_->file, state_->tunings, rows); }
 
 const std::string& recorder::path() const { return state_->file.path(); }
 const std::string& recorder::created() const { return state_->created; }

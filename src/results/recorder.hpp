@@ -83,6 +83,7 @@ public:
     void write_requests(std::span<const request_row>);
     void write_services(std::span<const service_row>);
     void write_plans(std::span<const plan_row>);
+    void write_tunings(std::span<const tuning_row>);
     void write_service_candidates(std::span<const service_candidate_row>);
     void write_service_clients(std::span<const service_client_row>);
     void write_service_policies(std::span<const service_policy_row>);

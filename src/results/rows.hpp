@@ -106,6 +106,20 @@ struct plan_row {
     bool on_front = false;
 };
 
+/// A tuning method that a plan has tried, after a rung of training; sums since the first round.
+struct tuning_row {
+    std::string tuning;       ///< "lora 8"
+    std::uint32_t rung = 0;   ///< From 1; 0: it was not trained.
+    std::uint32_t rounds = 0; ///< Trained so far.
+    double accuracy = 0, best_accuracy = 0, loss = 0;
+    double latency_s = 0, energy_j = 0, spectrum_hz_s = 0, memory_bytes = 0;
+    double upload_bytes = 0; ///< Over CS uplinks in a round, mean.
+    std::uint64_t parameters = 0;
+    bool reached = false;
+    std::string outcome; ///< goes on, dropped, chosen, diverged, does not fit
+    double wall_s = 0;
+};
+
 /// One candidate of a round of service in which requests wait, as the policy saw it.
 struct service_candidate_row {
     std::uint32_t round = 0;      ///< From 1.

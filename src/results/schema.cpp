@@ -23,7 +23,8 @@ const char* file =
     "column. /rounds: accuracy, loss and latency of each round; /clients, /energy, /memory: each node in each round; "
     "/communication: bytes and spectrum; /inference: each request; /service: decisions (/service_candidates: among "
     "what; /service_clients: "
-    "what became of whose requests; /service_policies: regret); /plan: plans between two objectives; /events: every "
+    "what became of whose requests; /service_policies: regret); /plan: plans between two objectives, tuning methods "
+    "that were tried; /events: every "
     "computation and "
     "transfer; /topology: "
     "nodes, links and ranks. "
@@ -36,6 +37,7 @@ const char* nodes = "One row per node, in the order of its index.";
 const char* links = "One row per directed link between two nodes.";
 const char* plan = "What gaisnet plan has found.";
 const char* plans = "One row per plan between two objectives (pareto), with the plans that it was compared with.";
+const char* tunings = "One row per tuning method and rung of its training (measure); sums since its first round.";
 const char* federations = "One row per average of all edges' shared modules at the cloud (cloud.period).";
 const char* probes = "One row per model and domain: how well the model's features tell the domain's classes apart.";
 const char* requests = "One row per request for inference: when it came, where its time went, and what was answered.";

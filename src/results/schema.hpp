@@ -55,6 +55,7 @@ std::vector<column<federation_row>> federation_columns();
 std::vector<column<probe_row>> probe_columns();
 std::vector<column<service_row>> service_columns(std::size_t name_bytes);
 std::vector<column<plan_row>> plan_columns();
+std::vector<column<tuning_row>> tuning_columns();
 std::vector<column<service_candidate_row>> service_candidate_columns(std::size_t name_bytes);
 std::vector<column<service_client_row>> service_client_columns(std::size_t name_bytes);
 std::vector<column<service_policy_row>> service_policy_columns();
@@ -71,7 +72,7 @@ std::vector<column<fidelity_row>> fidelity_columns();
 /// What each table is, for its attribute `description`.
 namespace table_text {
 extern const char *file, *topology, *communication, *nodes, *links, *ranks, *stages, *chains, *samples, *rounds,
-    *federations, *probes, *requests, *services, *plan, *plans, *service_candidates, *service_clients,
+    *federations, *probes, *requests, *services, *plan, *plans, *tunings, *service_candidates, *service_clients,
     *service_policies, *clients, *energy, *memory, *traffic, *by_link, *transport, *events, *fidelity;
 } // namespace table_text
 

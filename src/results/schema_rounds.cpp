@@ -107,6 +107,29 @@ std::vector<column<plan_row>> plan_columns() {
     };
 }
 
+std::vector<column<tuning_row>> tuning_columns() {
+    using row = tuning_row;
+    constexpr std::size_t name_bytes = 48;
+    return {
+        text_column<row>("tuning", name_bytes, "Method, and size if one was given", &row::tuning),
+        number_column<row>("rung", "1", "After which rung this is, counted from 1; 0: it was not trained", &row::rung),
+        number_column<row>("rounds", "1", "Trained so far", &row::rounds),
+        number_column<row>("accuracy", "1", "Validation, after the last round", &row::accuracy),
+        number_column<row>("best_accuracy", "1", "Validation, of the best round", &row::best_accuracy),
+        number_column<row>("loss", "1", "Validation, mean cross entropy, after the last round", &row::loss),
+        number_column<row>("latency_s", "s", "Of all rounds", &row::latency_s),
+        number_column<row>("energy_j", "J", "Of all rounds and nodes", &row::energy_j),
+        number_column<row>("spectrum_hz_s", "Hz s", "Bandwidth times time of all links", &row::spectrum_hz_s),
+        number_column<row>("memory_bytes", "B", "Of the client that needs most", &row::memory_bytes),
+        number_column<row>("upload_bytes", "B", "Over CS uplinks in a round, mean", &row::upload_bytes),
+        number_column<row>("parameters", "1", "Trainable ones, head included", &row::parameters),
+        number_column<row>("reached", "1", "1: the last round reached the accuracy of train.stop = target",
+                           [](const row& r) { return static_cast<std::uint32_t>(r.reached); }),
+        text_column<row>("outcome", word_bytes, "goes on, dropped, chosen, diverged, or does not fit", &row::outcome),
+        number_column<row>("wall_s", "s", "Wall time that all rounds took", &row::wall_s),
+    };
+}
+
 std::vector<column<federation_row>> federation_columns() {
     using row = federation_row;
     return {

@@ -151,6 +151,7 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
     plan.idle = hooks_.idle;
     plan.note = hooks_.note;
     plan.computed = hooks_.computed;
+    plan.nan_when_diverged = hooks_.nan_when_diverged;
     if (hooks_.clock) {
         arrivals_ = decisions.arrivals;
         plan.pace = pacing{hooks_.clock, &arrivals_, decisions.closes};

@@ -32,7 +32,8 @@ struct tensor_run_hooks {
     std::function<void()> idle; ///< See tensor_pass::settings.
     std::function<void(std::uint32_t, const char*)> note;
     std::function<void()> computed;
-    const pacer* clock = nullptr; ///< `clock = real`
+    const pacer* clock = nullptr;   ///< `clock = real`
+    bool nan_when_diverged = false; ///< See tensor_pass::settings.
 };
 
 /// Plays the rounds of a scenario with real tensors on this rank's nodes.

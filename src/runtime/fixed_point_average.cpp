@@ -2,7 +2,9 @@
 
 #include "base/error.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace gaisnet {
@@ -49,7 +51,7 @@ void fixed_point_average::add(const contribution& given) {
     }
 }
 
-tensor_view fixed_point_average::result(const std::vector<std::string>& contributors) const {
+tensor_view fixed_point_average::result(const std::vector<std::string>& contributors, bool nan_for_bad) const {
     const auto* weights = buffer_->data() + elements_;
     const auto* status = weights + tensor_elements_.size();
     std::string bad;
@@ -59,12 +61,16 @@ tensor_view fixed_point_average::result(const std::vector<std::string>& contribu
                    (status[i] == not_finite ? " (a value is not finite)" : " (a value is larger than 1024)");
         }
     }
+    auto average = tensor_view::allocate({elements_});
+    auto* out = average.as<float>();
+    if (!bad.empty() && nan_for_bad) {
+        std::fill(out, out + elements_, std::numeric_limits<float>::quiet_NaN());
+        return average;
+    }
     if (!bad.empty()) {
         throw runtime_failure(
             "training diverged: FedAvg got unusable tunables from " + bad + "; a smaller train.lr may help", true);
     }
-    auto average = tensor_view::allocate({elements_});
-    auto* out = average.as<float>();
     const std::int64_t* sums = buffer_->data();
     for (std::size_t tensor = 0; tensor < tensor_elements_.size(); ++tensor) {
         if (weights[tensor] <= 0) {

@@ -32,8 +32,9 @@ public:
     sum_buffer buffer() { return buffer_; }
 
     /// The average of every tensor, float32 [elements], after all buffers have been summed. \param contributors names
-    /// by contribution, for the message. \throws runtime_failure for a bad value or a tensor without contributions.
-    tensor_view result(const std::vector<std::string>& contributors) const;
+    /// by contribution, for the message. \param nan_for_bad a bad value makes the whole average NaN. \throws
+    /// runtime_failure for a bad value, unless nan_for_bad, or a tensor without contributions.
+    tensor_view result(const std::vector<std::string>& contributors, bool nan_for_bad = false) const;
 
     int scale_bits() const { return scale_bits_; }
 

@@ -176,7 +176,7 @@ bool tensor_pass::progress() {
     for (auto& [edge, state] : averages_) {
         if (state.pending && state.pending->done() && is_due(edge)) {
             state.pending.reset();
-            state.result = state.sums->result(state.plan->contributors);
+            state.result = state.sums->result(state.plan->contributors, plan_.nan_when_diverged);
             state.done = true;
             --unfinished_sums_;
             moved = true;

@@ -44,6 +44,7 @@ public:
         std::function<void(std::uint32_t, const char*)> note; ///< Reports what a node does now, for failure reports.
         std::function<void()> computed;                       ///< Called after every computation.
         std::optional<pacing> pace;                           ///< `clock = real`
+        bool nan_when_diverged = false; ///< An average of unusable values is NaN, in place of an error.
         struct request_batches {
             std::vector<request_batch> batches;
             int in_flight = 1;

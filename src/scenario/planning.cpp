@@ -177,6 +177,14 @@ void check_planning(const scenario& scene, const value_reader& in) {
     if (scene.plan.json && !parts.any()) {
         in.reject("json", "a plan is printed, and nothing is left to one: optimise = split, for example");
     }
+    if (scene.plan.measure > 0 && !scene.plan.optimise.tuning) {
+        in.reject("measure", "tuning methods are trained where one is to be chosen: optimise = tuning is accepted "
+                             "beside it, or 0");
+    }
+    if (scene.plan.measure > scene.train.rounds) {
+        in.reject("measure", "the learning rate decays over train.rounds = " + std::to_string(scene.train.rounds) +
+                                 ", and nothing is trained longer: at most that many are accepted");
+    }
     if (!scene.plan.pareto.empty() && !parts.any()) {
         in.reject("pareto", "something has to be left to a plan: optimise = split, for example");
     }

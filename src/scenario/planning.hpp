@@ -4,6 +4,7 @@
 
 #include "settings/key.hpp"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,9 @@ struct planned_parts {
 struct tuning_choice {
     std::string method;
     std::int64_t size = 0;
+
+    std::string name() const { return method + (size > 0 ? " " + std::to_string(size) : ""); } ///< "lora 8"
+    bool operator==(const tuning_choice&) const = default;
 };
 
 struct planning_settings {
@@ -76,10 +80,18 @@ struct planning_settings {
                     "plans between two objectives; into the table /plan/front when output is given", parse_pareto);
     bool json = section("", commands::plan)
                     .onoff("json", "off", "print the plan as JSON, and nothing else", {.identity = false});
+    /// 0: methods are compared by the ledger alone.
+    int measure =
+        section("", commands::plan)
+            .count("measure", "0",
+                   "rounds after which the worse half of plan.tunings is dropped, again and again, until one is "
+                   "left: methods are really trained (optimise = tuning); 0: they are not",
+                   at_least(0));
     std::vector<tuning_choice> tunings =
         key.parsed("tunings", "head, prompt_shallow 10, prompt_deep 10, prefix 10, lora 8, adapter 16, full",
-                   "methods, each with a size or without", "what optimise = tuning compares, by cost alone",
-                   parse_tunings, {.commands = commands::plan});
+                   "methods, each with a size or without",
+                   "what optimise = tuning compares: by cost alone, or, with measure, by training", parse_tunings,
+                   {.commands = commands::plan});
     int effort =
         key.count("effort", "20000", "plays of the ledger after which a search of clusters ends", within(1, 1e9));
     int restarts =

@@ -45,6 +45,8 @@ struct tuning_settings {
     std::int64_t bottleneck = key.integer("bottleneck", "16", "width of each adapter", within(1, 100'000),
                                           {.when = {with("tuning.method", {"adapter"})}});
 
+    bool operator==(const tuning_settings&) const = default;
+
 private:
     static std::vector<block_linear> parse_targets(const std::string&);
 };
