@@ -12,7 +12,7 @@ namespace gaisnet {
 namespace {
 
 void print(const service_outcome& outcome, const std::string& file) {
-    fmt::print("{}", report(outcome.rounds, outcome.cash, outcome.oracle, outcome.expected, outcome.clients));
+    fmt::print("{}", report(outcome.rounds, outcome.cash, outcome.oracle, outcome.clients));
     if (!file.empty()) {
         fmt::print("  {:<22}{}\n", "results file", file);
     }
@@ -28,8 +28,17 @@ exit_code serve(const command_line& given, session& here) {
         }
         return exit_code::ok;
     }
-    here.accept_requeue();
+    if (!given.dry_run) {
+        here.accept_requeue();
+    }
     serving job(given, here);
+    if (given.dry_run) {
+        const auto forecast = job.forecast();
+        if (here.root()) {
+            fmt::print("{}{}", job.description(), report_forecast(forecast));
+        }
+        return exit_code::ok;
+    }
     const auto ending = job.run();
     if (here.root() && ending == run_ending::complete) {
         print(job.outcome(), output);

@@ -4,6 +4,7 @@
 #include "planning/service_outlook.hpp"
 #include "planning/service_policy.hpp"
 #include "results/rows.hpp"
+#include "results/service_report.hpp"
 #include "scenario/scenario.hpp"
 
 #include <cstddef>
@@ -29,10 +30,10 @@ struct answered_session {
     service_effort effort;
 };
 
-/// Of a round of fine-tuning, and of one request.
+/// What services of an edge take.
 struct service_costs {
-    double tuning = 0, answer = 0;
-    double tuning_s = 0; ///< Latency of the round.
+    std::vector<service_price> tuning; ///< Rounds of fine-tuning in order; the last one is that of all further ones.
+    double answer = 0;                 ///< Cost of a request.
 };
 
 /// What services cost and bring in, how good the edges' models are and are believed to become, and which service comes
@@ -47,6 +48,7 @@ public:
     void open(const std::string& name, const service_costs& costs, double start, double data_fit);
     /// The price of an effort, which is noted in the row.
     double price(const service_effort&, service_row&) const;
+    service_price price(const service_effort&) const;
 
     /// The service of a round, from 0; none: nothing is done. For requests that do not wait.
     std::optional<service_action> choose(int round) const;
@@ -70,26 +72,38 @@ public:
     /// All rounds so far.
     const std::vector<service_row>& rows() const { return rows_; }
 
-    /// Accuracy of an edge's model after one more round, when service is over.
-    void trained_on(std::size_t edge, double accuracy) { accounts_[edge].truth.push_back(accuracy); }
-    /// Cash at the end.
-    struct comparison {
-        double oracle = 0;   ///< What one would have earned who knew all accuracies.
-        double expected = 0; ///< What this policy's decisions earn by the same figures.
-    };
+    /// One more round of an edge, when service is over, after which its model has that accuracy.
+    void trained_on(std::size_t edge, const service_effort&, double accuracy);
+    /// What the services so far are worth when answers are as often right as at validation, and cost what was booked.
     /// When all models were trained for serve.rounds.
-    comparison compare_with_oracle() const;
+    struct worth {
+        double cash = 0;     ///< At the end.
+        bool solvent = true; ///< It was never below 0.
+    };
+    worth decisions() const;
+    /// Compares them with the services that would have brought most. For requests that do not wait; a request costs an
+    /// oracle what it cost on average.
+    oracle_cash compare_with_oracle() const;
+    /// Likewise, with services that were found otherwise. \param searched with liquidity if binds_oracle().
+    oracle_cash compare_with(const service_sequence& searched) const;
+    /// Whether an oracle has to keep cash from falling below 0: decisions did, by these figures.
+    bool binds_oracle() const { return scene_.serve.liquidity && decisions().solvent; }
 
 private:
     struct account {
         std::string name;
-        service_costs costs; ///< Of the last fine-tuning, and of a request of the last session.
+        service_costs costs; ///< As measured so far, and of a request of the last session.
         gain_curve curve;
         std::vector<double> truth; ///< Measured accuracies by rounds.
+        double answers_cost = 0;   ///< Of all sessions ...
+        double answers = 0;        ///< ... and their requests.
     };
+    void note_training(account&, service_price, double accuracy) const;
+    oracle_cash compare(double searched, bool exact) const;
     double believed(std::size_t edge, std::size_t rounds) const;
     using accuracy_by_rounds = std::function<double(std::size_t edge, std::size_t rounds)>;
-    std::vector<service_model> models_with(const accuracy_by_rounds&) const;
+    enum class cost_of_answers { of_last_session, on_average };
+    std::vector<service_model> models_with(const accuracy_by_rounds&, cost_of_answers) const;
     std::vector<outlook_model> outlook_with(const accuracy_by_rounds&) const;
 
     const scenario& scene_;

@@ -45,7 +45,7 @@ service_players::service_players(const prepared_run& run, const deployment& answ
     , rules_(rules_of(*run.scene))
     , rounds_(static_cast<std::size_t>(run.scene->network.edges), 0)
     , sessions_of_edge_(rounds_.size(), 0)
-    , versions_(answering.net.nodes.size(), -1)
+    , versions_(answering.chains.size(), -1)
     , used_(answering.chains.size(), 0) {
     for (const auto& chain : run_.deploy->chains) {
         start_points_.push_back(run_.deploy->net.nodes[chain.front().node].name);
@@ -107,58 +107,6 @@ std::int64_t service_players::demand_of(int round, std::uint32_t edge) const {
     return static_cast<std::int64_t>(rules_.demand_of(round, edge));
 }
 
-/// A session in which one start point has requests.
-inference_plan service_players::plan_for(int cluster, int round, std::int64_t of_session) const {
-    std::vector<std::int64_t> requests(answering_.chains.size(), 0);
-    requests[static_cast<std::size_t>(cluster)] = of_session;
-    auto plan = make_inference_plan(answering_, requests, round + 1);
-    for (std::size_t node = 0; node < versions_.size(); ++node) {
-        const auto owner = answering_.net.nodes[node].edge;
-        plan.holds[node] =
-            plan.holds[node] || (owner >= 0 && versions_[node] == rounds_[static_cast<std::size_t>(owner)]);
-    }
-    return plan;
-}
-
-/// The part of one edge in a forecast; the other edges are idle in a session. \param since_s when it began.
-service_effort service_players::effort_of(const inference_forecast& all, std::uint32_t edge, double since_s) const {
-    service_effort mine;
-    mine.events = all.events;
-    for (const auto& node : all.nodes) {
-        if (answering_.net.nodes[node.node].edge == static_cast<int>(edge)) {
-            mine.nodes.push_back(node);
-        }
-    }
-    mine.latency_s = all.end_s[edge] - since_s;
-    return mine;
-}
-
-std::vector<service_forecast> service_players::forecast() const {
-    ledger_run tuning(*run_.deploy);
-    inference_ledger answering(answering_);
-    std::vector<service_forecast> all;
-    for (std::uint32_t edge = 0; edge < edges(); ++edge) {
-        auto& its = all.emplace_back();
-        const auto first = tuning.play_one(1, edge);
-        check_memory(*run_.deploy, first.nodes);
-        its.tuning = {first.nodes, first.events, first.rounds.front().latency_s};
-        its.requests = 1;
-        for (int round = 0; round < run_.scene->serve.rounds; ++round) {
-            its.requests = std::max(its.requests, demand_of(round, edge));
-        }
-        its.answering = effort_of(answering.play(plan_for(first_cluster(edge), 0, its.requests)), edge, 0.0);
-    }
-    return all;
-}
-
-service_effort service_players::forecast(const session_order& order, int round, double now_s) {
-    if (!forecast_ledger_) {
-        forecast_ledger_ = std::make_unique<inference_ledger>(answering_);
-    }
-    return effort_of(forecast_ledger_->play(plan_for(order.cluster, round, order.requests), round + 1, now_s),
-                     edge_of(order.cluster), now_s);
-}
-
 /// Runs the work of a service that takes `latency_s`, paced by the real clock if there is one.
 template <typename Players, typename Work>
 void service_players::in_real_time(int round, double latency_s, Players& players, const Work& work) {
@@ -201,12 +149,12 @@ session_order service_players::take_turn(int round, std::uint32_t edge) {
 answered_session service_players::answer(int round, const session_order& order, double now_s) {
     const int cluster = order.cluster;
     const auto edge = edge_of(cluster);
-    const auto plan = plan_for(cluster, round, order.requests);
+    const auto plan = plan_of_session(answering_, order, has_version(cluster), round);
     auto& used = used_[static_cast<std::size_t>(cluster)];
     used = order.first; // some may have been given up
     inference_forecast played;
     if (here_.root()) {
-        played = answer_ledger_->play(plan, round + 1, now_s);
+        played = answer_ledger_->play(plan, round + 1, now_s, static_cast<int>(edge));
     }
     const auto decisions = share_from_root(here_.network(), played.decisions);
     if (replays()) {
@@ -215,16 +163,14 @@ answered_session service_players::answer(int round, const session_order& order, 
         in_real_time(round, decisions.latency_s, *answerer_, [&] { answerer_->play(plan, decisions); });
         sessions_.push_back(collect_answers(here_.network(), *answerer_));
     }
-    for (const auto& seat : answering_.chains[static_cast<std::size_t>(cluster)]) {
-        versions_[seat.node] = rounds_[edge];
-    }
+    versions_[static_cast<std::size_t>(cluster)] = rounds_[edge];
     const auto before = std::exchange(used, used + plan.requests_of(cluster));
     if (!here_.root()) {
         return {};
     }
     answered_session done;
     done.requester = start_points_[static_cast<std::size_t>(cluster)];
-    done.effort = effort_of(played, edge, now_s);
+    done.effort = effort_of_session(played, edge, now_s);
     done.requests = std::move(played.requests);
     const auto& data = *run_.data;
     const auto samples = data.requests().of(cluster, done.requester, used);

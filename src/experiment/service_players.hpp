@@ -4,6 +4,7 @@
 #include "experiment/preparation.hpp"
 #include "experiment/real_clock.hpp"
 #include "experiment/service_accounts.hpp"
+#include "experiment/service_forecasts.hpp"
 #include "experiment/session.hpp"
 #include "model/torch/tuned_model.hpp"
 #include "planning/service_policy.hpp"
@@ -22,18 +23,6 @@
 
 namespace gaisnet {
 
-/// What the services of an edge would take.
-struct service_forecast {
-    service_effort tuning, answering;
-    std::int64_t requests = 0; ///< That are answered.
-};
-
-/// Requests of a start point that a session answers.
-struct session_order {
-    std::int32_t cluster = 0;
-    std::int64_t first = 0, requests = 0; ///< Among the start point's requests, in order of arrival.
-};
-
 /// The edges' models, which are fine-tuned and answer requests: the ledger plays at rank 0, tensors on all ranks. Of
 /// services before a checkpoint only the ledger's part is played again; what tensors gave is known from it. Every rank
 /// makes one and makes the same calls.
@@ -48,12 +37,10 @@ public:
     const std::vector<std::string>& start_points() const { return start_points_; } ///< Names, by cluster.
     /// Number of requests that a round of use of an edge's model answers. \param round starts at 0.
     std::int64_t demand_of(int round, std::uint32_t edge) const;
-    /// The first services of an edge each, by ledgers of their own: nothing of it is done. At rank 0. \returns by edge.
-    /// \throws usage_error when a node has not enough memory.
-    std::vector<service_forecast> forecast() const;
-    /// What a session would take, by a ledger of its own: nothing of it is done. At rank 0. \param round and now_s as
-    /// below.
-    service_effort forecast(const session_order&, int round, double now_s);
+    /// Whether a cluster's chain holds its edge's model as it is: none of it is delivered in the next session.
+    bool has_version(int cluster) const {
+        return versions_[static_cast<std::size_t>(cluster)] == rounds_[edge_of(cluster)];
+    }
 
     /// A round of fine-tuning of one edge. \param round of service, from 0. \param now_s when it begins.
     /// \returns its forecast, at rank 0.
@@ -87,8 +74,6 @@ private:
     std::uint32_t edge_of(int cluster) const;
     int first_cluster(std::uint32_t edge) const { return first_cluster_of(*run_.scene, static_cast<int>(edge)); }
     std::uint32_t edges() const { return static_cast<std::uint32_t>(run_.scene->network.edges); }
-    inference_plan plan_for(int cluster, int round, std::int64_t requests) const;
-    service_effort effort_of(const inference_forecast&, std::uint32_t edge, double since_s) const;
     template <typename Players, typename Work>
     void in_real_time(int round, double latency_s, Players&, const Work&);
 
@@ -104,11 +89,10 @@ private:
     std::vector<tuned_model> evaluated_; ///< By edge
     std::unique_ptr<ledger_run> tuning_ledger_;
     std::unique_ptr<inference_ledger> answer_ledger_;
-    std::unique_ptr<inference_ledger> forecast_ledger_; ///< Made when it is first needed.
-    std::vector<int> rounds_;                           ///< By edge
-    std::vector<int> sessions_of_edge_;                 ///< So far
-    std::vector<int> versions_;                         ///< By node: rounds of the model that it holds; -1: none.
-    std::vector<std::int64_t> used_; ///< Indexed by cluster: requests before those of the next session.
+    std::vector<int> rounds_;           ///< By edge
+    std::vector<int> sessions_of_edge_; ///< So far
+    std::vector<int> versions_;         ///< By cluster: rounds of the model that its chain holds; -1: none.
+    std::vector<std::int64_t> used_;    ///< Indexed by cluster: requests before those of the next session.
     std::vector<std::vector<round_result>> evaluations_; ///< Rank 0: results of the evaluations so far.
     std::vector<session_answers> sessions_;              ///< Rank 0: answers of the sessions so far.
     std::vector<fidelity_row> fidelity_;                 ///< Rank 0

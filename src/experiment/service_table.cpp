@@ -46,14 +46,14 @@ service_outcome play_table(const configuration& given, session& here) {
         }
     }
     const service_state start{std::vector<std::size_t>(serve.models.size(), 0), serve.cash};
-    const double best = best_plan(serve.models, rules, 0, start).cash;
+    const oracle_cash best{best_plan(serve.models, rules, 0, start).cash, true, std::nullopt};
     if (!given.dry_run) {
         auto file = recorder::create(scene.output, header_of(given, scene, here), {}, {}, {scene.overwrite});
         file.write_services(rows);
         file.write_service_policies(regrets_of(rows, serve.cash, best));
         file.finish(run_status::complete, fmt::format("serve.rounds = {}", serve.rounds), false);
     }
-    return {std::move(rows), serve.cash, best, std::nullopt, {}};
+    return {std::move(rows), serve.cash, best, {}};
 }
 
 } // namespace gaisnet

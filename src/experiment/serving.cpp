@@ -6,6 +6,7 @@
 #include "experiment/real_clock.hpp"
 #include "experiment/resumable_run.hpp"
 #include "experiment/service_accounts.hpp"
+#include "experiment/service_forecasts.hpp"
 #include "experiment/service_players.hpp"
 #include "planning/request_desk.hpp"
 #include "planning/request_stream.hpp"
@@ -52,6 +53,18 @@ public:
     }
 
     const service_outcome& outcome() const { return outcome_; }
+    std::string description() const { return describe(run_); }
+
+    std::vector<service_row> forecast() {
+        load_backbone(*run_.scene, here_);
+        here_.network().barrier();
+        std::vector<service_row> rows;
+        if (here_.root()) {
+            recorder::check_output(run_.scene->output, run_.scene->overwrite);
+            estimate_costs(&rows);
+        }
+        return rows;
+    }
 
     run_ending run() {
         const auto& scene = *run_.scene;
@@ -147,15 +160,29 @@ private:
         file_->open(std::move(header), std::move(options));
     }
 
-    /// What a service of each edge costs, before any is done.
-    std::vector<service_costs> estimate_costs() {
+    /// What services of each edge cost, before any is done. \param rows null, or what is told of them.
+    std::vector<service_costs> estimate_costs(std::vector<service_row>* rows = nullptr) {
         accounts_.emplace(*run_.scene);
+        forecasts_.emplace(run_, *infer_deploy_);
         std::vector<service_costs> costs;
-        for (const auto& its : players_->forecast()) {
-            service_row tuning, answering;
-            costs.push_back({accounts_->price(its.tuning, tuning),
-                             accounts_->price(its.answering, answering) / static_cast<double>(its.requests),
-                             its.tuning.latency_s});
+        for (const auto& its : forecasts_->first_services()) {
+            auto& of_edge = costs.emplace_back();
+            const auto note = [&](const service_effort& effort, const char* action, std::int64_t requests) {
+                service_row row;
+                row.action = action;
+                row.model = run_.deploy->net.nodes[costs.size() - 1].name;
+                row.level = static_cast<std::uint32_t>(of_edge.tuning.size());
+                row.requests = static_cast<std::uint64_t>(requests);
+                row.cost = accounts_->price(effort, row);
+                if (rows != nullptr) {
+                    rows->push_back(row);
+                }
+                return service_price{row.latency_s, row.cost};
+            };
+            of_edge.answer = note(its.answering, "infer", its.requests).cost / static_cast<double>(its.requests);
+            for (const auto& round : its.tuning) {
+                of_edge.tuning.push_back(note(round, "fine_tune", 0));
+            }
         }
         return costs;
     }
@@ -168,13 +195,13 @@ private:
     }
 
     /// By the ledger.
-    service_price price_of_session(const session_order& order, int round) {
-        const auto effort = players_->forecast(order, round, now_s_);
-        service_row row;
-        return {effort.latency_s, accounts_->price(effort, row)};
+    service_price price_of_session(const session_order& order, bool has_version, int round) {
+        return forecasts_->price(order, has_version, round, now_s_,
+                                 [&](const service_effort& effort) { return accounts_->price(effort); });
     }
 
-    /// With what sessions of each client take: a line through those of one request and of two full batches.
+    /// With what sessions of each client take: a line through those of one request and of two full batches, and what one
+    /// more takes for which modules have to be delivered.
     void open_desk() {
         std::vector<desk_client> clients;
         for (std::size_t cluster = 0; cluster < arrivals_.size(); ++cluster) {
@@ -182,14 +209,18 @@ private:
         }
         desk_.emplace(*run_.scene, std::move(clients));
         const std::int64_t many = 2 * static_cast<std::int64_t>(run_.scene->infer.batch);
+        const auto less = [](service_price more, service_price one, double parts) -> service_price {
+            return {std::max(0.0, (more.latency_s - one.latency_s) / parts),
+                    std::max(0.0, (more.cost - one.cost) / parts)};
+        };
         for (std::size_t cluster = 0; cluster < arrivals_.size(); ++cluster) {
             const auto number = static_cast<std::int32_t>(cluster);
-            const auto of_one = price_of_session({number, 0, 1}, 0), of_many = price_of_session({number, 0, many}, 0);
-            const auto each = [&](double one, double more) {
-                return std::max(0.0, (more - one) / static_cast<double>(many - 1));
-            };
-            const service_price request{each(of_one.latency_s, of_many.latency_s), each(of_one.cost, of_many.cost)};
-            desk_->price(cluster, {of_one.latency_s - request.latency_s, of_one.cost - request.cost}, request);
+            const auto of_many = price_of_session({number, 0, many}, true, 0);
+            const auto of_one = price_of_session({number, 0, 1}, true, 0);
+            const auto request = less(of_many, of_one, static_cast<double>(many - 1));
+            const auto delivery = less(price_of_session({number, 0, 1}, false, 0), of_one, 1.0);
+            desk_->price(cluster, {of_one.latency_s - request.latency_s, of_one.cost - request.cost}, request,
+                         delivery);
         }
     }
 
@@ -204,7 +235,7 @@ private:
         for (std::size_t client = 0; client < arrivals_.size(); ++client) {
             if (const auto requests = desk_->answerable(client); requests > 0) {
                 const session_order order{static_cast<std::int32_t>(client), desk_->first(client), requests};
-                desk_->price_next(client, price_of_session(order, round));
+                desk_->price_next(client, price_of_session(order, players_->has_version(order.cluster), round));
             }
         }
         const auto chosen = desk_->choose(round, accounts_->believed_models(), accounts_->levels(), accounts_->cash());
@@ -408,10 +439,11 @@ private:
         for (std::uint32_t edge = 0; edge < edges(); ++edge) {
             while (players_->rounds_of(edge) < last) {
                 here_.note(fmt::format("training edge{} to the end", edge));
-                players_->train(last, edge, now_s_);
+                const auto played = players_->train(last, edge, now_s_);
                 const auto results = players_->evaluate(std::span(&edge, 1));
                 if (here_.root()) {
-                    accounts_->trained_on(edge, results[edge].accuracy);
+                    accounts_->trained_on(edge, {played.nodes, played.events, played.rounds.front().latency_s},
+                                          results[edge].accuracy);
                 }
                 if (!end_step()) {
                     return false;
@@ -423,29 +455,19 @@ private:
 
     void finish() {
         const double cash = run_.scene->serve.cash;
-        outcome_ = {accounts_->rows(), cash, std::nullopt, std::nullopt, {}};
+        outcome_ = {accounts_->rows(), cash, std::nullopt, {}};
         if (desk_) {
             outcome_.clients = desk_->clients();
             file_->results().write_service_clients(outcome_.clients);
         }
         if (run_.scene->serve.regret) {
-            compare_with_oracle(cash);
-            file_->results().write_service_policies(
-                regrets_of(outcome_.rounds, cash, *outcome_.oracle, outcome_.expected));
+            outcome_.oracle =
+                desk_ ? accounts_->compare_with(desk_->best(accounts_->true_models(), cash, run_.scene->serve.rounds,
+                                                            accounts_->binds_oracle()))
+                      : accounts_->compare_with_oracle();
+            file_->results().write_service_policies(regrets_of(outcome_.rounds, cash, *outcome_.oracle));
         }
         file_->end(fmt::format("serve.rounds = {}", run_.scene->serve.rounds));
-    }
-
-    void compare_with_oracle(double cash) {
-        if (desk_) {
-            const auto earned = desk_->compare(accounts_->true_models(), cash);
-            outcome_.oracle = earned.oracle;
-            outcome_.expected = earned.decisions;
-        } else {
-            const auto earned = accounts_->compare_with_oracle();
-            outcome_.oracle = earned.oracle;
-            outcome_.expected = earned.expected;
-        }
     }
 
     configuration given_;
@@ -457,17 +479,20 @@ private:
     std::vector<std::vector<double>> arrivals_; ///< Of requests that wait, by cluster; else empty.
     std::optional<service_players> players_;
     std::optional<resumable_run> file_;
-    std::unique_ptr<real_clock> clock_;        ///< `clock = real`; else null.
-    std::optional<service_accounts> accounts_; ///< Rank 0
-    std::optional<request_desk> desk_;         ///< Rank 0, when requests wait.
-    std::size_t steps_ = 0;                    ///< Steps done, including those before a checkpoint.
-    double now_s_ = 0;                         ///< Rank 0: emulated time.
-    service_outcome outcome_;                  ///< Rank 0
+    std::unique_ptr<real_clock> clock_;          ///< `clock = real`; else null.
+    std::optional<service_accounts> accounts_;   ///< Rank 0
+    std::optional<service_forecasts> forecasts_; ///< Rank 0
+    std::optional<request_desk> desk_;           ///< Rank 0, when requests wait.
+    std::size_t steps_ = 0;                      ///< Steps done, including those before a checkpoint.
+    double now_s_ = 0;                           ///< Rank 0: emulated time.
+    service_outcome outcome_;                    ///< Rank 0
 };
 
 serving::serving(configuration given, session& here): parts_(std::make_unique<parts>(std::move(given), here)) {}
 serving::~serving() = default;
 run_ending serving::run() { return parts_->run(); }
+std::vector<service_row> serving::forecast() { return parts_->forecast(); }
 const service_outcome& serving::outcome() const { return parts_->outcome(); }
+std::string serving::description() const { return parts_->description(); }
 
 } // namespace gaisnet

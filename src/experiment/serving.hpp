@@ -3,10 +3,12 @@
 #include "experiment/run_ending.hpp"
 #include "experiment/session.hpp"
 #include "results/rows.hpp"
+#include "results/service_report.hpp"
 #include "settings/configuration.hpp"
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace gaisnet {
@@ -15,7 +17,7 @@ namespace gaisnet {
 struct service_outcome {
     std::vector<service_row> rounds;
     double cash = 0;                         ///< At the start.
-    std::optional<double> oracle, expected;  ///< Final cash: with the true profits known; as the policy expected.
+    std::optional<oracle_cash> oracle;       ///< Without serve.regret absent.
     std::vector<service_client_row> clients; ///< By cluster; empty when requests do not wait.
 };
 
@@ -29,9 +31,14 @@ public:
     serving(const serving&) = delete;
     serving& operator=(const serving&) = delete;
 
+    /// The first services of each edge, at rank 0: what they cost. Computes and writes nothing. \throws usage_error for
+    /// what the user has to change.
+    std::vector<service_row> forecast();
     run_ending run();
     /// After a complete run, at rank 0.
     const service_outcome& outcome() const;
+    /// Nodes, placement and cuts, as text.
+    std::string description() const;
 
 private:
     class parts;

@@ -43,4 +43,9 @@ bool changes_by_round(const link_model_request& in) {
     return in.link.by_radio && settings.radio->fading.kind != fading_kind::none;
 }
 
+bool is_constant(const link_model_request& in) {
+    const auto& its = in.link.parameters;
+    return !in.link.by_radio && !in.link.trace && its.jitter.is_zero() && its.loss == 0.0 && !changes_by_round(in);
+}
+
 } // namespace gaisnet

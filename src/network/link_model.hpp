@@ -20,5 +20,8 @@ struct link_model_request {
 std::unique_ptr<rate_model> make_rate_model(const link_model_request&);
 /// Whether a link may have another rate model in every round.
 bool changes_by_round(const link_model_request&);
+/// Whether a message takes the same time over a link whenever it is sent: there is no radio, no trace, no jitter, and
+/// nothing is lost.
+bool is_constant(const link_model_request&);
 
 } // namespace gaisnet

@@ -13,9 +13,10 @@ request_desk::request_desk(const scenario& scene, std::vector<desk_client> clien
     }
 }
 
-void request_desk::price(std::size_t client, service_price session, service_price request) {
+void request_desk::price(std::size_t client, service_price session, service_price request, service_price delivery) {
     queues_[client].session = session;
     queues_[client].request = request;
+    queues_[client].delivery = delivery;
 }
 
 void request_desk::price_next(std::size_t client, service_price next) { queues_[client].next = next; }
@@ -37,16 +38,17 @@ request_stream request_desk::believed_of(const queue& its) const {
 service_outlook request_desk::outlook(std::vector<outlook_model> models, bool knows_demand) const {
     service_outlook all{std::move(models), {}, scene_.serve.per_session, scene_.serve.liquidity};
     for (const auto& its : queues_) {
-        all.clients.push_back(
-            {its.edge, knows_demand ? all_of(its) : believed_of(its), its.session, its.request, its.next});
+        all.clients.push_back({its.edge, knows_demand ? all_of(its) : believed_of(its), its.session, its.request,
+                               its.next, its.delivery});
     }
     return all;
 }
 
 outlook_state request_desk::state(const std::vector<std::size_t>& levels, double cash) const {
-    outlook_state now{now_s_, cash, levels, {}, last_client_};
+    outlook_state now{now_s_, cash, levels, {}, last_client_, {}};
     for (const auto& its : queues_) {
         now.first.push_back(its.first);
+        now.delivered.push_back(its.delivered);
     }
     return now;
 }
@@ -74,7 +76,7 @@ std::optional<service_candidate> request_desk::choose(int round, std::vector<out
     random_stream stream(scene_.seed, "service", "services", static_cast<std::uint32_t>(round));
     const auto chosen = choose_service(serve.policies.front(), believed, now, serve.rounds - round, stream);
     note_candidates(round, believed, now, chosen);
-    chosen_.push_back(chosen);
+    levels_ = levels;
     return chosen;
 }
 
@@ -83,7 +85,10 @@ void request_desk::note_candidates(int round, const service_outlook& believed, c
     candidates_.clear();
     auto any = believed; // also what cash does not allow
     any.liquidity = false;
-    for (const auto& one : candidates_of(any, now, true)) {
+    const auto all = candidates_of(any, now, true);
+    const auto profits = profits_of(believed, now, all, scene_.serve.rounds - round, true);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const auto& one = all[i];
         const auto model = one.tunes ? one.number : believed.clients[one.number].model;
         const auto level = now.levels[model] + (one.tunes ? 1U : 0U);
         service_candidate_row row;
@@ -99,7 +104,7 @@ void request_desk::note_candidates(int round, const service_outlook& believed, c
         const auto price = price_of(believed, now, one, true);
         row.latency_s = price.latency_s;
         row.cost = price.cost;
-        row.profit = profit_of(believed, now, one, scene_.serve.rounds - round);
+        row.profit = profits[i];
         row.chosen = chosen == one;
         candidates_.push_back(std::move(row));
     }
@@ -116,6 +121,7 @@ void request_desk::answer(std::size_t client, std::uint64_t right) {
     its.first += count;
     its.answered += static_cast<std::uint64_t>(count);
     its.right += right;
+    its.delivered = static_cast<std::int64_t>(levels_.at(its.edge));
     last_client_ = static_cast<std::int64_t>(client);
 }
 
@@ -150,16 +156,14 @@ std::vector<service_client_row> request_desk::clients() const {
     return rows;
 }
 
-request_desk::comparison request_desk::compare(std::vector<outlook_model> models, double cash) const {
+service_sequence request_desk::best(std::vector<outlook_model> models, double cash, int rounds, bool liquidity) const {
     auto known = outlook(std::move(models), true);
+    known.liquidity = liquidity;
     for (auto& client : known.clients) {
         client.next.reset();
     }
-    constexpr std::size_t oracle_incomes = 100'000'000;
-    const auto start = begin_outlook(known, cash);
-    const double decisions = cash_after(known, start, chosen_);
-    const double oracle = best_services(known, start, static_cast<int>(chosen_.size()), oracle_incomes).cash;
-    return {std::max(oracle, decisions), decisions}; // a search that is not exact may miss what was done
+    constexpr std::size_t oracle_looks = 100'000'000;
+    return best_services(known, begin_outlook(known, cash), rounds, oracle_looks);
 }
 
 } // namespace gaisnet

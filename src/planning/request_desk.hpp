@@ -27,8 +27,9 @@ public:
     /// \param scene must outlive the desk. \param clients by cluster.
     request_desk(const scenario& scene, std::vector<desk_client> clients);
 
-    /// What sessions of a client take, as it is forecast: a price for each session, and one for each request.
-    void price(std::size_t client, service_price session, service_price request);
+    /// What sessions of a client take, as it is forecast: a price for each session, one for each request, and one more
+    /// when modules have to be delivered before.
+    void price(std::size_t client, service_price session, service_price request, service_price delivery);
     /// What a session of all that can be answered would take, if it were the next service.
     void price_next(std::size_t client, service_price);
 
@@ -44,14 +45,15 @@ public:
     /// When the next request of any client comes; infinite: there is none.
     double next_arrival_s() const;
 
-    /// Whom the policy serves in the next round; nothing: nobody. It is noted for compare(). \param models as the policy
-    /// believes them to be. \param levels their rounds of fine-tuning.
+    /// Whom the policy serves in the next round; nothing: nobody. \param models as the policy believes them to be.
+    /// \param levels their rounds of fine-tuning.
     std::optional<service_candidate> choose(int round, std::vector<outlook_model> models,
                                             const std::vector<std::size_t>& levels, double cash);
     /// The candidates of the round of the last choose(), with what was believed of them.
     const std::vector<service_candidate_row>& candidates() const { return candidates_; }
 
-    /// All that can be answered of a client is: their waits end now. \param right answers that are.
+    /// All that can be answered of a client is, by the model as it was at the last choose(): their waits end now. \param
+    /// right answers that are.
     void answer(std::size_t client, std::uint64_t right);
     /// A round has ended: requests come and are given up, and the forecast of demand learns.
     void pass_to(double now_s);
@@ -59,13 +61,9 @@ public:
     /// What became of each client's requests, by cluster.
     std::vector<service_client_row> clients() const;
 
-    /// Cash at the end, by the prices that are known now.
-    struct comparison {
-        double oracle = 0;    ///< Of one who knows when requests come, and the models.
-        double decisions = 0; ///< Of the services that were chosen.
-    };
-    /// \param models as they are. \param cash at the start.
-    comparison compare(std::vector<outlook_model> models, double cash) const;
+    /// What one would have done who knows when requests come, and the models, by the prices that are known now. \param
+    /// models as they are. \param cash at the start. \param liquidity whether it binds.
+    service_sequence best(std::vector<outlook_model> models, double cash, int rounds, bool liquidity) const;
 
 private:
     struct queue {
@@ -73,9 +71,9 @@ private:
         std::size_t edge = 0;
         std::vector<double> arrivals_s;
         smoothed_rate rate;
-        service_price session{}, request{};
+        service_price session{}, request{}, delivery{};
         std::optional<service_price> next{};
-        std::int64_t first = 0;
+        std::int64_t first = 0, delivered = -1;
         std::uint64_t answered = 0, right = 0, expired = 0;
         double waited_s = 0, longest_wait_s = 0;
     };
@@ -90,7 +88,7 @@ private:
     std::vector<queue> queues_; ///< By cluster
     double now_s_ = 0;
     std::int64_t last_client_ = -1;
-    std::vector<std::optional<service_candidate>> chosen_; ///< By round
+    std::vector<std::size_t> levels_; ///< Of the last choose().
     std::vector<service_candidate_row> candidates_;
 };
 

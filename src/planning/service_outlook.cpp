@@ -32,7 +32,8 @@ double accuracy_now(const service_outlook& outlook, const outlook_state& state, 
 
 bool cash_allows(const service_outlook& outlook, const outlook_state& state, service_candidate one, bool next) {
     constexpr double rounding = 1e-9;
-    return !outlook.liquidity || state.cash + income_of(outlook, state, one, next) >= -rounding;
+    const double income = outlook.liquidity ? income_of(outlook, state, one, next) : 0.0;
+    return income >= 0.0 || state.cash + income >= -rounding; // what earns is welcome in need, too
 }
 
 bool can_be_done(const service_outlook& outlook, const outlook_state& state, service_candidate one, bool next) {
@@ -43,9 +44,17 @@ bool can_be_done(const service_outlook& outlook, const outlook_state& state, ser
 
 } // namespace
 
+service_price tuning_price(std::span<const service_price> in_order, std::size_t rounds_before) {
+    return in_order.empty() ? service_price{} : in_order[std::min(rounds_before, in_order.size() - 1)];
+}
+
 outlook_state begin_outlook(const service_outlook& outlook, double cash, double now_s) {
-    outlook_state state{now_s, cash, std::vector<std::size_t>(outlook.models.size(), 0),
-                        std::vector<std::int64_t>(outlook.clients.size(), 0), -1};
+    outlook_state state{now_s,
+                        cash,
+                        std::vector<std::size_t>(outlook.models.size(), 0),
+                        std::vector<std::int64_t>(outlook.clients.size(), 0),
+                        -1,
+                        std::vector<std::int64_t>(outlook.clients.size(), -1)};
     give_up_overdue(outlook, state);
     return state;
 }
@@ -74,15 +83,17 @@ std::vector<service_candidate> candidates_of(const service_outlook& outlook, con
 
 service_price price_of(const service_outlook& outlook, const outlook_state& state, service_candidate one, bool next) {
     if (one.tunes) {
-        return outlook.models[one.number].tuning;
+        return tuning_price(outlook.models[one.number].tuning, state.levels[one.number]);
     }
     const auto& client = outlook.clients[one.number];
     if (next && client.next) {
         return *client.next;
     }
     const auto requests = static_cast<double>(answerable(outlook, state, one.number));
-    return {client.session.latency_s + requests * client.request.latency_s,
-            client.session.cost + requests * client.request.cost};
+    const bool has = state.delivered[one.number] == static_cast<std::int64_t>(state.levels[client.model]);
+    const auto delivery = has ? service_price{} : client.delivery;
+    return {client.session.latency_s + delivery.latency_s + requests * client.request.latency_s,
+            client.session.cost + delivery.cost + requests * client.request.cost};
 }
 
 double income_of(const service_outlook& outlook, const outlook_state& state, service_candidate one, bool next) {
@@ -109,19 +120,12 @@ void pass_round(const service_outlook& outlook, outlook_state& state, std::optio
         } else {
             state.first[done->number] += answerable(outlook, state, done->number);
             state.last_client = static_cast<std::int64_t>(done->number);
+            state.delivered[done->number] =
+                static_cast<std::int64_t>(state.levels[outlook.clients[done->number].model]);
         }
         state.now_s += latency_s;
     }
     give_up_overdue(outlook, state);
-}
-
-double cash_after(const service_outlook& outlook, outlook_state state,
-                  const std::vector<std::optional<service_candidate>>& services) {
-    for (const auto& service : services) {
-        const bool possible = service && can_be_done(outlook, state, *service, false);
-        pass_round(outlook, state, possible ? service : std::nullopt, false);
-    }
-    return state.cash;
 }
 
 std::optional<service_candidate> choose_service(service_policy policy, const service_outlook& outlook,

@@ -78,7 +78,8 @@ bool is_possible(const std::vector<service_model>& models, const service_rules& 
         return false;
     }
     constexpr double rounding = 1e-9;
-    return !rules.liquidity || state.cash + income_of(models, rules, round, state, action) >= -rounding;
+    const double income = rules.liquidity ? income_of(models, rules, round, state, action) : 0.0;
+    return income >= 0.0 || state.cash + income >= -rounding; // what earns is welcome in need, too
 }
 
 void apply(const std::vector<service_model>& models, const service_rules& rules, int round, service_state& state,
@@ -167,6 +168,7 @@ service_plan best_plan(const std::vector<service_model>& models, const service_r
 std::optional<service_action> choose_service(service_policy policy, const std::vector<service_model>& models,
                                              const service_rules& rules, int round, const service_state& state,
                                              random_stream& stream) {
+    ensure(policy != service_policy::fair, "fair asks who waits, and nobody does");
     if (policy == service_policy::mlcp || policy == service_policy::oracle) {
         const auto plan = best_plan(models, rules, round, state);
         return plan.actions.empty() ? std::nullopt : plan.actions.front();
@@ -177,7 +179,7 @@ std::optional<service_action> choose_service(service_policy policy, const std::v
             possible.push_back(action);
         }
     }
-    if (policy == service_policy::always_infer || policy == service_policy::fair) { // nobody waits: in turn is fair
+    if (policy == service_policy::always_infer) {
         const service_action in_turn{false, static_cast<std::size_t>(round) % models.size()};
         return is_possible(models, rules, round, state, in_turn) ? std::optional(in_turn) : std::nullopt;
     }

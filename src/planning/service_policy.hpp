@@ -27,7 +27,7 @@ struct service_state {
 /// Rules and demand.
 struct service_rules {
     int rounds = 10;
-    bool liquidity = true; ///< Cash may never be negative.
+    bool liquidity = true; ///< No service may make cash negative, or lower it when it is.
     /// Factor for the profit of a round of use, by round and model; empty: 1. Rounds start at 0.
     std::vector<std::vector<double>> demand;
 
@@ -39,7 +39,7 @@ struct service_rules {
 /// Income of an action: demand x profit, or minus the cost of the upgrade.
 double income_of(const std::vector<service_model>&, const service_rules&, int round, const service_state&,
                  service_action);
-/// Whether an action is possible: there is a next level and, with liquidity, enough cash.
+/// Whether an action is possible: there is a next level and, with liquidity, enough cash, unless it lowers none.
 bool is_possible(const std::vector<service_model>&, const service_rules&, int round, const service_state&,
                  service_action);
 void apply(const std::vector<service_model>&, const service_rules&, int round, service_state&, service_action);

@@ -145,8 +145,9 @@ struct service_client_row {
 struct service_policy_row {
     std::string policy;
     double cash = 0;      ///< At the end.
-    double decisions = 0; ///< Cash that its decisions bring by the figures that the oracle uses.
+    double decisions = 0; ///< What its services are worth by the figures that the oracle uses.
     double oracle = 0;    ///< The oracle's cash.
+    bool exact = true;    ///< Whether nothing brings more than that.
     double regret() const { return oracle - decisions; }
 };
 

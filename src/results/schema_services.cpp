@@ -15,12 +15,15 @@ std::vector<column<service_candidate_row>> service_candidate_columns(std::size_t
         text_column<row>("requester", name_bytes, "infer: the start point whose requests wait", &row::requester),
         number_column<row>("requests", "1", "infer: requests that would be answered", &row::requests),
         number_column<row>("wait_s", "s", "infer: how long the oldest of them had waited, emulated time", &row::wait_s),
-        number_column<row>("expected", "1",
-                           "Accuracy that was expected, 0 to 1: of the answers, or after the fine-tuning",
-                           &row::expected),
-        number_column<row>("latency_s", "s",
-                           "Emulated time that it would take, by the ledger (fine_tune: as the last time)",
-                           &row::latency_s),
+        number_column<row>(
+            "expected", "1",
+            "Accuracy that was expected, 0 to 1: of the answers (that of the edge's model, for all its clients "
+            "alike), or after the fine-tuning",
+            &row::expected),
+        number_column<row>(
+            "latency_s", "s",
+            "Emulated time that it would take, by the ledger (fine_tune: from the third on as the last one)",
+            &row::latency_s),
         number_column<row>("cost", "1", "Time, energy and spectrum at their prices, by the ledger (likewise)",
                            &row::cost),
         number_column<row>(
@@ -60,13 +63,19 @@ std::vector<column<service_policy_row>> service_policy_columns() {
     return {
         text_column<row>("policy", word_bytes, "Who decided", &row::policy),
         number_column<row>("cash", "1", "Cash at the end", &row::cash),
-        number_column<row>("decisions", "1",
-                           "Cash that the policy's decisions bring by the figures that the oracle uses: validation "
-                           "accuracies, and forecast prices of sessions",
-                           &row::decisions),
+        number_column<row>(
+            "decisions", "1",
+            "What the services that were done are worth by the figures that the oracle uses: answers are "
+            "as often right as at validation, and costs are those that were booked",
+            &row::decisions),
         number_column<row>("oracle", "1",
-                           "Cash of an oracle, which knows the demand and what each fine-tuning brings (or a table)",
+                           "Cash of an oracle, which knows the demand and what each fine-tuning brings (or a table); "
+                           "without serve.liquidity if decisions fell below 0 on their way",
                            &row::oracle),
+        number_column<row>("exact", "1",
+                           "1: nothing brings more than the oracle's cash; 0: it and the regret are at least "
+                           "so much, since not all that could be done was searched through",
+                           [](const row& r) { return r.exact ? 1U : 0U; }),
         number_column<row>("regret", "1", "oracle less decisions", [](const row& r) { return r.regret(); }),
     };
 }

@@ -45,18 +45,18 @@ void add_clients(output out, std::span<const service_client_row> clients) {
 
 } // namespace
 
-std::vector<service_policy_row> regrets_of(std::span<const service_row> rows, double start_cash, double oracle,
-                                           std::optional<double> comparable) {
+std::vector<service_policy_row> regrets_of(std::span<const service_row> rows, double start_cash,
+                                           const oracle_cash& oracle) {
     std::vector<service_policy_row> all;
     for (const auto& policy : policies_of(rows)) {
         const double cash = last_cash(rows, policy, start_cash);
-        all.push_back({policy, cash, comparable.value_or(cash), oracle});
+        all.push_back({policy, cash, oracle.decisions.value_or(cash), oracle.cash, oracle.exact});
     }
     return all;
 }
 
-std::string report(std::span<const service_row> rows, double start_cash, std::optional<double> oracle,
-                   std::optional<double> comparable, std::span<const service_client_row> clients) {
+std::string report(std::span<const service_row> rows, double start_cash, const std::optional<oracle_cash>& oracle,
+                   std::span<const service_client_row> clients) {
     std::string text;
     const auto out = std::back_inserter(text);
     const bool measured =
@@ -71,21 +71,41 @@ std::string report(std::span<const service_row> rows, double start_cash, std::op
     if (!clients.empty()) {
         add_clients(out, clients);
     }
-    const char* const by = clients.empty() ? "by validation accuracy" : "by validation accuracy and forecast prices";
     fmt::format_to(out, "Cash at the end\n");
+    const char* const at_least = oracle && !oracle->exact ? "at least " : "";
     for (const auto& policy : policies_of(rows)) {
         const double cash = last_cash(rows, policy, start_cash);
-        const double compared = comparable.value_or(cash);
-        line(out, policy, fmt::format("{:.6g}", cash),
-             oracle ? fmt::format("regret {:.6g}{}", *oracle - compared,
-                                  comparable ? fmt::format(", since {} it earned {:.6g}", by, compared) : "")
-                    : "");
+        std::string regret;
+        if (oracle) {
+            const double compared = oracle->decisions.value_or(cash);
+            regret = fmt::format("regret {}{:.6g}", at_least, oracle->cash - compared);
+            regret += oracle->decisions ? fmt::format(", since by validation accuracy it earned {:.6g}", compared) : "";
+        }
+        line(out, policy, fmt::format("{:.6g}", cash), regret);
     }
     if (oracle) {
-        line(out, "an oracle", fmt::format("{:.6g}", *oracle),
-             comparable ? fmt::format("knows {}what each fine-tuning brings, {}",
-                                      clients.empty() ? "" : "when requests come, and ", by)
-                        : "knows all profits");
+        const char* const knows = !oracle->decisions ? "knows all profits"
+                                  : clients.empty()  ? "knows what each fine-tuning brings, by validation accuracy"
+                                                     : "knows when requests come, and what each fine-tuning brings, by "
+                                                       "validation accuracy and forecast prices";
+        line(out, "an oracle", fmt::format("{}{:.6g}", at_least, oracle->cash),
+             fmt::format("{}; {}", knows,
+                         oracle->exact ? "nothing brings more" : "not all that could be done was searched through"));
+    }
+    return text;
+}
+
+std::string report_forecast(std::span<const service_row> rows) {
+    std::string text;
+    const auto out = std::back_inserter(text);
+    fmt::format_to(out, "First services, by the ledger\n  {:<8}{:<26}{:>12}{:>12}{:>14}{:>12}\n", "edge", "service",
+                   "latency", "energy", "spectrum", "cost");
+    for (const auto& row : rows) {
+        const auto what = row.action == "infer"
+                              ? fmt::format("a session of {} request{}", row.requests, row.requests == 1 ? "" : "s")
+                              : fmt::format("fine-tuning, round {}", row.level + 1);
+        fmt::format_to(out, "  {:<8}{:<26}{:>12}{:>12}{:>14}{:>12.4g}\n", row.model, what, quantity(row.latency_s, "s"),
+                       quantity(row.energy_j, "J"), quantity(row.spectrum_hz_s, "Hz s"), row.cost);
     }
     return text;
 }

@@ -97,18 +97,24 @@ void cast::play(pass& in, const round_plan& plan, int edge) {
 }
 
 void cast::serve(pass& in, const inference_plan& session) {
+    const auto asks = [&](int cluster) { return cluster >= 0 && session.requests_of(cluster) > 0; };
     for (auto& one : edges_) {
         for (std::size_t c = 0; c < session.lines.size() && !session.founded; ++c) {
-            if (deploy_.net.clusters[c].edge == static_cast<int>(one.me.node) && !session.lines[c].arrivals_s.empty()) {
+            if (deploy_.net.clusters[c].edge == static_cast<int>(one.me.node) && asks(static_cast<int>(c))) {
                 in.spawn(one.me.node, one.found(in, static_cast<int>(c), session));
             }
         }
         for (auto& stage : one.stages) {
-            in.spawn(one.me.node, one.infer(in, stage, session));
+            if (asks(stage.seat->cluster)) {
+                in.spawn(one.me.node, one.infer(in, stage, session));
+            }
         }
     }
     for (auto& client : clients_) {
-        in.spawn(client.me.node, client.serve(in, session));
+        client.answers.clear();
+        if (asks(client.me.cluster)) {
+            in.spawn(client.me.node, client.serve(in, session));
+        }
     }
 }
 

@@ -45,7 +45,8 @@ public:
     /// Spawns all work of this cast in a round, edges first. \param edge only this edge and its clients, without what
     /// follows the round; -1: all.
     void play(pass& in, const round_plan&, int edge = -1);
-    /// Spawns all work of this cast in a session of inference; call begin_round({}) first.
+    /// Spawns all work of this cast in a session of inference: of the clusters that have requests. Call
+    /// begin_round({}) first.
     void serve(pass& in, const inference_plan&);
     /// Stages that were taken over in this round; they have new executors.
     const std::vector<seated_executor>& taken() const { return taken_; }

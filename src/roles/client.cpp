@@ -63,7 +63,6 @@ task<> client_role::send_samples(pass& in) {
 task<> client_role::serve(pass& in, const inference_plan& session) {
     std::vector<task<>> work;
     if (senses()) {
-        answers.clear();
         work.push_back(sense_requests(in, session));
         work.push_back(collect_results(in, session));
     }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 
 namespace gaisnet {
@@ -37,15 +38,18 @@ inference_plan make_inference_plan(const deployment& deploy, const std::vector<s
     inference_plan plan;
     plan.whole_stages = scene.infer.delivery == delivery_kind::full;
     plan.holds.assign(deploy.net.nodes.size(), scene.infer.delivery == delivery_kind::none);
-    std::vector<std::string> requesters;
+    const auto requester_of = [&](const auto& chain) -> const std::string& {
+        return deploy.net.nodes[chain.front().node].name;
+    };
     for (const auto& chain : deploy.chains) {
-        requesters.push_back(deploy.net.nodes[chain.front().node].name);
         const int stages = static_cast<int>(chain.size());
         const auto count = requests.empty() ? scene.infer.requests : requests.at(plan.lines.size());
-        plan.lines.push_back({draw_arrivals(scene, requesters.back(), count, session), scene.infer.batch,
+        plan.lines.push_back({draw_arrivals(scene, requester_of(chain), count, session), scene.infer.batch,
                               scene.infer.in_flight > 0 ? scene.infer.in_flight : stages});
     }
     if (scene.infer.trace) {
+        std::vector<std::string> requesters;
+        std::transform(deploy.chains.begin(), deploy.chains.end(), std::back_inserter(requesters), requester_of);
         for (const auto& [client, times] : *scene.infer.trace) {
             if (!client.empty() && std::find(requesters.begin(), requesters.end(), client) == requesters.end()) {
                 throw usage_error("infer.trace: there is no start point " + client + "; names are like " +

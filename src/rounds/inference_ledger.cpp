@@ -33,9 +33,11 @@ inference_ledger::inference_ledger(const deployment& deploy, std::vector<int> ra
     , emulated_(*deploy.scene, deploy.net)
     , cast_(
           deploy, [](const stage_seat& seat) { return std::make_unique<shape_stage>(seat.spec); },
-          [](std::uint32_t) { return true; }) {}
+          [](std::uint32_t) { return true; })
+    , backbone_bytes_(other_backbone_bytes(deploy))
+    , resident_bytes_(resident_while_serving(deploy)) {}
 
-inference_forecast inference_ledger::play(const inference_plan& session, int number, double start_s) {
+inference_forecast inference_ledger::play(const inference_plan& session, int number, double start_s, int edge) {
     inference_forecast out;
     auto& accounts = emulated_.accounts();
     const auto round = static_cast<std::uint32_t>(number);
@@ -45,7 +47,9 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
     ledger_pass pass(accounts, emulated_.names(), {});
     std::map<int, request_line> lines;
     for (std::size_t c = 0; c < session.lines.size(); ++c) {
-        lines[static_cast<int>(c)] = session.lines[c];
+        if (!session.lines[c].arrivals_s.empty()) {
+            lines[static_cast<int>(c)] = session.lines[c];
+        }
     }
     pass.serve(std::move(lines));
     std::vector<sent_message> sent;
@@ -64,9 +68,12 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
 
     out.end_s.assign(static_cast<std::size_t>(deploy_.net.edges), start_s);
     for (std::size_t c = 0; c < session.lines.size(); ++c) {
+        auto& batches = out.decisions.batches.emplace_back();
+        if (session.lines[c].arrivals_s.empty()) {
+            continue;
+        }
         const auto& served = pass.served(static_cast<int>(c));
         auto& end = out.end_s[deploy_.net.clusters[c].edge];
-        auto& batches = out.decisions.batches.emplace_back();
         for (const auto& batch : served.batches) {
             batches.push_back(batch.requests);
             batches.back().taken_s = batch.taken_s - start_s;
@@ -75,11 +82,10 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
         out.decisions.latency_s = std::max(out.decisions.latency_s, end - start_s);
         add_requests(pass, static_cast<int>(c), round, out);
     }
-    const auto resident = resident_while_serving(deploy_), backbone = other_backbone_bytes(deploy_);
     for (std::uint32_t node = 0; node < deploy_.net.nodes.size(); ++node) {
         const auto& member = deploy_.net.nodes[node];
-        if (member.role == node_role::cloud) {
-            continue; // this node has no part in the session
+        if (member.role == node_role::cloud || (edge >= 0 && member.edge != edge)) {
+            continue; // this node has no part in the session, or nobody asks about it
         }
         accounts.close_round(std::span(&node, 1), start_s, out.end_s[member.edge]);
         auto& row = out.nodes.emplace_back();
@@ -89,8 +95,8 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
         row.battery_j = std::max(0.0, member.device.battery_j - row.total_j());
         row.outcome = member.cluster >= 0 ? cluster_outcome::done : cluster_outcome::none;
         row.temporary_bytes = pass.memory(node).peak;
-        row.backbone_bytes = backbone[node];
-        row.total_bytes = resident[node] + row.temporary_bytes;
+        row.backbone_bytes = backbone_bytes_[node];
+        row.total_bytes = resident_bytes_[node] + row.temporary_bytes;
         if (member.cluster >= 0 && member.member == 0) {
             row.samples = static_cast<std::uint64_t>(session.requests_of(member.cluster));
         }

@@ -51,8 +51,8 @@ public:
     /// \param rank_of the rank of every node. If given, the decisions contain the exchanges between ranks.
     explicit inference_ledger(const deployment&, std::vector<int> rank_of = {});
 
-    /// Plays session `number` (from 1), which begins at `start_s`.
-    inference_forecast play(const inference_plan&, int number = 1, double start_s = 0.0);
+    /// Plays session `number` (from 1), which begins at `start_s`. \param edge rows of this edge's nodes only; -1: all.
+    inference_forecast play(const inference_plan&, int number = 1, double start_s = 0.0, int edge = -1);
 
 private:
     void add_requests(const ledger_pass&, int cluster, std::uint32_t number, inference_forecast&) const;
@@ -62,6 +62,8 @@ private:
     std::vector<int> rank_of_; ///< Empty: exchanges are not recorded.
     emulated_network emulated_;
     cast cast_;
+    std::vector<std::uint64_t> backbone_bytes_; ///< Frozen weights that the node does not hold, by node.
+    std::vector<std::uint64_t> resident_bytes_; ///< Weights and tunables, by node.
 };
 
 } // namespace gaisnet

@@ -45,6 +45,9 @@ void inference_run::begin(const inference_plan& session, const inference_decisio
     }
     for (const auto& seated : cast_.executors()) {
         const auto& seat = *seated.seat;
+        if (session.requests_of(seat.cluster) == 0) {
+            continue; // it has no part in the session
+        }
         ++plan.strands[seat.cluster];
         if (session.holds[seat.node] && seat.spec.trainable()) { // it has the modules from an earlier delivery
             const auto edge = static_cast<std::uint32_t>(deploy_.net.nodes[seat.node].edge);

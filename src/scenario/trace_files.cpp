@@ -135,6 +135,9 @@ std::shared_ptr<const request_trace> read_request_trace(const std::string& path)
             throw usage_error(line.where + ": \"time\" or \"client, time\" is accepted, for example \"c0.0, 2.5 s\"");
         }
         const auto& client = cells == 2 ? line.cells[0] : std::string();
+        if (cells == 2 && client.empty()) {
+            throw usage_error(line.where + ": it names no client; \"time\" alone is of all of them");
+        }
         if (!trace->empty() && trace->contains("") != client.empty()) {
             throw usage_error(line.where + ": either all lines name a client, or none does");
         }

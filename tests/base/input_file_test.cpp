@@ -92,6 +92,10 @@ TEST_F(input_file, first_line_is_a_header_only_when_it_names_columns) {
     EXPECT_THAT(read_request_trace(file("names.csv", "Client, Time\nc0.0,1\n"))->at("c0.0"), ElementsAre(1.0));
     EXPECT_THAT([&] { read_request_trace(file("half.csv", "c0.0,half\nc0.0,1\n")); },
                 ThrowsMessage<usage_error>(testing::AllOf(HasSubstr("half.csv:1"), HasSubstr("half"))));
+    EXPECT_THAT([&] { read_request_trace(file("nobody.csv", "0.5\n,1\n")); },
+                ThrowsMessage<usage_error>(testing::AllOf(HasSubstr("nobody.csv:2"), HasSubstr("names no client"))));
+    EXPECT_THAT([&] { read_request_trace(file("alone.csv", ",1\n")); },
+                ThrowsMessage<usage_error>(HasSubstr("alone.csv:1")));
     EXPECT_THAT([&] { read_rate_trace(file("typo.csv", "tme,rate\n0,1 Mbit/s\n")); },
                 ThrowsMessage<usage_error>(HasSubstr("typo.csv:1")));
     EXPECT_THAT([&] { read_paths(file("paths.csv", "c0.0,start,0,0\nc0.0,1,0,0\n")); },

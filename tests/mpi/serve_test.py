@@ -1,6 +1,7 @@
 """gaisnet serve as a user runs it: policies on a table whose results are known, and decisions over real fine-tuning and
 real answers, the same on any number of ranks."""
 
+import itertools
 import signal
 import time
 
@@ -21,6 +22,16 @@ WAITING = (*REAL[:10], "--serve.rounds", 8, "--serve.cash", 1, "--serve.price.en
 
 
 @pytest.fixture(scope="module")
+def trained(gaisnet, foundation_model, tmp_path_factory):
+    """Eight rounds of fine-tuning of the edges of all runs here: what a service brings and costs, by level, from a run
+    that knows nothing of services."""
+    output = tmp_path_factory.mktemp("trained") / "trained.h5"
+    done = gaisnet("finetune", *COMMON, *REAL[:10], "--model.weights", foundation_model, "--train.rounds", 8, "--output", output)
+    assert done.returncode == 0, done.stderr
+    return output
+
+
+@pytest.fixture(scope="module")
 def serve(gaisnet):
     return gaisnet.bind("serve", *COMMON)
 
@@ -29,6 +40,23 @@ def serve(gaisnet):
 def real(serve, foundation_model):
     """Decisions over a pre-trained model, not over a table."""
     return serve.bind(*REAL, "--model.weights", foundation_model)
+
+
+@pytest.fixture(scope="module")
+def answered(real, tmp_path_factory):
+    """Five rounds of use of both models in turn."""
+    output = tmp_path_factory.mktemp("answered") / "answers.h5"
+    done = real("--output", output, "--serve.policy", "always_infer")
+    assert done.returncode == 0, done.stderr
+    return output
+
+
+@pytest.fixture(scope="module")
+def accuracies(answered, trained):
+    """At validation, by edge and rounds of fine-tuning; those before any are what is expected of answers without any."""
+    rows, rounds = services(answered), table(trained, "rounds")
+    return [[rows["expected"][rows["model"] == b"edge%d" % edge][0], *rounds["accuracy"][rounds["edge"] == edge]]
+            for edge in range(2)]
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +74,20 @@ def services(output):
 
 
 def assert_same_services(output, other):
-    """But for what ranks do not add up in the same order."""
-    rows, others = services(output), services(other)
-    assert len(rows) == len(others)
-    different = [name for name in rows.dtype.names if (rows[name] != others[name]).any()]
-    assert set(different) <= {"expected", "accuracy"}
+    """Bit by bit."""
+    for name in ("service", "service_candidates", "service_clients", "service_policies"):
+        rows, others = table(output, name), table(other, name)
+        assert len(rows) == len(others), name
+        assert not [column for column in rows.dtype.names if rows[column].tobytes() != others[column].tobytes()], name
+
+
+def worth_by_validation(output, accuracies, cash):
+    """Cash at the end when answers are as often right as at validation, and services cost what they did."""
+    for row in services(output):
+        cash -= row["cost"]
+        if row["action"] == b"infer":
+            cash += row["requests"] * accuracies[int(row["model"][4:])][row["level"]]
+    return cash
 
 
 def final_cash(output, policy):
@@ -142,6 +179,46 @@ class TestDecisions:
                     deliveries += row["round"] in delivering
                     assert deliveries <= 1, requester
 
+    def test_what_decisions_are_worth_adds_up(self, decided, accuracies):
+        (row,) = table(decided, "service_policies")
+        assert abs(row["decisions"] - worth_by_validation(decided, accuracies, 0)) < 1e-9
+        assert abs(row["regret"] - (row["oracle"] - row["decisions"])) < 1e-9
+
+    def test_the_oracle_is_the_best_of_all_sequences(self, answered, accuracies, trained):
+        """All of them are tried out here, with accuracies and costs of a run of fine-tuning alone."""
+        rows = services(answered)
+        used = [rows[rows["model"] == b"edge%d" % edge] for edge in range(2)]
+        asked, answer = [12, 8], [own["cost"].sum() / own["requests"].sum() for own in used]
+        energy, events, nodes = (table(trained, name) for name in ("energy", "events", "topology/nodes"))
+        rounds = table(trained, "rounds")
+        edge_of = dict(zip(nodes["node"], nodes["edge"]))
+        tuning = [[], []]
+        for edge, number in itertools.product(range(2), range(1, 6)):
+            spent = sum(row["total_j"] for row in energy if row["round"] == number and edge_of[row["node"]] == edge)
+            spectrum = sum(row["airtime_hz_s"] for row in events if row["round"] == number and edge_of[row["node"]] == edge)
+            latency = rounds["latency_s"][(rounds["round"] == number) & (rounds["edge"] == edge)][0]
+            tuning[edge].append(0.1 * latency + 0.001 * spent + 1e-8 * spectrum)
+        assert tuning[0][0] > 1.01 * tuning[0][1]  # modules and samples come with the first round
+
+        def most(left, cash, levels):
+            """With liquidity."""
+            if left == 0:
+                return cash
+            best = most(left - 1, cash, levels)
+            for edge in range(2):
+                earned = asked[edge] * (accuracies[edge][levels[edge]] - answer[edge])
+                paid = tuning[edge][levels[edge]]
+                if earned >= 0 or cash + earned >= 0:
+                    best = max(best, most(left - 1, cash + earned, levels))
+                if cash >= paid:
+                    higher = [level + (other == edge) for other, level in enumerate(levels)]
+                    best = max(best, most(left - 1, cash - paid, higher))
+            return best
+
+        (row,) = table(answered, "service_policies")
+        assert abs(row["oracle"] - most(5, 0, [0, 0])) < 1e-6 * row["oracle"]
+        assert row["exact"] == 1
+
     @pytest.mark.parametrize("policy", ["msip", "random", "always_infer"])
     def test_other_policies_run(self, real, tmp_path, policy):
         output = tmp_path / "services.h5"
@@ -219,7 +296,6 @@ class TestRequestsThatWait:
         done = waiting("--output", output, ranks=2)
         assert done.returncode == 0, done.stderr
         assert_same_services(served, output)
-        assert table(served, "service_clients").tobytes() == table(output, "service_clients").tobytes()
 
     def test_what_came_was_answered_or_expired_or_waits(self, served):
         rows, clients = services(served), table(served, "service_clients")
@@ -257,11 +333,34 @@ class TestRequestsThatWait:
                     assert abs(one["latency_s"] - row["latency_s"]) < 1e-9 * row["latency_s"]
                     assert abs(one["cost"] - row["cost"]) < 1e-9 * row["cost"]
 
-    def test_regret_is_that_of_the_report(self, served):
+    def test_what_decisions_are_worth_adds_up(self, served, accuracies):
         (row,) = table(served, "service_policies")
         assert row["policy"] == b"mlcp"
         assert row["cash"] == services(served)["cash"][-1]
-        assert row["regret"] == row["oracle"] - row["decisions"] >= 0
+        assert abs(row["decisions"] - worth_by_validation(served, accuracies, 1)) < 1e-9
+        assert abs(row["regret"] - (row["oracle"] - row["decisions"])) < 1e-9
+
+    def test_who_knows_what_the_oracle_knows_has_no_regret(self, waiting, accuracies, tmp_path):
+        curves = "; ".join(",".join(f"{value:.17g}" for value in edge) for edge in accuracies)
+        regrets, oracles = {}, set()
+        for policy in ("mlcp", "always_infer"):
+            output = tmp_path / f"{policy}.h5"
+            done = waiting("--output", output, "--serve.forecast", "known", "--serve.curves", curves, "--serve.policy", policy)
+            assert done.returncode == 0, done.stderr
+            (row,) = table(output, "service_policies")
+            assert abs(row["decisions"] - worth_by_validation(output, accuracies, 1)) < 1e-9
+            oracles.add(row["oracle"])
+            regrets[policy] = row["regret"]
+        assert max(oracles) - min(oracles) < 1e-9 * max(oracles), "it does not depend on what was done"
+        assert 0 <= regrets["mlcp"] < 1e-3 * max(oracles)
+        assert regrets["always_infer"] > 0.1 * max(oracles)
+
+    def test_an_oracle_can_do_what_its_candidates_promise(self, served):
+        """The most profitable session of the first round, and nothing else, is one of the things that can be done."""
+        (row,) = table(served, "service_policies")
+        candidates = table(served, "service_candidates")
+        asking = candidates[(candidates["round"] == 1) & (candidates["action"] == b"infer")]
+        assert row["oracle"] >= 1 + max(asking["profit"], default=0) - 1e-9
 
     def test_fair_serves_the_longest_wait_and_never_tunes(self, waiting, tmp_path):
         output = tmp_path / "fair.h5"
@@ -304,8 +403,29 @@ class TestRequestsThatWait:
         output = tmp_path / "stopped.h5"
         stop_after_each_step(waiting, output)
         assert_same_services(served, output)
-        for name in ("inference", "service_clients"):
-            assert table(served, name).tobytes() == table(output, name).tobytes(), name
+        assert table(served, "inference").tobytes() == table(output, "inference").tobytes()
+
+
+@pytest.mark.parametrize("settings", [REAL, WAITING], ids=["given", "waiting"])
+def test_a_dry_run_forecasts_and_writes_nothing(serve, foundation_model, tmp_path, settings):
+    output = tmp_path / "dry.h5"
+    dry = serve.bind(*settings, "--model.weights", foundation_model, "--output", output, "--dry-run")
+    done = dry(ranks=2)
+    assert done.returncode == 0, done.stderr
+    for part in ("edge0", "c1.2", "fine-tuning, round 1", "fine-tuning, round 2", "a session of"):
+        assert part in done.stdout
+    assert "Cash at the end" not in done.stdout
+    assert not list(tmp_path.iterdir())
+    output.write_bytes(b"of another run")
+    assert dry("--overwrite", "on").returncode == 0
+    done = dry("--overwrite", "off")
+    assert done.returncode == 2
+    assert "overwrite" in done.stderr
+    assert output.read_bytes() == b"of another run"
+    assert list(tmp_path.iterdir()) == [output]
+    done = dry("--device.client.memory", "1 MB")
+    assert done.returncode == 2
+    assert "memory" in done.stderr
 
 
 @pytest.mark.parametrize("key, settings", [

@@ -36,27 +36,29 @@ scenario waiting_scene(service_policy policy, double deadline_s = std::numeric_l
 }
 
 std::vector<outlook_model> two_models(double gain = 0.0) {
-    return {{std::vector<double>(7, 0.5), 1.0, {1.0, 0.25}},
-            {{0.5, 0.5 + gain, 0.5 + gain, 0.5 + gain, 0.5 + gain, 0.5 + gain, 0.5 + gain}, 1.0, {1.0, 0.25}}};
+    return {{std::vector<double>(7, 0.5), 1.0, {{1.0, 0.25}}},
+            {{0.5, 0.5 + gain, 0.5 + gain, 0.5 + gain, 0.5 + gain, 0.5 + gain, 0.5 + gain}, 1.0, {{1.0, 0.25}}}};
 }
 
 request_desk desk_of(const scenario& scene, std::vector<double> first, std::vector<double> second) {
     request_desk desk(scene, {{"e0.c0.0", 0, std::move(first)}, {"e1.c0.0", 1, std::move(second)}});
     for (const std::size_t client : {0U, 1U}) {
-        desk.price(client, {0.5, 0.0}, {0.5, 0.125}); // of one request: 1 s
+        desk.price(client, {0.5, 0.0}, {0.5, 0.125}, {}); // of one request: 1 s
     }
     return desk;
 }
 
-/// Plays all rounds; everything takes what it is believed to take, and half of the answers are right.
-std::string play_desk(request_desk& desk, const scenario& scene, const std::vector<outlook_model>& models,
-                      double cash = 1) {
+/// Plays all rounds; everything takes what it is believed to take, and half of the answers are right. \returns the cash
+/// at the end.
+double play_to_the_end(request_desk& desk, const scenario& scene, const std::vector<outlook_model>& models,
+                       double cash = 1, std::string* text = nullptr) {
     std::vector<std::size_t> levels(models.size(), 0);
-    std::string text;
     for (int round = 0; round < scene.serve.rounds; ++round) {
         const auto service = desk.choose(round, models, levels, cash);
         double end_s = std::isfinite(desk.next_arrival_s()) ? desk.next_arrival_s() : desk.now_s();
-        text += !service ? "- " : (service->tunes ? "+" : "c") + std::to_string(service->number) + " ";
+        if (text != nullptr) {
+            *text += !service ? "- " : (service->tunes ? "+" : "c") + std::to_string(service->number) + " ";
+        }
         if (service && service->tunes) {
             ++levels[service->number];
             cash -= 0.25;
@@ -69,6 +71,12 @@ std::string play_desk(request_desk& desk, const scenario& scene, const std::vect
         }
         desk.pass_to(end_s);
     }
+    return cash;
+}
+
+std::string play_desk(request_desk& desk, const scenario& scene, const std::vector<outlook_model>& models) {
+    std::string text;
+    play_to_the_end(desk, scene, models, 1, &text);
     return text;
 }
 
@@ -115,7 +123,7 @@ TEST(request_desk, what_comes_adds_up) {
     for (auto& model : models) {
         model.accuracy.resize(41, 0.5);
     }
-    play_desk(desk, scene, models, 100.0);
+    play_to_the_end(desk, scene, models, 100.0);
     for (const auto& row : desk.clients()) {
         EXPECT_EQ(row.arrived, row.answered + row.expired + row.waiting);
         EXPECT_GT(row.answered, 0U);
@@ -142,28 +150,47 @@ TEST(request_desk, candidates_are_all_edges_and_all_clients_that_wait) {
     EXPECT_FALSE(rows[0].chosen || rows[1].chosen);
 }
 
-TEST(request_desk, there_is_no_regret_when_demand_is_known_and_some_when_it_is_not) {
-    // The second edge's requests come late, and only who knows that prepares for them.
-    for (const bool known : {true, false}) {
-        auto scene = waiting_scene(service_policy::mlcp);
-        scene.serve.knows_demand = known;
-        auto desk = desk_of(scene, {0.0, 0.0}, std::vector<double>(8, 3.0));
-        const auto models = two_models(0.5);
-        play_desk(desk, scene, models, 1.0);
-        const auto earned = desk.compare(models, 1.0);
-        EXPECT_GE(earned.oracle, earned.decisions);
-        if (known) {
-            EXPECT_NEAR(earned.oracle - earned.decisions, 0.0, 1e-9);
-            // 2 x 0.375 of the first client, one fine-tuning, 8 x 0.875 of the second.
-            EXPECT_NEAR(earned.decisions, 1.0 + 0.75 - 0.25 + 7.0, 1e-9);
-        }
+TEST(request_desk, the_best_services_are_those_of_who_knows_when_requests_come) {
+    // The second edge's requests come late, and only who knows that prepares for them: 2 x 0.375 of the first client,
+    // one fine-tuning, 8 x 0.875 of the second.
+    const double most = 1.0 + 0.75 - 0.25 + 7.0;
+    auto scene = waiting_scene(service_policy::mlcp);
+    scene.serve.knows_demand = true;
+    const auto models = two_models(0.5);
+    auto knowing = desk_of(scene, {0.0, 0.0}, std::vector<double>(8, 3.0));
+    EXPECT_NEAR(play_to_the_end(knowing, scene, models), most, 1e-9);
+    auto fair_scene = waiting_scene(service_policy::fair);
+    auto fair = desk_of(fair_scene, {0.0, 0.0}, std::vector<double>(8, 3.0));
+    EXPECT_NEAR(play_to_the_end(fair, fair_scene, models), 1.0 + 0.75 + 3.0, 1e-9) << "it never fine-tunes";
+    for (const auto* desk : {&knowing, &fair}) {
+        const auto best = desk->best(models, 1.0, scene.serve.rounds, true);
+        EXPECT_NEAR(best.cash, most, 1e-9) << "whatever was done";
+        EXPECT_TRUE(best.exact);
     }
+}
+
+TEST(request_desk, the_best_services_may_have_to_be_paid_for) {
+    const auto scene = waiting_scene(service_policy::fair);
+    const auto desk = desk_of(scene, {}, std::vector<double>(8, 3.0));
+    const auto models = two_models(0.5);
+    EXPECT_NEAR(desk.best(models, 0.0, 6, true).cash, 8 * 0.375, 1e-9) << "there is no cash before the requests come";
+    EXPECT_NEAR(desk.best(models, 0.0, 6, false).cash, 8 * 0.875 - 0.25, 1e-9);
+}
+
+TEST(request_desk, later_sessions_of_a_client_have_nothing_delivered) {
     auto scene = waiting_scene(service_policy::fair);
-    auto desk = desk_of(scene, {0.0, 0.0}, std::vector<double>(8, 3.0));
-    play_desk(desk, scene, two_models(0.5), 1.0);
-    const auto earned = desk.compare(two_models(0.5), 1.0);
-    EXPECT_NEAR(earned.decisions, 1.0 + 0.75 + 3.0, 1e-9) << "it never fine-tunes";
-    EXPECT_NEAR(earned.oracle - earned.decisions, 3.75, 1e-9);
+    scene.serve.per_session = 1;
+    request_desk desk(scene, {{"e0.c0.0", 0, {0.0, 0.0, 0.0}}, {"e1.c0.0", 1, {}}});
+    desk.price(0, {0.5, 0.25}, {0.5, 0.125}, {4.0, 0.5});
+    desk.price(1, {}, {}, {});
+    std::vector<double> costs;
+    for (const std::size_t level : {0U, 0U, 1U}) {
+        ASSERT_TRUE(desk.choose(0, two_models(), {level, 0}, 1.0).has_value());
+        costs.push_back(desk.candidates().back().cost);
+        desk.answer(0, 0);
+        desk.pass_to(desk.now_s() + 1.0);
+    }
+    EXPECT_THAT(costs, ElementsAre(0.875, 0.375, 0.875)) << "the third one needs the model that was fine-tuned since";
 }
 
 TEST(request_desk, poisson_requests_have_the_rate_of_their_edge_and_do_not_depend_on_others) {

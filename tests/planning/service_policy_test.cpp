@@ -183,6 +183,21 @@ TEST(service_policy, no_sequence_of_actions_is_better_with_liquidity_and_changin
     EXPECT_GT(poor, 40) << "liquidity is to matter in some";
 }
 
+// What is really earned may bring cash below 0; then a service that earns leads out of it again.
+TEST(service_policy, what_does_not_lower_cash_is_possible_in_debt) {
+    const std::vector<service_model> models{{"a", {0.3, 0.4}, {0.2}}, {"b", {-0.1}, {}}};
+    const service_rules rules{4, true, {}};
+    const service_state in_debt{{0, 0}, -0.5};
+    EXPECT_TRUE(is_possible(models, rules, 0, in_debt, {false, 0}));
+    EXPECT_FALSE(is_possible(models, rules, 0, in_debt, {true, 0})) << "it costs";
+    EXPECT_FALSE(is_possible(models, rules, 0, in_debt, {false, 1})) << "it loses";
+    // -0.5 + 4 x 0.3: the upgrade can be paid for after the third round, and that is too late.
+    EXPECT_NEAR(best_plan(models, rules, 0, in_debt).cash, 0.7, 1e-12);
+    random_stream dice(1, "test", "debt");
+    EXPECT_EQ(choose_service(service_policy::msip, models, rules, 0, in_debt, dice), (service_action{false, 0}));
+    EXPECT_TRUE(is_possible({{"c", {1.0, 1.0}, {0.0}}}, rules, 0, {{0}, -1.0}, {true, 0})) << "it is free";
+}
+
 TEST(service_policy, too_many_combinations_are_refused) {
     std::vector<service_model> models(9, {"m", std::vector<double>(10, 1.0), std::vector<double>(9, 1.0)});
     EXPECT_THROW(best_plan(models, {5, true, {}}, 0, {std::vector<std::size_t>(9, 0), 0.0}), usage_error);
