@@ -9,9 +9,7 @@
 
 namespace gaisnet {
 
-namespace {
-
-std::vector<double> draw_arrivals(const scenario& scene, const std::string& requester, std::int64_t requests,
+std::vector<double> draw_requests(const scenario& scene, const std::string& requester, std::int64_t requests,
                                   int session) {
     const auto& infer = scene.infer;
     if (infer.arrivals == arrival_kind::trace) {
@@ -30,8 +28,6 @@ std::vector<double> draw_arrivals(const scenario& scene, const std::string& requ
     return times;
 }
 
-} // namespace
-
 inference_plan make_inference_plan(const deployment& deploy, const std::vector<std::int64_t>& requests, int session) {
     const auto& scene = *deploy.scene;
     inference_plan plan;
@@ -42,7 +38,7 @@ inference_plan make_inference_plan(const deployment& deploy, const std::vector<s
         requesters.push_back(deploy.net.nodes[chain.front().node].name);
         const int stages = static_cast<int>(chain.size());
         const auto count = requests.empty() ? scene.infer.requests : requests.at(plan.lines.size());
-        plan.lines.push_back({draw_arrivals(scene, requesters.back(), count, session), scene.infer.batch,
+        plan.lines.push_back({draw_requests(scene, requesters.back(), count, session), scene.infer.batch,
                               scene.infer.in_flight > 0 ? scene.infer.in_flight : stages});
     }
     if (scene.infer.trace) {
