@@ -29,7 +29,7 @@ void start_log(const std::string& level, bool root) {
 
 exit_code run(const command_line& given, session& here) {
     if (given.print_config) {
-        read_scenario(given.values);
+        read_scenario(given.values, service_of(given));
         if (here.root()) {
             fmt::print("{}", print_config(given.values));
         }

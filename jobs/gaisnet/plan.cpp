@@ -49,6 +49,12 @@ exit_code plan(const command_line& given, session& here) {
         }
         fmt::print("{}{}\n", plan_text(*chosen, *job.prepared().deploy), job.write_plan());
     }
+    if (job.prepared().scene->service == service_kind::inference) {
+        const auto outcome = job.run_requests();
+        fmt::print("{}{}", report(outcome.summary), job.analysis(outcome));
+        std::fflush(stdout);
+        return exit_code::ok;
+    }
     const auto outcome = job.run();
     fmt::print("{}", report(outcome.summary));
     if (is_dry_run_of_finetune) {

@@ -20,7 +20,7 @@ std::vector<std::int64_t> request_samples::own() const {
     std::vector<std::int64_t> counts;
     const auto requesters = shares_.clusters();
     for (std::size_t cluster = 0; given_ && cluster < requesters; ++cluster) {
-        counts.push_back(static_cast<std::int64_t>((given_->size() + requesters - 1 - cluster) / requesters));
+        counts.push_back(images_of_requester(static_cast<std::int64_t>(given_->size()), cluster, requesters));
     }
     return counts;
 }

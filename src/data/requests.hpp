@@ -12,6 +12,12 @@
 
 namespace gaisnet {
 
+/// How many of a folder's images requester `number` of `requesters` classifies: they are dealt out in turn.
+constexpr std::int64_t images_of_requester(std::int64_t images, std::size_t number, std::size_t requesters) {
+    const auto all = static_cast<std::int64_t>(requesters);
+    return (images + all - 1 - static_cast<std::int64_t>(number)) / all;
+}
+
 /// Which samples the requests of start points are for: the user's images (infer.images), dealt out in turn, or else
 /// validation samples of the edge, drawn from the seed.
 class request_samples {

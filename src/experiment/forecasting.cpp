@@ -2,6 +2,7 @@
 
 #include "experiment/backbone.hpp"
 #include "experiment/measurement.hpp"
+#include "experiment/served_models.hpp"
 #include "network/network_file.hpp"
 #include "planning/plan_report.hpp"
 #include "rounds/describe.hpp"
@@ -35,12 +36,14 @@ std::string config_of_plan(const configuration& given, const scenario& scene, co
     }
     set("network.file", std::filesystem::absolute(network).string());
     set("data.held_by", name_in(data_holder_words, scene.data.held_by));
-    set("train.schedule", name_in(schedule_words, plan.schedule));
-    set("train.micro_batches", std::to_string(plan.micro_batches));
-    set("tuning.method", plan.tuning.method);
-    set("tuning.prompts", std::to_string(plan.tuning.prompts));
-    set("tuning.rank", std::to_string(plan.tuning.rank));
-    set("tuning.bottleneck", std::to_string(plan.tuning.bottleneck));
+    if (scene.service == service_kind::fine_tuning) {
+        set("train.schedule", name_in(schedule_words, plan.schedule));
+        set("train.micro_batches", std::to_string(plan.micro_batches));
+        set("tuning.method", plan.tuning.method);
+        set("tuning.prompts", std::to_string(plan.tuning.prompts));
+        set("tuning.rank", std::to_string(plan.tuning.rank));
+        set("tuning.bottleneck", std::to_string(plan.tuning.bottleneck));
+    }
     const auto decides = [](const key_info& key, const setting& one) {
         return !one.is_default() && !one.is_derived && one.value != key.initial && key.name != "output" &&
                key.name != "overwrite";
@@ -61,7 +64,7 @@ void write_beside(const scenario& scene, const std::filesystem::path& path, cons
 } // namespace
 
 forecasting::forecasting(configuration given, session& here, checks which)
-    : given_(std::move(given))
+    : given_(service_of(given) == service_kind::inference ? with_tuning_of_modules(given) : std::move(given))
     , here_(here)
     , run_(prepare(given_, here, which == checks::everything)) {
     const auto& scene = *run_.scene;
@@ -124,6 +127,18 @@ std::optional<recorder> forecasting::results_file() const {
                              .samples = describe_samples(run_)});
 }
 
+void forecasting::write_front(recorder& file) const {
+    if (!run_.front) {
+        return;
+    }
+    std::vector<plan_row> rows;
+    for (const auto& [label, figures, on_front] : run_.front->plans) {
+        rows.push_back({label, figures.latency_s, figures.energy_j, figures.spectrum_hz_s, figures.memory_bytes,
+                        figures.goodput(), on_front});
+    }
+    file.write_plans(rows);
+}
+
 forecast_outcome forecasting::run() {
     const auto start = std::chrono::steady_clock::now();
     ledger_run ledger(*run_.deploy);
@@ -160,18 +175,11 @@ forecast_outcome forecasting::run() {
     out.summary.planned = true;
     out.summary.stop_reason = reason;
     out.summary.clock = "virtual";
-    if (file && run_.front) {
-        std::vector<plan_row> rows;
-        for (const auto& [label, figures, on_front] : run_.front->plans) {
-            rows.push_back({label, figures.latency_s, figures.energy_j, figures.spectrum_hz_s, figures.memory_bytes,
-                            figures.goodput(), on_front});
-        }
-        file->write_plans(rows);
-    }
     if (file && !tried_.empty()) {
         file->write_tunings(tried_);
     }
     if (file) {
+        write_front(*file);
         file->finish(run_status::complete, reason, false);
         out.summary.output = run_.scene->output;
     }

@@ -2,7 +2,9 @@
 
 #include "experiment/preparation.hpp"
 #include "planning/forecast.hpp"
+#include "results/inference_report.hpp"
 #include "results/report.hpp"
+#include "rounds/inference_ledger.hpp"
 #include "settings/configuration.hpp"
 
 #include <string>
@@ -18,11 +20,21 @@ struct forecast_outcome {
     double events_per_second = 0; ///< Of the ledger.
 };
 
+/// What requests would cost, at rank 0. The summary looks into what was found.
+struct request_outcome {
+    inference_summary summary;
+    inference_forecast found;
+};
+
 /// The ledger's rounds without training: what fine-tuning would cost in time, energy, bytes and spectrum.
 ///
 ///     gaisnet::forecasting job(gaisnet::configuration::from_file("x.cfg"), ranks);
 ///     const auto cost = job.run();
 ///     use(cost.summary.latency.total_s);
+///
+/// With service = infer it is the session of requests that `infer` would answer:
+///
+///     const auto cost = gaisnet::forecasting(given.set("service", "infer"), ranks).run_requests();
 ///
 /// Every rank makes one; rank 0 alone runs it.
 class forecasting {
@@ -38,6 +50,10 @@ public:
     /// \throws usage_error when a node needs more memory than its device has.
     forecast_outcome run();
 
+    /// Plays the session of requests: exactly the ledger of `infer`. Writes a results file as run() does.
+    /// \throws usage_error when a node needs more memory than its device has.
+    request_outcome run_requests();
+
     const prepared_run& prepared() const { return run_; }
     /// What run() writes of tuning methods that were tried before.
     void note_tunings(std::vector<tuning_row> rows) { tried_ = std::move(rows); }
@@ -51,9 +67,11 @@ public:
     std::string write_plan() const;
     /// By device and link, the bottleneck, and what halving each figure does.
     std::string analysis(const forecast_outcome&) const;
+    std::string analysis(const request_outcome&) const;
 
 private:
     std::optional<recorder> results_file() const;
+    void write_front(recorder&) const;
 
     configuration given_;
     session& here_;

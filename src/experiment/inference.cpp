@@ -103,22 +103,12 @@ private:
             const auto rank_of = here_.network().needs_order() ? run_.rank_of : std::vector<int>();
             played_ = inference_ledger(*run_.deploy, rank_of).play(plan_);
             check_memory(*run_.deploy, played_.nodes);
-            warn_of_batteries();
+            warn_of_batteries(played_.nodes);
             for (const auto& warning : slow_links(*run_.deploy).find(played_.events)) {
                 spdlog::warn("{}", warning);
             }
         }
         return models;
-    }
-
-    void warn_of_batteries() const {
-        std::size_t empty = 0;
-        for (const auto& row : played_.nodes) {
-            empty += row.battery_j <= 0.0 ? 1U : 0U;
-        }
-        if (empty > 0) {
-            spdlog::warn("{} client(s) draw more than their battery holds; infer goes on as if they had mains", empty);
-        }
     }
 
     void open_output() {

@@ -9,6 +9,7 @@
 #include "model/torch/torch_support.hpp"
 #include "network/clustering.hpp"
 #include "planning/edge_share.hpp"
+#include "planning/plan_report.hpp"
 #include "results/report.hpp"
 #include "rounds/describe.hpp"
 #include "runtime/placement.hpp"
@@ -24,6 +25,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <numeric>
 #include <sstream>
 #include <string_view>
 
@@ -153,6 +155,17 @@ std::optional<checkpoint> read_own_checkpoint(const scenario& scene, const std::
     return state;
 }
 
+/// Without what belongs to `plan` alone: a config file may be for several commands.
+settings values_of_command(const configuration& given) {
+    auto out = given.values;
+    for (const auto& key : all_keys()) {
+        if (given.command != "plan" && (key.commands & ~commands::planning) == 0) {
+            out.at(key.name) = {key.initial, "default"};
+        }
+    }
+    return out;
+}
+
 std::string outcome_text(const chosen_plan& plan) {
     return fmt::format("latency {} instead of {}{}", quantity(plan.planned.latency_s, "s"),
                        quantity(plan.given.latency_s, "s"),
@@ -172,8 +185,13 @@ void prepared_run::use_clusters(const formed_clusters& formed) {
     data->use_clusters(formed);
 }
 
-client_data data_of_clients(const scenario& scene, const data_shares& shares) {
+client_data data_of_clients(const scenario& scene, const workload& data) {
     client_data out;
+    const auto& shares = data.shares();
+    if (scene.service == service_kind::inference) {
+        const auto images = data.requests().own();
+        out.images = std::accumulate(images.begin(), images.end(), std::int64_t{0});
+    }
     int first = 0;
     const auto everybody = make_population(scene, override_index(scene.network.overrides));
     for (std::size_t edge = 0; edge < static_cast<std::size_t>(scene.network.edges); ++edge) {
@@ -199,9 +217,8 @@ client_data data_of_clients(const scenario& scene, const data_shares& shares) {
 
 prepared_run prepare(const configuration& given, session& here, bool check_images) {
     prepared_run out;
-    const bool serves = given.command == "infer";
-    auto made = std::make_unique<scenario>(
-        read_scenario(given.values, serves ? service_kind::inference : service_kind::fine_tuning));
+    const bool serves = service_of(given) == service_kind::inference;
+    auto made = std::make_unique<scenario>(read_scenario(values_of_command(given), service_of(given)));
     auto& chosen = *made;
     if (given.command == "serve") {
         chosen.train.rounds = chosen.serve.rounds; // per edge has as many at most: the learning rate decays over them
@@ -230,7 +247,7 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
     if (!planned) {
         place(); // before the data, because ranks and cuts are cheap to check
     }
-    if (given.command == "finetune" || given.command == "serve" || serves) {
+    if (given.command == "finetune" || given.command == "serve" || given.command == "infer") {
         take_devices(scene, given.dry_run, here);
     }
     out.data = std::make_unique<workload>(scene, here, check_images);
@@ -245,14 +262,16 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
         here.note("planning");
         std::string lacking;
         const auto plan_it = [&] {
-            const auto data = data_of_clients(scene, out.data->shares());
+            const auto data = data_of_clients(scene, *out.data);
             if (const auto& metrics = scene.plan.pareto; !metrics.empty()) {
                 out.front = front_of(scene, method, sizes, data, metrics.at(0), metrics.at(1));
             }
             out.plan = make_plan(scene, method, sizes, data);
             apply(*out.plan, chosen);
-            spdlog::info("planned for {} in {:.2f} s: {}", out.plan->objective.text, out.plan->seconds,
-                         outcome_text(*out.plan));
+            if (given.command == "plan") { // which prints it
+                spdlog::info("planned for {} in {:.2f} s: {}", out.plan->objective.text, out.plan->seconds,
+                             outcome_text(*out.plan));
+            }
         };
         if (here.root()) {
             try {
@@ -286,6 +305,9 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
         }
     }
     out.deploy = std::make_unique<deployment>(deploy(scene));
+    if (out.plan && given.command != "plan") {
+        spdlog::info("planned\n{}", plan_text(*out.plan, *out.deploy));
+    }
     return out;
 }
 

@@ -40,7 +40,7 @@ struct prepared_run {
 prepared_run prepare(const configuration&, session&, bool check_images);
 
 /// What a plan needs to know of the data.
-client_data data_of_clients(const scenario&, const data_shares&);
+client_data data_of_clients(const scenario&, const workload&);
 
 /// The training samples of each start point, for the results file.
 std::vector<samples_description> describe_samples(const prepared_run&);

@@ -57,7 +57,7 @@ std::optional<formed_clusters> replanning::better_ones(int round, const ledger_s
     for (const auto& domain : run_.deploy->domains) {
         sizes.push_back(domain.size);
     }
-    const auto data = data_of_clients(scene, run_.data->shares());
+    const auto data = data_of_clients(scene, *run_.data);
     const auto empty = [](const auto& clusters) { return clusters.empty(); };
     if (std::any_of(scene.cluster.formed.begin(), scene.cluster.formed.end(), empty)) {
         scene.cluster.formed = current;

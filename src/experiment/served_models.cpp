@@ -58,6 +58,25 @@ tensor_view head_of_means(const prepared_run& run, const tuned_model& model, std
 
 } // namespace
 
+std::string origin_of_models(const scenario& scene) {
+    if (untuned(scene)) {
+        return scene.infer.modules.empty() ? "the untuned foundation model (infer.modules is not set)"
+                                           : "the untuned foundation model";
+    }
+    std::string text;
+    for (std::size_t edge = 0; edge < static_cast<std::size_t>(scene.network.edges); ++edge) {
+        text += (edge == 0 ? "" : ", ") + open(scene, source_of(scene, edge)).path.string();
+    }
+    return text;
+}
+
+void warn_of_batteries(std::span<const node_row> rows) {
+    const auto empty = std::count_if(rows.begin(), rows.end(), [](const auto& row) { return row.battery_j <= 0.0; });
+    if (empty > 0) {
+        spdlog::warn("{} client(s) draw more than their battery holds; infer goes on as if they had mains", empty);
+    }
+}
+
 configuration with_tuning_of_modules(const configuration& given) {
     auto out = given;
     const auto scene = read_scenario(given.values, service_kind::inference);
@@ -103,13 +122,12 @@ served_models load_served_models(const prepared_run& run, const loaded_backbone&
                                  bool make_heads) {
     const auto& scene = *run.scene;
     served_models out;
+    out.from = origin_of_models(scene);
     out.classes = served_classes(scene, *run.data);
     std::vector<bool> needs_means;
     for (std::size_t edge = 0; edge < out.classes.size(); ++edge) {
         const auto& domain = run.deploy->domain_of(static_cast<std::uint32_t>(edge));
         if (untuned(scene)) {
-            out.from = scene.infer.modules.empty() ? "the untuned foundation model (infer.modules is not set)"
-                                                   : "the untuned foundation model";
             out.modules.push_back(initial_values(domain.tunables, scene.seed, backbone.weights));
             needs_means.push_back(true);
             continue;
@@ -147,7 +165,6 @@ served_models load_served_models(const prepared_run& run, const loaded_backbone&
         }
         out.modules.push_back(std::move(values));
         needs_means.push_back(other_classes);
-        out.from += fmt::format("{}{}", edge == 0 ? "" : ", ", file.path.string());
     }
     here.note("means of classes");
     for (std::size_t edge = 0; edge < out.modules.size(); ++edge) {

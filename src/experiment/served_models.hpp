@@ -5,6 +5,7 @@
 #include "experiment/session.hpp"
 #include "settings/configuration.hpp"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,11 +15,17 @@ namespace gaisnet {
 /// model, only a head is delivered. \throws usage_error when the user has set other values.
 configuration with_tuning_of_modules(const configuration&);
 
+/// Where the models that answer requests come from, for messages. \throws usage_error
+std::string origin_of_models(const scenario&);
+
+/// Warns of clients that draw more than their battery holds in a session.
+void warn_of_batteries(std::span<const node_row>);
+
 /// The models that answer requests.
 struct served_models {
     std::vector<tensor_view> modules;              ///< Indexed by edge; float32 [elements of its domain's tunables].
     std::vector<std::vector<std::string>> classes; ///< Indexed by edge: the classes that its model distinguishes.
-    std::string from;                              ///< Where they come from, for messages.
+    std::string from;                              ///< See origin_of_models().
 };
 
 /// The classes of each edge's model: those of its modules if the user's own images are classified, otherwise those of

@@ -25,13 +25,35 @@ double bits_of(const tensor_view& message) { return bits_of_a_byte * static_cast
 
 } // namespace
 
+chain_model::load chain_model::load_of(const scenario& scene) {
+    const auto& infer = scene.infer;
+    load out{static_cast<double>(infer.requests), infer.rate, static_cast<double>(infer.batch),
+             static_cast<double>(infer.in_flight)};
+    if (infer.arrivals == arrival_kind::burst) {
+        out.per_second = std::numeric_limits<double>::infinity();
+    }
+    if (infer.trace) { // the start point with most requests
+        out.number = 0.0;
+        for (const auto& [client, times] : *infer.trace) {
+            if (static_cast<double>(times.size()) > out.number) {
+                out.number = static_cast<double>(times.size());
+                out.per_second = out.number / times.back();
+            }
+        }
+    }
+    out.batch = std::min(out.batch, std::max(out.number, 1.0));
+    return out;
+}
+
 chain_model::chain_model(plan_judge& judge, plan_objective objective, plan_figures given)
     : judge_(judge)
-    , depth_(static_cast<int>(judge.model().depth())) {
+    , depth_(static_cast<int>(judge.model().depth()))
+    , serves_(judge.scene().service == service_kind::inference)
+    , load_(load_of(judge.scene())) {
     const auto& scene = judge.scene();
-    const bool serves = scene.service == service_kind::inference;
-    batch_ = serves ? scene.infer.batch : scene.train.batch;
-    micro_batches_ = serves || scene.train.schedule == schedule_kind::serial
+    batch_ = serves_ ? 1.0 : scene.train.batch;
+    throughput_ = serves_ && objective.weights.size() == 1 && objective.weights[0].first == plan_metric::goodput;
+    micro_batches_ = serves_ || scene.train.schedule == schedule_kind::serial
                          ? 1.0
                          : std::min<double>(scene.train.micro_batches, batch_);
     for (const auto& [metric, weight] : objective.weights) {
@@ -47,6 +69,7 @@ chain_model::chain_model(plan_judge& judge, plan_objective objective, plan_figur
     }
 
     constexpr std::int64_t classes = 2;
+    result_bits_ = serves_ ? bits_of(tensor_view::shape_only({1, classes})) : 0.0;
     const auto samples = static_cast<std::int64_t>(batch_);
     const auto micro = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(batch_ / micro_batches_)));
     const auto codec = make_codec(scene);
@@ -70,8 +93,8 @@ chain_model::chain_model(plan_judge& judge, plan_objective objective, plan_figur
                     const auto tunable = static_cast<double>(spec.tunable_elements());
                     out.flops = spec.forward_flops(samples);
                     out.memory = 4.0 * (static_cast<double>(spec.frozen_elements()) + tunable);
-                    if (serves) {
-                        out.memory += static_cast<double>(spec.inference_bytes(samples));
+                    if (serves_) {
+                        out.memory += static_cast<double>(spec.inference_bytes(static_cast<std::int64_t>(load_.batch)));
                     } else {
                         out.flops += spec.backward_flops(samples) +
                                      (spec.trainable() ? spec.step_flops(scene.train.optimizer) : 0.0);
@@ -86,7 +109,7 @@ chain_model::chain_model(plan_judge& judge, plan_objective objective, plan_figur
                                                      judge.model().dim()})
                                         : spec.sent({samples, judge.model().dim()}));
                         backward_bits_[static_cast<std::size_t>(first)] =
-                            !serves && spec.input_gradient && scene.link.charge_gradients
+                            !serves_ && spec.input_gradient && scene.link.charge_gradients
                                 ? forward_bits_[static_cast<std::size_t>(first)]
                                 : 0.0;
                     }
@@ -132,20 +155,55 @@ const chain_model::hop& chain_model::link(int edge, std::size_t from, std::size_
     return place->second;
 }
 
+chain_model::cost chain_model::between(const hop& way, double bits) const {
+    if (bits <= 0.0) {
+        return {};
+    }
+    if (!way.reached) {
+        return {nothing_fits, nothing_fits, nothing_fits};
+    }
+    const double busy = bits * way.seconds_a_bit;
+    return {busy + way.latency_s, busy * way.joule_a_second, busy * way.bandwidth_hz, way.latency_s};
+}
+
 chain_model::cost chain_model::hop_cost(int edge, std::size_t from, std::size_t to, int boundary, std::size_t sharers) {
-    const auto add = [&](const hop& way, double bits) {
-        if (bits <= 0.0) {
-            return cost{};
-        }
-        if (!way.reached) {
-            return cost{nothing_fits, nothing_fits, nothing_fits};
-        }
-        const double busy = bits * way.seconds_a_bit;
-        return cost{busy + way.latency_s, busy * way.joule_a_second, busy * way.bandwidth_hz};
-    };
-    const auto forward = add(link(edge, from, to, sharers), forward_bits_[static_cast<std::size_t>(boundary)]);
-    const auto backward = add(link(edge, to, from, sharers), backward_bits_[static_cast<std::size_t>(boundary)]);
-    return {forward.seconds + backward.seconds, forward.joule + backward.joule, forward.hz_s + backward.hz_s};
+    const auto forward = between(link(edge, from, to, sharers), forward_bits_[static_cast<std::size_t>(boundary)]);
+    const auto bits = backward_bits_[static_cast<std::size_t>(boundary)];
+    const auto backward = bits > 0.0 ? between(link(edge, to, from, sharers), bits) : cost{};
+    return {forward.seconds + backward.seconds, forward.joule + backward.joule, forward.hz_s + backward.hz_s,
+            forward.on_the_way + backward.on_the_way};
+}
+
+chain_model::cost chain_model::result_cost(int edge, std::size_t from, std::size_t to, std::size_t sharers) {
+    return result_bits_ > 0.0 ? between(link(edge, from, to, sharers), result_bits_) : cost{};
+}
+
+double chain_model::result_over(int edge, std::size_t from, std::size_t to) {
+    return result_cost(edge, from, to, 1).seconds;
+}
+
+/// A request's cost with what it waits. \param sum of a request alone. \param slowest seconds of the part that the next
+/// request has to wait for.
+chain_model::cost chain_model::waited(cost sum, double slowest, double stages) const {
+    const double in_flight = load_.in_flight > 0.0 ? load_.in_flight : stages;
+    const double working = sum.seconds - sum.on_the_way;
+    /// Seconds between two answers, if `batch` requests go together.
+    const auto turn = [&](double batch) { return std::max(slowest, (working + sum.on_the_way / batch) / in_flight); };
+    // As many as it takes to keep up; what passes through a part in turn gains nothing by going together.
+    const double gap = 1.0 / load_.per_second, room = in_flight * gap - working;
+    const double batch = slowest < gap && room > 0.0
+                             ? std::clamp(std::floor(sum.on_the_way / room) + 1.0, 1.0, load_.batch)
+                             : load_.batch;
+    const double seconds = turn(batch), busy = seconds / gap;
+    if (throughput_) {
+        sum.seconds = std::max(seconds, gap);
+        return sum;
+    }
+    const double most = std::sqrt(load_.number); // in a session that ends no queue grows for ever
+    const double queue = gap <= 0.0 ? 0.0 : busy < 1.0 ? std::min(0.5 * busy / (1.0 - busy), most) : most;
+    const double excess = 0.5 * load_.number * std::max(0.0, seconds - gap);
+    sum.seconds = sum.on_the_way + batch * working + queue * batch * seconds + excess;
+    return sum;
 }
 
 chain_model::hop_seconds chain_model::over(int edge, std::size_t from, std::size_t to, int boundary) {
@@ -176,7 +234,9 @@ chain_model::proposal chain_model::best(int edge, std::span<const std::size_t> o
     const auto at = [&](std::size_t client, int placed) -> state& {
         return table[client * side + static_cast<std::size_t>(placed)];
     };
-    const auto part = [&](const cost& one) { return one.seconds <= slowest ? weigh(one) : nothing_fits; };
+    const auto part = [&](const cost& one) {
+        return one.seconds - (serves_ ? one.on_the_way : 0.0) <= slowest ? weigh(one) : nothing_fits;
+    };
     proposal out{{}, {}, nothing_fits};
     /// Takes the chain that ends with the head at a client that holds the blocks from `boundary` on.
     const auto finish = [&](std::size_t client, std::size_t before, int boundary, double value) {
@@ -200,6 +260,8 @@ chain_model::proposal chain_model::best(int edge, std::span<const std::size_t> o
             at(0, end).value = part(stage_cost(edge, order[0], 0, end, true, false));
         }
     }
+    /// With its result on the way back.
+    const auto returned = [&](std::size_t client) { return part(result_cost(edge, order[client], order[0], sharers)); };
     if (fits(edge, order[0], 0, depth_, true, true)) {
         finish(0, 0, 0, part(stage_cost(edge, order[0], 0, depth_, true, true)));
     }
@@ -222,7 +284,8 @@ chain_model::proposal chain_model::best(int edge, std::span<const std::size_t> o
                 }
                 if (fits(edge, order[client], boundary, depth_, false, true)) {
                     finish(client, before, boundary,
-                           value + part(stage_cost(edge, order[client], boundary, depth_, false, true)));
+                           value + part(stage_cost(edge, order[client], boundary, depth_, false, true)) +
+                               returned(client));
                 }
             }
         }
@@ -243,7 +306,7 @@ std::vector<chain_model::proposal> chain_model::split(int edge, std::span<const 
         }
     };
     add(best(edge, order, sharers, nothing_fits));
-    if (micro_batches_ > 1.0) {
+    if (micro_batches_ > 1.0 || (serves_ && load_.in_flight != 1.0)) {
         // Bounds on the slowest part: what some client takes for some number of blocks.
         std::vector<double> bounds;
         for (const auto client : order) {
@@ -270,8 +333,10 @@ double chain_model::value(int edge, std::span<const std::size_t> clients, std::s
         sum.seconds += one.seconds;
         sum.joule += one.joule;
         sum.hz_s += one.hz_s;
-        slowest = std::max(slowest, one.seconds);
+        sum.on_the_way += one.on_the_way;
+        slowest = std::max(slowest, serves_ ? one.seconds - one.on_the_way : one.seconds);
     };
+    double stages = 0.0;
     std::size_t before = 0;
     int placed = 0;
     for (std::size_t i = 0; i < clients.size(); ++i) {
@@ -283,8 +348,15 @@ double chain_model::value(int edge, std::span<const std::size_t> clients, std::s
             add(hop_cost(edge, clients[before], clients[i], placed, sharers));
         }
         add(stage_cost(edge, clients[i], placed, placed + blocks[i], i == 0, last));
+        stages += 1.0;
         placed += blocks[i];
         before = i;
+    }
+    if (serves_) {
+        if (before > 0) {
+            add(result_cost(edge, clients[before], clients[0], sharers));
+        }
+        return sum.seconds < nothing_fits ? weigh(waited(sum, slowest, stages)) : nothing_fits;
     }
     if (micro_batches_ > 1.0) {
         sum.seconds = sum.seconds / micro_batches_ + slowest * (micro_batches_ - 1.0) / micro_batches_;

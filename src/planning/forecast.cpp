@@ -155,19 +155,26 @@ std::string bottleneck(const deployment& deploy, const forecast& found) {
 }
 
 std::vector<sensitivity> halve_each(const deployment& deploy, int rounds) {
-    std::vector<sensitivity> out;
-    const auto play = [&](const std::string& name, const std::function<bool(topology&)>& change) {
-        auto changed = deploy;
-        if (!change(changed.net)) {
-            return;
-        }
+    return halve_each(deploy, [rounds](const deployment& changed) {
         ledger_run ledger(changed);
         std::vector<round_row> rows;
         for (int round = 1; round <= rounds; ++round) {
             const auto played = ledger.play(round);
             rows.insert(rows.end(), played.rounds.begin(), played.rounds.end());
         }
-        const auto [latency, energy] = totals(rows);
+        return totals(rows);
+    });
+}
+
+std::vector<sensitivity> halve_each(const deployment& deploy,
+                                    const std::function<std::pair<double, energy_parts>(const deployment&)>& take) {
+    std::vector<sensitivity> out;
+    const auto play = [&](const std::string& name, const std::function<bool(topology&)>& change) {
+        auto changed = deploy;
+        if (!change(changed.net)) {
+            return;
+        }
+        const auto [latency, energy] = take(changed);
         out.push_back({name, latency, energy});
     };
     for (const auto kind : {link_class::d2d, link_class::cs_up, link_class::cs_down, link_class::backhaul}) {

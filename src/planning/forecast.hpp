@@ -3,6 +3,7 @@
 #include "rounds/ledger_run.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -59,6 +60,9 @@ struct sensitivity {
 /// Plays `rounds` rounds repeatedly, each time with one quantity halved: rate and latency of each class of links, speed
 /// of each class of devices, sensing time. Quantities that the scenario does not use are omitted.
 std::vector<sensitivity> halve_each(const deployment&, int rounds);
+/// The same of what `play` returns for a changed deployment: latency and energy.
+std::vector<sensitivity> halve_each(const deployment&,
+                                    const std::function<std::pair<double, energy_parts>(const deployment&)>& play);
 
 /// Tables by device and by link: the `most` with the largest share of the rounds' latencies, then of energy.
 std::string resource_tables(const deployment&, const forecast&, std::size_t most = 16);

@@ -36,6 +36,7 @@ work work_of(const plan_judge& judge) {
     out.weight_bytes = 4.0 * static_cast<double>(whole.frozen_elements()) + static_cast<double>(whole.tunable_bytes());
     if (serves) {
         out.loop = out.all;
+        out.head = stage_spec(judge.shared_model(), judge.method(), classes, {false, depth, 0, true}).forward_flops(1);
         return out;
     }
     out.step = whole.step_flops(scene.train.optimizer);
@@ -112,10 +113,10 @@ public:
 
     double of(plan_metric metric) const {
         switch (metric) {
-        case plan_metric::latency: return latency();
+        case plan_metric::latency: return serves() ? latency_of_requests() : latency();
         case plan_metric::energy: return energy();
         case plan_metric::memory: return memory();
-        case plan_metric::goodput: return 1.0 / goodput();
+        case plan_metric::goodput: return serves() ? 1.0 / requests_a_second() : 1.0 / goodput();
         case plan_metric::spectrum: break;
         }
         return 0.0;
@@ -137,9 +138,6 @@ private:
     double round_s(const crew& some, std::size_t edge, const std::vector<std::size_t>& clients, std::size_t start,
                    std::int64_t samples) const {
         const auto& scene = judge_.scene();
-        if (serves()) {
-            return work_.all / some.fastest;
-        }
         const double trained = trained_in(samples);
         const double steps = batches_in(samples) * work_.step;
         const double throughput = (trained * work_.all + steps) / some.all_rates;
@@ -218,20 +216,94 @@ private:
                 slowest = std::max(slowest, here);
                 fastest = std::min(fastest, here);
             });
-        return serves() || parts_.clusters ? fastest : slowest; // a plan may form fewer clusters
+        return parts_.clusters ? fastest : slowest; // a plan may form fewer clusters
+    }
+    /// Seconds that a request takes at least, in an empty network: the start point does all of it; or all but the head; or
+    /// smashed data goes to others, and the result comes back.
+    double alone_s(const crew& some, std::size_t edge, const std::vector<std::size_t>& clients,
+                   std::size_t start) const {
+        constexpr std::size_t many = 12; // pairs of clients are looked at
+        const auto& device = judge_.everybody().clients[edge][start].device;
+        const auto& link = judge_.scene().link.d2d;
+        if (parts_.edge_stage || link.radio || link.trace || clients.size() > many) {
+            return device.sense_time_s + work_.all / some.fastest;
+        }
+        double out = work_.all / device.rate_flop_s;
+        const auto place = static_cast<int>(edge), depth = static_cast<int>(judge_.model().depth());
+        double back = std::numeric_limits<double>::infinity(), there = back, head = back;
+        for (const auto other : clients) {
+            if (other != start) {
+                there = std::min({there, hops_.over(place, start, other, 0).there,
+                                  depth > 1 ? hops_.over(place, start, other, 1).there : there});
+                head = std::min(head, hops_.over(place, start, other, depth).there);
+                back = std::min(back, hops_.result_over(place, other, start));
+            }
+        }
+        out = std::min({out, there + work_.all / some.fastest + back,
+                        (work_.all - work_.head) / device.rate_flop_s + head + back});
+        return device.sense_time_s + out;
+    }
+    /// Of a cluster's requests, as if all its clients together were one device, which takes them in turn. Equal requests
+    /// are answered by no set of devices sooner, the first one, the second one, and so on.
+    struct session {
+        double requests = 0, mean_s = 0, last_s = 0; ///< last_s: until all are answered.
+    };
+    session session_of(const crew& some, std::size_t edge, const std::vector<std::size_t>& clients, std::size_t start,
+                       std::size_t place) const {
+        const auto times = judge_.requests(static_cast<int>(edge), start, place);
+        const double least = alone_s(some, edge, clients, start);
+        session out;
+        double free = 0.0;
+        for (const double time : times) {
+            free = std::max(free, time) + work_.all / some.all_rates;
+            const double took = std::max(free - time, least);
+            out.mean_s += took / static_cast<double>(times.size());
+            out.last_s = std::max(out.last_s, time + took);
+        }
+        out.requests = static_cast<double>(times.size());
+        return out;
+    }
+    /// Calls `take(session)` for each cluster, with the best figures of all its start points.
+    template <typename Take>
+    void for_each_session(const Take& take) const {
+        for_each_cluster(
+            [&](const crew& some, std::size_t edge, const auto& clients, const auto& starts, std::size_t place) {
+                session best{0.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
+                for (const auto start : starts) {
+                    const auto one = session_of(some, edge, clients, start, place);
+                    best = {std::max(best.requests, one.requests), std::min(best.mean_s, one.mean_s),
+                            std::min(best.last_s, one.last_s)};
+                }
+                take(best);
+            });
+    }
+    double latency_of_requests() const {
+        double sum = 0.0, all = 0.0;
+        for_each_session([&](const session& one) {
+            sum += one.requests * one.mean_s;
+            all += one.requests;
+        });
+        return all > 0.0 ? sum / all : 0.0;
+    }
+    double requests_a_second() const {
+        double all = 0.0, end = 0.0;
+        for_each_session([&](const session& one) {
+            all += one.requests;
+            end = std::max(end, one.last_s);
+        });
+        return end > 0.0 ? all / end : std::numeric_limits<double>::infinity();
     }
     double energy() const {
         double sum = 0.0, least = std::numeric_limits<double>::infinity();
         for_each_cluster([&](const crew& some, std::size_t edge, const auto&, const auto& starts, std::size_t place) {
             const auto samples = fewest_samples(edge, starts, place);
-            const auto& scene = judge_.scene();
-            const double flops = serves() ? work_.all * static_cast<double>(scene.infer.requests)
-                                          : trained_in(samples) * work_.all + batches_in(samples) * work_.step;
+            const double flops =
+                serves() ? work_.all : trained_in(samples) * work_.all + batches_in(samples) * work_.step;
             const double here = flops * some.least_joule_a_flop;
             sum += here;
             least = std::min(least, here);
         });
-        return parts_.clusters ? least : sum;
+        return parts_.clusters || serves() ? least : sum; // of a request: in the cluster that needs least
     }
     double memory() const {
         double most = 0.0;
@@ -243,9 +315,6 @@ private:
     /// Useful samples a second at most: a sum over clusters of each one's own bound, and what all clients together can
     /// compute.
     double goodput() const {
-        if (serves()) {
-            return std::numeric_limits<double>::infinity();
-        }
         double of_all = 0.0;
         for (std::size_t edge = 0; edge < formed_.size(); ++edge) {
             std::vector<std::size_t> members;
@@ -298,7 +367,7 @@ private:
     }
 
     plan_judge& judge_;
-    const planned_parts& parts_;
+    planned_parts parts_;
     const formed_clusters& formed_;
     work work_;
     mutable chain_model hops_;
@@ -309,11 +378,17 @@ private:
 plan_bound bound_of(plan_judge& judge, const planned_parts& parts, const plan_objective& objective,
                     const plan_figures& given, const formed_clusters& formed) {
     plan_bound out;
-    if (judge.scene().round.wait != wait_kind::all || judge.scene().mobility.kind != mobility_kind::none) {
+    const bool serves = judge.scene().service == service_kind::inference;
+    if (!serves && (judge.scene().round.wait != wait_kind::all || judge.scene().mobility.kind != mobility_kind::none)) {
         out.words = "rounds are closed before all have finished, or clients move";
         return out;
     }
-    const bounds all(judge, parts, formed);
+    auto some = parts;
+    for (const auto& edge : formed) { // the edge may hold blocks already
+        some.edge_stage = some.edge_stage || std::any_of(edge.begin(), edge.end(),
+                                                         [](const auto& group) { return group.edge_blocks > 0; });
+    }
+    const bounds all(judge, some, formed);
     if (objective.weights.size() == 1) {
         out.value = all.of(objective.weights.front().first);
     } else {
@@ -325,7 +400,9 @@ plan_bound bound_of(plan_judge& judge, const planned_parts& parts, const plan_ob
     if (!std::isfinite(out.value)) {
         out.value = 0.0;
     }
-    out.words = "work at the fastest clients, the first modules to the nearest one and back, at most one hop";
+    out.words = serves ? "work at the fastest client, at most one hop and the result, and waiting as if a cluster's "
+                         "clients were one device"
+                       : "work at the fastest clients, the first modules to the nearest one and back, at most one hop";
     return out;
 }
 

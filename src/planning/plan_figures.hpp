@@ -6,15 +6,18 @@
 
 namespace gaisnet {
 
-/// What a plan costs and brings in: a round of fine-tuning (delivery and upload included), or a session of inference.
+/// What a plan costs and brings in: a round of fine-tuning (delivery and upload included), or a session of inference at
+/// the scenario's load. Energy and spectrum of a session are divided by its requests.
 struct plan_figures {
-    double latency_s = 0; ///< Of the slowest edge's round; mean of the requests.
+    double latency_s = 0; ///< Of the slowest edge's round; mean of the requests, with what they wait.
     double energy_j = 0;  ///< Of edges and clients, idle radios and base power included.
     double spectrum_hz_s = 0;
     double memory_bytes = 0; ///< Of the client that needs most.
     double useful = 0;       ///< Useful samples (see client_data) of a round; requests of a session.
     double span_s = 0;       ///< In which these are done: the round, or the session.
-    int cut = 0;             ///< Clusters that have not finished when the edge closes the round (round.wait).
+    /// Clusters that have not finished when the edge closes the round (round.wait). Of a session: start points fewer than
+    /// the scenario has, since each brings requests.
+    int cut = 0;
     double excess_bytes = 0; ///< Memory that clients need beyond what they have, summed: above 0 the plan does not fit.
     std::string obstacle{};  ///< Why it cannot be formed at all; empty: it can.
 

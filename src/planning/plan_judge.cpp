@@ -1,6 +1,7 @@
 #include "planning/plan_judge.hpp"
 
 #include "base/error.hpp"
+#include "data/requests.hpp"
 #include "network/clustering.hpp"
 #include "rounds/inference_ledger.hpp"
 #include "rounds/ledger_run.hpp"
@@ -25,6 +26,9 @@ double total(const std::array<double, link_classes>& values) {
 double waiting_w(const device_model& device) {
     return device.sleep_power_w.value_or(device.radio.idle_w + device.base_power_w);
 }
+
+/// By how many requests a session's figures are divided.
+double at_least_one(double requests) { return std::max(requests, 1.0); }
 
 std::string key_of(int edge, std::size_t holder, const formed_cluster& group, std::size_t sharers) {
     std::string key;
@@ -114,24 +118,58 @@ topology plan_judge::network_of(int edge, const formed_cluster& group, std::size
     return net;
 }
 
+std::size_t plan_judge::requesters(int edge) const {
+    return cluster_sizes(scene_, edge, all_.clients[static_cast<std::size_t>(edge)].size()).first;
+}
+
+/// Images of clusters `first` to `first` + `count` - 1 of `all`, by cluster; empty without images.
+std::vector<std::int64_t> plan_judge::image_counts(std::size_t first, std::size_t count, std::size_t all) const {
+    std::vector<std::int64_t> out;
+    for (std::size_t i = first; data_.images > 0 && i < first + count; ++i) {
+        out.push_back(images_of_requester(data_.images, i, all));
+    }
+    return out;
+}
+
+std::size_t plan_judge::number_of(int edge, std::size_t place) const {
+    for (int before = 0; before < edge; ++before) {
+        place += requesters(before);
+    }
+    return place;
+}
+
+std::vector<double> plan_judge::requests(int edge, std::size_t start, std::size_t place) const {
+    const auto images = image_counts(number_of(edge, place), 1, number_of(static_cast<int>(all_.clients.size()), 0));
+    return draw_requests(scene_, all_.clients[static_cast<std::size_t>(edge)][start].name,
+                         images.empty() ? scene_.infer.requests : images.front());
+}
+
+plan_figures plan_judge::play_session(const deployment& made, const std::vector<std::int64_t>& requests,
+                                      std::vector<node_row>& nodes) const {
+    plan_figures out;
+    auto played = inference_ledger(made).play(make_inference_plan(made, requests));
+    for (const auto& row : played.requests) {
+        out.latency_s += row.latency_s / static_cast<double>(played.requests.size());
+    }
+    for (const auto& event : played.events) {
+        out.spectrum_hz_s += event.airtime_hz_s;
+    }
+    for (std::size_t edge = 0; edge < made.domains.size(); ++edge) {
+        out.span_s = std::max(out.span_s, played.end_s[edge]);
+    }
+    out.useful = static_cast<double>(played.requests.size());
+    nodes = std::move(played.nodes);
+    return out;
+}
+
 plan_figures plan_judge::play(const scenario& scene, const deployment& made, const std::vector<double>& useful,
-                              cluster_figures* alone) {
+                              const std::vector<std::int64_t>& requests, cluster_figures* alone) {
     ++plays_;
     plan_figures out;
     std::vector<node_row> nodes;
-    if (scene.service == service_kind::inference) {
-        auto played = inference_ledger(made).play(make_inference_plan(made));
-        for (const auto& row : played.requests) {
-            out.latency_s += row.latency_s / static_cast<double>(played.requests.size());
-        }
-        for (const auto& event : played.events) {
-            out.spectrum_hz_s += event.airtime_hz_s;
-        }
-        for (std::size_t edge = 0; edge < made.domains.size(); ++edge) {
-            out.span_s = std::max(out.span_s, played.end_s[edge]);
-        }
-        out.useful = static_cast<double>(played.requests.size());
-        nodes = std::move(played.nodes);
+    const bool serves = scene.service == service_kind::inference;
+    if (serves) {
+        out = play_session(made, requests, nodes);
     } else {
         ledger_run ledger(made);
         for (std::uint32_t edge = 0; edge < made.domains.size(); ++edge) {
@@ -166,6 +204,10 @@ plan_figures plan_judge::play(const scenario& scene, const deployment& made, con
             out.excess_bytes += static_cast<double>(row.total_bytes - who.device.memory_bytes);
         }
     }
+    if (serves) {
+        out.energy_j /= at_least_one(out.useful);
+        out.spectrum_hz_s /= at_least_one(out.useful);
+    }
     return out;
 }
 
@@ -175,6 +217,11 @@ void plan_judge::check_batteries(int edge, const formed_cluster& group) const {
             throw usage_error("the battery of " + name + " is empty");
         }
     }
+}
+
+int plan_judge::missing_requesters(int edge, std::size_t clusters) const {
+    const auto wanted = requesters(edge);
+    return static_cast<int>(wanted - std::min(wanted, clusters));
 }
 
 plan_figures plan_judge::figures(const formed_clusters& formed, const std::function<void(deployment&)>& adapt) {
@@ -190,6 +237,7 @@ plan_figures plan_judge::figures(const formed_clusters& formed, const std::funct
         }
     }
     plan_figures out;
+    const auto images = image_counts(0, counts.size(), counts.size());
     try {
         for (std::size_t edge = 0; edge < formed.size(); ++edge) {
             for (const auto& group : formed[edge]) {
@@ -200,8 +248,14 @@ plan_figures plan_judge::figures(const formed_clusters& formed, const std::funct
         if (adapt) {
             adapt(made);
         }
-        out = play(scene_, made, useful_of, nullptr);
-        out.useful *= match(starts, 0);
+        out = play(scene_, made, useful_of, images, nullptr);
+        if (scene_.service == service_kind::inference) {
+            for (std::size_t edge = 0; edge < formed.size(); ++edge) {
+                out.cut += missing_requesters(static_cast<int>(edge), formed[edge].size());
+            }
+        } else {
+            out.useful *= match(starts, 0);
+        }
     } catch (const usage_error& problem) {
         out.obstacle = problem.what();
     }
@@ -221,12 +275,14 @@ plan_figures plan_judge::played_alone(const scenario& scene, int edge, std::size
     for (const auto client : made.net.clusters[0].clients) {
         out.waiting_w += waiting_w(made.net.nodes[client].device);
     }
-    return play(scene, made, {useful(edge, group, place)}, &out);
+    const auto images = image_counts(number_of(edge, place), 1, number_of(static_cast<int>(all_.clients.size()), 0));
+    return play(scene, made, {useful(edge, group, place)}, images, &out);
 }
 
 const plan_judge::cluster_figures& plan_judge::alone(int edge, std::size_t place, const formed_cluster& group,
                                                      std::size_t sharers) {
-    const auto [known, fresh] = known_.try_emplace(key_of(edge, holder(group, place), group, sharers));
+    const auto who = data_.images > 0 ? place : holder(group, place); // images are dealt out by place
+    const auto [known, fresh] = known_.try_emplace(key_of(edge, who, group, sharers));
     auto& out = known->second;
     if (!fresh) {
         return out;
@@ -234,6 +290,13 @@ const plan_judge::cluster_figures& plan_judge::alone(int edge, std::size_t place
     out.start = group.clients.front();
     for (auto* scene : {&scene_, &short_, &longer_}) {
         scene->cluster.sharing_band = static_cast<int>(sharers);
+    }
+    const auto trace = scene_.infer.trace;
+    if (trace && !trace->contains("")) { // those of others are not for this one
+        const auto& start = all_.clients[static_cast<std::size_t>(edge)][group.clients.front()].name;
+        const auto own = trace->find(start);
+        scene_.infer.trace = std::make_shared<const request_trace>(
+            request_trace{{start, own == trace->end() ? std::vector<double>() : own->second}});
     }
     try {
         const auto batches = plan_batches(scene_.train, samples(edge, group, place));
@@ -264,6 +327,7 @@ const plan_judge::cluster_figures& plan_judge::alone(int edge, std::size_t place
     for (auto* scene : {&scene_, &short_, &longer_}) {
         scene->cluster.sharing_band = 0;
     }
+    scene_.infer.trace = trace;
     return out;
 }
 
@@ -286,8 +350,9 @@ plan_figures plan_judge::together(const std::vector<std::vector<const cluster_fi
             out.latency_s =
                 serves ? out.latency_s + one.latency_s * one.useful : std::max(out.latency_s, one.latency_s);
             requests += one.useful;
-            out.energy_j += one.energy_j;
-            out.spectrum_hz_s += one.spectrum_hz_s;
+            const double times = serves ? at_least_one(one.useful) : 1.0;
+            out.energy_j += times * one.energy_j;
+            out.spectrum_hz_s += times * one.spectrum_hz_s;
             out.memory_bytes = std::max(out.memory_bytes, one.memory_bytes);
             out.excess_bytes += one.excess_bytes;
             out.cut += one.cut;
@@ -302,9 +367,12 @@ plan_figures plan_judge::together(const std::vector<std::vector<const cluster_fi
         }
         out.energy_j += std::max(0.0, spare_w) * end;
         out.span_s = std::max(out.span_s, end);
+        out.cut += serves ? missing_requesters(first + static_cast<int>(edge), by_edge[edge].size()) : 0;
     }
     if (serves) {
-        out.latency_s /= std::max(requests, 1.0);
+        for (auto* figure : {&out.latency_s, &out.energy_j, &out.spectrum_hz_s}) {
+            *figure /= at_least_one(requests);
+        }
     } else {
         out.useful *= match(starts, static_cast<std::size_t>(first));
     }

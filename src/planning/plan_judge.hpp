@@ -5,6 +5,7 @@
 #include "network/population.hpp"
 #include "network/topology.hpp"
 #include "planning/plan_figures.hpp"
+#include "results/rows.hpp"
 #include "roles/deployment.hpp"
 #include "scenario/scenario.hpp"
 
@@ -28,6 +29,7 @@ struct client_data {
     std::vector<std::vector<double>> quality;                    ///< Useful samples / samples. Empty: all are useful.
     std::vector<std::vector<std::vector<std::int64_t>>> classes; ///< Samples by class. Empty: not known.
     std::vector<std::vector<std::int64_t>> wanted;               ///< By edge: validation samples by class.
+    std::int64_t images = 0; ///< Requests of all start points, which are dealt out to them (infer.images); 0: others.
 };
 
 /// Judges plans of a scenario by playing them in the ledger: the first session, or the first round of fine-tuning; if more
@@ -47,7 +49,7 @@ public:
     /// neither a medium nor the edge's computing (see independent()); of long rounds some batches are played, and the
     /// rest is taken to be like them.
     struct cluster_figures {
-        plan_figures own;      ///< energy_j: of its clients, until the cluster has finished.
+        plan_figures own;      ///< energy_j: of its clients, until the cluster has finished (by request, if it serves).
         double waiting_w = 0;  ///< Power of its clients while they wait for other clusters.
         std::size_t start = 0; ///< Index among the clients of its edge.
     };
@@ -69,18 +71,29 @@ public:
     /// Training samples of a cluster's start point.
     std::int64_t samples(int edge, const formed_cluster&, std::size_t place) const;
     double useful(int edge, const formed_cluster&, std::size_t place) const;
+    /// Start points of an edge, each with its requests, as the scenario has them.
+    std::size_t requesters(int edge) const;
+    /// When requests of a cluster come, s, ascending, if this client of the edge is its start point.
+    std::vector<double> requests(int edge, std::size_t start, std::size_t place) const;
     /// The topology of one cluster alone. \throws usage_error when it cannot be formed.
     topology network_of(int edge, const formed_cluster&, std::size_t sharers);
     std::uint64_t plays() const { return plays_; } ///< Of the ledger.
 
 private:
-    plan_figures play(const scenario&, const deployment&, const std::vector<double>& useful, cluster_figures* alone);
+    /// \param requests by cluster, of a session with images; else empty
+    plan_figures play(const scenario&, const deployment&, const std::vector<double>& useful,
+                      const std::vector<std::int64_t>& requests, cluster_figures* alone);
     deployment deploy(const scenario&, topology, const std::vector<std::int64_t>& samples) const;
     plan_figures played_alone(const scenario&, int edge, std::size_t place, const formed_cluster&, cluster_figures&);
     double match(const std::vector<std::vector<std::pair<std::size_t, std::size_t>>>& starts, std::size_t first) const;
     std::size_t holder(const formed_cluster&, std::size_t place) const;
     /// \throws usage_error for a client whose battery is empty.
     void check_batteries(int edge, const formed_cluster&) const;
+    std::size_t number_of(int edge, std::size_t place) const; ///< Of a cluster, over all edges.
+    int missing_requesters(int edge, std::size_t clusters) const;
+    std::vector<std::int64_t> image_counts(std::size_t first, std::size_t count, std::size_t all) const;
+    plan_figures play_session(const deployment&, const std::vector<std::int64_t>& requests,
+                              std::vector<node_row>& nodes) const;
 
     scenario scene_;
     scenario short_, longer_; ///< The same with fewer batches a round.

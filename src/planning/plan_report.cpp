@@ -31,6 +31,18 @@ std::string schedule_text(const chosen_plan& plan) {
                                                               : fmt::format(", {} micro-batches", plan.micro_batches));
 }
 
+/// "requests, 10 a second of each start point": the load that a plan of requests is for.
+std::string load_text(const inference_settings& infer) {
+    const auto together = fmt::format("at most {} together", infer.batch);
+    switch (infer.arrivals) {
+    case arrival_kind::poisson:
+        return fmt::format("requests, {:g} a second of each start point, {}", infer.rate, together);
+    case arrival_kind::burst: return "requests that come all at once, " + together;
+    case arrival_kind::trace: break;
+    }
+    return "requests at the times of infer.trace, " + together;
+}
+
 /// "37.0 % less": the plan's value against another one.
 std::string gain_text(const chosen_plan& plan, const plan_figures& other) {
     const double here = value_of(plan.planned, plan.objective, plan.given);
@@ -61,7 +73,9 @@ std::string metric_text(const plan_figures& figures, plan_metric metric) {
 std::string plan_text(const chosen_plan& plan, const deployment& planned) {
     std::string text;
     const auto out = std::back_inserter(text);
-    fmt::format_to(out, "Plan for {}, {}{}\n", plan.objective.text, schedule_text(plan),
+    const bool serves = planned.scene->service == service_kind::inference;
+    fmt::format_to(out, "Plan for {}, {}{}\n", plan.objective.text,
+                   serves ? load_text(planned.scene->infer) : schedule_text(plan),
                    !plan.parts.tuning        ? ""
                    : plan.tuning_is_measured ? ", " + plan.tuning.method
                                              : ", " + plan.tuning.method + " (no accuracy is predicted)");
@@ -112,6 +126,11 @@ std::string plan_text(const chosen_plan& plan, const deployment& planned) {
         fmt::format_to(out, "\nNothing bounds how good a plan can be{}\n",
                        plan.bound.words.empty() ? "" : ": " + plan.bound.words);
     }
+    if (serves) {
+        fmt::format_to(out,
+                       "Latency is the mean of {:g} requests, with what they wait; energy and spectrum are of one\n",
+                       plan.planned.useful);
+    }
     fmt::format_to(out, "Searched for {:.2f} s; the ledger was played {} times\n", plan.seconds, plan.plays);
     return text;
 }
@@ -132,9 +151,21 @@ std::string plan_json(const chosen_plan& plan, const deployment& planned, const 
         return entry;
     };
     json root;
+    const auto& scene = *planned.scene;
+    root["service"] = name_in(service_words, scene.service);
     root["objective"] = plan.objective.text;
-    root["schedule"] = name_in(schedule_words, plan.schedule);
-    root["micro_batches"] = plan.micro_batches;
+    if (scene.service == service_kind::inference) {
+        const auto& infer = scene.infer;
+        root["load"] = {{"arrivals", name_in(arrival_words, infer.arrivals)},
+                        {"batch", infer.batch},
+                        {"in_flight", infer.in_flight}};
+        if (infer.arrivals == arrival_kind::poisson) {
+            root["load"]["rate_per_s"] = infer.rate;
+        }
+    } else {
+        root["schedule"] = name_in(schedule_words, plan.schedule);
+        root["micro_batches"] = plan.micro_batches;
+    }
     root["tuning"] = {{"method", plan.tuning.method},
                       {"prompts", plan.tuning.prompts},
                       {"rank", plan.tuning.rank},

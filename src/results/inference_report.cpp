@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <vector>
 
 namespace gaisnet {
@@ -50,9 +51,9 @@ void latency_section(output out, std::span<const request_row> requests) {
     const auto count = static_cast<double>(requests.size());
     fmt::format_to(out, "Latency of a request, from its arrival to the result\n");
     line(out, "mean", quantity(sum.latency_s / count, "s"),
-         fmt::format("p50 {}, p90 {}, p99 {}, largest {}", quantity(quantile(all, 0.5), "s"),
-                     quantity(quantile(all, 0.9), "s"), quantity(quantile(all, 0.99), "s"),
-                     quantity(quantile(all, 1.0), "s")));
+         fmt::format("p50 {}, p90 {}, p95 {}, p99 {}, largest {}", quantity(quantile(all, 0.5), "s"),
+                     quantity(quantile(all, 0.9), "s"), quantity(quantile(all, 0.95), "s"),
+                     quantity(quantile(all, 0.99), "s"), quantity(quantile(all, 1.0), "s")));
     std::size_t index = 0;
     for (const auto* part : request_parts::parts()) {
         const double seconds = sum.parts.at(index++);
@@ -75,11 +76,14 @@ std::string report(const inference_summary& summary) {
     for (const auto some : summary.resources.bytes) {
         bytes += some;
     }
+    const auto& airtime = summary.resources.airtime_hz_s;
     const auto count = static_cast<double>(summary.requests.size());
     fmt::format_to(out, "A request costs\n");
     line(out, "energy", quantity(energy.total_j() / count, "J"), "of all nodes, idling included");
     line(out, "  without idling", quantity(energy.active_j() / count, "J"));
     line(out, "communication", quantity(static_cast<double>(bytes) / count, "B"), "delivery included");
+    line(out, "spectrum", quantity(std::accumulate(airtime.begin(), airtime.end(), 0.0) / count, "Hz*s"),
+         "of all links");
     text += resource_sections(summary.resources);
     return text + run_section(summary);
 }

@@ -10,9 +10,7 @@
 
 namespace gaisnet {
 
-namespace {
-
-std::vector<double> draw_arrivals(const scenario& scene, const std::string& requester, std::int64_t requests,
+std::vector<double> draw_requests(const scenario& scene, const std::string& requester, std::int64_t requests,
                                   int session) {
     const auto& infer = scene.infer;
     if (infer.arrivals == arrival_kind::trace) {
@@ -31,8 +29,6 @@ std::vector<double> draw_arrivals(const scenario& scene, const std::string& requ
     return times;
 }
 
-} // namespace
-
 inference_plan make_inference_plan(const deployment& deploy, const std::vector<std::int64_t>& requests, int session) {
     const auto& scene = *deploy.scene;
     inference_plan plan;
@@ -44,7 +40,7 @@ inference_plan make_inference_plan(const deployment& deploy, const std::vector<s
     for (const auto& chain : deploy.chains) {
         const int stages = static_cast<int>(chain.size());
         const auto count = requests.empty() ? scene.infer.requests : requests.at(plan.lines.size());
-        plan.lines.push_back({draw_arrivals(scene, requester_of(chain), count, session), scene.infer.batch,
+        plan.lines.push_back({draw_requests(scene, requester_of(chain), count, session), scene.infer.batch,
                               scene.infer.in_flight > 0 ? scene.infer.in_flight : stages});
     }
     if (scene.infer.trace) {

@@ -5,6 +5,7 @@
 #include "runtime/request_line.hpp"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace gaisnet {
@@ -20,6 +21,11 @@ struct inference_plan {
 
     std::int64_t requests_of(int cluster) const { return static_cast<std::int64_t>(lines[cluster].arrivals_s.size()); }
 };
+
+/// When the requests of a start point come, s since the start of the session, ascending. \param requests how many (not
+/// with a trace). \param session from 1: each has different requests.
+std::vector<double> draw_requests(const scenario&, const std::string& requester, std::int64_t requests,
+                                  int session = 1);
 
 /// Draws the requests of a scenario. \param requests by cluster, replaces infer.requests (not with a trace); empty: not
 /// replaced. \param session from 1: each has different requests. \throws usage_error for a trace that names an unknown

@@ -4,6 +4,8 @@
 #include "rounds/ledger_rows.hpp"
 
 #include <algorithm>
+#include <numeric>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -23,6 +25,11 @@ std::vector<std::uint64_t> resident_while_serving(const deployment& deploy) {
         bytes[edge] += static_cast<std::uint64_t>(deploy.domain_of(edge).elements) * sizeof(float);
     }
     return bytes;
+}
+
+std::ptrdiff_t requests_of(const served_requests& served) {
+    return std::accumulate(served.batches.begin(), served.batches.end(), std::ptrdiff_t{0},
+                           [](std::ptrdiff_t sum, const auto& batch) { return sum + batch.requests.count; });
 }
 
 } // namespace
@@ -81,6 +88,7 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
         }
         out.decisions.latency_s = std::max(out.decisions.latency_s, end - start_s);
         add_requests(pass, static_cast<int>(c), round, out);
+        add_shares(pass, static_cast<int>(c), out);
     }
     for (std::uint32_t node = 0; node < deploy_.net.nodes.size(); ++node) {
         const auto& member = deploy_.net.nodes[node];
@@ -156,6 +164,37 @@ void inference_ledger::add_requests(const ledger_pass& pass, int cluster, std::u
     }
     std::sort(out.requests.begin() + static_cast<std::ptrdiff_t>(begin), out.requests.end(),
               [](const request_row& a, const request_row& b) { return a.request < b.request; });
+}
+
+/// Batches before the first of a chain's events wait for the chain; that is no device's or link's share.
+void inference_ledger::add_shares(const ledger_pass& pass, int cluster, inference_forecast& out) const {
+    const auto& events = emulated_.accounts().events();
+    const auto begin = static_cast<std::ptrdiff_t>(out.requests.size()) - requests_of(pass.served(cluster));
+    std::map<std::pair<std::uint32_t, std::uint32_t>, std::size_t> known;
+    for (const auto& batch : pass.served(cluster).batches) {
+        const auto first = out.requests.begin() + begin + batch.requests.first;
+        const double latency = std::accumulate(first, first + batch.requests.count, 0.0,
+                                               [](double sum, const auto& row) { return sum + row.latency_s; });
+        const auto count = static_cast<double>(batch.requests.count);
+        double now = 0.0;
+        std::set<std::size_t> passed; // a device may hold two stages
+        for (const auto index : batch.events) {
+            const auto& event = events[static_cast<std::size_t>(index)];
+            const auto [place, fresh] = known.try_emplace({event.node, event.peer}, out.shares.size());
+            if (fresh) {
+                out.shares.push_back({event.node, event.peer, event.link});
+            }
+            auto& share = out.shares[place->second];
+            const double modules =
+                event.receivers > 0 ? 0.0 : std::max(0.0, pass.delivered_s(event.node) - now); // it waits for these
+            if (index != batch.events.front()) {
+                share.waited_s += count * std::max(0.0, event.start_s - now - modules);
+            }
+            share.took_s += count * (event.arrival_s - event.start_s);
+            share.latency_s += passed.insert(place->second).second ? latency : 0.0;
+            now = event.arrival_s;
+        }
+    }
 }
 
 /// As in ledger_run: founding of clusters comes first, then clusters in waves of runtime.active_clusters; within a wave

@@ -36,12 +36,22 @@ session_part part_of(const inference_plan&, const inference_decisions&, std::siz
 /// The largest number of batches of a cluster.
 std::size_t most_batches(const inference_decisions&);
 
+/// What one device or link adds to the latencies of the requests that pass it, each request counted.
+struct request_share {
+    std::uint32_t node = 0, peer = 0; ///< If equal, the device of that node.
+    link_class link{};
+    double took_s = 0;    ///< Computing, or carrying.
+    double waited_s = 0;  ///< Busy with other batches.
+    double latency_s = 0; ///< Of these requests, whole.
+};
+
 /// The ledger's result for a session of inference, over all edges.
 struct inference_forecast {
     std::vector<request_row> requests; ///< By cluster, then by arrival; without predictions.
     std::vector<node_row> nodes;
-    std::vector<event_row> events; ///< Sorted by start.
-    indexed<double> end_s;         ///< By edge: when its last result was back.
+    std::vector<event_row> events;     ///< Sorted by start.
+    indexed<double> end_s;             ///< By edge: when its last result was back.
+    std::vector<request_share> shares; ///< In the order in which they were first used.
     inference_decisions decisions;
 };
 
@@ -56,6 +66,7 @@ public:
 
 private:
     void add_requests(const ledger_pass&, int cluster, std::uint32_t number, inference_forecast&) const;
+    void add_shares(const ledger_pass&, int cluster, inference_forecast&) const;
     void order_exchanges(const std::vector<sent_message>&, inference_forecast&) const;
 
     const deployment& deploy_;

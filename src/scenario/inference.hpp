@@ -49,7 +49,7 @@ struct inference_settings {
     static constexpr section key{"infer", commands::answering};
     /// Number of requests of each start point (poisson, burst).
     std::int64_t requests = key.integer("requests", "100", "requests of each start point (not with a trace)",
-                                        within(1, 1e7), {.commands = commands::infer});
+                                        within(1, 1e7), {.commands = commands::answering & ~commands::serve});
     arrival_kind arrivals = key.choice("arrivals", "poisson", arrival_words,
                                        "requests come as a Poisson process, all at the start, or as infer.trace says",
                                        {.when = {given_to_a_round()}});

@@ -129,6 +129,9 @@ planned_parts parts_to_plan(const scenario& scene) {
         parts.order = parts.start = true;
     }
     parts.start = parts.start || scene.cluster.start == start_rule::best;
+    if (scene.service == service_kind::inference) { // a request is a forward pass, with what has been tuned
+        parts.schedule = parts.micro_batches = parts.tuning = false;
+    }
     return parts;
 }
 
@@ -155,8 +158,32 @@ void resolve_planning(settings& values) {
     }
 }
 
+namespace {
+
+/// What has no meaning for requests.
+void check_plan_of_requests(const scenario& scene, const planned_parts& parts, const value_reader& in) {
+    const auto& asked = scene.plan.optimise;
+    if (scene.plan.service == service_kind::inference && (asked.schedule || asked.micro_batches || asked.tuning)) {
+        const std::string what = asked.tuning     ? "tuning belongs to the modules that answer"
+                                 : asked.schedule ? "schedule is the order of forward and backward passes"
+                                                  : "micro_batches are parts of a batch of training";
+        in.reject("optimise", "with service = infer requests are planned, and " + what +
+                                  ": some of split, clusters, order, start, edge_stage are accepted");
+    }
+    const auto& trace = scene.infer.trace;
+    if (parts.start && trace && !trace->contains("")) {
+        in.reject("infer.trace", "it says whose requests come when, so start points cannot be chosen: times for all "
+                                 "start points are accepted, or a plan of split, order, edge_stage");
+    }
+}
+
+} // namespace
+
 void check_planning(const scenario& scene, const value_reader& in) {
     const auto parts = parts_to_plan(scene);
+    if (scene.service == service_kind::inference) {
+        check_plan_of_requests(scene, parts, in);
+    }
     const auto needs_hfsl = [&](bool wanted, const char* key) {
         if (wanted && scene.scheme != scheme_kind::hfsl) {
             in.reject(key, "chains are planned with scheme = hfsl");

@@ -2,6 +2,7 @@
 
 // What a planner chooses, and what it makes small or large: `optimise`, `objective`, [plan].
 
+#include "scenario/rounds.hpp"
 #include "settings/key.hpp"
 
 #include <cstdint>
@@ -17,9 +18,9 @@ struct tuning_settings;
 
 /// What a plan costs or brings in.
 enum class plan_metric {
-    latency,  ///< Of a round; of a request, mean.
-    energy,   ///< Of all nodes, idle included.
-    spectrum, ///< Bandwidth x time of all links.
+    latency,  ///< Of a round; of a request, mean, with what it waits.
+    energy,   ///< Of all nodes, idle included: of a round; a request's part of a session.
+    spectrum, ///< Bandwidth x time of all links, likewise.
     memory,   ///< Of the client that needs most.
     goodput,  ///< Useful samples a second; requests a second. To be made large.
 };
@@ -62,31 +63,31 @@ struct tuning_choice {
 
 struct planning_settings {
     static constexpr section key{"plan", commands::emulating};
+    static constexpr section of_plan{"", commands::planning};
+    service_kind service = of_plan.choice("service", "finetune", service_words,
+                                          "what is forecast and planned: rounds of fine-tuning, or the requests of "
+                                          "infer.*");
     planned_parts optimise =
-        section("", commands::plan)
-            .parsed("optimise", "none",
-                    "none, or some of split, clusters, order, start, schedule, micro_batches, edge_stage, tuning",
-                    "what is chosen by the ledger; the rest stays as the scenario says", parse_parts);
-    plan_objective objective = section("", commands::plan)
-                                   .parsed("objective", "auto",
-                                           "auto, latency, energy, spectrum, memory, goodput, or weighted(latency 1, "
-                                           "energy 0.5)",
-                                           "what a plan makes small (goodput: large); auto: goodput where start points "
-                                           "are chosen, else latency; weights are relative to the given scenario",
-                                           parse_objective);
+        of_plan.parsed("optimise", "none",
+                       "none, or some of split, clusters, order, start, schedule, micro_batches, edge_stage, tuning",
+                       "what is chosen by the ledger; the rest stays as the scenario says", parse_parts);
+    plan_objective objective =
+        of_plan.parsed("objective", "auto",
+                       "auto, latency, energy, spectrum, memory, goodput, or weighted(latency 1, "
+                       "energy 0.5)",
+                       "what a plan makes small (goodput: large); auto: goodput where start points "
+                       "of fine-tuning are chosen, else latency; weights are relative to the given "
+                       "scenario",
+                       parse_objective);
     std::vector<plan_metric> pareto =
-        section("", commands::plan)
-            .parsed("pareto", "", "two of latency, energy, spectrum, memory, goodput",
-                    "plans between two objectives; into the table /plan/front when output is given", parse_pareto);
-    bool json = section("", commands::plan)
-                    .onoff("json", "off", "print the plan as JSON, and nothing else", {.identity = false});
+        of_plan.parsed("pareto", "", "two of latency, energy, spectrum, memory, goodput",
+                       "plans between two objectives; into the table /plan/front when output is given", parse_pareto);
+    bool json = of_plan.onoff("json", "off", "print the plan as JSON, and nothing else", {.identity = false});
     /// 0: methods are compared by the ledger alone.
-    int measure =
-        section("", commands::plan)
-            .count("measure", "0",
-                   "rounds after which the worse half of plan.tunings is dropped, again and again, until one is "
-                   "left: methods are really trained (optimise = tuning); 0: they are not",
-                   at_least(0));
+    int measure = of_plan.count("measure", "0",
+                                "rounds after which the worse half of plan.tunings is dropped, again and again, until one "
+                                "is left: methods are really trained (optimise = tuning); 0: they are not",
+                                at_least(0));
     std::vector<tuning_choice> tunings =
         key.parsed("tunings", "head, prompt_shallow 10, prompt_deep 10, prefix 10, lora 8, adapter 16, full",
                    "methods, each with a size or without",

@@ -15,6 +15,9 @@ struct scenario;
 
 /// What chains are for.
 enum class service_kind { fine_tuning, inference };
+/// By the commands that do them.
+inline constexpr word<service_kind> service_words[] = {{"finetune", service_kind::fine_tuning},
+                                                       {"infer", service_kind::inference}};
 /// Who trains what. All schemes have the same nodes, links and samples.
 enum class scheme_kind {
     hfsl,       ///< Chains of clients, averaged over clusters.

@@ -24,6 +24,11 @@ settings resolve(settings values) {
     return values;
 }
 
+service_kind service_of(const configuration& given) {
+    const bool by_key = given.command == "plan" && given.values.at("service").value == "infer";
+    return by_key || given.command == "infer" ? service_kind::inference : service_kind::fine_tuning;
+}
+
 scenario read_scenario(const settings& given, service_kind service) {
     auto values = given;
     resolve_sections(values);

@@ -14,6 +14,7 @@
 #include "scenario/smashed.hpp"
 #include "scenario/training.hpp"
 #include "scenario/tuning.hpp"
+#include "settings/configuration.hpp"
 #include "settings/extra_sections.hpp"
 #include "settings/values.hpp"
 
@@ -48,6 +49,9 @@ struct scenario : scheme_settings, run_settings {
     checkpoint_settings checkpoint;
     extra_sections extra;
 };
+
+/// What the chains of a command are for: of `plan`, as the key service says.
+service_kind service_of(const configuration&);
 
 /// Converts and checks all settings. \throws usage_error with source, key, value and what is accepted.
 scenario read_scenario(const settings&, service_kind = service_kind::fine_tuning);

@@ -8,13 +8,17 @@ namespace {
 
 const narrowing table_of_services{"serve.mode", "table", {"serve.", "seed", "output", "overwrite"}};
 
+const alternative plan_of_requests{"service", "infer", "finetune", plan_infer};
+
 const registration<info> registered[] = {
     registration<info>{{"finetune", finetune, "hybrid federated split fine-tuning over emulated links and devices"}},
     registration<info>{{"infer", infer, "requests answered by chains of clients, with what was tuned"}},
     registration<info>{{"serve", serve, "rounds in which a policy chooses between fine-tuning a model and using it",
                         &table_of_services}},
     registration<info>{
-        {"plan", plan, "what finetune would cost in time, energy, bytes and spectrum, without training"}},
+        {"plan", plan,
+         "what finetune or infer would cost in time, energy, bytes and spectrum, without computing; plans", nullptr,
+         &plan_of_requests}},
     registration<info>{
         {"pretrain", pretrain, "a foundation model from procedural images or a folder, with labels or without"}},
     registration<info>{{"calibrate", calibrate, "the speed of this computer and its ranks' link, as settings"}},
@@ -30,7 +34,16 @@ std::vector<const info*> known() {
 
 command_set named(std::string_view name) {
     const auto* found = registry<info>::find(name);
-    return found ? found->set : all;
+    return found ? found->may_use() : all;
+}
+
+command_set asking(std::string_view name, const std::function<std::string(const std::string&)>& value_of) {
+    const auto* found = registry<info>::find(name);
+    if (!found) {
+        return all;
+    }
+    const auto* other = found->other;
+    return other && value_of(other->key) == other->value ? other->set : found->set;
 }
 
 std::string listed() {

@@ -67,7 +67,18 @@ std::string wrapped(const std::string& text, std::size_t indent) {
     return out + std::string(indent, ' ') + line + "\n";
 }
 
-std::string key_text(const key_info& key, command_set asking) {
+/// "; with service = infer": what a command has to be told before it looks at a key.
+std::string alternative_text(const key_info& key, const std::string& command) {
+    const auto* asked = registry<commands::info>::find(command);
+    const auto* other = asked ? asked->other : nullptr;
+    const auto its = key.commands & (asked ? asked->may_use() : 0);
+    if (!other || (its != asked->set && its != other->set)) {
+        return {};
+    }
+    return std::string("; with ") + other->key + " = " + (its == other->set ? other->value : other->otherwise);
+}
+
+std::string key_text(const key_info& key, command_set asking, const std::string& command) {
     std::string text = "  --" + key.name + " ";
     text += key.initial.empty() ? "(not set)" : key.initial + (key.assumed ? " (assumed)" : "");
     const auto accepted = key.words.empty() ? key.accepted : joined(key.words, ", ");
@@ -77,7 +88,7 @@ std::string key_text(const key_info& key, command_set asking) {
             what += "; " + condition_text(one);
         }
     }
-    return text + "\n" + wrapped(what, 6);
+    return text + "\n" + wrapped(what + alternative_text(key, command), 6);
 }
 
 std::string section_of(const key_info& key) {
@@ -85,7 +96,7 @@ std::string section_of(const key_info& key) {
     return dot == std::string::npos ? "general" : key.name.substr(0, dot);
 }
 
-std::string keys_text(command_set asking, const std::string& beginning) {
+std::string keys_text(command_set asking, const std::string& beginning, const std::string& command) {
     std::vector<std::pair<std::string, std::string>> sections; // in the order of their first keys, "general" last
     std::string general;
     for (const auto& key : all_keys()) {
@@ -96,14 +107,14 @@ std::string keys_text(command_set asking, const std::string& beginning) {
             continue;
         }
         if (its == "general") {
-            general += key_text(key, asking);
+            general += key_text(key, asking, command);
             continue;
         }
         auto found = std::find_if(sections.begin(), sections.end(), [&](const auto& one) { return one.first == its; });
         if (found == sections.end()) {
             found = sections.emplace(sections.end(), its, "\n" + its + "\n");
         }
-        found->second += key_text(key, asking);
+        found->second += key_text(key, asking, command);
     }
     std::string text;
     for (const auto& [name, keys] : sections) {
@@ -117,9 +128,9 @@ std::string keys_text(command_set asking, const std::string& beginning) {
 std::string help_text(const std::string& command, const std::string& topic) {
     const auto asking = command.empty() ? commands::all : commands::named(command);
     if (!topic.empty()) {
-        const auto text = keys_text(asking, topic);
+        const auto text = keys_text(asking, topic, command);
         if (text.empty()) {
-            if (!command.empty() && !keys_text(commands::all, topic).empty()) {
+            if (!command.empty() && !keys_text(commands::all, topic, "").empty()) {
                 throw usage_error("--help " + topic + ": " + command + " does not look at it");
             }
             auto names = key_names();
@@ -148,7 +159,7 @@ std::string help_text(const std::string& command, const std::string& topic) {
             "Values carry units; where nodes or links draw their own, uniform(LOW, HIGH) UNIT and\n"
             "choice(A, B, ...) UNIT are accepted too. Emulated time is virtual by default: a run goes as\n"
             "fast as the machine can. (assumed) marks defaults that are assumptions of this program.\n";
-    text += keys_text(asking, "");
+    text += keys_text(asking, "", command);
     text += "\nexit codes\n  0 ok, 1 failed while running, 2 usage or configuration, 3 fidelity violated,\n"
             "  75 stopped by a signal after a checkpoint (start again with --resume auto), 130 interrupted\n";
     return text;

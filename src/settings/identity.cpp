@@ -37,7 +37,7 @@ std::string print_config(const settings& values, const std::function<bool(const 
 }
 
 std::string identity(const settings& values, const std::string& command) {
-    const auto asking = commands::named(command);
+    const auto asking = commands::asking(command, [&](const std::string& key) { return values.at(key).value; });
     std::string text = "command = " + command + "\n";
     for (const auto& [name, one] : values) {
         const auto& key = *find_key(name);

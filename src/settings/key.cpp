@@ -252,11 +252,13 @@ const key_info* find_key(const std::string& name) {
 std::string without_effect(const std::string& key, const std::string& command,
                            const std::function<std::string(const std::string&)>& value_of) {
     const auto& info = *find_key(key);
-    const auto asking = commands::named(command);
-    if ((info.commands & asking) == 0) {
-        return command + " does not look at it";
-    }
+    const auto asking = commands::asking(command, value_of);
     const auto* asked = registry<commands::info>::find(command);
+    if ((info.commands & asking) == 0) {
+        const bool otherwise = asked && (info.commands & asked->may_use()) != 0;
+        return otherwise ? std::string(asked->other->key) + " is " + value_of(asked->other->key)
+                         : command + " does not look at it";
+    }
     if (const auto* few = asked ? asked->narrow : nullptr; few && value_of(few->key) == few->value) {
         const bool is_one = std::any_of(std::begin(few->beginnings), std::end(few->beginnings),
                                         [&](std::string_view beginning) { return key.starts_with(beginning); });

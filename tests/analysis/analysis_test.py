@@ -72,7 +72,7 @@ class TestSummary:
     def test_of_requests_has_the_percentiles_that_gaisnet_printed(self, served):
         text = summary(served)
         assert "Requests (20)" in text
-        printed = re.search(r"p50 (.*), p90 (.*), p99 (.*), largest", served.with_suffix(".txt").read_text())
+        printed = re.search(r"p50 (.*), p90 (.*), p95 .*, p99 (.*), largest", served.with_suffix(".txt").read_text())
         assert "  ".join(printed.groups()) in single_spaced(text)
 
     def test_of_services(self, services):

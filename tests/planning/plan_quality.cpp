@@ -1,4 +1,4 @@
-// How good are plans? Compares the planner with all plans of random small networks.
+// How good are plans? Compares the planner with all plans of random small networks: of rounds, or of requests.
 
 #include "planning/plan_search.hpp"
 #include "support/every_plan.hpp"
@@ -27,9 +27,21 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-void compare(std::uint64_t seed, int clients, int depth, int clusters, tally& sums) {
+/// Requests at a load between hardly any and more than the chains can answer.
+void ask(scenario& scene, std::uint64_t seed) {
+    scene.service = service_kind::inference;
+    scene.infer.requests = 40;
+    scene.infer.batch = seed % 2 == 0 ? 1 : 4;
+    scene.infer.arrivals = seed % 5 == 0 ? arrival_kind::burst : arrival_kind::poisson;
+    scene.infer.rate = seed % 3 == 0 ? 1.0 : seed % 3 == 1 ? 30.0 : 300.0;
+}
+
+void compare(std::uint64_t seed, int clients, int depth, int clusters, bool requests, tally& sums) {
     auto one = every_plan::random_instance(seed, clients, depth, clusters);
     auto& scene = one.scene;
+    if (requests) {
+        ask(scene, seed);
+    }
     scene.plan.optimise = {.split = true, .clusters = clusters > 1, .order = true, .start = true};
     const auto method = make_tuning_method(scene);
     const auto objective = objective_of(scene);
@@ -68,11 +80,12 @@ int main(int count, char** words) {
         fmt::print(stderr, "usage: plan_quality [INSTANCES [CLIENTS [BLOCKS]]], at least 1, 2 and 2\n");
         return 2;
     }
+    const bool requests = count > 4 && std::string(words[4]) == "requests";
     tally sums;
     for (int i = 0; i < instances; ++i) {
         const auto seed = static_cast<std::uint64_t>(i + 1);
         const int clients = 2 + i % (most_clients - 1), depth = 2 + (i / 3) % (most_blocks - 1);
-        compare(seed, clients, depth, clients > 3 && i % 2 == 1 ? 2 : 1, sums);
+        compare(seed, clients, depth, clients > 3 && i % 2 == 1 ? 2 : 1, requests, sums);
     }
     std::sort(sums.gaps.begin(), sums.gaps.end());
     fmt::print(

@@ -242,6 +242,15 @@ TEST_F(options, settings_that_change_nothing_are_told) {
     EXPECT_THAT(idle({"pretrain", "--data.root", "x"}), ElementsAre(HasSubstr("pretrain does not look at it")));
     EXPECT_THAT(idle({"finetune", "--data.augment", "off"}), ElementsAre(HasSubstr("data.source is procedural")));
     EXPECT_THAT(idle({"plan", "--device.cloud.rate", "1 TFLOP/s"}), ElementsAre(HasSubstr("cloud.period is 0")));
+    EXPECT_TRUE(idle({"plan", "--service", "infer", "--infer.rate", "3", "--infer.requests", "5", "--delivery", "none",
+                      "--optimise", "split", "--train.labels", "local", "--plan.effort", "10"})
+                    .empty());
+    EXPECT_THAT(idle({"plan", "--service", "infer", "--train.rounds", "3", "--plan.tunings", "head"}),
+                ElementsAre("command line: plan.tunings = head has no effect: service is infer",
+                            "command line: train.rounds = 3 has no effect: service is infer"));
+    EXPECT_THAT(idle({"plan", "--infer.rate", "3"}),
+                ElementsAre("command line: infer.rate = 3 has no effect: service is finetune"));
+    EXPECT_THAT(idle({"infer", "--service", "infer"}), ElementsAre(HasSubstr("infer does not look at it")));
 }
 
 TEST_F(options, help_of_a_topic_and_of_a_command) {
@@ -250,6 +259,9 @@ TEST_F(options, help_of_a_topic_and_of_a_command) {
     EXPECT_THAT(help_text("", "link.d2d"), AllOf(HasSubstr("--link.d2d.rate"), Not(HasSubstr("--link.cs_up.rate"))));
     EXPECT_THAT(help_text("infer"), AllOf(HasSubstr("--infer.rate"), Not(HasSubstr("--train.lr "))));
     EXPECT_THAT(help_text("finetune"), AllOf(HasSubstr("--train.lr "), Not(HasSubstr("--infer.rate"))));
+    EXPECT_THAT(help_text("plan", "infer.requests"), HasSubstr("with service = infer"));
+    EXPECT_THAT(help_text("plan", "train.rounds"), HasSubstr("with service = finetune"));
+    EXPECT_THAT(help_text("plan", "link.d2d.rate"), Not(HasSubstr("with service")));
     EXPECT_THAT([] { help_text("", "tuning.rankk"); },
                 ThrowsMessage<usage_error>(HasSubstr("did you mean tuning.rank?")));
     EXPECT_THAT([] { help_text("infer", "train.lr"); },

@@ -1,0 +1,48 @@
+// The part of forecasting that is about requests (service = infer).
+
+#include "experiment/forecasting.hpp"
+#include "experiment/served_models.hpp"
+#include "planning/request_forecast.hpp"
+#include "rounds/describe.hpp"
+#include "rounds/slow_links.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace gaisnet {
+
+request_outcome forecasting::run_requests() {
+    const auto& deploy = *run_.deploy;
+    session::check_interrupt();
+    request_outcome out{{}, inference_ledger(deploy).play(make_inference_plan(deploy, run_.data->requests().own()))};
+    check_memory(deploy, out.found.nodes);
+    warn_of_batteries(out.found.nodes);
+    for (const auto& warning : slow_links(deploy).find(out.found.events)) {
+        spdlog::warn("{}", warning);
+    }
+    const auto nodes = describe_nodes(deploy, run_.rank_of);
+    auto& summary = out.summary;
+    summary.requests = out.found.requests;
+    summary.resources = resources_of(out.found.nodes, out.found.events, nodes);
+    summary.planned = true;
+    summary.clock = "virtual";
+    summary.served_by = origin_of_models(*run_.scene);
+    if (auto file = results_file()) {
+        file->write_requests(out.found.requests);
+        file->write_round({{}, out.found.nodes, out.found.events, {}, {}});
+        write_front(*file);
+        file->finish(run_status::complete, "all requests were played", false);
+        summary.output = run_.scene->output;
+    }
+    return out;
+}
+
+std::string forecasting::analysis(const request_outcome& outcome) const {
+    const auto [latency, energy] = mean_of_requests(outcome.found);
+    return fmt::format(
+        "\n{}\nBottleneck\n  {}\n\n{}", request_tables(*run_.deploy, outcome.found),
+        request_bottleneck(*run_.deploy, outcome.found),
+        sensitivity_table(latency, energy, halve_each_for_requests(*run_.deploy, run_.data->requests().own())));
+}
+
+} // namespace gaisnet
