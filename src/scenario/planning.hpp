@@ -84,10 +84,11 @@ struct planning_settings {
                        "plans between two objectives; into the table /plan/front when output is given", parse_pareto);
     bool json = of_plan.onoff("json", "off", "print the plan as JSON, and nothing else", {.identity = false});
     /// 0: methods are compared by the ledger alone.
-    int measure = of_plan.count("measure", "0",
-                                "rounds after which the worse half of plan.tunings is dropped, again and again, until one "
-                                "is left: methods are really trained (optimise = tuning); 0: they are not",
-                                at_least(0));
+    int measure =
+        of_plan.count("measure", "0",
+                      "rounds after which the worse half of plan.tunings is dropped, again and again, until one "
+                      "is left: methods are really trained (optimise = tuning); 0: they are not",
+                      at_least(0));
     std::vector<tuning_choice> tunings =
         key.parsed("tunings", "head, prompt_shallow 10, prompt_deep 10, prefix 10, lora 8, adapter 16, full",
                    "methods, each with a size or without",
