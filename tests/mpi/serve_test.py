@@ -355,13 +355,6 @@ class TestRequestsThatWait:
         assert 0 <= regrets["mlcp"] < 1e-3 * max(oracles)
         assert regrets["always_infer"] > 0.1 * max(oracles)
 
-    def test_an_oracle_can_do_what_its_candidates_promise(self, served):
-        """The most profitable session of the first round, and nothing else, is one of the things that can be done."""
-        (row,) = table(served, "service_policies")
-        candidates = table(served, "service_candidates")
-        asking = candidates[(candidates["round"] == 1) & (candidates["action"] == b"infer")]
-        assert row["oracle"] >= 1 + max(asking["profit"], default=0) - 1e-9
-
     def test_fair_serves_the_longest_wait_and_never_tunes(self, waiting, tmp_path):
         output = tmp_path / "fair.h5"
         done = waiting("--output", output, "--serve.policy", "fair", "--serve.regret", "off", "--serve.per_session", 2)
