@@ -11,7 +11,7 @@
 
 namespace gaisnet {
 
-data_split stratified_split(const dataset& data, double train_fraction, std::uint64_t seed) {
+data_split stratified_split(const labelled_samples& data, double train_fraction, std::uint64_t seed) {
     if (!(train_fraction > 0.0 && train_fraction < 1.0)) {
         throw usage_error("data.train_fraction = " + std::to_string(train_fraction) +
                           "; a number between 0 and 1 is accepted");
@@ -67,7 +67,7 @@ shares deal(const std::vector<std::size_t>& samples, std::size_t parts, std::siz
 }
 
 /// The samples of each class, shuffled.
-shares shuffled_classes(const dataset& data, const std::vector<std::size_t>& samples, std::uint64_t seed) {
+shares shuffled_classes(const labelled_samples& data, const std::vector<std::size_t>& samples, std::uint64_t seed) {
     shares by_class(data.class_names().size());
     for (const auto sample : samples) {
         by_class[static_cast<std::size_t>(data.label(sample))].push_back(sample);
@@ -105,8 +105,8 @@ std::vector<std::size_t> apportion(const std::vector<double>& weights, std::size
 
 /// Splits every class over the parts in its own proportions. With `each`, every part draws a mix of classes instead;
 /// when a class runs out, the part takes more of the others.
-shares by_dirichlet(const dataset& data, const std::vector<std::size_t>& samples, std::size_t parts, std::size_t each,
-                    double alpha, std::uint64_t seed) {
+shares by_dirichlet(const labelled_samples& data, const std::vector<std::size_t>& samples, std::size_t parts,
+                    std::size_t each, double alpha, std::uint64_t seed) {
     auto classes = shuffled_classes(data, samples, seed);
     shares out(parts);
     const auto take = [](std::vector<std::size_t>& from, std::size_t count, std::vector<std::size_t>& to) {
@@ -155,7 +155,7 @@ shares by_quantity(const std::vector<std::size_t>& samples, std::size_t parts, d
 
 /// Every part holds `count` classes, taken in turn from a random order of all. Each class is split equally over its
 /// holders; with `each`, the `each` samples of a part are split equally over its classes.
-shares some_classes_each(const dataset& data, const std::vector<std::size_t>& samples, std::size_t parts,
+shares some_classes_each(const labelled_samples& data, const std::vector<std::size_t>& samples, std::size_t parts,
                          std::size_t each, std::size_t count, std::uint64_t seed) {
     const auto classes = shuffled_classes(data, samples, seed);
     const auto order = random_stream(seed, "partition", "classes").permutation(classes.size());
@@ -194,8 +194,8 @@ shares some_classes_each(const dataset& data, const std::vector<std::size_t>& sa
 
 /// All parts see the same `count` classes, with equal numbers of samples of each. In total there are `each` samples a
 /// part or, when `each` is 0, as many as the smallest class has.
-shares same_classes(const dataset& data, const std::vector<std::size_t>& samples, std::size_t parts, std::size_t each,
-                    std::size_t count, std::uint64_t seed) {
+shares same_classes(const labelled_samples& data, const std::vector<std::size_t>& samples, std::size_t parts,
+                    std::size_t each, std::size_t count, std::uint64_t seed) {
     const auto classes = shuffled_classes(data, samples, seed);
     const auto order = random_stream(seed, "partition", "classes").permutation(classes.size());
     std::size_t smallest = samples.size();
@@ -252,8 +252,8 @@ const registration<partition_entry> registered_classes{
 
 } // namespace
 
-shares partition(const dataset& data, const std::vector<std::size_t>& samples, std::size_t parts, std::size_t each,
-                 const partition_rule& rule, std::uint64_t seed) {
+shares partition(const labelled_samples& data, const std::vector<std::size_t>& samples, std::size_t parts,
+                 std::size_t each, const partition_rule& rule, std::uint64_t seed) {
     const auto equal = deal(samples, parts, each, seed); // also checks that there are enough
     auto out = registry<partition_entry>::at(rule.name, "data.partition")
                    .deal({data, samples, parts, each, rule, seed, equal});
@@ -268,7 +268,7 @@ shares partition(const dataset& data, const std::vector<std::size_t>& samples, s
     return out;
 }
 
-std::vector<std::int64_t> label_histogram(const dataset& data, const std::vector<std::size_t>& samples) {
+std::vector<std::int64_t> label_histogram(const labelled_samples& data, const std::vector<std::size_t>& samples) {
     std::vector<std::int64_t> counts(data.class_names().size(), 0);
     for (const auto sample : samples) {
         ++counts[static_cast<std::size_t>(data.label(sample))];

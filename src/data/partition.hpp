@@ -1,6 +1,6 @@
 #pragma once
 
-#include "data/dataset.hpp"
+#include "data/labelled_samples.hpp"
 #include "scenario/data.hpp"
 
 #include <cstdint>
@@ -15,11 +15,11 @@ struct data_split {
 /// Splits every class by `train_fraction`. The draw depends only on the seed and the name of the class. Each of the two
 /// sets keeps at least one sample of every class. \throws usage_error when a class has fewer than two samples, or
 /// train_fraction is not between 0 and 1.
-data_split stratified_split(const dataset&, double train_fraction, std::uint64_t seed);
+data_split stratified_split(const labelled_samples&, double train_fraction, std::uint64_t seed);
 
 /// What a partition_entry deals out, and to how many.
 struct partition_request {
-    const dataset& data;
+    const labelled_samples& data;
     const std::vector<std::size_t>& samples;
     std::size_t parts, each; ///< See partition().
     const partition_rule& rule;
@@ -31,11 +31,11 @@ struct partition_request {
 /// of them in the shares that the rule says. With `quantity`, `each` is their mean. Nobody gets nothing: who would is given
 /// one of the largest share. `domain` is for those who hold several datasets; here it is `iid`.
 /// \throws usage_error with the numbers when there are not enough.
-std::vector<std::vector<std::size_t>> partition(const dataset&, const std::vector<std::size_t>& samples,
+std::vector<std::vector<std::size_t>> partition(const labelled_samples&, const std::vector<std::size_t>& samples,
                                                 std::size_t parts, std::size_t each, const partition_rule&,
                                                 std::uint64_t seed);
 
 /// Number of samples of each class.
-std::vector<std::int64_t> label_histogram(const dataset&, const std::vector<std::size_t>& samples);
+std::vector<std::int64_t> label_histogram(const labelled_samples&, const std::vector<std::size_t>& samples);
 
 } // namespace gaisnet
