@@ -96,6 +96,9 @@ weight_values weights_of(std::shared_ptr<const model_backbone> backbone) {
         all.insert(all.end(), block.begin(), block.end());
     }
     all.insert(all.end(), backbone->norm.begin(), backbone->norm.end());
+    if (!backbone->model->tied_output()) {
+        all.insert(all.end(), backbone->output.begin(), backbone->output.end());
+    }
     const auto specs = backbone->model->tensors();
     for (std::size_t i = 0; i < specs.size(); ++i) {
         by_name[specs[i].name] = all[i].to(at::kFloat).contiguous();
@@ -109,13 +112,19 @@ weight_values weights_of(std::shared_ptr<const model_backbone> backbone) {
 tensor_view random_samples::images(const micro_batch& micro) {
     auto shape = model_->sample_shape();
     shape.insert(shape.begin(), micro.count);
-    auto out = tensor_view::allocate(std::move(shape));
+    const bool text = model_->takes_tokens();
+    auto out = tensor_view::allocate(std::move(shape), text ? element_type::int64 : element_type::float32);
     const auto values = model_->sample_values();
     for (std::int64_t i = 0; i < micro.count; ++i) {
         const auto sample = first_ + micro.batch * batch_ + micro.first + i;
         random_stream stream(5, "image", "lab", 0, static_cast<std::uint32_t>(sample));
         for (std::int64_t v = 0; v < values; ++v) {
-            out.as<float>()[i * values + v] = static_cast<float>(stream.normal());
+            if (text) {
+                out.as<std::int64_t>()[i * values + v] =
+                    static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(model_->vocabulary())));
+            } else {
+                out.as<float>()[i * values + v] = static_cast<float>(stream.normal());
+            }
         }
     }
     return out;
