@@ -45,11 +45,11 @@ struct model_settings {
     std::int64_t depth = size("depth", "4", "Transformer blocks (custom)", 10000);
     std::int64_t heads = size("heads", "4", "attention heads (custom)", 65536);
     /// Width of the MLP.
-    std::int64_t hidden = key.integer("hidden", "0", "width of the MLP; 0: as is usual in the family (custom)",
-                                      within(0, 10'000'000));
+    std::int64_t hidden =
+        key.integer("hidden", "0", "width of the MLP; 0: as is usual in the family (custom)", within(0, 10'000'000));
     /// Added to the variance, or mean square, that a norm divides by.
-    double norm_eps = key.real("norm_eps", "0", "what norms add to a variance; 0: as is usual in the family (custom)",
-                               within(0, 1));
+    double norm_eps =
+        key.real("norm_eps", "0", "what norms add to a variance; 0: as is usual in the family (custom)", within(0, 1));
 
     // Of models of texts.
     std::int64_t vocabulary = of_text("vocabulary", "256", "tokens that there are (custom)", 10'000'000);

@@ -18,8 +18,9 @@ namespace gaisnet {
 enum class block_linear : std::uint8_t { query, key, value, projection, fc1, fc2, gate };
 constexpr std::size_t block_linears = 7;
 inline constexpr word<block_linear> block_linear_words[] = {
-    {"q", block_linear::query}, {"k", block_linear::key}, {"v", block_linear::value}, {"proj", block_linear::projection},
-    {"fc1", block_linear::fc1}, {"fc2", block_linear::fc2}, {"gate", block_linear::gate}};
+    {"q", block_linear::query},         {"k", block_linear::key},   {"v", block_linear::value},
+    {"proj", block_linear::projection}, {"fc1", block_linear::fc1}, {"fc2", block_linear::fc2},
+    {"gate", block_linear::gate}};
 
 struct scenario;
 class tuning_method;

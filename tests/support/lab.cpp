@@ -74,6 +74,31 @@ std::vector<tuning_settings> every_tuning() {
     return all;
 }
 
+scenario text_scenario(const std::string& family) {
+    auto scene = small_scenario();
+    scene.model.family = family;
+    scene.model.vocabulary = 40;
+    scene.model.tokens = 9;
+    scene.model.positions = 32;
+    scene.model.depth = 3;
+    scene.model.hidden = 40;
+    scene.model.kv_heads = family == "llama" ? 1 : 0;
+    scene.model.qkv_bias = family == "llama";
+    return scene;
+}
+
+std::vector<tuning_settings> every_tuning_of(const foundation_model& model) {
+    auto all = every_tuning();
+    auto more = all.back();
+    more.targets = {};
+    all.push_back(more);
+    if (model.has(block_linear::gate)) {
+        more.targets = {block_linear::gate};
+        all.push_back(more);
+    }
+    return all;
+}
+
 std::shared_ptr<const model_backbone> random_backbone(std::shared_ptr<const foundation_model> model, std::uint64_t seed,
                                                       at::ScalarType type) {
     const auto store = weight_store::random(model, seed);

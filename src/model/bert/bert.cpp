@@ -20,12 +20,11 @@ block_shape bert_shape(const model_settings& sizes) {
             .post_norm = true};
 }
 
-const registration<family_entry> registered_bert{
-    {"bert",
-     [](const scenario& scene) -> std::shared_ptr<const foundation_model> {
-         return std::make_shared<bert>(scene.model);
-     },
-     check_language_model}};
+const registration<family_entry> registered_bert{{"bert",
+                                                  [](const scenario& scene) -> std::shared_ptr<const foundation_model> {
+                                                      return std::make_shared<bert>(scene.model);
+                                                  },
+                                                  check_language_model}};
 
 // Devlin et al., NAACL 2019.
 const registration<model_preset> bert_base_sizes{{"bert_base",
@@ -98,12 +97,12 @@ std::int64_t bert::embedding_retained() const {
 
 backbone_match bert::match(const safetensors_file& file) const {
     // Old files call what LayerNorm multiplies gamma and what it adds beta.
-    return match_hub_names(file, *this,
-                           {.anchor = "embeddings.word_embeddings.weight",
-                            .ignored = {"classifier.", "cls.", "qa_outputs."},
-                            .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"},
-                            .other_ends = {{"LayerNorm.weight", "LayerNorm.gamma"},
-                                           {"LayerNorm.bias", "LayerNorm.beta"}}});
+    return match_hub_names(
+        file, *this,
+        {.anchor = "embeddings.word_embeddings.weight",
+         .ignored = {"classifier.", "cls.", "qa_outputs."},
+         .buffers = {"embeddings.position_ids", "embeddings.token_type_ids"},
+         .other_ends = {{"LayerNorm.weight", "LayerNorm.gamma"}, {"LayerNorm.bias", "LayerNorm.beta"}}});
 }
 
 } // namespace gaisnet

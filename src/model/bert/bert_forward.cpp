@@ -24,8 +24,7 @@ public:
         const bool kinds_told = samples.dim() == 3;
         const auto numbers = kinds_told ? samples.select(1, 0) : samples;
         const auto kinds = kinds_told ? samples.select(1, 1) : at::zeros_like(samples);
-        return norm(rows_of(w[0], numbers) + rows_of(w[2], kinds) +
-                        w[1].narrow(0, first_position, numbers.size(-1)),
+        return norm(rows_of(w[0], numbers) + rows_of(w[2], kinds) + w[1].narrow(0, first_position, numbers.size(-1)),
                     w[3], w[4]);
     }
 

@@ -136,8 +136,7 @@ weight_conversion transposition(const tensor_spec& spec) {
 
 void read_backbone_tensor(const safetensors_file& file, const backbone_source& source, std::span<float> out) {
     if (source.conversion) {
-        std::vector<float> values(
-            static_cast<std::size_t>(tensor_spec{{}, source.conversion->file_shape}.elements()));
+        std::vector<float> values(static_cast<std::size_t>(tensor_spec{{}, source.conversion->file_shape}.elements()));
         read_finite(file, source.parts.front(), values);
         source.conversion->apply(values, out);
         return;

@@ -19,12 +19,11 @@ block_shape gpt2_shape(const model_settings& sizes) {
             .hidden = sizes.hidden > 0 ? sizes.hidden : 4 * sizes.dim};
 }
 
-const registration<family_entry> registered_gpt2{
-    {"gpt2",
-     [](const scenario& scene) -> std::shared_ptr<const foundation_model> {
-         return std::make_shared<gpt2>(scene.model);
-     },
-     check_language_model}};
+const registration<family_entry> registered_gpt2{{"gpt2",
+                                                  [](const scenario& scene) -> std::shared_ptr<const foundation_model> {
+                                                      return std::make_shared<gpt2>(scene.model);
+                                                  },
+                                                  check_language_model}};
 
 model_preset gpt2_preset(const char* name, int dim, int depth) {
     return {name,
@@ -92,14 +91,13 @@ std::vector<tensor_spec> gpt2::output_tensors() const {
 
 backbone_match gpt2::match(const safetensors_file& file) const {
     // Files of GPT-2 itself have the causal mask as a tensor.
-    return match_hub_names(file, *this,
-                           {.anchor = "wte.weight",
-                            .without_prefix = {"lm_head."},
-                            .ignored = {"score.", "classifier."},
-                            .buffers = {".attn.bias", ".attn.masked_bias"},
-                            .transposed = [](const tensor_spec& spec) {
-                                return spec.name.starts_with("h.") && spec.shape.size() == 2;
-                            }});
+    return match_hub_names(
+        file, *this,
+        {.anchor = "wte.weight",
+         .without_prefix = {"lm_head."},
+         .ignored = {"score.", "classifier."},
+         .buffers = {".attn.bias", ".attn.masked_bias"},
+         .transposed = [](const tensor_spec& spec) { return spec.name.starts_with("h.") && spec.shape.size() == 2; }});
 }
 
 } // namespace gaisnet

@@ -69,9 +69,9 @@ backbone_match match_hub_names(const safetensors_file& file, const language_mode
                                      },
                                  .ignored = is_ignored});
     for (const auto& part : ignored) {
-        match.notes.push_back("weights " + printable(file.path().string()) + ": " + printable(part) +
-                              (part == "lm_head" ? " is ignored, since the output layer is the embedding (model.tied)"
-                                                 : " is ignored"));
+        match.notes.push_back(
+            "weights " + printable(file.path().string()) + ": " + printable(part) +
+            (part == "lm_head" ? " is ignored, since the output layer is the embedding (model.tied)" : " is ignored"));
     }
     return match;
 }

@@ -14,8 +14,8 @@ namespace gaisnet {
 struct hub_names {
     std::string anchor; ///< A tensor that every file has; what stands before it stands before all names ("model.").
     std::vector<std::string_view> without_prefix{}; ///< Beginnings of names that have no prefix: "lm_head.".
-    std::vector<std::string_view> ignored{};        ///< Beginnings of names, without the prefix, that may be there, too.
-    std::vector<std::string_view> buffers{};        ///< Ends of names of what is no weight, left out without a note.
+    std::vector<std::string_view> ignored{}; ///< Beginnings of names, without the prefix, that may be there, too.
+    std::vector<std::string_view> buffers{}; ///< Ends of names of what is no weight, left out without a note.
     /// Other ends of names, by which a tensor is looked for when it is not there under its own: ".LayerNorm.gamma".
     std::vector<std::pair<std::string_view, std::string_view>> other_ends{};
     /// Whether a matrix is [in, out] in the file.

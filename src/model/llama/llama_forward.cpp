@@ -73,8 +73,7 @@ public:
                 return of_heads(affine(normal, weight, bias, hooks, which), heads);
             };
             const auto first = context.past();
-            const auto query =
-                rotary_.turn(part(*w.query, *w.query_bias, block_linear::query, shape.heads), first);
+            const auto query = rotary_.turn(part(*w.query, *w.query_bias, block_linear::query, shape.heads), first);
             const auto key = rotary_.turn(part(*w.key, *w.key_bias, block_linear::key, kv_heads), first);
             const auto value = part(*w.value, *w.value_bias, block_linear::value, kv_heads);
             const auto mixed = attend(query, key, value, /*causal=*/true, hooks, context);

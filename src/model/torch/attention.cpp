@@ -62,9 +62,8 @@ at::Tensor repeated(const at::Tensor& of_group, std::int64_t groups) {
 } // namespace
 
 at::Tensor affine(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
-    const bool differentiated =
-        c10::GradMode::is_enabled() &&
-        (input.requires_grad() || weight.requires_grad() || (bias.defined() && bias.requires_grad()));
+    const bool differentiated = c10::GradMode::is_enabled() && (input.requires_grad() || weight.requires_grad() ||
+                                                                (bias.defined() && bias.requires_grad()));
     if (differentiated || !input.is_cpu() || input.scalar_type() != at::kFloat) {
         return at::linear(input, weight, bias);
     }
@@ -149,8 +148,8 @@ at::Tensor pre_norm_block(weights_view w, const at::Tensor& tokens, const pre_no
     };
     const auto attended = tokens + changed(hooks, 0, attention());
     const auto second = at::layer_norm(attended, {dim}, norm2_weight, norm2_bias, rules.norm_epsilon);
-    const auto hidden = at::gelu(affine(second, fc1_weight, fc1_bias, hooks, block_linear::fc1),
-                                 rules.tanh_gelu ? "tanh" : "none");
+    const auto hidden =
+        at::gelu(affine(second, fc1_weight, fc1_bias, hooks, block_linear::fc1), rules.tanh_gelu ? "tanh" : "none");
     return attended + changed(hooks, 1, affine(hidden, fc2_weight, fc2_bias, hooks, block_linear::fc2));
 }
 

@@ -37,13 +37,11 @@ at::Tensor family_forward::logits(weights_view output, const at::Tensor& normali
     if (input.dim() == 3) {
         return affine(input, weight, {}).to(at::kFloat);
     }
-    return affine(input.reshape({-1, 1, input.size(-1)}), weight, {})
-        .to(at::kFloat)
-        .reshape([&] {
-            auto shape = input.sizes().vec();
-            shape.back() = weight.size(0);
-            return shape;
-        }());
+    return affine(input.reshape({-1, 1, input.size(-1)}), weight, {}).to(at::kFloat).reshape([&] {
+        auto shape = input.sizes().vec();
+        shape.back() = weight.size(0);
+        return shape;
+    }());
 }
 
 at::Tensor model_backbone::run_blocks(at::Tensor tokens, const at::Tensor& padding,

@@ -117,7 +117,7 @@ struct model_backbone {
     std::shared_ptr<const family_forward> forward;
     std::vector<at::Tensor> embedding;
     std::vector<std::vector<at::Tensor>> blocks;
-    std::vector<at::Tensor> norm; ///< Always float32.
+    std::vector<at::Tensor> norm;   ///< Always float32.
     std::vector<at::Tensor> output; ///< A tied one is the tensor of the embedding itself.
 
     /// Device of the weights, and type in which blocks compute: float32 or bfloat16.

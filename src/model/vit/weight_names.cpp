@@ -239,9 +239,9 @@ void check_metadata(const safetensors_file& file, const vit& model, std::vector<
     }
     const auto epsilon = file.metadata().find("ln_eps");
     if (epsilon != file.metadata().end() && std::strtod(epsilon->second.c_str(), nullptr) != model.norm_epsilon()) {
-        notes.push_back("weights " + printable(file.path().string()) + ": its metadata say ln_eps = " +
-                        printable(epsilon->second) + "; LayerNorm is computed with model.norm_eps, " +
-                        fmt::format("{}", model.norm_epsilon()));
+        notes.push_back("weights " + printable(file.path().string()) +
+                        ": its metadata say ln_eps = " + printable(epsilon->second) +
+                        "; LayerNorm is computed with model.norm_eps, " + fmt::format("{}", model.norm_epsilon()));
     }
 }
 
@@ -258,8 +258,8 @@ std::optional<weight_conversion> resized_positions(const safetensors_file& file,
         return std::nullopt;
     }
     notes.push_back("weights " + printable(file.path().string()) + ": its positions are those of images of " +
-                    std::to_string(*image) + " pixels; they are interpolated to model.image = " +
-                    std::to_string(model.image()));
+                    std::to_string(*image) +
+                    " pixels; they are interpolated to model.image = " + std::to_string(model.image()));
     return weight_conversion{positions->shape, [from, to, dim](std::span<const float> in, std::span<float> out) {
                                  const auto cls = static_cast<std::size_t>(dim);
                                  std::copy_n(in.begin(), cls, out.begin());
