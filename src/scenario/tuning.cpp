@@ -9,10 +9,9 @@ namespace {
 
 /// What Hugging Face's models call these layers.
 constexpr word<block_linear> layers_elsewhere[] = {
-    {"q_proj", block_linear::query}, {"k_proj", block_linear::key},       {"v_proj", block_linear::value},
-    {"query", block_linear::query},  {"key", block_linear::key},          {"value", block_linear::value},
-    {"up_proj", block_linear::fc1},  {"down_proj", block_linear::fc2},    {"gate_proj", block_linear::gate},
-    {"c_fc", block_linear::fc1},     {"o_proj", block_linear::projection}};
+    {"q_proj", block_linear::query},      {"k_proj", block_linear::key},  {"v_proj", block_linear::value},
+    {"o_proj", block_linear::projection}, {"up_proj", block_linear::fc1}, {"down_proj", block_linear::fc2},
+    {"gate_proj", block_linear::gate},    {"c_fc", block_linear::fc1}};
 
 const word<block_linear>* layer_called(const std::string& name) {
     for (const auto words : {std::span<const word<block_linear>>(block_linear_words),

@@ -2,6 +2,7 @@
 // and the rest of a batch change, and what they do not.
 
 #include "base/error.hpp"
+#include "model/files/backbone_match.hpp"
 #include "model/torch/torch_support.hpp"
 #include "model/torch/tuned_model.hpp"
 #include "scenario/model_config.hpp"

@@ -73,8 +73,8 @@ std::vector<tensor_spec> bert::block_tensors(std::int64_t block) const {
     const auto name = "encoder.layer." + std::to_string(block) + ".";
     const auto d = dim(), hidden = shape().hidden;
     std::vector<tensor_spec> out;
-    for (const auto* part : {"query", "key", "value"}) {
-        add_linear(out, name + "attention.self." + part, d, d, true);
+    for (const auto* part : {"self.query", "self.key", "self.value"}) {
+        add_linear(out, name + "attention." + part, d, d, true);
     }
     add_linear(out, name + "attention.output.dense", d, d, true);
     add_norm(out, name + "attention.output.LayerNorm", d, true);
