@@ -18,14 +18,17 @@ namespace gaisnet {
 
 namespace {
 
-/// Random images and labels for any batch.
+/// Random samples and labels for any batch.
 class noise final : public sample_source {
 public:
-    noise(const foundation_model& model, std::int64_t classes): sample_(model.sample_shape()), classes_(classes) {}
+    noise(const foundation_model& model, std::int64_t classes)
+        : sample_(model.sample_shape())
+        , vocabulary_(model.vocabulary())
+        , classes_(classes) {}
     tensor_view images(const micro_batch& micro) override {
         auto shape = sample_;
         shape.insert(shape.begin(), micro.count);
-        return random_tensor(std::move(shape));
+        return vocabulary_ > 0 ? random_text(std::move(shape)) : random_tensor(std::move(shape));
     }
     tensor_view labels(const micro_batch& micro) override {
         auto out = tensor_view::allocate({micro.count}, element_type::int64);
@@ -44,8 +47,18 @@ public:
     }
 
 private:
+    tensor_view random_text(std::vector<std::int64_t> shape) const {
+        auto out = tensor_view::allocate(std::move(shape), element_type::int64);
+        random_stream stream(1, "calibration", "noise");
+        for (std::int64_t i = 0; i < out.elements(); ++i) {
+            out.as<std::int64_t>()[i] =
+                static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(vocabulary_)));
+        }
+        return out;
+    }
+
     std::vector<std::int64_t> sample_;
-    std::int64_t classes_;
+    std::int64_t vocabulary_, classes_;
 };
 
 /// Smashed data as it would arrive.

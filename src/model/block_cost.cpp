@@ -28,8 +28,14 @@ public:
         product(width * dim, 2);
         keep(dim + 2 * width); // its input, the input of GELU and the input of the up projection
     }
-    void layer_norm(std::int64_t dim, bool gradient) {
-        if (gradient || weights_) {
+    /// LayerNorm or RMSNorm.
+    void norm(std::int64_t dim, bool rms, bool gradient) {
+        if (!gradient && !weights_) {
+            return;
+        }
+        if (rms) {
+            keep(dim + 1 + (weights_ ? dim : 0)); // with the reciprocal root, and for the weights what they multiply
+        } else {
             keep(dim + 2); // with mean and reciprocal deviation
         }
     }
@@ -52,7 +58,7 @@ private:
 
 block_cost cost_of_attention_block(const block_shape& shape, const block_change& change, bool input_gradient) {
     using enum block_linear;
-    const auto d = shape.dim, hidden = shape.hidden;
+    const auto d = shape.dim, hidden = shape.hidden, kv = shape.kv_dim();
     const auto tokens = shape.tokens + change.prompts;
     const auto keys = tokens + change.prefix;
     const bool weights = change.weights;
@@ -60,15 +66,18 @@ block_cost cost_of_attention_block(const block_shape& shape, const block_change&
     walk at(tokens, weights);
 
     const bool in = input_gradient || change.own_prompts;
-    at.layer_norm(d, in);
-    const bool normal = in || weights;
-    at.linear(d, 3 * d, normal);
-    if (weights || rank(query) + rank(key) + rank(value) > 0) {
+    if (!shape.post_norm) {
+        at.norm(d, shape.rms, in);
+    }
+    const bool normal = in || (weights && !shape.post_norm);
+    at.linear(d, d + 2 * kv, normal);
+    const bool tuned_input = weights || rank(query) + rank(key) + rank(value) > 0;
+    if (tuned_input) {
         at.keep(d); // the input of the tuned part
     }
-    const bool tuned_query = at.low_rank(d, rank(query), d, normal);
-    const bool tuned_key = at.low_rank(d, rank(key), d, normal);
-    const bool tuned_value = at.low_rank(d, rank(value), d, normal);
+    const bool tuned_query = at.low_rank(d, rank(query), d, normal) || weights;
+    const bool tuned_key = at.low_rank(d, rank(key), kv, normal) || weights;
+    const bool tuned_value = at.low_rank(d, rank(value), kv, normal) || weights;
     const bool query_gradient = normal || tuned_query;
     const bool key_gradient = normal || tuned_key || change.prefix > 0;
     const bool value_gradient = normal || tuned_value || change.prefix > 0;
@@ -77,8 +86,8 @@ block_cost cost_of_attention_block(const block_shape& shape, const block_change&
     at.product(keys * d, (query_gradient ? 1 : 0) + (key_gradient ? 1 : 0));  // scores
     at.product(keys * d, (probabilities ? 1 : 0) + (value_gradient ? 1 : 0)); // their mix of values
     auto& kept = at.cost().retained;
-    kept += (key_gradient ? tokens * d : 0) + (query_gradient ? keys * d : 0); // query and keys, for each other
-    kept += probabilities ? keys * d : 0;                                      // values
+    kept += (key_gradient ? tokens * d : 0) + (query_gradient ? keys * kv : 0); // query and keys, for each other
+    kept += probabilities ? keys * kv : 0;                                      // values
     kept += probabilities || value_gradient ? shape.heads * tokens * keys : 0;
     const bool mixed = probabilities || value_gradient;
     if (weights || rank(projection) > 0) {
@@ -93,16 +102,21 @@ block_cost cost_of_attention_block(const block_shape& shape, const block_change&
 
     const auto after_attention = kept;
     const bool middle = in || attended;
-    at.layer_norm(d, middle);
+    at.norm(d, shape.rms, middle);
     const bool second = middle || weights;
-    if (weights || rank(fc1) > 0) {
+    if (weights || rank(fc1) + rank(gate) > 0) {
         at.keep(d);
     }
-    bool wide = at.linear(d, hidden, second);
-    wide = at.low_rank(d, rank(fc1), hidden, second) || wide;
-    if (wide) {
-        at.keep(hidden); // the input of GELU
+    bool opened = false; // Whether what leaves the gate needs a gradient.
+    if (shape.gated) {
+        opened = at.linear(d, hidden, second);
+        opened = at.low_rank(d, rank(gate), hidden, second) || opened;
     }
+    bool up = at.linear(d, hidden, second);
+    up = at.low_rank(d, rank(fc1), hidden, second) || up;
+    const bool wide = opened || up;
+    // The input of GELU; or that of SiLU and what its output multiplies, and that output.
+    at.keep(hidden * (shape.gated ? (opened ? 2 : 0) + (up ? 1 : 0) : (up ? 1 : 0)));
     if (weights || rank(fc2) > 0) {
         at.keep(hidden);
     }
@@ -112,13 +126,18 @@ block_cost cost_of_attention_block(const block_shape& shape, const block_change&
         at.adapter(d, change.bottleneck, out);
         out = true;
     }
+    if (shape.post_norm) {
+        at.norm(d, shape.rms, middle || out);
+    }
 
     auto cost = at.cost();
     cost.output_gradient = middle || out;
+    cost.keeps_input = !change.own_prompts && (!shape.post_norm || tuned_input);
     // Values beyond those that are retained: input and output of GELU in addition to the residual stream, or scores and
     // probabilities in addition to query, keys and values. Values that are kept for a gradient do not count twice.
-    const auto of_mlp = tokens * ((wide ? 0 : hidden) + (weights || rank(fc2) > 0 ? 0 : hidden) + 2 * d);
-    const auto of_attention = (mixed ? 1 : 2) * shape.heads * tokens * keys + (mixed ? 2 : 8) * tokens * d;
+    const auto before_fc2 = wide ? 0 : (shape.gated ? 2 : 1) * hidden;
+    const auto of_mlp = tokens * (before_fc2 + (weights || rank(fc2) > 0 ? 0 : hidden) + 2 * d);
+    const auto of_attention = (mixed ? 1 : 2) * shape.heads * tokens * keys + tokens * (mixed ? 2 * d : 4 * d + 4 * kv);
     cost.workspace = std::max(of_mlp, of_attention - (cost.retained - after_attention));
     return cost;
 }
@@ -127,8 +146,8 @@ std::int64_t workspace_of_attention_block(const block_shape& shape, const block_
     const auto d = shape.dim, hidden = shape.hidden;
     const auto tokens = shape.tokens + change.prompts;
     const auto keys = tokens + change.prefix;
-    const auto of_mlp = tokens * (2 * hidden + 2 * d);
-    const auto of_attention = 2 * shape.heads * tokens * keys + 8 * tokens * d;
+    const auto of_mlp = tokens * ((shape.gated ? 3 : 2) * hidden + 2 * d);
+    const auto of_attention = 2 * shape.heads * tokens * keys + tokens * (4 * d + 4 * shape.kv_dim());
     return std::max(of_mlp, of_attention);
 }
 

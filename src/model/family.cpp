@@ -16,16 +16,24 @@ std::vector<tensor_spec> foundation_model::tensors() const {
     for (auto& spec : norm_tensors()) {
         all.push_back(std::move(spec));
     }
+    if (!tied_output()) {
+        for (auto& spec : output_tensors()) {
+            all.push_back(std::move(spec));
+        }
+    }
     return all;
 }
 
+bool foundation_model::has(block_linear layer) const { return layer != block_linear::gate || shape().gated; }
+
 linear_layer foundation_model::linear(block_linear layer) const {
-    const auto d = dim(), hidden = shape().hidden;
+    const auto d = dim(), hidden = shape().hidden, kv = shape().kv_dim();
     switch (layer) {
     case block_linear::query: return {"attn.query", d, d};
-    case block_linear::key: return {"attn.key", d, d};
-    case block_linear::value: return {"attn.value", d, d};
+    case block_linear::key: return {"attn.key", d, kv};
+    case block_linear::value: return {"attn.value", d, kv};
     case block_linear::projection: return {"attn.proj", d, d};
+    case block_linear::gate: return {"mlp.gate", d, hidden};
     case block_linear::fc1: return {"mlp.fc1", d, hidden};
     case block_linear::fc2: break;
     }

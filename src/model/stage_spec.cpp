@@ -111,6 +111,11 @@ block_cost stage_spec::blocks_cost() const {
     return sum;
 }
 
+bool stage_spec::first_block_keeps_input() const {
+    const auto change = method_->change(*model_, cut_.first_block);
+    return !change.own_prompts && model_->cost_of_block(change, true).keeps_input;
+}
+
 double stage_spec::forward_flops(std::int64_t n) const {
     const double d = static_cast<double>(model_->dim());
     double mac = blocks_cost().forward_mac;
@@ -118,7 +123,7 @@ double stage_spec::forward_flops(std::int64_t n) const {
         mac += model_->embedding_mac();
     }
     if (cut_.head) {
-        mac += d * static_cast<double>(classes_);
+        mac += model_->norm_mac() + d * static_cast<double>(classes_);
     }
     return 2.0 * mac * static_cast<double>(n) + coding_flops(input_shape(n), output_shape(n));
 }
@@ -137,11 +142,13 @@ double stage_spec::backward_flops(std::int64_t n) const {
     const double d = static_cast<double>(model_->dim());
     const auto blocks = blocks_cost();
     double mac = blocks.backward_mac;
-    if (embedding_tunable()) { // the gradient of the kernel; images need none
+    if (embedding_tunable()) { // the gradient of the kernel; samples need none
         mac += model_->embedding_mac();
     }
     if (cut_.head) {
-        const bool wants_input = blocks.output_gradient || !method_->of_norm(*model_).empty();
+        const bool tuned_norm = !method_->of_norm(*model_).empty();
+        const bool wants_input = blocks.output_gradient || tuned_norm;
+        mac += model_->norm_mac() * ((blocks.output_gradient ? 1.0 : 0.0) + (tuned_norm ? 1.0 : 0.0));
         mac += d * static_cast<double>(classes_) * (wants_input ? 2.0 : 1.0);
     }
     return 2.0 * mac * static_cast<double>(n) +
@@ -162,11 +169,11 @@ std::uint64_t stage_spec::retained_bytes(std::int64_t n) const {
     const auto blocks = blocks_cost();
     auto floats = blocks.retained;
     if (embedding_tunable()) {
-        floats += model_->sample_values(); // for the gradient of the kernel
+        floats += model_->embedding_retained(); // for the gradient of the kernel
     }
-    // The input, if its gradient is sent back. The first norm keeps the same tensor, unless prompts are inserted into a
-    // copy.
-    if (input_gradient && (cut_.blocks == 0 || method_->change(*model_, cut_.first_block).own_prompts)) {
+    // The input, if its gradient is sent back. The first block may keep the same tensor: its norm does, unless prompts are
+    // inserted into a copy.
+    if (input_gradient && (cut_.blocks == 0 || !first_block_keeps_input())) {
         floats += cut_.blocks > 0 ? tokens_after(cut_.first_block - 1) * d : d;
     }
     if ((cut_.blocks > 0 || cut_.embedding) && !cut_.head &&

@@ -82,6 +82,7 @@ private:
     double coding_flops(const std::vector<std::int64_t>& in, const std::vector<std::int64_t>& out) const;
     /// Total costs of its blocks, and whether the output of the last one needs a gradient.
     block_cost blocks_cost() const;
+    bool first_block_keeps_input() const;
     std::int64_t tokens_after(std::int64_t block) const; ///< -1: after the embedding.
     bool embedding_tunable() const { return cut_.embedding && !method_->of_embedding(*model_).empty(); }
 

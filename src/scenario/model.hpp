@@ -30,7 +30,8 @@ struct model_preset {
     std::vector<std::pair<std::string, std::string>> sizes; ///< Values by key.
 };
 
-/// Sizes of the model. What a family does not know, it ignores.
+/// Sizes of the model. What a family does not know, it ignores. A folder of weights that has a config.json gives them, too
+/// (scenario/model_config.hpp).
 struct model_settings {
     static constexpr section key{"model"};
     std::string family = key.named<family_entry>("family", "vit", "family of the foundation model");
@@ -43,8 +44,32 @@ struct model_settings {
     std::int64_t dim = size("dim", "64", "width of a token (custom)", 65536);
     std::int64_t depth = size("depth", "4", "Transformer blocks (custom)", 10000);
     std::int64_t heads = size("heads", "4", "attention heads (custom)", 65536);
+    /// Width of the MLP.
+    std::int64_t hidden =
+        key.integer("hidden", "0", "width of the MLP; 0: as is usual in the family (custom)", within(0, 10'000'000));
+    /// Added to the variance, or mean square, that a norm divides by.
+    double norm_eps =
+        key.real("norm_eps", "0", "what norms add to a variance; 0: as is usual in the family (custom)", within(0, 1));
 
-    std::string weights = key.path("weights", "random", "a safetensors file with timm or Hugging Face names, or random",
+    // Of models of texts.
+    std::int64_t vocabulary = of_text("vocabulary", "256", "tokens that there are (custom)", 10'000'000);
+    std::int64_t tokens = of_text("tokens", "64", "tokens of a text", 1'000'000);
+    std::int64_t positions = of_text("positions", "512", "tokens of a text at most (custom)", 10'000'000);
+    std::int64_t kv_heads =
+        key.integer("kv_heads", "0", "heads of keys and values, a divisor of model.heads; 0: as many (custom)",
+                    within(0, 65536), {.when = {with("model.family", {"llama"})}});
+    double rope_theta = key.real("rope_theta", "10000", "base of the wavelengths of rotary positions (custom)",
+                                 within(1, 1e12), {.when = {with("model.family", {"llama"})}});
+    bool qkv_bias = key.onoff("qkv_bias", "off", "whether query, key and value have a bias (custom)",
+                              {.when = {with("model.family", {"llama"})}});
+    bool tied = key.onoff("tied", "on", "whether the output layer is the embedding of tokens (custom)",
+                          {.when = {with("model.family", {"llama", "gpt2"})}});
+    std::int64_t token_types = key.integer("token_types", "2", "kinds of tokens, as those of two sentences (custom)",
+                                           within(1, 1000), {.when = {with("model.family", {"bert"})}});
+
+    std::string weights = key.path("weights", "random",
+                                   "a safetensors file with timm or Hugging Face names, a folder of Hugging Face's, or "
+                                   "random",
                                    "the pre-trained backbone", {.commands = commands::emulating, .identity = false});
     std::string cache =
         key.path("cache", "", "a folder", "folder for converted weights; empty: the user's cache folder",
@@ -54,9 +79,13 @@ private:
     static std::int64_t size(const char* name, const char* initial, const char* help, double most) {
         return key.integer(name, initial, help, within(1, most));
     }
+    static std::int64_t of_text(const char* name, const char* initial, const char* help, double most) {
+        return key.integer(name, initial, help, within(1, most), {.when = {unless("model.family", {"vit"})}});
+    }
 };
 
-/// Sets the size keys that are not given to the sizes of the preset.
+/// Sets the size keys that are not given to the sizes of the preset, or to those that the folder of weights tells.
+/// \throws usage_error for a config.json that is not accepted
 void resolve_model(settings&);
 /// \throws usage_error
 void check_model(const scenario&, const value_reader&);

@@ -13,12 +13,14 @@
 
 namespace gaisnet {
 
-/// The linear layers of a Transformer block. timm stores the first three as one matrix, attn.qkv.
-enum class block_linear : std::uint8_t { query, key, value, projection, fc1, fc2 };
-constexpr std::size_t block_linears = 6;
+/// The linear layers of a Transformer block. Files may store the first three as one matrix. In an MLP with a gate,
+/// fc2(act(gate(x)) * fc1(x)), fc1 and fc2 are what others call the up and the down projection.
+enum class block_linear : std::uint8_t { query, key, value, projection, fc1, fc2, gate };
+constexpr std::size_t block_linears = 7;
 inline constexpr word<block_linear> block_linear_words[] = {
     {"q", block_linear::query},         {"k", block_linear::key},   {"v", block_linear::value},
-    {"proj", block_linear::projection}, {"fc1", block_linear::fc1}, {"fc2", block_linear::fc2}};
+    {"proj", block_linear::projection}, {"fc1", block_linear::fc1}, {"fc2", block_linear::fc2},
+    {"gate", block_linear::gate}};
 
 struct scenario;
 class tuning_method;
@@ -39,8 +41,9 @@ struct tuning_settings {
                                     {.when = {with("tuning.method", {"lora"})}});
     double alpha = key.real("alpha", "8", "changes are scaled by alpha / rank", within(1e-6, 1e6),
                             {.when = {with("tuning.method", {"lora"})}});
+    /// Empty: all that a block of the model has.
     std::vector<block_linear> targets =
-        key.parsed("targets", "q, v", "some of q, k, v, proj, fc1, fc2", "linear layers that are changed",
+        key.parsed("targets", "q, v", "all, or some of q, k, v, proj, fc1, fc2, gate", "linear layers that are changed",
                    parse_targets, {.when = {with("tuning.method", {"lora"})}});
     std::int64_t bottleneck = key.integer("bottleneck", "16", "width of each adapter", within(1, 100'000),
                                           {.when = {with("tuning.method", {"adapter"})}});

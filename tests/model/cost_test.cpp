@@ -3,6 +3,7 @@
 #include "model/torch/torch_stage.hpp"
 #include "model/torch/torch_support.hpp"
 #include "roles/stage_role.hpp"
+#include "settings/options.hpp"
 #include "support/lab.hpp"
 #include "support/tuned.hpp"
 #include "support/vits.hpp"
@@ -10,7 +11,9 @@
 #include <ATen/record_function.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <numeric>
+#include <string>
 
 namespace gaisnet {
 namespace {
@@ -113,12 +116,12 @@ private:
 
 /// Stages of a small model, with inputs that have the right shapes.
 struct bench {
-    explicit bench(std::shared_ptr<const vit> its_vit, std::int64_t its_count,
+    explicit bench(std::shared_ptr<const foundation_model> its_model, std::int64_t its_count,
                    const std::vector<stage_cut>& cuts = {{true, 0, 1, false},
                                                          {false, 1, 2, false},
                                                          {false, 3, 0, true}},
                    tuning_settings tuning = {.prompts = 3})
-        : model(std::move(its_vit))
+        : model(std::move(its_model))
         , count(its_count) {
         set_torch_threads(1);
         method = tuned_by(tuning);
@@ -133,7 +136,7 @@ struct bench {
         labels = source->labels(micro);
     }
 
-    std::shared_ptr<const vit> model;
+    std::shared_ptr<const foundation_model> model;
     std::int64_t count;
     std::shared_ptr<const tuning_method> method;
     std::vector<stage_spec> specs;
@@ -183,6 +186,45 @@ TEST(cost, flops_are_what_torch_computes) {
     }
 }
 
+TEST(cost, flops_of_models_of_texts_are_what_torch_computes) {
+    for (const auto& family : lab::text_families) {
+        const auto model = make_model(lab::text_scenario(family));
+        for (const auto& settings : lab::every_tuning_of(*model)) {
+            for (const auto& cuts : some_cuts) {
+                SCOPED_TRACE(family + ", " + text_of(settings) + ", stages " + std::to_string(cuts.size()));
+                compare_flops(bench(model, 5, cuts, settings));
+            }
+        }
+    }
+}
+
+/// By hand: products of a token's values with every matrix of a block, then its scores with all tokens and the mix of their
+/// values. Nothing is trained, so a backward has none.
+TEST(cost, flops_of_models_of_texts_by_hand) {
+    const double d = 24, t = 9, hidden = 40, kv = 8, n = 7;
+    const std::map<std::string, double> of_a_token{
+        {"llama", d * d + 2 * d * kv + d * d + 3 * d * hidden}, // query, key and value, projection; gate, up, down
+        {"gpt2", 4 * d * d + 2 * d * hidden},
+        {"bert", 4 * d * d + 2 * d * hidden}};
+    for (const auto& [family, mac] : of_a_token) {
+        const auto model = make_model(lab::text_scenario(family));
+        const auto stages = make_stages(model, tuned_by({.method = "head"}), lab::classes,
+                                        {{true, 0, 0, false}, {false, 0, 2, false}, {false, 2, 1, true}});
+        EXPECT_EQ(stages[0].forward_flops(7), 0.0) << "rows are looked up";
+        EXPECT_EQ(stages[1].forward_flops(7), 2 * n * 2 * (t * mac + 2 * t * t * d)) << family;
+        const auto pooler = family == "bert" ? d * d : 0.0;
+        EXPECT_EQ(stages[2].forward_flops(7), 2 * n * (t * mac + 2 * t * t * d + pooler + d * lab::classes)) << family;
+        EXPECT_EQ(stages[1].backward_flops(7), 0.0);
+        EXPECT_EQ(stages[2].backward_flops(7), 2 * n * d * lab::classes);
+        // Everything is trained: two products for each of the forward, but scores and mix, of which both factors have
+        // gradients anyway.
+        const auto full =
+            make_stages(model, tuned_by({.method = "full"}), lab::classes, {{true, 0, 1, false}, {false, 1, 2, true}});
+        EXPECT_EQ(full[0].backward_flops(7), 2 * n * 2 * (t * mac + 2 * t * t * d)) << family;
+        EXPECT_EQ(tensor_view::shape_only(stages[0].output_shape(1)).bytes(), 9U * 24 * 4);
+    }
+}
+
 void compare_memory(bench& chain) {
     tensor_view tokens;
     for (std::size_t s = 0; s < chain.stages.size(); ++s) {
@@ -191,9 +233,10 @@ void compare_memory(bench& chain) {
         // The input was allocated before, by its sender, and images come from another allocator.
         const auto given = tokens;
         const bool images = spec.cut().embedding && !chain.method->of_embedding(*chain.model).empty();
+        const auto sample = chain.model->takes_tokens() ? 8 : 4;
         const auto input = spec.input_gradient ? static_cast<double>(given.bytes())
-                           : images            ? static_cast<double>(chain.count * chain.model->sample_values() * 4)
-                                               : 0.0;
+                           : images ? static_cast<double>(chain.count * chain.model->sample_values() * sample)
+                                    : 0.0;
         allocation_meter meter;
         tokens = chain.stages[s]->run({stage_operation::forward, chain.micro, std::move(tokens), chain.labels, 0.0});
         const auto retained = static_cast<double>(spec.retained_bytes(chain.count)) - input;
@@ -215,6 +258,37 @@ TEST(cost, memory_is_what_torch_allocates) {
             bench chain(model, 8, cuts, settings);
             compare_memory(chain);
         }
+    }
+}
+
+TEST(cost, memory_of_models_of_texts_is_what_torch_allocates) {
+    for (const auto& family : lab::text_families) {
+        auto scene = lab::text_scenario(family);
+        scene.model.tokens = 64;
+        scene.model.positions = 128;
+        scene.model.dim = 96;
+        scene.model.hidden = 256;
+        const auto model = make_model(scene);
+        for (const auto& settings : lab::every_tuning_of(*model)) {
+            for (const auto& cuts : some_cuts) {
+                SCOPED_TRACE(family + ", " + text_of(settings) + ", stages " + std::to_string(cuts.size()));
+                bench chain(model, 8, cuts, settings);
+                compare_memory(chain);
+            }
+        }
+    }
+}
+
+/// As Hugging Face's models count them: parameters() of GPT2LMHeadModel, BertModel, LlamaForCausalLM, Qwen2ForCausalLM.
+TEST(cost, parameters_of_published_models_of_texts) {
+    const std::map<std::string, std::int64_t> published{{"gpt2", 124'439'808},
+                                                        {"gpt2_medium", 354'823'168},
+                                                        {"bert_base", 109'482'240},
+                                                        {"tinyllama", 1'100'048'384},
+                                                        {"qwen2.5_0.5b", 494'032'768}};
+    for (const auto& [preset, parameters] : published) {
+        const auto scene = read_scenario(parse_command_line({"finetune", "--model.preset", preset.c_str()}, {}).values);
+        EXPECT_EQ(elements_of(make_model(scene)->tensors()), parameters) << preset;
     }
 }
 

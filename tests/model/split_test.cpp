@@ -186,6 +186,26 @@ TEST(split, equals_the_whole_model_with_every_tuning_method) {
     }
 }
 
+TEST(split, equals_the_whole_model_of_every_family_of_texts) {
+    set_torch_threads(1);
+    for (const auto& family : lab::text_families) {
+        auto scene = lab::text_scenario(family);
+        const auto model = make_model(scene);
+        const auto backbone = lab::random_backbone(model);
+        for (const auto& settings : lab::every_tuning_of(*model)) {
+            SCOPED_TRACE(family + ", " + settings.method + " of " + std::to_string(settings.targets.size()));
+            scene.tuning = settings;
+            const auto whole = train_whole(scene, backbone);
+            ASSERT_NE(whole.losses.back(), whole.losses.front());
+            for (const auto& cut : all_cuts(scene.model.depth, 3)) {
+                const auto split = train_split(scene, backbone, cut, 1);
+                EXPECT_EQ(split.first_gradients, whole.first_gradients);
+                EXPECT_EQ(split.parameters, whole.parameters);
+            }
+        }
+    }
+}
+
 /// Smashed data is float32, which holds every bfloat16, so cuts change nothing there either.
 TEST(split, equals_the_whole_model_in_bfloat16) {
     set_torch_threads(1);

@@ -195,7 +195,7 @@ TEST_F(weight_store_test, another_size_names_the_preset_that_fits) {
                     "model.preset = vit_tiny fits"});
     const auto deeper = make_vit(16, 4, 24, 4, 3);
     expect_refused(timm_checkpoint(tiny()), deeper, {"depth 3", "depth 4", "model.depth = 3, model.patch = 4"});
-    const auto larger = make_vit(32, 4, 24, 3, 3);
+    const auto larger = make_vit(32, 4, 24, 4, 3);
     expect_refused(hugging_face_checkpoint(tiny(), ""), larger, {"image 16", "image 32", "model.image = 16"});
 }
 

@@ -74,6 +74,31 @@ std::vector<tuning_settings> every_tuning() {
     return all;
 }
 
+scenario text_scenario(const std::string& family) {
+    auto scene = small_scenario();
+    scene.model.family = family;
+    scene.model.vocabulary = 40;
+    scene.model.tokens = 9;
+    scene.model.positions = 32;
+    scene.model.depth = 3;
+    scene.model.hidden = 40;
+    scene.model.kv_heads = family == "llama" ? 1 : 0;
+    scene.model.qkv_bias = family == "llama";
+    return scene;
+}
+
+std::vector<tuning_settings> every_tuning_of(const foundation_model& model) {
+    auto all = every_tuning();
+    auto more = all.back();
+    more.targets = {};
+    all.push_back(more);
+    if (model.has(block_linear::gate)) {
+        more.targets = {block_linear::gate};
+        all.push_back(more);
+    }
+    return all;
+}
+
 std::shared_ptr<const model_backbone> random_backbone(std::shared_ptr<const foundation_model> model, std::uint64_t seed,
                                                       at::ScalarType type) {
     const auto store = weight_store::random(model, seed);
@@ -96,6 +121,9 @@ weight_values weights_of(std::shared_ptr<const model_backbone> backbone) {
         all.insert(all.end(), block.begin(), block.end());
     }
     all.insert(all.end(), backbone->norm.begin(), backbone->norm.end());
+    if (!backbone->model->tied_output()) {
+        all.insert(all.end(), backbone->output.begin(), backbone->output.end());
+    }
     const auto specs = backbone->model->tensors();
     for (std::size_t i = 0; i < specs.size(); ++i) {
         by_name[specs[i].name] = all[i].to(at::kFloat).contiguous();
@@ -109,13 +137,19 @@ weight_values weights_of(std::shared_ptr<const model_backbone> backbone) {
 tensor_view random_samples::images(const micro_batch& micro) {
     auto shape = model_->sample_shape();
     shape.insert(shape.begin(), micro.count);
-    auto out = tensor_view::allocate(std::move(shape));
+    const bool text = model_->takes_tokens();
+    auto out = tensor_view::allocate(std::move(shape), text ? element_type::int64 : element_type::float32);
     const auto values = model_->sample_values();
     for (std::int64_t i = 0; i < micro.count; ++i) {
         const auto sample = first_ + micro.batch * batch_ + micro.first + i;
         random_stream stream(5, "image", "lab", 0, static_cast<std::uint32_t>(sample));
         for (std::int64_t v = 0; v < values; ++v) {
-            out.as<float>()[i * values + v] = static_cast<float>(stream.normal());
+            if (text) {
+                out.as<std::int64_t>()[i * values + v] =
+                    static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(model_->vocabulary())));
+            } else {
+                out.as<float>()[i * values + v] = static_cast<float>(stream.normal());
+            }
         }
     }
     return out;

@@ -20,8 +20,16 @@ namespace gaisnet::lab {
 /// image 16, patch 4, dim 24, 3 heads, depth 4; two clusters of three clients; every link and device has figures.
 scenario small_scenario();
 
+/// The same with a model of texts of that family: dim 24, 3 heads, depth 3, 9 tokens of 40; llama has one head of keys and
+/// values, a gate and biases.
+scenario text_scenario(const std::string& family);
+inline const std::vector<std::string> text_families{"llama", "gpt2", "bert"};
+
 /// Every tuning method with small sizes (prompts 3, rank 4, bottleneck 6); lora also on each layer alone and on all.
 std::vector<tuning_settings> every_tuning();
+
+/// The same, and lora on all layers that the model has, and on its gate if there is one.
+std::vector<tuning_settings> every_tuning_of(const foundation_model&);
 
 /// Random weights of the scenario's model. \param type in which its blocks compute.
 std::shared_ptr<const model_backbone> random_backbone(std::shared_ptr<const foundation_model>, std::uint64_t seed = 11,

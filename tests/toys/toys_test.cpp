@@ -149,17 +149,18 @@ private:
 class toy_mixer_forward final : public family_forward {
 public:
     explicit toy_mixer_forward(std::int64_t patch): patch_(patch) {}
-    at::Tensor embed(weights_view w, const at::Tensor& images) const override {
+    at::Tensor embed(weights_view w, const at::Tensor& images, std::int64_t) const override {
         return at::conv2d(images.to(w[0].scalar_type()), w[0], {}, patch_).flatten(2).transpose(1, 2).contiguous();
     }
-    at::Tensor run_block(weights_view w, const at::Tensor& tokens, const block_hooks&) const override {
+    at::Tensor run_block(weights_view w, const at::Tensor& tokens, const block_hooks&,
+                         const block_context&) const override {
         const auto mixed = tokens + at::matmul(w[0], tokens);
         return mixed + at::matmul(at::gelu(at::matmul(mixed, w[1].t())), w[2].t());
     }
     at::Tensor normalise(weights_view w, const at::Tensor& tokens) const override {
         return at::layer_norm(tokens, {tokens.size(-1)}, w[0]);
     }
-    at::Tensor pool(const at::Tensor& tokens) const override { return tokens.mean(1); }
+    at::Tensor pool(const at::Tensor& tokens, const at::Tensor&) const override { return tokens.mean(1); }
 
 private:
     std::int64_t patch_;

@@ -67,7 +67,8 @@ backbone_match match_backbone(const safetensors_file& file, const foundation_mod
     std::set<std::string> known;
     for (auto& spec : model.tensors()) {
         auto parts = names.parts ? names.parts(spec.name) : std::vector{spec.name};
-        auto wanted = spec.shape;
+        auto conversion = names.conversion ? names.conversion(spec) : std::nullopt;
+        auto wanted = conversion ? conversion->file_shape : spec.shape;
         wanted[0] /= static_cast<std::int64_t>(parts.size());
         for (const auto& part : parts) {
             known.insert(part);
@@ -80,7 +81,7 @@ backbone_match match_backbone(const safetensors_file& file, const foundation_mod
                 mistyped.add(printable(part) + " is " + tensor->dtype);
             }
         }
-        match.tensors.push_back({std::move(spec), std::move(parts)});
+        match.tensors.push_back({std::move(spec), std::move(parts), std::move(conversion)});
     }
     for (const auto& tensor : file.tensors()) {
         if (known.contains(tensor.name)) {
@@ -106,17 +107,43 @@ backbone_match match_backbone(const safetensors_file& file, const foundation_mod
     return match;
 }
 
+namespace {
+
+void read_finite(const safetensors_file& file, const std::string& name, std::span<float> values) {
+    file.read_float32(name, values);
+    const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
+    if (bad != values.end()) {
+        reject_weights(file, "tensor " + printable(name) + " holds " + std::to_string(*bad) + " at element " +
+                                 std::to_string(bad - values.begin()) + "; accepted: finite values");
+    }
+}
+
+} // namespace
+
+weight_conversion transposition(const tensor_spec& spec) {
+    const auto rows = static_cast<std::size_t>(spec.shape[0]), columns = static_cast<std::size_t>(spec.shape[1]);
+    return {{spec.shape[1], spec.shape[0]}, [rows, columns](std::span<const float> in, std::span<float> out) {
+                constexpr std::size_t tile = 64; // so that both matrices are read and written by cache lines
+                for (std::size_t first = 0; first < rows; first += tile) {
+                    for (std::size_t column = 0; column < columns; ++column) {
+                        for (auto row = first; row < std::min(rows, first + tile); ++row) {
+                            out[row * columns + column] = in[column * rows + row];
+                        }
+                    }
+                }
+            }};
+}
+
 void read_backbone_tensor(const safetensors_file& file, const backbone_source& source, std::span<float> out) {
+    if (source.conversion) {
+        std::vector<float> values(static_cast<std::size_t>(tensor_spec{{}, source.conversion->file_shape}.elements()));
+        read_finite(file, source.parts.front(), values);
+        source.conversion->apply(values, out);
+        return;
+    }
     const std::size_t share = out.size() / source.parts.size();
     for (std::size_t i = 0; i < source.parts.size(); ++i) {
-        const auto values = out.subspan(i * share, share);
-        file.read_float32(source.parts[i], values);
-        const auto bad = std::find_if(values.begin(), values.end(), [](float value) { return !std::isfinite(value); });
-        if (bad != values.end()) {
-            reject_weights(file, "tensor " + printable(source.parts[i]) + " holds " + std::to_string(*bad) +
-                                     " at element " + std::to_string(bad - values.begin()) +
-                                     "; accepted: finite values");
-        }
+        read_finite(file, source.parts[i], out.subspan(i * share, share));
     }
 }
 

@@ -5,16 +5,26 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace gaisnet {
 
+/// How a tensor is made of one of another shape in the file.
+struct weight_conversion {
+    std::vector<std::int64_t> file_shape;
+    std::function<void(std::span<const float> in_file, std::span<float> out)> apply;
+};
+/// Of a matrix [in, out] in the file to one [out, in].
+weight_conversion transposition(const tensor_spec&);
+
 /// The source of one backbone tensor.
 struct backbone_source {
     tensor_spec spec;
     std::vector<std::string> parts; ///< Tensors in the file; concatenated along the first axis they are the tensor.
+    std::optional<weight_conversion> conversion; ///< Of the only part.
 };
 
 /// Maps the tensors of a checkpoint to the backbone of a model.
@@ -27,8 +37,10 @@ struct backbone_match {
 struct weight_naming {
     /// The parts of a backbone tensor; not set: the tensor itself.
     std::function<std::vector<std::string>(const std::string& name)> parts;
+    /// Whether the only part of a tensor has another shape; not set: none has.
+    std::function<std::optional<weight_conversion>(const tensor_spec&)> conversion{};
     /// Whether a tensor that is no part of the backbone may be there; not set: none may.
-    std::function<bool(const safetensors_entry&)> ignored;
+    std::function<bool(const safetensors_entry&)> ignored{};
 };
 
 /// Finds every tensor of the model in the file. Integer scalars (counters) are ignored, with a note. Reads no tensor.

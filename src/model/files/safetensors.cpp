@@ -93,6 +93,13 @@ std::filesystem::path model_file(const std::filesystem::path& path) {
             return path / name;
         }
     }
+    for (const char* pickled : {"pytorch_model.bin", "pytorch_model.bin.index.json", "model.pt", "model.pth"}) {
+        if (std::filesystem::exists(path / pickled, ignored)) {
+            throw usage_error("folder " + printable(path.string()) + " holds " + pickled +
+                              ", a pickle, which may run any code and is not read; save_pretrained(FOLDER, "
+                              "safe_serialization=True) of transformers writes model.safetensors, which is accepted");
+        }
+    }
     throw usage_error("folder " + printable(path.string()) +
                       " holds neither model.safetensors nor model.safetensors.index.json; a file is accepted, too");
 }

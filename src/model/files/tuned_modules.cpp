@@ -14,7 +14,7 @@
 namespace gaisnet {
 
 std::map<std::string, std::string> metadata_of(const tuning_settings& tuning) {
-    std::string targets;
+    std::string targets = tuning.targets.empty() ? "all" : "";
     for (const auto layer : tuning.targets) {
         targets += std::string(targets.empty() ? "" : ", ") + name_in(block_linear_words, layer);
     }

@@ -103,7 +103,7 @@ void fill_random(const tensor_spec& spec, std::uint64_t seed, std::span<float> v
         std::fill(values.begin(), values.end(), 0.0F);
         return;
     }
-    if (spec.name.find("norm") != std::string::npos) {
+    if (spec.shape.size() == 1) { // of a norm
         std::fill(values.begin(), values.end(), 1.0F);
         return;
     }
@@ -254,7 +254,8 @@ weight_store::image_header weight_store::expected_header(std::uint64_t source_ha
         header.layout_hash = fold(header.layout_hash, place.offset);
     }
     const auto& shape = model_->shape();
-    header.sizes = {shape.tokens, shape.dim, model_->depth(), shape.heads, shape.hidden};
+    // The weights of a model of texts do not depend on their length.
+    header.sizes = {model_->takes_tokens() ? 0 : shape.tokens, shape.dim, model_->depth(), shape.heads, shape.hidden};
     return header;
 }
 

@@ -33,7 +33,7 @@ public:
                                                     std::shared_ptr<const foundation_model>,
                                                     const std::filesystem::path& cache_dir = {});
     /// Random weights: embedding tensors and weight matrices are normal with standard deviation 0.02, redrawn beyond
-    /// two deviations; biases are 0, LayerNorm weights 1. Depends only on (seed, tensor name, shape).
+    /// two deviations; biases are 0, weights of norms (other vectors) 1. Depends only on (seed, tensor name, shape).
     static std::shared_ptr<const weight_store> random(std::shared_ptr<const foundation_model>, std::uint64_t seed);
     /// Uses exactly the tensors of the model, row-major. Throws usage_error when one is missing, unknown
     /// or has another size.

@@ -1,15 +1,53 @@
 #include "model/torch/backbone.hpp"
 
+#include "base/error.hpp"
 #include "base/registry.hpp"
+#include "model/torch/attention.hpp"
+
+#include <ATen/ops/cat.h>
+
+#include <algorithm>
 
 namespace gaisnet {
 
-// A copy, because for a view autograd would keep all tokens alive.
-at::Tensor family_forward::pool(const at::Tensor& tokens) const { return tokens.select(1, 0).clone(); }
+std::pair<at::Tensor, at::Tensor> attention_cache::extend(const at::Tensor& keys, const at::Tensor& values) {
+    keys_ = keys_.defined() ? at::cat({keys_, keys}, 2) : keys;
+    values_ = values_.defined() ? at::cat({values_, values}, 2) : values;
+    return {keys_, values_};
+}
 
-at::Tensor model_backbone::run_blocks(at::Tensor tokens) const {
+// A copy, because for a view autograd would keep all tokens alive.
+at::Tensor family_forward::pool(const at::Tensor& tokens, const at::Tensor&) const {
+    return tokens.select(1, 0).clone();
+}
+
+at::Tensor last_tokens(const at::Tensor& tokens, const at::Tensor& padding) {
+    const auto last = tokens.size(1) - 1;
+    if (!padding.defined()) {
+        return tokens.select(1, last).clone();
+    }
+    const auto places = (last - padding.to(tokens.device())).view({-1, 1, 1}).expand({-1, 1, tokens.size(2)});
+    return tokens.gather(1, places).squeeze(1);
+}
+
+at::Tensor family_forward::logits(weights_view output, const at::Tensor& normalised) const {
+    ensure(output.size() == 1, "the model has an output layer");
+    const auto& weight = output.front();
+    const auto input = normalised.to(weight.scalar_type());
+    if (input.dim() == 3) {
+        return affine(input, weight, {}).to(at::kFloat);
+    }
+    return affine(input.reshape({-1, 1, input.size(-1)}), weight, {}).to(at::kFloat).reshape([&] {
+        auto shape = input.sizes().vec();
+        shape.back() = weight.size(0);
+        return shape;
+    }());
+}
+
+at::Tensor model_backbone::run_blocks(at::Tensor tokens, const at::Tensor& padding,
+                                      std::span<attention_cache> caches) const {
     for (std::int64_t number = 0; number < model->depth(); ++number) {
-        tokens = block(number)(tokens);
+        tokens = block(number, {padding, cache_of(caches, number)})(tokens);
     }
     return tokens;
 }
@@ -30,6 +68,16 @@ model_backbone make_backbone(std::shared_ptr<const foundation_model> model,
         out.blocks.push_back(all(model->block_tensors(block)));
     }
     out.norm = all(model->norm_tensors());
+    if (model->tied_output()) {
+        const auto embedding = model->embedding_tensors();
+        for (const auto& spec : model->output_tensors()) {
+            const auto tied = std::find_if(embedding.begin(), embedding.end(),
+                                           [&](const tensor_spec& one) { return one.name == spec.name; });
+            out.output.push_back(out.embedding.at(static_cast<std::size_t>(tied - embedding.begin())));
+        }
+    } else {
+        out.output = all(model->output_tensors());
+    }
     out.model = std::move(model);
     return out;
 }

@@ -66,8 +66,9 @@ private:
 };
 
 /// softmax(q k' / sqrt(d)) v for [n, heads, tokens, d], in one kernel that stores no probabilities; undefined if this
-/// LibTorch has no such kernel.
-at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values);
+/// LibTorch has no such kernel. \param causal masks later tokens, of as many keys as tokens.
+at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
+                           bool causal = false);
 /// One step of SGD with momentum or AdamW on all parameters in one kernel (definitions: model/optimizer.hpp); updates
 /// the moments in place. Returns false and does nothing if this LibTorch has no such kernel.
 struct fused_step {

@@ -9,12 +9,14 @@ tuned_model::tuned_model(std::shared_ptr<const model_backbone> backbone, std::sh
 
 void tuned_model::load(const tensor_view& modules) { part_.load(modules); }
 
-at::Tensor tuned_model::pooled(const at::Tensor& samples) const {
-    return part_.backbone().pool(part_.run_blocks(part_.embed(samples)));
+at::Tensor tuned_model::pooled(const at::Tensor& samples, const at::Tensor& padding) const {
+    return part_.backbone().pool(part_.run_blocks(part_.embed(samples), padding), padding);
 }
 
 at::Tensor tuned_model::features(const at::Tensor& samples) const { return part_.features(pooled(samples)); }
 
-at::Tensor tuned_model::forward(const at::Tensor& samples) const { return classify(pooled(samples)); }
+at::Tensor tuned_model::forward(const at::Tensor& samples, const at::Tensor& padding) const {
+    return classify(pooled(samples, padding));
+}
 
 } // namespace gaisnet

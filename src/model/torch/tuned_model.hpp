@@ -17,15 +17,15 @@ public:
 
     /// Sets all tunables in canonical order, float32 [elements].
     void load(const tensor_view& modules);
-    /// What the head gets of samples [n, dim] after all blocks, and its logits.
-    at::Tensor pooled(const at::Tensor& samples) const;
+    /// What the head gets of samples [n, dim] after all blocks, and its logits. \param padding as in block_context
+    at::Tensor pooled(const at::Tensor& samples, const at::Tensor& padding = {}) const;
     at::Tensor classify(const at::Tensor& behind_blocks) const { return part_.classify(behind_blocks); }
     /// Whether pooled tokens stay the same during training (see stage_spec::frozen_up_to_head).
     bool frozen_up_to_head() const { return spec_->frozen_up_to_head(); }
     /// The input of the head, [n, dim].
     at::Tensor features(const at::Tensor& samples) const;
     /// Logits [n, classes] of samples [n, sample_shape...].
-    at::Tensor forward(const at::Tensor& samples) const;
+    at::Tensor forward(const at::Tensor& samples, const at::Tensor& padding = {}) const;
     std::vector<at::Tensor>& parameters() { return part_.parameters(); }
     const std::vector<tunable_spec>& tunables() const { return spec_->tunables(); }
     std::int64_t dim() const { return spec_->model().dim(); } ///< Width of its features.

@@ -22,26 +22,32 @@ tensor_view tuned_part::unload() const {
     return to_view(at::cat(parts).cpu());
 }
 
-at::Tensor tuned_part::embed(const at::Tensor& samples) const {
-    const auto count = spec_->method().of_embedding(spec_->model()).size();
+at::Tensor tuned_part::embed(const at::Tensor& samples, std::int64_t past) const {
+    const auto& model = spec_->model();
+    const auto count = spec_->method().of_embedding(model).size();
+    // Prompts of a causal model stand before all of its tokens and have the first positions; a cache counts them.
+    const bool prompted = past == 0 && model.takes_tokens() && model.leading_tokens() == 0;
+    const auto first_position = prompted ? spec_->method().change(model, 0).prompts : past;
     if (count == 0) {
-        return backbone_->embed(samples);
+        return backbone_->embed(samples, first_position);
     }
     std::vector<at::Tensor> weights;
     for (const auto& one : own(0, count)) {
         weights.push_back(one.to(backbone_->type()));
     }
-    return backbone_->forward->embed(weights, samples);
+    return backbone_->forward->embed(weights, samples, first_position);
 }
 
-at::Tensor tuned_part::run_blocks(at::Tensor tokens) const {
+at::Tensor tuned_part::run_blocks(at::Tensor tokens, const at::Tensor& padding,
+                                  std::span<attention_cache> caches) const {
     const auto& method = spec_->method();
     const auto& cut = spec_->cut();
     std::size_t next = cut.embedding ? method.of_embedding(spec_->model()).size() : 0;
     tokens = tokens.to(backbone_->type());
     for (auto block = cut.first_block; block < cut.first_block + cut.blocks; ++block) {
         const auto count = method.of_block(spec_->model(), block).size();
-        tokens = method.forward(backbone_->block(block), tokens, own(next, count));
+        tokens = method.forward(backbone_->block(block, {padding, cache_of(caches, block - cut.first_block)}), tokens,
+                                own(next, count));
         next += count;
     }
     return tokens.to(at::kFloat);

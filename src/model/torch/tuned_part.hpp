@@ -21,10 +21,12 @@ public:
     tensor_view unload() const;
     std::vector<at::Tensor>& parameters() { return parameters_; }
 
-    /// Maps samples to tokens.
-    at::Tensor embed(const at::Tensor& samples) const;
-    /// Passes tokens through its blocks, float32 to float32.
-    at::Tensor run_blocks(at::Tensor tokens) const;
+    /// Maps samples to tokens. \param past tokens before them, as they are in caches.
+    at::Tensor embed(const at::Tensor& samples, std::int64_t past = 0) const;
+    /// Passes tokens through its blocks, float32 to float32. \param padding as in block_context. \param caches one for
+    /// each of its blocks, or none.
+    at::Tensor run_blocks(at::Tensor tokens, const at::Tensor& padding = {},
+                          std::span<attention_cache> caches = {}) const;
     /// The input of the head: pooled tokens [n, dim] after the final norm.
     at::Tensor features(const at::Tensor& pooled) const;
     /// Maps pooled tokens [n, dim] to logits [n, classes].

@@ -7,7 +7,8 @@ namespace gaisnet {
 
 namespace {
 
-/// Prefix tuning (Li and Liang, ACL 2021): the attention of every block gets keys and values [prompts, dim] of its own.
+/// Prefix tuning (Li and Liang, ACL 2021): the attention of every block gets keys and values [prompts, kv_dim] of its own. They
+/// have no positions.
 class prefix final : public tuning_method {
 public:
     explicit prefix(std::int64_t count): count_(count) {}
@@ -16,7 +17,8 @@ public:
     std::vector<tunable_spec> of_block(const foundation_model& model, std::int64_t block) const override {
         const auto name = "blocks." + std::to_string(block) + ".attn.prefix_";
         const tensor_init init{tensor_init::family::normal, 0.02};
-        return {{{name + "keys", {count_, model.dim()}}, init}, {{name + "values", {count_, model.dim()}}, init}};
+        const auto width = model.shape().kv_dim();
+        return {{{name + "keys", {count_, width}}, init}, {{name + "values", {count_, width}}, init}};
     }
     at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                        std::span<const at::Tensor> tunables) const override {

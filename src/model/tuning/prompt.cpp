@@ -17,7 +17,8 @@ at::Tensor with_prompts(const at::Tensor& tokens, const at::Tensor& prompts, std
     return at::cat({tokens.narrow(1, 0, lead), of_each, tokens.narrow(1, lead, tokens.size(1) - lead)}, 1);
 }
 
-/// Visual prompt tuning (Jia et al., ECCV 2022): prompts [prompts, dim] between CLS and the patches.
+/// Visual prompt tuning (Jia et al., ECCV 2022): prompts [prompts, dim] between CLS and the patches. Before the tokens of a
+/// text where the model has no CLS (Lester et al., EMNLP 2021), and in a cache like them.
 class prompts : public tuning_method {
 public:
     explicit prompts(const tuning_settings& settings): count_(settings.prompts) {
@@ -50,6 +51,9 @@ public:
     }
     at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                        std::span<const at::Tensor> tunables) const override {
+        if (block.goes_on()) {
+            return block(tokens);
+        }
         const auto lead = block.model.leading_tokens();
         const auto out = block(with_prompts(tokens, tunables[0], lead));
         return at::cat({out.narrow(1, 0, lead), out.narrow(1, lead + count_, out.size(1) - lead - count_)}, 1);
@@ -70,7 +74,9 @@ public:
     }
     at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                        std::span<const at::Tensor> tunables) const override {
-        return block(block.index == 0 ? with_prompts(tokens, tunables[0], block.model.leading_tokens()) : tokens);
+        return block(block.index == 0 && !block.goes_on()
+                         ? with_prompts(tokens, tunables[0], block.model.leading_tokens())
+                         : tokens);
     }
 };
 

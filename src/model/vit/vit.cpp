@@ -2,6 +2,7 @@
 
 #include "base/registry.hpp"
 #include "model/vit/weight_names.hpp"
+#include "scenario/model_config.hpp"
 #include "scenario/scenario.hpp"
 #include "settings/value_reader.hpp"
 
@@ -13,7 +14,10 @@ constexpr std::int64_t mlp_ratio = 4;
 
 block_shape shape_of(const model_settings& sizes) {
     const auto side = sizes.image / sizes.patch;
-    return {.tokens = 1 + side * side, .dim = sizes.dim, .heads = sizes.heads, .hidden = mlp_ratio * sizes.dim};
+    return {.tokens = 1 + side * side,
+            .dim = sizes.dim,
+            .heads = sizes.heads,
+            .hidden = sizes.hidden > 0 ? sizes.hidden : mlp_ratio * sizes.dim};
 }
 
 model_preset preset(const char* name, int heads) {
@@ -46,6 +50,28 @@ const registration<family_entry> registered_vit{{"vit",
                                                      return std::make_shared<vit>(scene.model);
                                                  },
                                                  check_vit}};
+
+/// ViTConfig of transformers.
+std::vector<configured_value> read_vit(const model_config& config) {
+    config.accept("hidden_act", {"gelu"});
+    if (!config.flag("qkv_bias", true)) {
+        config.refuse("qkv_bias", "query, key and value have a bias in the models that are accepted");
+    }
+    if (config.integer("num_channels", 3) != 3) {
+        config.refuse("num_channels", "3 is accepted");
+    }
+    const auto dim = config.integer("hidden_size", 768);
+    return {{"model.family", "vit"},
+            // Positions are interpolated for images of another size.
+            {"model.image", setting_text(config.integer("image_size", 224)), /*fixed=*/false},
+            {"model.patch", setting_text(config.integer("patch_size", 16))},
+            {"model.dim", setting_text(dim)},
+            {"model.depth", setting_text(config.integer("num_hidden_layers", 12))},
+            {"model.heads", setting_text(config.integer("num_attention_heads", 12))},
+            {"model.hidden", setting_text(config.integer("intermediate_size", 4 * dim))},
+            {"model.norm_eps", setting_text(config.real("layer_norm_eps", 1e-12))}};
+}
+const registration<config_entry> registered_vit_config{{"vit", read_vit}};
 
 } // namespace
 

@@ -3,6 +3,9 @@
 #include "base/error.hpp"
 #include "base/registry.hpp"
 #include "base/text.hpp"
+#include "model/vit/positions.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -197,8 +200,8 @@ void check_size(const safetensors_file& file, const convention& names, const vit
     const auto shown = shown_by(file, names);
     using optional_extent = std::optional<std::int64_t>;
     const auto differs = [](const optional_extent& has, std::int64_t wants) { return has && *has != wants; };
-    if (!differs(shown.dim, config.dim) && !differs(shown.patch, config.patch) && !differs(shown.image, config.image) &&
-        !differs(shown.depth, config.depth)) {
+    // Positions are interpolated for images of another size.
+    if (!differs(shown.dim, config.dim) && !differs(shown.patch, config.patch) && !differs(shown.depth, config.depth)) {
         return;
     }
     const auto text = [](const optional_extent& value) { return value ? std::to_string(*value) : "unknown"; };
@@ -235,10 +238,33 @@ void check_metadata(const safetensors_file& file, const vit& model, std::vector<
                                  std::to_string(model.shape().heads));
     }
     const auto epsilon = file.metadata().find("ln_eps");
-    if (epsilon != file.metadata().end() && std::strtod(epsilon->second.c_str(), nullptr) != 1e-6) {
-        notes.push_back("weights " + printable(file.path().string()) + ": its metadata say ln_eps = " +
-                        printable(epsilon->second) + "; LayerNorm is computed with eps 1e-6");
+    if (epsilon != file.metadata().end() && std::strtod(epsilon->second.c_str(), nullptr) != model.norm_epsilon()) {
+        notes.push_back("weights " + printable(file.path().string()) +
+                        ": its metadata say ln_eps = " + printable(epsilon->second) +
+                        "; LayerNorm is computed with model.norm_eps, " + fmt::format("{}", model.norm_epsilon()));
     }
+}
+
+/// Where the file's positions are those of another square of patches, makes them fit.
+std::optional<weight_conversion> resized_positions(const safetensors_file& file, const convention& names,
+                                                   const vit& model, std::vector<std::string>& notes) {
+    const auto* positions = file.find(names.names_of("pos_embed").front());
+    const auto image = shown_by(file, names).image;
+    if (positions == nullptr || !image || *image == model.image()) {
+        return std::nullopt;
+    }
+    const auto from = *image / model.patch(), to = model.image() / model.patch(), dim = model.dim();
+    if (from == to || positions->shape.back() != dim) {
+        return std::nullopt;
+    }
+    notes.push_back("weights " + printable(file.path().string()) + ": its positions are those of images of " +
+                    std::to_string(*image) +
+                    " pixels; they are interpolated to model.image = " + std::to_string(model.image()));
+    return weight_conversion{positions->shape, [from, to, dim](std::span<const float> in, std::span<float> out) {
+                                 const auto cls = static_cast<std::size_t>(dim);
+                                 std::copy_n(in.begin(), cls, out.begin());
+                                 resize_positions(in.subspan(cls), from, out.subspan(cls), to, dim);
+                             }};
 }
 
 /// Throws when the file contains an unsupported kind of Vision Transformer: one sentence says more than a hundred
@@ -306,10 +332,14 @@ backbone_match match_vit(const safetensors_file& file, const vit& model) {
     }
     check_metadata(file, model, notes);
     ignored_map ignored;
-    auto match =
-        match_backbone(file, model,
-                       {[&](const std::string& name) { return names.names_of(name); },
-                        [&](const safetensors_entry& tensor) { return ignore_tensor(tensor, names.prefix, ignored); }});
+    auto match = match_backbone(
+        file, model,
+        {.parts = [&](const std::string& name) { return names.names_of(name); },
+         .conversion =
+             [&](const tensor_spec& spec) {
+                 return spec.name == "pos_embed" ? resized_positions(file, names, model, notes) : std::nullopt;
+             },
+         .ignored = [&](const safetensors_entry& tensor) { return ignore_tensor(tensor, names.prefix, ignored); }});
     match.notes.insert(match.notes.begin(), notes.begin(), notes.end());
     note_ignored(file, ignored, match.notes);
     return match;

@@ -4,7 +4,7 @@
 
 namespace gaisnet {
 
-at::Tensor fused_attention(const at::Tensor&, const at::Tensor&, const at::Tensor&) { return {}; }
+at::Tensor fused_attention(const at::Tensor&, const at::Tensor&, const at::Tensor&, bool) { return {}; }
 
 bool fused_sgd(const fused_step&) { return false; }
 

@@ -9,8 +9,8 @@
 
 namespace gaisnet {
 
-at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values) {
-    return at::scaled_dot_product_attention(query, keys, values);
+at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values, bool causal) {
+    return at::scaled_dot_product_attention(query, keys, values, /*attn_mask=*/{}, /*dropout_p=*/0.0, causal);
 }
 
 // The moments exist from the first step, initialised to zero, so that the first step equals PyTorch's. Without momentum
