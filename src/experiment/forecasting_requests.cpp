@@ -9,12 +9,17 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <limits>
+
 namespace gaisnet {
 
 request_outcome forecasting::run_requests() {
     const auto& deploy = *run_.deploy;
     session::check_interrupt();
     request_outcome out{{}, inference_ledger(deploy).play(make_inference_plan(deploy, run_.data->requests().own()))};
+    for (auto& row : out.found.requests) { // nothing is computed
+        row.probability = std::numeric_limits<double>::quiet_NaN();
+    }
     check_memory(deploy, out.found.nodes);
     warn_of_batteries(out.found.nodes);
     for (const auto& warning : slow_links(deploy).find(out.found.events)) {

@@ -44,11 +44,14 @@ std::string load_text(const inference_settings& infer) {
 }
 
 /// "37.0 % less": the plan's value against another one.
-std::string gain_text(const chosen_plan& plan, const plan_figures& other) {
+std::string gain_text(const chosen_plan& plan, const plan_figures& other, bool serves) {
     const double here = value_of(plan.planned, plan.objective, plan.given);
     const double there = value_of(other, plan.objective, plan.given);
     if (!std::isfinite(there)) {
         return "does not fit";
+    }
+    if (const int cut = other.cut - plan.planned.cut; cut > 0) { // whatever the value
+        return std::to_string(cut) + (serves ? " start points fewer" : " clusters cut");
     }
     const bool goodput = plan.objective.weights.size() == 1 && plan.objective.weights[0].first == plan_metric::goodput;
     if (goodput) {
@@ -111,9 +114,9 @@ std::string plan_text(const chosen_plan& plan, const deployment& planned) {
     };
     row("plan", plan.planned, "");
     row(plan.tuning_is_measured ? "as given, but for tuning" : "scenario as given", plan.given,
-        gain_text(plan, plan.given));
+        gain_text(plan, plan.given, serves));
     for (const auto& other : plan.compared) {
-        row(other.name, other.figures, gain_text(plan, other.figures));
+        row(other.name, other.figures, gain_text(plan, other.figures, serves));
     }
     if (plan.bound.value > 0.0) {
         const bool goodput =

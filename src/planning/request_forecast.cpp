@@ -77,9 +77,11 @@ std::string mean_rate(const session_use& use) {
 }
 
 std::string doing(const deployment& deploy, const session_use& use) {
-    return fmt::format("it is busy {:.0f} % of the session, {}", 100.0 * use.busy,
-                       is_device(use) ? "at " + quantity(deploy.net.nodes[use.share.node].device.rate_flop_s, "FLOP/s")
-                                      : "at " + mean_rate(use));
+    const auto rate =
+        is_device(use) ? quantity(deploy.net.nodes[use.share.node].device.rate_flop_s, "FLOP/s") : mean_rate(use);
+    const auto* link = is_device(use) ? nullptr : deploy.net.link_between(use.share.node, use.share.peer);
+    return fmt::format("it is busy {:.0f} % of the session, at {}{}", 100.0 * use.busy, rate,
+                       link ? " with a latency of " + quantity(link->parameters.latency_s, "s") : "");
 }
 
 } // namespace

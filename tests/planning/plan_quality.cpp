@@ -59,7 +59,7 @@ void compare(std::uint64_t seed, int clients, int depth, int clusters, bool requ
     sums.close += excess < 0.02 ? 1 : 0;
     sums.worst = std::max(sums.worst, excess);
     for (const auto& other : plan.compared) {
-        sums.above_baseline += value_of(other.figures, objective, plan.given) < here * (1.0 - 1e-9) ? 1 : 0;
+        sums.above_baseline += better(other.figures, plan.planned, objective, plan.given) ? 1 : 0;
     }
     sums.below_bound += there < plan.bound.value * (1.0 - 1e-9) ? 1 : 0;
     sums.gaps.push_back(plan.gap());

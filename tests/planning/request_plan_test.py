@@ -23,7 +23,7 @@ def same_ledger(one, two):
         a, b = table(one, name), table(two, name)
         assert len(a) == len(b) > 0, name
         for column in a.dtype.names:
-            if a.dtype[column].kind in "iuf":
+            if a.dtype[column].kind in "iuf" and column != "probability":  # of an answer
                 assert numpy.array_equal(a[column], b[column], equal_nan=True), (name, column)
 
 
@@ -140,7 +140,7 @@ def line_of(tmp_path):
         "clusters": [{"edge": "edge0", "clients": list(places)}],
         "nodes": [{"name": name, "position": [f"{x} m", "0 m"]} for name, x in places.items()]}))
     return ("--network.file", path, "--link.d2d.path_loss", "pedestrian", "--link.d2d.bandwidth", "20 MHz",
-            "--link.d2d.tx_power", "-40 dBm", "--link.d2d.min_rate", "1 Mbit/s", "--split.blocks", "1,2,1")
+            "--link.d2d.tx_power", "2 dBm", "--link.d2d.min_rate", "1 Mbit/s", "--split.blocks", "1,2,1")
 
 
 def test_an_end_point_out_of_reach_of_its_start_point_is_refused(gaisnet, plan, tmp_path):
@@ -149,7 +149,7 @@ def test_an_end_point_out_of_reach_of_its_start_point_is_refused(gaisnet, plan, 
     assert trained.returncode == 0, trained.stderr
     done = plan(*words)
     assert done.returncode == 2, done.stdout
-    assert "c->a" in done.stderr and done.stderr.count("error:") == 1, done.stderr
+    assert "c -> a" in done.stderr and done.stderr.count("error:") == 1, done.stderr
 
 
 def test_a_plan_avoids_it(plan, tmp_path):
@@ -160,7 +160,7 @@ def test_a_plan_avoids_it(plan, tmp_path):
     told = json.loads(done.stdout)
     nodes = [stage["node"] for stage in told["clusters"][0]["chain"]]
     assert nodes in (["a"], ["a", "b"]), nodes
-    assert "c->a" in told["given"]["obstacle"]
+    assert "c -> a" in told["given"]["obstacle"]
 
 
 @pytest.mark.parametrize("command", ["infer", "serve"])
