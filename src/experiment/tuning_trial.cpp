@@ -61,9 +61,8 @@ std::string other_parts(const std::string& parts) {
     return others.empty() ? "none" : others;
 }
 
-/// Fine-tuning of one candidate with the virtual clock. \param candidates that share this computer's memory
-configuration run_of(const configuration& given, const scenario& scene, const tuning_choice& choice,
-                     const session& here, std::size_t candidates) {
+/// Fine-tuning of one candidate with the virtual clock.
+configuration run_of(const configuration& given, const scenario& scene, const tuning_choice& choice) {
     configuration out{"finetune", given.values, given.files};
     for (const auto* key :
          {"measure", "pareto", "json", "clock", "time_scale", "strict_fidelity", "fidelity.tolerance", "resume"}) {
@@ -71,9 +70,6 @@ configuration run_of(const configuration& given, const scenario& scene, const tu
     }
     set_tuning(out, scene, choice);
     out.set("optimise", other_parts(given.values.at("optimise").value)).set("probe.samples", "0");
-    if (!scene.data.cache) {
-        out.set("data.cache", fmt::format("{} B", available_memory() / 4 / here.share().ranks / candidates));
-    }
     return out;
 }
 
@@ -114,7 +110,7 @@ public:
         }
         for (const auto& one : found_.tried) {
             auto& mine = candidates_.emplace_back();
-            mine.settings = run_of(given, scene_, one.choice, here, found_.tried.size());
+            mine.settings = run_of(given, scene_, one.choice);
         }
         for (auto left = candidates_.size(); left > 0; left = left > 1 ? (left + 1) / 2 : 0) {
             rounds_in_all_ += left * static_cast<std::size_t>(found_.rounds_a_rung);
@@ -170,6 +166,7 @@ private:
         try {
             const quiet_log quiet(backbone_ ? spdlog::level::err : spdlog::level::warn); // warnings once
             if (!mine.run) {
+                share_memory(mine);
                 mine.run = std::make_unique<fine_tuning>(
                     mine.settings, here_, fine_tuning_options{.keeps_files = false, .backbone = backbone_});
             }
@@ -193,6 +190,15 @@ private:
                          found.failure.empty() ? fmt::format("has accuracy {:.4f} after {} round(s), {}", now.accuracy,
                                                              now.rounds, quantity(now.latency_s, "s"))
                                                : found.failure);
+        }
+    }
+
+    /// The first run may cache as many images as a run alone; the others share as much. On GPUs each takes a part of what
+    /// is free.
+    void share_memory(candidate& mine) const {
+        if (backbone_ && !scene_.data.cache && !here_.gpu()) {
+            const auto each = available_memory() / 4 / here_.share().ranks / candidates_.size();
+            mine.settings.set("data.cache", fmt::format("{} B", each));
         }
     }
 
