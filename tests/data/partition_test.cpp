@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "data/dataset.hpp"
 #include "data/partition.hpp"
 
 #include <gmock/gmock.h>
