@@ -65,7 +65,9 @@ bool deployment::trains(int cluster) const {
 }
 
 std::uint64_t deployment::sample_bytes() const {
-    return scene->sample_bytes > 0 ? scene->sample_bytes : static_cast<std::uint64_t>(model->sample_values());
+    const auto bytes_of_value = model->takes_tokens() ? 4 : 1; // numbers of tokens; 8-bit colours
+    return scene->sample_bytes > 0 ? scene->sample_bytes
+                                   : static_cast<std::uint64_t>(model->sample_values() * bytes_of_value);
 }
 
 tensor_view deployment::request() const {
