@@ -16,12 +16,12 @@ namespace {
 
 std::string shown(const nlohmann::json& value) {
     constexpr std::size_t most = 60;
-    auto text = value.is_string() ? value.get<std::string>()
-                                  : value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-    if (text.size() > most) {
-        text = text.substr(0, most) + "...";
+    if (value.is_number() || value.is_boolean()) {
+        return value.dump();
     }
-    return printable(text);
+    return printable((value.is_string() ? value.get<std::string>()
+                                        : value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace))
+                         .substr(0, most));
 }
 
 } // namespace

@@ -234,7 +234,11 @@ void compare_memory(bench& chain) {
         const auto given = tokens;
         const bool images = spec.cut().embedding && !chain.method->of_embedding(*chain.model).empty();
         const auto sample = chain.model->takes_tokens() ? 8 : 4;
-        const auto input = spec.input_gradient ? static_cast<double>(given.bytes())
+        // Without a norm before it, a tuned layer keeps what came in.
+        const auto first = chain.method->change(*chain.model, 0);
+        const bool as_it_is = chain.model->shape().post_norm && !spec.cut().embedding &&
+                              chain.model->cost_of_block(first, false).keeps_input;
+        const auto input = spec.input_gradient || as_it_is ? static_cast<double>(given.bytes())
                            : images ? static_cast<double>(chain.count * chain.model->sample_values() * sample)
                                     : 0.0;
         allocation_meter meter;

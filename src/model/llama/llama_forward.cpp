@@ -11,10 +11,12 @@ namespace gaisnet {
 
 namespace {
 
-/// x / sqrt(mean(x^2) + eps) w, in float32 (Zhang and Sennrich, NeurIPS 2019).
+/// x / sqrt(mean(x^2) + eps) w, in float32 (Zhang and Sennrich, NeurIPS 2019). The mean is a sum, because autograd would
+/// keep the squares for a mean.
 at::Tensor rms_norm(const at::Tensor& input, const at::Tensor& weight, double epsilon) {
     const auto exact = input.to(at::kFloat);
-    const auto normal = exact * at::rsqrt(exact.pow(2).mean(-1, /*keepdim=*/true) + epsilon);
+    const auto squares = exact.pow(2).sum(-1, /*keepdim=*/true);
+    const auto normal = exact * at::rsqrt(squares * (1.0 / static_cast<double>(input.size(-1))) + epsilon);
     return normal.to(input.scalar_type()) * weight;
 }
 
