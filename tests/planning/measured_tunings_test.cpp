@@ -54,7 +54,7 @@ TEST(measured_tunings, the_table_marks_what_is_left_and_tells_why_others_are_not
     all.tried[0].dropped = 1;
     EXPECT_THAT(measured_text(all),
                 AllOf(HasSubstr("* adapter 4"), HasSubstr("chosen\n"), HasSubstr("dropped in rung 1"),
-                      HasSubstr("full    a stage does not fit"), Not(HasSubstr("spectrum"))));
+                      HasSubstr("full       a stage does not fit"), Not(HasSubstr("spectrum"))));
     const auto rows = tuning_rows(all);
     ASSERT_EQ(rows.size(), 3U);
     EXPECT_EQ(rows[1].outcome, "chosen");

@@ -90,7 +90,7 @@ TEST(scenario_reader, presets_are_the_sizes_of_vision_transformers) {
     EXPECT_EQ(read({{"model.preset", "vit_small"}}).model.dim, 384);
     EXPECT_EQ(read({{"model.preset", "vit_tiny"}, {"model.dim", "192"}}).model.heads, 3); // said again, rightly
     rejects({{"model.preset", "vit_tiny"}, {"model.dim", "64"}}, "model.preset = vit_tiny has 192");
-    rejects({{"model.preset", "vit_huge"}}, "custom, vit_base, vit_small, vit_tiny");
+    rejects({{"model.preset", "vit_huge"}}, "vit_base, vit_small, vit_tiny");
 }
 
 TEST(scenario_reader, dimensions_of_the_model_fit_together) {
