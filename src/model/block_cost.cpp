@@ -135,7 +135,7 @@ block_cost cost_of_attention_block(const block_shape& shape, const block_change&
     cost.keeps_input = !change.own_prompts && (!shape.post_norm || tuned_input);
     // Values beyond those that are retained: input and output of GELU in addition to the residual stream, or scores and
     // probabilities in addition to query, keys and values. Values that are kept for a gradient do not count twice.
-    const auto before_fc2 = wide ? 0 : (shape.gated ? 2 : 1) * hidden;
+    const auto before_fc2 = hidden * ((opened || up ? 0 : 1) + (shape.gated && !(opened && up) ? 1 : 0));
     const auto of_mlp = tokens * (before_fc2 + (weights || rank(fc2) > 0 ? 0 : hidden) + 2 * d);
     const auto of_attention = (mixed ? 1 : 2) * shape.heads * tokens * keys + tokens * (mixed ? 2 * d : 4 * d + 4 * kv);
     cost.workspace = std::max(of_mlp, of_attention - (cost.retained - after_attention));

@@ -3,9 +3,7 @@
 #include "model/language/embedding.hpp"
 #include "model/torch/attention.hpp"
 
-#include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
-#include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros_like.h>
 
 namespace gaisnet {
@@ -40,14 +38,14 @@ public:
             return affine(mixed, w[6], w[7], hooks, block_linear::projection);
         };
         const auto attended = norm(tokens + changed(hooks, 0, attention()), w[8], w[9]);
-        const auto hidden = at::gelu(affine(attended, w[10], w[11], hooks, block_linear::fc1));
+        const auto hidden = activate(activation::gelu, affine(attended, w[10], w[11], hooks, block_linear::fc1));
         return norm(attended + changed(hooks, 1, affine(hidden, w[12], w[13], hooks, block_linear::fc2)), w[14], w[15]);
     }
 
     /// The pooler. Each row has a product of its own (see affine).
     at::Tensor normalise(weights_view w, const at::Tensor& tokens) const override {
         const auto rows = tokens.to(at::kFloat).reshape({-1, 1, tokens.size(-1)});
-        return at::tanh(affine(rows, w[0], w[1])).reshape(tokens.sizes());
+        return activate(activation::tanh, affine(rows, w[0], w[1])).reshape(tokens.sizes());
     }
 
 private:

@@ -13,8 +13,10 @@ class gpt2_forward final : public family_forward {
 public:
     explicit gpt2_forward(const gpt2& model)
         : positions_(model.positions())
-        , rules_{
-              .heads = model.shape().heads, .norm_epsilon = model.norm_epsilon(), .causal = true, .tanh_gelu = true} {}
+        , rules_{.heads = model.shape().heads,
+                 .norm_epsilon = model.norm_epsilon(),
+                 .causal = true,
+                 .mlp = activation::gelu_by_tanh} {}
 
     at::Tensor embed(weights_view w, const at::Tensor& ids, std::int64_t first_position) const override {
         check_positions(ids, first_position, positions_);

@@ -5,7 +5,6 @@
 #include "model/torch/attention.hpp"
 
 #include <ATen/ops/rsqrt.h>
-#include <ATen/ops/silu.h>
 
 namespace gaisnet {
 
@@ -79,8 +78,8 @@ public:
         const auto attended = tokens + changed(hooks, 0, attention());
         const auto mlp = [&] {
             const auto normal = rms_norm(attended, *w.norm2, model_.norm_epsilon());
-            const auto hidden = at::silu(affine(normal, *w.gate, w.none, hooks, block_linear::gate)) *
-                                affine(normal, *w.up, w.none, hooks, block_linear::fc1);
+            const auto opened = activate(activation::silu, affine(normal, *w.gate, w.none, hooks, block_linear::gate));
+            const auto hidden = opened * affine(normal, *w.up, w.none, hooks, block_linear::fc1);
             return affine(hidden, *w.down, w.none, hooks, block_linear::fc2);
         };
         return attended + changed(hooks, 1, mlp());

@@ -7,12 +7,15 @@
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/silu.h>
 #include <ATen/ops/softmax.h>
+#include <ATen/ops/tanh.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
@@ -55,6 +58,10 @@ at::Tensor mask_of(const at::Tensor& query, std::int64_t keys, std::int64_t grou
     return at::zeros({padding.size(0), 1, 1, keys}, options).masked_fill_(place.ge(real), never);
 }
 
+bool needs_gradient(const at::Tensor& one) {
+    return c10::GradMode::is_enabled() && one.defined() && one.requires_grad();
+}
+
 at::Tensor repeated(const at::Tensor& of_group, std::int64_t groups) {
     return groups == 1 ? of_group : of_group.repeat_interleave(groups, 1);
 }
@@ -62,8 +69,7 @@ at::Tensor repeated(const at::Tensor& of_group, std::int64_t groups) {
 } // namespace
 
 at::Tensor affine(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
-    const bool differentiated = c10::GradMode::is_enabled() && (input.requires_grad() || weight.requires_grad() ||
-                                                                (bias.defined() && bias.requires_grad()));
+    const bool differentiated = needs_gradient(input) || needs_gradient(weight) || needs_gradient(bias);
     if (differentiated || !input.is_cpu() || input.scalar_type() != at::kFloat) {
         return at::linear(input, weight, bias);
     }
@@ -76,6 +82,32 @@ at::Tensor affine(const at::Tensor& input, const at::Tensor& weight, const at::T
     const auto output = affine(input, weight, bias);
     const auto change = hooks.linear ? hooks.linear(which, input) : at::Tensor();
     return change.defined() ? output + change : output;
+}
+
+at::Tensor activate(activation kind, const at::Tensor& input) {
+    const auto into = [kind](at::Tensor out, const at::Tensor& values) {
+        switch (kind) {
+        case activation::gelu: at::gelu_out(out, values, "none"); break;
+        case activation::gelu_by_tanh: at::gelu_out(out, values, "tanh"); break;
+        case activation::silu: at::silu_out(out, values); break;
+        case activation::tanh: at::tanh_out(out, values); break;
+        }
+    };
+    if (!needs_gradient(input) && input.is_cpu()) {
+        const auto values = input.detach().contiguous();
+        auto out = at::empty_like(values);
+        for (std::int64_t sample = 0; sample < values.size(0); ++sample) {
+            into(out[sample], values[sample]);
+        }
+        return out;
+    }
+    switch (kind) {
+    case activation::gelu: return at::gelu(input);
+    case activation::gelu_by_tanh: return at::gelu(input, "tanh");
+    case activation::silu: return at::silu(input);
+    case activation::tanh: break;
+    }
+    return at::tanh(input);
 }
 
 at::Tensor of_heads(const at::Tensor& tokens, std::int64_t heads) {
@@ -122,11 +154,12 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& own_keys, const at:
     if (groups > 1) { // the queries of a group are rows of one product
         scaled = scaled.reshape({n, kv_heads, groups * tokens, width});
     }
-    auto scores = at::matmul(scaled, keys.transpose(-2, -1));
+    // Contiguous as a product makes them of several samples: of one it would take them as they lie, and round otherwise.
+    auto scores = at::matmul(scaled.contiguous(), keys.transpose(-2, -1).contiguous());
     if (const auto mask = mask_of(query, length, groups, causal, context.padding); mask.defined()) {
         scores.add_(mask); // needs nothing of the scores for its gradient
     }
-    const auto mixed = at::matmul(at::softmax(scores, -1), values);
+    const auto mixed = at::matmul(at::softmax(scores, -1), values.contiguous());
     return as_tokens(groups > 1 ? mixed.view({n, heads, tokens, width}) : mixed);
 }
 
@@ -148,8 +181,7 @@ at::Tensor pre_norm_block(weights_view w, const at::Tensor& tokens, const pre_no
     };
     const auto attended = tokens + changed(hooks, 0, attention());
     const auto second = at::layer_norm(attended, {dim}, norm2_weight, norm2_bias, rules.norm_epsilon);
-    const auto hidden =
-        at::gelu(affine(second, fc1_weight, fc1_bias, hooks, block_linear::fc1), rules.tanh_gelu ? "tanh" : "none");
+    const auto hidden = activate(rules.mlp, affine(second, fc1_weight, fc1_bias, hooks, block_linear::fc1));
     return attended + changed(hooks, 1, affine(hidden, fc2_weight, fc2_bias, hooks, block_linear::fc2));
 }
 

@@ -19,6 +19,11 @@ at::Tensor affine(const at::Tensor& input, const at::Tensor& weight, const at::T
 at::Tensor affine(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, const block_hooks& hooks,
                   block_linear which);
 
+/// GELU, its approximation by tanh (Hendrycks and Gimpel, 2016), SiLU, and tanh. Without gradients each sample [n, ...] is
+/// one operation: how the last values that fill no register are rounded depends on where they stand.
+enum class activation : std::uint8_t { gelu, gelu_by_tanh, silu, tanh };
+at::Tensor activate(activation, const at::Tensor& input);
+
 /// [n, tokens, dim] as [n, heads, tokens, dim / heads].
 at::Tensor of_heads(const at::Tensor& tokens, std::int64_t heads);
 
@@ -42,7 +47,7 @@ struct pre_norm_rules {
     std::int64_t heads = 1;
     double norm_epsilon = 1e-6;
     bool causal = false;
-    bool tanh_gelu = false; ///< GELU's approximation by tanh (Hendrycks and Gimpel, 2016).
+    activation mlp = activation::gelu;
 };
 
 /// x + attention(LayerNorm(x)), and x + MLP(LayerNorm(x)) of that. Weights: norm1, query with key and value, projection,

@@ -1,10 +1,7 @@
 #include "base/error.hpp"
-#include "model/torch/backbone.hpp"
+#include "model/torch/attention.hpp"
 #include "model/tuning_method.hpp"
 #include "scenario/scenario.hpp"
-
-#include <ATen/ops/gelu.h>
-#include <ATen/ops/linear.h>
 
 #include <cmath>
 
@@ -41,7 +38,7 @@ public:
             const auto own = [&](std::size_t index) {
                 return tunables[4 * static_cast<std::size_t>(sublayer) + index].to(output.scalar_type());
             };
-            return output + at::linear(at::gelu(at::linear(output, own(0), own(1))), own(2), own(3));
+            return output + affine(activate(activation::gelu, affine(output, own(0), own(1))), own(2), own(3));
         };
         return block(tokens, hooks);
     }

@@ -1,9 +1,7 @@
 #include "base/error.hpp"
-#include "model/torch/backbone.hpp"
+#include "model/torch/attention.hpp"
 #include "model/tuning_method.hpp"
 #include "scenario/scenario.hpp"
-
-#include <ATen/ops/linear.h>
 
 #include <algorithm>
 #include <cmath>
@@ -56,7 +54,7 @@ public:
             const auto place = static_cast<std::size_t>(found - targets.begin());
             const auto a = tunables[2 * place].to(input.scalar_type());
             const auto b = tunables[2 * place + 1].to(input.scalar_type());
-            return at::linear(at::linear(input, a), b) * scale_;
+            return affine(affine(input, a, {}), b, {}) * scale_;
         };
         return block(tokens, hooks);
     }
