@@ -1,7 +1,5 @@
 #include "base/text.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -75,10 +73,6 @@ std::string quantity(double value, const char* unit) {
     const bool whole_bytes = name == "B" && power == 0;
     return fmt::format("{} {}{}", whole_bytes ? fmt::format("{:.0f}", scaled) : rounded(scaled), prefixes[power + 3],
                        unit);
-}
-
-std::string valid_utf8(const std::string& text) {
-    return nlohmann::json::parse(nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 std::string system_reason(int code) { return std::error_code(code, std::generic_category()).message(); }

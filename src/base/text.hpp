@@ -9,9 +9,6 @@ namespace gaisnet {
 /// The text without spaces, tabs and carriage returns at its ends.
 std::string_view trimmed(std::string_view text);
 
-/// Converts arbitrary bytes to valid UTF-8; invalid sequences are replaced.
-std::string valid_utf8(const std::string& text);
-
 /// Number of single-character edits between two words, for "did you mean".
 std::size_t edit_distance(std::string_view a, std::string_view b);
 

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 
 #include <fmt/format.h>
 
@@ -63,8 +64,8 @@ void text_folder::refuse(const std::string& file, std::size_t line, const std::s
 
 void text_folder::read_file(const text_file_entry& file, ignored_files& ignored) {
     const auto path = root_ / file.name;
-    if (first_byte_not_utf8(file.name)) {
-        throw usage_error(rules_.key + ": the name of a file is not UTF-8: " + made_utf8(path.string()));
+    if (find_invalid_utf8(file.name)) {
+        throw usage_error(rules_.key + ": the name of a file is not UTF-8: " + valid_utf8(path.string()));
     }
     std::error_code code;
     auto memory = mapped_file::open(path, code);
@@ -111,7 +112,7 @@ void text_folder::add_record(const std::string& file, std::string_view bytes, te
     if (format == text_format::json_lines) {
         try {
             const auto content = bytes.substr(record.begin, record.size);
-            auto parsed = parse_json_record(rules_.replace_invalid ? made_utf8(content) : std::string(content));
+            auto parsed = parse_json_record(rules_.replace_invalid ? valid_utf8(content) : std::string(content));
             if (is_blank(parsed.text)) {
                 ++without_text_;
                 return;
@@ -146,12 +147,12 @@ std::int32_t text_folder::label_named(const std::string& name) {
 
 void text_folder::check_utf8(const std::string& file, std::string_view bytes, const text_record& record) {
     const auto content = bytes.substr(record.begin, record.size);
-    const auto bad = first_byte_not_utf8(content);
+    const auto bad = find_invalid_utf8(content);
     if (!bad) {
         return;
     }
     if (rules_.replace_invalid) {
-        replaced_ += bad_utf8_sequences(content);
+        replaced_ += count_invalid_utf8(content);
         return;
     }
     const auto before = content.substr(0, *bad);
@@ -242,7 +243,7 @@ std::string text_folder::text(std::size_t sample) const {
     }
     auto text = with_line_feeds(bytes.substr(record.begin, record.size));
     if (rules_.replace_invalid) {
-        text = made_utf8(text);
+        text = valid_utf8(text);
     }
     if (file.format != text_format::json_lines) {
         return text;

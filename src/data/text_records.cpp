@@ -55,61 +55,6 @@ private:
     text_record record_;
 };
 
-/// The UTF-8 sequence at a place of a text.
-struct utf8_sequence {
-    std::size_t size; ///< Bytes; of one that is broken off, those that could have begun a character, and at least 1.
-    bool valid;
-};
-
-utf8_sequence utf8_sequence_at(std::string_view text, std::size_t at) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
-    const unsigned lead = byte(0);
-    if (lead < 0x80) {
-        return {1, true};
-    }
-    if (lead < 0xc2 || lead > 0xf4) {
-        return {1, false};
-    }
-    const std::size_t size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    // The second byte's range keeps out long forms, surrogates, and what lies above U+10FFFF.
-    const unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-    const unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    for (std::size_t i = 1; i < size; ++i) {
-        if (at + i == text.size() || byte(i) < (i == 1 ? low : 0x80) || byte(i) > (i == 1 ? high : 0xbf)) {
-            return {i, false};
-        }
-    }
-    return {size, true};
-}
-
-/// The place of the first byte from `at` on that is not ASCII.
-std::size_t skip_ascii(std::string_view text, std::size_t at) {
-    std::uint64_t eight = 0;
-    while (at + sizeof eight <= text.size()) {
-        std::memcpy(&eight, text.data() + at, sizeof eight);
-        if ((eight & 0x8080808080808080ULL) != 0) {
-            break;
-        }
-        at += sizeof eight;
-    }
-    while (at < text.size() && static_cast<unsigned char>(text[at]) < 0x80) {
-        ++at;
-    }
-    return at;
-}
-
-/// Calls `broken` with place and size of each sequence that is not UTF-8, until it returns false.
-template <typename Function>
-void for_each_broken_sequence(std::string_view text, const Function& broken) {
-    for (std::size_t at = skip_ascii(text, 0); at < text.size(); at = skip_ascii(text, at)) {
-        const auto sequence = utf8_sequence_at(text, at);
-        if (!sequence.valid && !broken(at, sequence.size)) {
-            return;
-        }
-        at += sequence.size;
-    }
-}
-
 } // namespace
 
 void for_each_record(std::string_view file, text_format format, const std::function<void(const text_record&)>& take) {
@@ -181,35 +126,6 @@ std::string with_line_feeds(std::string_view text) {
         }
     }
     return out;
-}
-
-std::optional<std::size_t> first_byte_not_utf8(std::string_view text) {
-    std::optional<std::size_t> found;
-    for_each_broken_sequence(text, [&](std::size_t at, std::size_t) {
-        found = at;
-        return false;
-    });
-    return found;
-}
-
-std::string made_utf8(std::string_view text) {
-    std::string out;
-    std::size_t done = 0;
-    for_each_broken_sequence(text, [&](std::size_t at, std::size_t size) {
-        out.append(text.substr(done, at - done)).append("\xef\xbf\xbd");
-        done = at + size;
-        return true;
-    });
-    return out.append(text.substr(done));
-}
-
-std::size_t bad_utf8_sequences(std::string_view text) {
-    std::size_t count = 0;
-    for_each_broken_sequence(text, [&](std::size_t, std::size_t) {
-        ++count;
-        return true;
-    });
-    return count;
 }
 
 } // namespace gaisnet

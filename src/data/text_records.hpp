@@ -43,13 +43,4 @@ json_record parse_json_record(std::string_view line);
 /// The text with LF in place of CR LF.
 std::string with_line_feeds(std::string_view text);
 
-/// Offset of the first byte that does not belong to UTF-8 (Unicode, table 3-7); nothing where all of the text is UTF-8.
-std::optional<std::size_t> first_byte_not_utf8(std::string_view text);
-
-/// The text with U+FFFD in place of what is not UTF-8: one for each longest beginning of a character, as Python does it.
-std::string made_utf8(std::string_view text);
-
-/// Number of U+FFFD that made_utf8() puts in.
-std::size_t bad_utf8_sequences(std::string_view text);
-
 } // namespace gaisnet

@@ -39,10 +39,9 @@ std::string config_of_plan(const configuration& given, const scenario& scene, co
     if (scene.service == service_kind::fine_tuning) {
         set("train.schedule", name_in(schedule_words, plan.schedule));
         set("train.micro_batches", std::to_string(plan.micro_batches));
-        set("tuning.method", plan.tuning.method);
-        set("tuning.prompts", std::to_string(plan.tuning.prompts));
-        set("tuning.rank", std::to_string(plan.tuning.rank));
-        set("tuning.bottleneck", std::to_string(plan.tuning.bottleneck));
+        for (const auto& [key, value] : keys_of(plan.tuning)) {
+            set(key, value);
+        }
     }
     const auto decides = [](const key_info& key, const setting& one) {
         return !one.is_default() && !one.is_derived && one.value != key.initial && key.name != "output" &&

@@ -10,6 +10,7 @@
 #include "experiment/cloud_images.hpp"
 #include "experiment/gradient_sum.hpp"
 #include "experiment/preparation.hpp"
+#include "experiment/workload.hpp"
 #include "model/files/safetensors.hpp"
 #include "model/files/weight_store.hpp"
 #include "model/torch/backbone.hpp"
@@ -57,6 +58,7 @@ public:
         , images_(watched(scene_, here), here, !given.dry_run)
         , batches_(images_.size() / static_cast<std::size_t>(scene_.pretrain.batch))
         , progress_(given.progress) {
+        check_samples(*model_);
         if (batches_ == 0) {
             throw usage_error(fmt::format("pretrain.batch = {}: {} has {} image(s); at most as many are accepted",
                                           scene_.pretrain.batch, images_.origin(), images_.size()));

@@ -53,10 +53,7 @@ std::optional<formed_clusters> replanning::better_ones(int round, const ledger_s
     const auto everybody = make_population(scene, override_index(scene.network.overrides));
     const auto current = scene.cluster.formed;
     scene.cluster.formed = without(current, everybody, state.off);
-    std::vector<domain_size> sizes;
-    for (const auto& domain : run_.deploy->domains) {
-        sizes.push_back(domain.size);
-    }
+    const auto sizes = run_.data->sizes();
     const auto data = data_of_clients(scene, *run_.data);
     const auto empty = [](const auto& clusters) { return clusters.empty(); };
     if (std::any_of(scene.cluster.formed.begin(), scene.cluster.formed.end(), empty)) {
@@ -101,12 +98,8 @@ deployment replanning::make(const formed_clusters& formed, int round, double at_
     auto net =
         make_topology(scene, make_population(scene, override_index(scene.network.overrides)), formed,
                       hops_with_gradients(before.model, before.method), {.numbered_as = &before.net, .at_s = at_s});
-    std::vector<domain_size> sizes;
-    for (const auto& domain : before.domains) {
-        sizes.push_back(domain.size);
-    }
-    auto made =
-        make_deployment(scene, std::move(net), before.model, before.method, sizes, run_.data->shares().samples());
+    auto made = make_deployment(scene, std::move(net), before.model, before.method, run_.data->sizes(),
+                                run_.data->shares().samples());
     made.first_round = round;
     held_.tell(made);
     return made;

@@ -45,11 +45,9 @@ private:
 };
 
 void set_tuning(configuration& given, const scenario& scene, const tuning_choice& choice) {
-    const auto tuning = with_choice(scene, choice);
-    given.set("tuning.method", tuning.method);
-    given.set("tuning.prompts", std::to_string(tuning.prompts));
-    given.set("tuning.rank", std::to_string(tuning.rank));
-    given.set("tuning.bottleneck", std::to_string(tuning.bottleneck));
+    for (const auto& [key, value] : keys_of(with_choice(scene, choice))) {
+        given.set(key, value);
+    }
 }
 
 /// The parts of `optimise` without tuning.

@@ -58,7 +58,15 @@ struct workload::parts {
     mutable std::map<std::pair<std::size_t, std::size_t>, kept_batch> kept;
 };
 
+void check_samples(const foundation_model& model) {
+    if (model.takes_tokens()) {
+        throw usage_error(std::string("model.family = ") + model.family() +
+                          ": a model of texts, and runs have images so far; vit is accepted");
+    }
+}
+
 workload::workload(const scenario& scene, session& here, bool check_images) {
+    check_samples(*make_model(scene));
     parts_ = std::make_unique<parts>(scene, here, [&](image_folder& folder) {
         if (check_images) {
             content_ += gaisnet::check_images(folder, scene, here);

@@ -6,6 +6,7 @@
 #include "data/shares.hpp"
 #include "experiment/collected.hpp"
 #include "experiment/session.hpp"
+#include "model/family.hpp"
 #include "model/torch/sample_source.hpp"
 #include "model/torch/tuned_model.hpp"
 #include "results/rows.hpp"
@@ -19,6 +20,10 @@
 #include <vector>
 
 namespace gaisnet {
+
+/// Refuses a model whose samples are not images, which all data are so far.
+/// \throws usage_error
+void check_samples(const foundation_model&);
 
 /// The data of a scenario at work: who has which samples (data/), made into batches for this rank's models. Every rank
 /// makes the same one; images are decoded only where they are used.

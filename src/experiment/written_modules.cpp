@@ -1,6 +1,7 @@
 #include "experiment/written_modules.hpp"
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "model/files/tuned_modules.hpp"
 
 #include <fmt/format.h>

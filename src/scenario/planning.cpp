@@ -119,6 +119,13 @@ tuning_settings with_choice(const scenario& scene, const tuning_choice& choice) 
     return out;
 }
 
+std::vector<std::pair<std::string, std::string>> keys_of(const tuning_settings& tuning) {
+    return {{"tuning.method", tuning.method},
+            {"tuning.prompts", std::to_string(tuning.prompts)},
+            {"tuning.rank", std::to_string(tuning.rank)},
+            {"tuning.bottleneck", std::to_string(tuning.bottleneck)}};
+}
+
 planned_parts parts_to_plan(const scenario& scene) {
     auto parts = scene.plan.optimise;
     parts.split = parts.split || scene.split.policy == "auto";

@@ -114,6 +114,8 @@ private:
 
 /// Everything that is to be planned: `optimise`, split.blocks = auto, cluster.policy and cluster.start = best.
 planned_parts parts_to_plan(const scenario&);
+/// The keys that say a tuning method and its size, with their values.
+std::vector<std::pair<std::string, std::string>> keys_of(const tuning_settings&);
 /// Tuning with a choice in place of method and size.
 tuning_settings with_choice(const scenario&, const tuning_choice&);
 /// What the plan is judged by; never empty.

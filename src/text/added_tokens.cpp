@@ -1,8 +1,8 @@
 #include "text/added_tokens.hpp"
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "text/unicode.hpp"
-#include "text/utf8.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,7 +1,7 @@
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "text/byte_level.hpp"
 #include "text/token_model.hpp"
-#include "text/utf8.hpp"
 
 #include <nlohmann/json.hpp>
 

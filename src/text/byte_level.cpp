@@ -1,6 +1,6 @@
 #include "text/byte_level.hpp"
 
-#include "text/utf8.hpp"
+#include "base/utf8.hpp"
 
 #include <array>
 

@@ -1,8 +1,8 @@
 #include "text/normaliser.hpp"
 
+#include "base/utf8.hpp"
 #include "text/text_pattern.hpp"
 #include "text/unicode.hpp"
-#include "text/utf8.hpp"
 
 #include <utility>
 #include <vector>

@@ -1,9 +1,9 @@
 #include "text/pre_tokenizer.hpp"
 
+#include "base/utf8.hpp"
 #include "base/words.hpp"
 #include "text/text_pattern.hpp"
 #include "text/unicode.hpp"
-#include "text/utf8.hpp"
 
 #include <algorithm>
 #include <optional>

@@ -1,8 +1,8 @@
 #include "text/token_decoder.hpp"
 
+#include "base/utf8.hpp"
 #include "text/byte_level.hpp"
 #include "text/text_pattern.hpp"
-#include "text/utf8.hpp"
 
 #include <charconv>
 #include <functional>
@@ -79,12 +79,12 @@ public:
         append_from_byte_level(bytes_, token);
         if (in_parts_) {
             const auto complete = bytes_.size() - unfinished_utf8(bytes_);
-            ready.push_back(replaced_invalid_utf8(std::string_view(bytes_).substr(0, complete)));
+            ready.push_back(valid_utf8(std::string_view(bytes_).substr(0, complete)));
             bytes_.erase(0, complete);
         }
     }
     void finish(std::vector<std::string>& ready) override {
-        ready.push_back(replaced_invalid_utf8(bytes_));
+        ready.push_back(valid_utf8(bytes_));
         bytes_.clear();
     }
 

@@ -1,5 +1,6 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "text/added_tokens.hpp"
 #include "text/normaliser.hpp"
 #include "text/piece_cache.hpp"
@@ -8,7 +9,6 @@
 #include "text/token_decoder.hpp"
 #include "text/token_model.hpp"
 #include "text/tokenizer.hpp"
-#include "text/utf8.hpp"
 
 #include <nlohmann/json.hpp>
 

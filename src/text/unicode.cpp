@@ -1,8 +1,8 @@
 #include "text/unicode.hpp"
 
 #include "base/error.hpp"
+#include "base/utf8.hpp"
 #include "text/regular_expression.hpp"
-#include "text/utf8.hpp"
 
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>

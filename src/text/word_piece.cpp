@@ -1,6 +1,6 @@
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "text/token_model.hpp"
-#include "text/utf8.hpp"
 
 #include <algorithm>
 

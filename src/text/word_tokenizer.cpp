@@ -2,8 +2,8 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 #include "text/token_model.hpp"
-#include "text/utf8.hpp"
 
 #include <algorithm>
 #include <stdexcept>

@@ -104,6 +104,9 @@ CASES = [
     case("layer that lora does not know", "--tuning.method lora --tuning.targets q,o", ["tuning.targets", "o", "proj"]),
     case("layer given to lora twice", ["--tuning.targets", "q, q"], ["tuning.targets", "q", "once"]),
     case("unknown tuning method", "--tuning.method promt", ["tuning.method", "promt"]),
+    case("a model of texts for images", "--model.family llama", ["model.family = llama", "texts", "vit is accepted"]),
+    case("a model of texts pre-trained on images", "pretrain --model.family gpt2 --output new.safetensors",
+         ["model.family = gpt2", "texts", "vit is accepted"], whole=True),
     # Who trains on what
     case("partition without its parameter", "--data.partition dirichlet", ["data.partition", "dirichlet(ALPHA)"]),
     case("more classes than there are", "--data.partition classes(9)", ["classes(9)", "classes"]),

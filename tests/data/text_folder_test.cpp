@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "base/utf8.hpp"
 #include "data/partition.hpp"
 #include "data/text_folder.hpp"
 #include "support/temporary_folder.hpp"
@@ -271,26 +272,26 @@ TEST_F(text_folders, a_file_that_changes_is_named) {
 
 // The Unicode Standard, table 3-8: one U+FFFD for each longest beginning of a character.
 TEST(text_records, broken_utf8_is_replaced_as_the_standard_proposes) {
-    EXPECT_EQ(made_utf8("a\xf1\x80\x80\xe1\x80\xc2"
-                        "b\x80"
-                        "c\x80\xbf"
-                        "d"),
+    EXPECT_EQ(valid_utf8("a\xf1\x80\x80\xe1\x80\xc2"
+                         "b\x80"
+                         "c\x80\xbf"
+                         "d"),
               "a\ufffd\ufffd\ufffd"
               "b\ufffd"
               "c\ufffd\ufffd"
               "d");
-    EXPECT_EQ(bad_utf8_sequences("a\xf1\x80\x80\xe1\x80\xc2"
+    EXPECT_EQ(count_invalid_utf8("a\xf1\x80\x80\xe1\x80\xc2"
                                  "b\x80"
                                  "c\x80\xbf"
                                  "d"),
               6U);
     for (const std::string good : {"", "plain", "\u00fc\u20ac\U0001f600", "\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf"}) {
-        EXPECT_EQ(first_byte_not_utf8(good), std::nullopt);
-        EXPECT_EQ(made_utf8(good), good);
+        EXPECT_EQ(find_invalid_utf8(good), std::nullopt);
+        EXPECT_EQ(valid_utf8(good), good);
     }
     for (const std::string bad :
          {"\xc0\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5", "\xe2\x82"}) {
-        EXPECT_EQ(first_byte_not_utf8("eight or nine " + bad), 14U);
+        EXPECT_EQ(find_invalid_utf8("eight or nine " + bad), 14U);
     }
 }
 

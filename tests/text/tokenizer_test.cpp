@@ -1,7 +1,7 @@
 #include "base/error.hpp"
+#include "base/utf8.hpp"
 #include "support/temporary_folder.hpp"
 #include "text/tokenizer.hpp"
-#include "text/utf8.hpp"
 #include "text/word_tokenizer.hpp"
 
 #include <gmock/gmock.h>
@@ -214,7 +214,7 @@ TEST(utf8, the_first_invalid_byte_is_found) {
     for (const auto& [text, place] : cases) {
         EXPECT_EQ(find_invalid_utf8(text), place) << text;
     }
-    EXPECT_EQ(replaced_invalid_utf8("a\xe4\xb8z\xff"), "a\ufffdz\ufffd");
+    EXPECT_EQ(valid_utf8("a\xe4\xb8z\xff"), "a\ufffdz\ufffd");
     EXPECT_EQ(unfinished_utf8("a\xf0\x9f\x98"), 3U);
     EXPECT_EQ(unfinished_utf8("\xe4\xb8\xe4"), 1U);
     EXPECT_EQ(unfinished_utf8("\x80\x80"), 0U);

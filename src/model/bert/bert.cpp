@@ -13,11 +13,9 @@ namespace gaisnet {
 namespace {
 
 block_shape bert_shape(const model_settings& sizes) {
-    return {.tokens = sizes.tokens,
-            .dim = sizes.dim,
-            .heads = sizes.heads,
-            .hidden = sizes.hidden > 0 ? sizes.hidden : 4 * sizes.dim,
-            .post_norm = true};
+    auto shape = usual_shape(sizes);
+    shape.post_norm = true;
+    return shape;
 }
 
 const registration<family_entry> registered_bert{{"bert",

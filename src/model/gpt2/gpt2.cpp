@@ -12,13 +12,6 @@ namespace gaisnet {
 
 namespace {
 
-block_shape gpt2_shape(const model_settings& sizes) {
-    return {.tokens = sizes.tokens,
-            .dim = sizes.dim,
-            .heads = sizes.heads,
-            .hidden = sizes.hidden > 0 ? sizes.hidden : 4 * sizes.dim};
-}
-
 const registration<family_entry> registered_gpt2{{"gpt2",
                                                   [](const scenario& scene) -> std::shared_ptr<const foundation_model> {
                                                       return std::make_shared<gpt2>(scene.model);
@@ -64,7 +57,7 @@ const registration<config_entry> registered_gpt2_config{
 
 } // namespace
 
-gpt2::gpt2(const model_settings& sizes): language_model(sizes, gpt2_shape(sizes), 1e-5) {}
+gpt2::gpt2(const model_settings& sizes): causal_language_model(sizes, usual_shape(sizes), 1e-5) {}
 
 std::vector<tensor_spec> gpt2::embedding_tensors() const {
     return {{"wte.weight", {vocabulary(), dim()}}, {"wpe.weight", {positions(), dim()}}};
@@ -84,10 +77,6 @@ std::vector<tensor_spec> gpt2::block_tensors(std::int64_t block) const {
 }
 
 std::vector<tensor_spec> gpt2::norm_tensors() const { return {{"ln_f.weight", {dim()}}, {"ln_f.bias", {dim()}}}; }
-
-std::vector<tensor_spec> gpt2::output_tensors() const {
-    return {{tied_output() ? "wte.weight" : "lm_head.weight", {vocabulary(), dim()}}};
-}
 
 backbone_match gpt2::match(const safetensors_file& file) const {
     // Files of GPT-2 itself have the causal mask as a tensor.

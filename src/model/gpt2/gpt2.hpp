@@ -9,19 +9,15 @@ namespace gaisnet {
 /// h.I.{ln_1, attn.c_attn, attn.c_proj, ln_2, mlp.c_fc, mlp.c_proj}.{weight, bias}; ln_f.{weight, bias}; and lm_head.weight
 /// unless it is tied. Matrices are [out, in] here and [in, out] in files. eps is 1e-5, the MLP four times as wide as a
 /// token, unless told otherwise.
-class gpt2 final : public language_model {
+class gpt2 final : public causal_language_model {
 public:
     /// \param sizes vocabulary, tokens, positions, dim, depth, heads, hidden, norm_eps, tied
     explicit gpt2(const model_settings& sizes);
 
     const char* family() const override { return "gpt2"; }
-    bool causal() const override { return true; }
-    std::int64_t leading_tokens() const override { return 0; }
     std::vector<tensor_spec> embedding_tensors() const override;
     std::vector<tensor_spec> block_tensors(std::int64_t block) const override;
     std::vector<tensor_spec> norm_tensors() const override;
-    std::vector<tensor_spec> output_tensors() const override;
-    bool tied_output() const override { return sizes().tied; }
     backbone_match match(const safetensors_file&) const override;
 };
 

@@ -5,6 +5,18 @@
 
 namespace gaisnet {
 
+std::vector<tensor_spec> causal_language_model::output_tensors() const {
+    const auto name = tied_output() ? embedding_tensors().front().name : std::string("lm_head.weight");
+    return {{name, {vocabulary(), dim()}}};
+}
+
+block_shape usual_shape(const model_settings& sizes) {
+    return {.tokens = sizes.tokens,
+            .dim = sizes.dim,
+            .heads = sizes.heads,
+            .hidden = sizes.hidden > 0 ? sizes.hidden : 4 * sizes.dim};
+}
+
 void add_linear(std::vector<tensor_spec>& tensors, const std::string& name, std::int64_t out, std::int64_t in,
                 bool bias) {
     tensors.push_back({name + ".weight", {out, in}});

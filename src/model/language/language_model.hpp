@@ -3,7 +3,9 @@
 #include "model/family.hpp"
 #include "scenario/model.hpp"
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace gaisnet {
 
@@ -36,6 +38,22 @@ private:
     model_settings sizes_;
     double norm_epsilon_;
 };
+
+/// One that tells the next token: a token attends to itself and to those before it.
+class causal_language_model : public language_model {
+public:
+    bool causal() const override { return true; }
+    std::int64_t leading_tokens() const override { return 0; }
+    bool tied_output() const override { return sizes().tied; }
+    /// lm_head.weight, or the first tensor of the embedding.
+    std::vector<tensor_spec> output_tensors() const override;
+
+protected:
+    using language_model::language_model;
+};
+
+/// Sizes of a block whose MLP is four times as wide as a token, unless told otherwise.
+block_shape usual_shape(const model_settings&);
 
 /// Weight and bias of a linear layer [out, in], or of a norm.
 void add_linear(std::vector<tensor_spec>&, const std::string& name, std::int64_t out, std::int64_t in, bool bias);

@@ -126,7 +126,7 @@ const registration<config_entry> registered_qwen_config{
 
 } // namespace
 
-llama::llama(const model_settings& sizes): language_model(sizes, llama_shape(sizes), 1e-6) {}
+llama::llama(const model_settings& sizes): causal_language_model(sizes, llama_shape(sizes), 1e-6) {}
 
 std::vector<tensor_spec> llama::embedding_tensors() const { return {{"embed_tokens.weight", {vocabulary(), dim()}}}; }
 
@@ -148,10 +148,6 @@ std::vector<tensor_spec> llama::block_tensors(std::int64_t block) const {
 }
 
 std::vector<tensor_spec> llama::norm_tensors() const { return {{"norm.weight", {dim()}}}; }
-
-std::vector<tensor_spec> llama::output_tensors() const {
-    return {{tied_output() ? "embed_tokens.weight" : "lm_head.weight", {vocabulary(), dim()}}};
-}
 
 backbone_match llama::match(const safetensors_file& file) const {
     return match_hub_names(file, *this,

@@ -16,7 +16,10 @@ std::size_t unfinished_utf8(std::string_view text);
 
 /// The text with U+FFFD in place of whatever is not UTF-8, one for each longest beginning of a character (Unicode 3.9,
 /// "substitution of maximal subparts"), as Python's and Rust's lossy conversions do.
-std::string replaced_invalid_utf8(std::string_view bytes);
+std::string valid_utf8(std::string_view bytes);
+
+/// Number of U+FFFD that valid_utf8() puts in.
+std::size_t count_invalid_utf8(std::string_view bytes);
 
 /// Appends a code point as UTF-8.
 void append_utf8(std::string& text, char32_t code);

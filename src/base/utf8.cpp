@@ -1,4 +1,4 @@
-#include "text/utf8.hpp"
+#include "base/utf8.hpp"
 
 #include <cstring>
 
@@ -69,7 +69,7 @@ std::size_t unfinished_utf8(std::string_view text) {
     return 0;
 }
 
-std::string replaced_invalid_utf8(std::string_view bytes) {
+std::string valid_utf8(std::string_view bytes) {
     std::string text;
     text.reserve(bytes.size());
     for (std::size_t at = 0; at < bytes.size();) {
@@ -78,6 +78,16 @@ std::string replaced_invalid_utf8(std::string_view bytes) {
         at += step.bytes;
     }
     return text;
+}
+
+std::size_t count_invalid_utf8(std::string_view bytes) {
+    std::size_t count = 0;
+    for (std::size_t at = 0; at < bytes.size();) {
+        const auto step = step_at(bytes, at);
+        count += step.complete ? 0U : 1U;
+        at += step.bytes;
+    }
+    return count;
 }
 
 void append_utf8(std::string& text, char32_t code) {
