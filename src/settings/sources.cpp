@@ -16,9 +16,10 @@ namespace gaisnet {
 namespace {
 
 /// Environment variables of jobs/mpirun.sh, slurm/run.sbatch and the tests; they are not settings.
-const std::set<std::string> of_scripts{"GAISNET_MPIRUN_OPTIONS", "GAISNET_SITE",     "GAISNET_ROOT", "GAISNET_PROGRAM",
-                                       "GAISNET_IMAGE",          "GAISNET_LAUNCHER", "GAISNET_DATA", "GAISNET_READY",
-                                       "GAISNET_WHEEL",          "GAISNET_MPI_LIMIT"};
+const std::set<std::string> of_scripts{"GAISNET_MPIRUN_OPTIONS", "GAISNET_SITE",       "GAISNET_ROOT",
+                                       "GAISNET_PROGRAM",        "GAISNET_IMAGE",      "GAISNET_LAUNCHER",
+                                       "GAISNET_DATA",           "GAISNET_READY",      "GAISNET_WHEEL",
+                                       "GAISNET_MPI_LIMIT",      "GAISNET_TOKENIZERS", "GAISNET_TOKENIZER_FILES"};
 
 /// A line without its comment and trimmed. Rejects a # inside a word, which is ambiguous.
 std::string content_of(const std::string& line, const std::string& where) {

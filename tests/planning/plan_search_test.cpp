@@ -86,6 +86,19 @@ TEST(plans, dynamic_programming_finds_the_best_division_of_its_model) {
     }
 }
 
+/// Here no single move leads from what a search of clusters finds to the best plan: both clusters have to change at once.
+TEST(plans, two_clusters_are_the_best_of_all) {
+    constexpr int clients = 5, depth = 3;
+    auto one = random_instance(114, clients, depth, 2);
+    one.scene.plan.optimise = {.split = true, .clusters = true, .order = true, .start = true};
+    const auto method = make_tuning_method(one.scene);
+    const auto objective = objective_of(one.scene);
+    const auto plan = make_plan(one.scene, method, one.sizes, one.data);
+    plan_judge judge(one.scene, method, one.sizes, one.data);
+    const auto best = value_of(every_plan::best_of_all(judge, objective, clients, depth, 2), objective, plan.given);
+    EXPECT_NEAR(value_of(plan.planned, objective, plan.given), best, 1e-9 * best);
+}
+
 TEST(plans, memory_is_a_constraint) {
     auto one = random_instance(3, 3, 4, 1);
     one.scene.plan.optimise = {.split = true};

@@ -273,6 +273,18 @@ def stale_settings(vocabulary, text):
     return sorted({key for key in flags + keys if not vocabulary.has_key(key)})
 
 
+# --- Environment
+
+
+def refused_variables(root):
+    """Variables GAISNET_... that scripts and tests read or export and that the program, which inherits them, would refuse."""
+    accepted = re.search(r"of_scripts\{(.*?)\}", (root / "src/settings/sources.cpp").read_text(), re.DOTALL)[1]
+    pattern = re.compile(r"""(?:\$\{?|export |environ(?:\.get\(|\[)["'])(GAISNET_[A-Z_]+)""")
+    used = {name for folder in ("jobs", "slurm", "tests") for file in (root / folder).rglob("*")
+            if file.suffix in (".sh", ".sbatch", ".py") and file != Path(__file__) for name in pattern.findall(file.read_text())}
+    return sorted(used - set(re.findall(r'"(\w+)"', accepted)))
+
+
 # --- The tree keeps the rules
 
 
@@ -339,6 +351,10 @@ def test_symbols_in_the_architecture_exist(vocabulary):
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_settings_in_documents_exist(name, vocabulary):
     check_none(stale_settings(vocabulary, document(name)))
+
+
+def test_the_program_accepts_the_variables_of_scripts():
+    check_none(refused_variables(ROOT))
 
 
 # --- The rules can fail
@@ -506,3 +522,12 @@ def test_a_stale_setting_is_found(toy):
     gaisnet plan --train.rounds 3 --link.d2d.speed 5
 """
     assert stale_settings(words(toy), text) == ["link.d2d.speed", "train.gone", "train.lost"]
+
+
+def test_a_variable_that_the_program_would_refuse_is_found(toy):
+    root = toy({
+        "src/settings/sources.cpp": 'const std::set<std::string> of_scripts{"GAISNET_ROOT"};\n',
+        "jobs/run.sh": "cd $GAISNET_ROOT\nexport GAISNET_SHELL\n",
+        "tests/a_test.py": 'os.environ.get("GAISNET_ROOT") or os.environ["GAISNET_PYTEST"]\n',
+    })
+    assert refused_variables(root) == ["GAISNET_PYTEST", "GAISNET_SHELL"]
