@@ -53,7 +53,7 @@ void measure(const char* what, const dataset& data, std::size_t images, bool aug
     std::vector<std::size_t> samples(std::min(images, data.size()));
     std::iota(samples.begin(), samples.end(), 0U);
     loader_settings settings;
-    settings.transform.size = side;
+    settings.form.transform.size = side;
     settings.batch = batch;
     settings.augment = augment;
     settings.owner = "bench";

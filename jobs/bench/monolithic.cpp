@@ -33,7 +33,7 @@ void train(const prepared_run& run, at::Device device, tuned_model& model, optim
     for (std::int64_t i = 0; i < plan.batches_a_round; ++i) {
         const auto index = (round - 1) * plan.batches_a_round + i;
         const auto batch = plan.batch_at(index);
-        const auto logits = model.forward(on_device(source.images(batch), device));
+        const auto logits = model.forward(on_device(source.inputs(batch), device));
         const auto loss = at::cross_entropy_loss(logits, on_device(source.labels(batch), logits.device()));
         run_backward(loss, {});
         steps.step(model.parameters(), deploy.learning_rate(cluster, index));

@@ -13,14 +13,26 @@ namespace {
 /// Batches that are decoded before they are asked for.
 constexpr std::size_t depth = 2;
 
-labelled_batch empty_batch(std::size_t count, const transform_spec& transform) {
-    const auto n = static_cast<std::int64_t>(count);
-    return {tensor_view::allocate({n, 3, transform.size, transform.size}),
-            tensor_view::allocate({n}, element_type::int64)};
+/// Where the values of a sample are.
+template <typename T>
+T* row_of(const tensor_view& batch, std::size_t place) {
+    return batch.as<T>() + place * static_cast<std::size_t>(batch.elements() / batch.shape[0]);
 }
 
-std::size_t values_of(const transform_spec& transform) {
-    return 3 * static_cast<std::size_t>(transform.size) * static_cast<std::size_t>(transform.size);
+/// Puts a text at its place in a batch.
+void fill_text(token_sample text, std::int64_t label, const input_form& form, const labelled_batch& batch,
+               std::size_t place) {
+    auto* inputs = row_of<std::int64_t>(batch.inputs, place);
+    auto* labels = row_of<std::int64_t>(batch.labels, place);
+    std::copy_n(text.tokens.begin(), form.tokens, inputs);
+    batch.padding.as<std::int64_t>()[place] = text.padding;
+    if (!form.next_tokens) {
+        *labels = label;
+        return;
+    }
+    std::fill_n(labels, form.tokens, ignored_token);
+    std::copy_n(text.tokens.begin() + 1, text.told, labels);
+    batch.bytes.as<std::int64_t>()[place] = text.bytes;
 }
 
 std::int64_t label_of(const dataset& data, std::size_t sample, const loader_settings& settings) {
@@ -36,6 +48,18 @@ tensor_view all_labels(const std::vector<std::size_t>& samples, const Label& lab
 }
 
 } // namespace
+
+labelled_batch input_form::batch_of(std::size_t n) const {
+    const auto count = static_cast<std::int64_t>(n);
+    const auto numbers = [](std::vector<std::int64_t> shape) {
+        return tensor_view::allocate(std::move(shape), element_type::int64);
+    };
+    if (tokens == 0) {
+        return {tensor_view::allocate({count, 3, transform.size, transform.size}), numbers({count}), {}, {}};
+    }
+    return {numbers({count, tokens}), next_tokens ? numbers({count, tokens}) : numbers({count}), numbers({count}),
+            next_tokens ? numbers({count}) : tensor_view()};
+}
 
 tensor_view sensed_labels(const dataset& data, const std::vector<std::size_t>& samples,
                           const loader_settings& settings) {
@@ -60,26 +84,39 @@ batch_loader::~batch_loader() {
 }
 
 tensor_view batch_loader::labels(std::int64_t epoch, std::int64_t index) {
-    return sensed_labels(data_, schedule_.batch(epoch, index), settings_);
+    return settings_.form.next_tokens ? get(epoch, index).labels
+                                      : sensed_labels(data_, schedule_.batch(epoch, index), settings_);
 }
 
-void batch_loader::prepare(std::size_t sample, std::int64_t epoch, float* image, std::int64_t* label) const {
-    const auto sensed = supply_.sensed(data_, sample, settings_.quality, settings_.seed);
-    if (settings_.augment) {
-        transform_train(*sensed, settings_.transform, settings_.seed, data_.name(sample),
-                        static_cast<std::uint32_t>(epoch), image);
-    } else {
-        transform_validation(*sensed, settings_.transform, image);
+void batch_loader::prepare(std::size_t sample, std::int64_t epoch, const labelled_batch& batch,
+                           std::size_t place) const {
+    const auto& form = settings_.form;
+    const auto label = label_of(data_, sample, settings_);
+    if (form.tokens > 0) {
+        auto text = data_.load_text(sample);
+        auto noise = form.noise;
+        noise.probability = settings_.quality.token_noise;
+        text.tokens = misread_tokens(std::move(text.tokens), noise, settings_.seed, data_.name(sample));
+        fill_text(std::move(text), label, form, batch, place);
+        return;
     }
-    *label = label_of(data_, sample, settings_);
+    const auto sensed = supply_.sensed(data_, sample, settings_.quality, settings_.seed);
+    auto* image = row_of<float>(batch.inputs, place);
+    if (settings_.augment) {
+        transform_train(*sensed, form.transform, settings_.seed, data_.name(sample), static_cast<std::uint32_t>(epoch),
+                        image);
+    } else {
+        transform_validation(*sensed, form.transform, image);
+    }
+    batch.labels.as<std::int64_t>()[place] = label;
 }
 
 batch_loader::ahead batch_loader::begin(place where, decode_pool::haste when) {
     const auto samples = schedule_.batch(where.epoch, where.index);
-    return {where, begin_batch(samples, settings_.transform, supply_.pool, when,
-                               [this, epoch = where.epoch](std::size_t sample, float* image, std::int64_t* label) {
-                                   prepare(sample, epoch, image, label);
-                               })};
+    return {where,
+            begin_batch(samples, settings_.form, supply_.pool, when,
+                        [this, epoch = where.epoch](std::size_t sample, const labelled_batch& batch,
+                                                    std::size_t place) { prepare(sample, epoch, batch, place); })};
 }
 
 void batch_loader::drop_all_but(place wanted) {
@@ -120,20 +157,18 @@ const labelled_batch& batch_loader::get(std::int64_t epoch, std::int64_t index) 
     return current_;
 }
 
-coming_batch begin_batch(const std::vector<std::size_t>& samples, const transform_spec& transform, decode_pool& pool,
-                         decode_pool::haste when,
-                         const std::function<void(std::size_t sample, float* image, std::int64_t* label)>& fill) {
-    coming_batch out{empty_batch(samples.size(), transform), {}};
+coming_batch begin_batch(const std::vector<std::size_t>& samples, const input_form& form, decode_pool& pool,
+                         decode_pool::haste when, const sample_filler& fill) {
+    coming_batch out{form.batch_of(samples.size()), {}};
     const auto parts = std::min(samples.size(), pool.threads());
     for (std::size_t part = 0; part < parts; ++part) {
         const auto begin = samples.size() * part / parts, end = samples.size() * (part + 1) / parts;
         out.jobs.add(pool.submit<void>(
-            [fill, begin, batch = out.batch, values = values_of(transform),
+            [fill, begin, batch = out.batch,
              some = std::vector<std::size_t>(samples.begin() + static_cast<std::ptrdiff_t>(begin),
                                              samples.begin() + static_cast<std::ptrdiff_t>(end))] {
                 for (std::size_t i = 0; i < some.size(); ++i) {
-                    fill(some[i], batch.images.as<float>() + (begin + i) * values,
-                         batch.labels.as<std::int64_t>() + begin + i);
+                    fill(some[i], batch, begin + i);
                 }
             },
             when));
@@ -141,18 +176,23 @@ coming_batch begin_batch(const std::vector<std::size_t>& samples, const transfor
     return out;
 }
 
-coming_batch begin_batch(const dataset& data, const std::vector<std::size_t>& samples, const transform_spec& transform,
+coming_batch begin_batch(const dataset& data, const std::vector<std::size_t>& samples, const input_form& form,
                          image_supply& supply, decode_pool::haste when) {
-    return begin_batch(samples, transform, supply.pool, when,
-                       [&data, &supply, transform](std::size_t sample, float* image, std::int64_t* label) {
-                           transform_validation(*supply.sensed(data, sample, {}, 0), transform, image);
-                           *label = data.label(sample);
+    return begin_batch(samples, form, supply.pool, when,
+                       [&data, &supply, form](std::size_t sample, const labelled_batch& batch, std::size_t place) {
+                           if (form.tokens > 0) {
+                               fill_text(data.load_text(sample), data.label(sample), form, batch, place);
+                               return;
+                           }
+                           transform_validation(*supply.sensed(data, sample, {}, 0), form.transform,
+                                                row_of<float>(batch.inputs, place));
+                           batch.labels.as<std::int64_t>()[place] = data.label(sample);
                        });
 }
 
-labelled_batch load_batch(const dataset& data, const std::vector<std::size_t>& samples, const transform_spec& transform,
+labelled_batch load_batch(const dataset& data, const std::vector<std::size_t>& samples, const input_form& form,
                           image_supply& supply) {
-    return begin_batch(data, samples, transform, supply, decode_pool::haste::now).get();
+    return begin_batch(data, samples, form, supply, decode_pool::haste::now).get();
 }
 
 } // namespace gaisnet

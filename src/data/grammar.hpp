@@ -1,13 +1,14 @@
 #pragma once
 
 #include "data/text_dataset.hpp"
+#include "scenario/data.hpp"
 
 #include <memory>
 #include <span>
 
 namespace gaisnet {
 
-constexpr int grammar_domains = 6;
+constexpr int grammar_domains = drawn_languages;
 constexpr std::int32_t padding_word = 0, end_word = 1, unknown_word = 2; ///< Ids of <pad>, <end> and <unk>.
 
 /// The 89 words of all grammars; a word's place is its id.

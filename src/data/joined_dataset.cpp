@@ -31,6 +31,28 @@ std::string joined_dataset::name(std::size_t sample) const {
     return std::to_string(part) + "/" + parts_[part]->name(sample - starts_[part]);
 }
 
+token_sample joined_dataset::load_text(std::size_t sample) const {
+    const auto part = part_of(sample);
+    return parts_[part]->load_text(sample - starts_[part]);
+}
+
+std::optional<data_split> joined_dataset::given_split() const {
+    data_split all;
+    for (std::size_t part = 0; part < parts_.size(); ++part) {
+        const auto its = parts_[part]->given_split();
+        if (!its) {
+            return std::nullopt;
+        }
+        for (const auto sample : its->train) {
+            all.train.push_back(starts_[part] + sample);
+        }
+        for (const auto sample : its->validation) {
+            all.validation.push_back(starts_[part] + sample);
+        }
+    }
+    return all;
+}
+
 image joined_dataset::load(std::size_t sample) const {
     const auto part = part_of(sample);
     return parts_[part]->load(sample - starts_[part]);

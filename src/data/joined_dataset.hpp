@@ -18,6 +18,8 @@ public:
     const std::vector<std::string>& class_names() const override { return parts_.front()->class_names(); }
     std::string name(std::size_t sample) const override; ///< Prefixed with the number of the part.
     image load(std::size_t sample) const override;
+    token_sample load_text(std::size_t sample) const override;
+    std::optional<data_split> given_split() const override;
 
     std::size_t parts() const { return parts_.size(); }
     std::size_t part_of(std::size_t sample) const;

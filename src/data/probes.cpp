@@ -1,8 +1,6 @@
 #include "data/probes.hpp"
 
 #include "base/random.hpp"
-#include "data/image_folder.hpp"
-#include "data/procedural.hpp"
 
 #include <fmt/format.h>
 
@@ -17,13 +15,15 @@ std::string last_name(const std::string& path) { return std::filesystem::weakly_
 
 } // namespace
 
-probe_domains::probe_domains(const scenario& scene, const data_shares& shares): scene_(scene), shares_(shares) {
+probe_domains::probe_domains(const scenario& scene, const data_shares& shares, const domain_source& source)
+    : scene_(scene)
+    , shares_(shares) {
     const auto& data = scene.data;
     for (std::size_t set = 0; set < shares.sets(); ++set) {
         const bool joined = data.partition.by_domain();
-        const std::string name = joined                               ? fmt::format("edge{}", set)
-                                 : data.source == data_source::folder ? last_name(data.roots[set])
-                                                                      : fmt::format("domain {}", data.domain + set);
+        const std::string name = joined                                   ? fmt::format("edge{}", set)
+                                 : data.source != data_source::procedural ? last_name(data.roots[set])
+                                                                          : fmt::format("domain {}", data.domain + set);
         domains_.push_back({name, true, shares.set(set).class_names()});
     }
     const auto& probe = scene.probe;
@@ -31,14 +31,14 @@ probe_domains::probe_domains(const scenario& scene, const data_shares& shares): 
         return;
     }
     if (probe.unseen) {
-        unseen_ = make_procedural({*probe.unseen, data.classes, scene.model.image, data.samples, scene.seed});
+        unseen_ = source.draw(*probe.unseen);
         domains_.push_back({fmt::format("domain {}", *probe.unseen), false, unseen_->class_names()});
     } else if (!probe.unseen_root.empty()) {
-        unseen_ = std::make_unique<image_folder>(probe.unseen_root);
+        unseen_ = source.read(probe.unseen_root, "probe.unseen");
         domains_.push_back({last_name(probe.unseen_root), false, unseen_->class_names()});
     }
     if (unseen_) {
-        unseen_split_ = stratified_split(*unseen_, data.train_fraction, scene.seed);
+        unseen_split_ = split_of(*unseen_, data.train_fraction, scene.seed);
     }
 }
 

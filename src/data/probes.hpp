@@ -24,8 +24,8 @@ struct probe_domain {
 /// has (probe.unseen), if there are several edges.
 class probe_domains {
 public:
-    /// Both must outlive this object. \throws usage_error when probe.unseen cannot be used.
-    probe_domains(const scenario&, const data_shares&);
+    /// Scenario and shares must outlive this object. \throws usage_error when probe.unseen cannot be used.
+    probe_domains(const scenario&, const data_shares&, const domain_source&);
 
     const std::vector<probe_domain>& all() const { return domains_; }
     const dataset& set(std::size_t domain) const;

@@ -12,6 +12,7 @@ struct sample_quality {
     double label_noise = 0; ///< Probability that a sample has the label of another class.
     double blur = 0;        ///< Standard deviation of a Gaussian blur, pixels of the image as it is stored.
     double noise = 0;       ///< Standard deviation of Gaussian noise on every channel, relative to the full scale.
+    double token_noise = 0; ///< Probability that a token of a text is read as another one.
 };
 
 /// The image as it is sensed: blurred, then with noise. A pure function of its arguments.

@@ -3,7 +3,6 @@
 #include "base/error.hpp"
 #include "base/random.hpp"
 #include "data/joined_dataset.hpp"
-#include "data/procedural.hpp"
 #include "network/population.hpp"
 
 #include <fmt/format.h>
@@ -19,26 +18,6 @@
 namespace gaisnet {
 
 namespace {
-
-/// A folder or a drawn domain each: one for all edges, one for each edge, or one for each start point.
-std::vector<std::unique_ptr<dataset>> make_domains(const scenario& scene, const folder_check& check) {
-    std::vector<std::unique_ptr<dataset>> domains;
-    if (scene.data.source == data_source::folder) {
-        for (const auto& root : scene.data.roots) {
-            auto folder = std::make_unique<image_folder>(root);
-            check(*folder);
-            domains.push_back(std::move(folder));
-        }
-        return domains;
-    }
-    const int count =
-        scene.data.partition.by_domain() ? first_cluster_of(scene, scene.network.edges) : scene.network.edges;
-    for (int domain = 0; domain < count; ++domain) {
-        domains.push_back(make_procedural(
-            {scene.data.domain + domain, scene.data.classes, scene.model.image, scene.data.samples, scene.seed}));
-    }
-    return domains;
-}
 
 /// The domains of an edge's start points become one dataset of the edge.
 std::vector<std::unique_ptr<dataset>> joined_by_edge(const scenario& scene,
@@ -67,8 +46,7 @@ std::vector<std::vector<std::string>> names_of_clients(const scenario& scene) {
 
 } // namespace
 
-data_shares::data_shares(const scenario& scene, const folder_check& check): scene_(scene) {
-    sets_ = make_domains(scene, check);
+data_shares::data_shares(const scenario& scene, const domain_source& source): scene_(scene), sets_(source.all()) {
     if (scene.data.partition.by_domain()) {
         sets_ = joined_by_edge(scene, std::move(sets_));
     }
@@ -99,7 +77,7 @@ void data_shares::deal_out() {
     std::vector<std::vector<std::size_t>> parts;
     for (std::size_t number = 0; number < sets_.size(); ++number) {
         const auto& set = *sets_[number];
-        splits_.push_back(stratified_split(set, scene_.data.train_fraction, scene_.seed));
+        splits_.push_back(split_of(set, scene_.data.train_fraction, scene_.seed));
         const auto& train = splits_.back().train;
         if (const auto* joined = dynamic_cast<const joined_dataset*>(&set)) {
             for (std::size_t domain = 0; domain < joined->parts(); ++domain) {
@@ -215,11 +193,6 @@ const std::vector<std::string>& data_shares::class_names(std::size_t edge) const
     return sets_[set_of_edge(edge)]->class_names();
 }
 
-std::string data_shares::origin() const {
-    const auto& data = scene_.data;
-    return data.source == data_source::folder ? fmt::format("{}", fmt::join(data.roots, ", ")) : "procedural images";
-}
-
 std::uint64_t data_shares::hash_names(std::uint64_t hash) const {
     for (const auto& set : sets_) {
         for (std::size_t sample = 0; sample < set->size(); ++sample) {
@@ -268,7 +241,7 @@ sample_quality data_shares::quality_of(const std::string& start_point) const {
     const auto given = said == listed.end() ? node_override() : *said;
     return {given.label_noise.value_or(draw(data.label_noise, "quality.label_noise")),
             given.blur.value_or(draw(data.blur, "quality.blur")),
-            given.noise.value_or(draw(data.noise, "quality.noise"))};
+            given.noise.value_or(draw(data.noise, "quality.noise")), draw(data.token_noise, "quality.token_noise")};
 }
 
 std::optional<sample_stream> data_shares::stream() const {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "data/dataset.hpp"
-#include "data/image_folder.hpp"
+#include "data/domain_source.hpp"
 #include "data/partition.hpp"
 #include "data/quality.hpp"
 #include "data/sample_schedule.hpp"
@@ -16,9 +16,6 @@
 
 namespace gaisnet {
 
-/// What is done with an image folder before anybody has a share of it: damaged samples are left out, for example.
-using folder_check = std::function<void(image_folder&)>;
-
 /// The datasets of the edges, and who trains and validates on what. A function of the scenario and of the folders; no
 /// image is decoded. Each holder of data has a share of the training samples: the start point of every cluster, or
 /// (data.held_by) every client, of whom those train that are start points. Clusters are those of all edges in order.
@@ -26,7 +23,7 @@ class data_shares {
 public:
     /// \param scene must outlive the shares. \throws usage_error for a folder that cannot be used, or when there are not
     /// enough samples.
-    data_shares(const scenario& scene, const folder_check&);
+    data_shares(const scenario& scene, const domain_source&);
 
     /// Datasets: one for all edges, or one for each.
     std::size_t sets() const { return sets_.size(); }
@@ -35,8 +32,6 @@ public:
     std::size_t set_of_edge(std::size_t edge) const { return sets_.size() == 1 ? 0 : edge; }
     std::size_t set_of_cluster(int cluster) const;
     const std::vector<std::string>& class_names(std::size_t edge) const;
-    /// "procedural images", or the image folders.
-    std::string origin() const;
     /// Goes on with a hash over the names of all samples.
     std::uint64_t hash_names(std::uint64_t hash) const;
 

@@ -1,6 +1,7 @@
 #include "data/text_folder.hpp"
 
 #include "base/error.hpp"
+#include "base/random.hpp"
 #include "base/text.hpp"
 #include "base/utf8.hpp"
 
@@ -124,6 +125,7 @@ void text_folder::add_record(const std::string& file, std::string_view bytes, te
     }
     records_.push_back({record.begin, static_cast<std::uint32_t>(record.size), label_of(file, label, record.line)});
     bytes_ += record.size;
+    content_ = stable_hash(bytes.substr(record.begin, record.size), stable_hash(file, content_));
 }
 
 std::int32_t text_folder::label_of(const std::string& file, const std::optional<std::string>& in_record,

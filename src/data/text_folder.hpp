@@ -4,15 +4,13 @@
 #include "data/text_dataset.hpp"
 #include "data/text_records.hpp"
 #include "data/text_tree.hpp"
+#include "scenario/data.hpp"
 
 #include <filesystem>
 #include <map>
 #include <string_view>
 
 namespace gaisnet {
-
-/// What becomes a sample of a .txt file.
-enum class text_unit { paragraph, file };
 
 struct text_folder_rules {
     text_unit unit = text_unit::paragraph;
@@ -49,7 +47,8 @@ public:
     /// \throws runtime_failure when the file cannot be read any more.
     std::string text(std::size_t sample) const override;
 
-    std::uint64_t bytes() const { return bytes_; } ///< Of all records, as they stand in the files.
+    std::uint64_t bytes() const { return bytes_; }     ///< Of all records, as they stand in the files.
+    std::uint64_t content() const { return content_; } ///< A hash of all records and the names of their files.
     /// What was ignored in the folder or replaced, a sentence each.
     const std::vector<std::string>& notes() const { return notes_; }
 
@@ -83,7 +82,7 @@ private:
     std::vector<std::string> classes_;
     std::map<std::string, std::int32_t> label_by_name_;
     std::vector<std::string> notes_;
-    std::uint64_t bytes_ = 0;
+    std::uint64_t bytes_ = 0, content_ = 0;
     std::size_t mapped_ = 0;         ///< Files that stay mapped.
     std::size_t replaced_ = 0;       ///< U+FFFD put in.
     std::size_t without_text_ = 0;   ///< JSON records with a blank text.

@@ -16,10 +16,10 @@ cloud_images::cloud_images(const scenario& scene, session& here, bool check)
     } else {
         open_folder(scene, here, check);
     }
-    transform_.size = static_cast<int>(scene.model.image);
+    form_.transform.size = static_cast<int>(scene.model.image);
     for (std::size_t c = 0; c < 3; ++c) {
-        transform_.mean[c] = static_cast<float>(scene.data.mean[c]);
-        transform_.std[c] = static_cast<float>(scene.data.std[c]);
+        form_.transform.mean[c] = static_cast<float>(scene.data.mean[c]);
+        form_.transform.std[c] = static_cast<float>(scene.data.std[c]);
     }
 }
 
@@ -54,17 +54,18 @@ std::string cloud_images::name(std::size_t index) const {
 }
 
 labelled_batch cloud_images::load(std::span<const std::size_t> indices, std::uint32_t epoch) const {
-    const auto fill = [&](std::size_t index, float* image, std::int64_t* label) {
+    const auto fill = [&](std::size_t index, const labelled_batch& batch, std::size_t place) {
+        auto* image = batch.inputs.as<float>() +
+                      place * static_cast<std::size_t>(batch.inputs.elements() / batch.inputs.shape[0]);
         const auto whole = supply_->sensed(data(index), at(index), {}, seed_);
         if (augment_) {
-            transform_train(*whole, transform_, seed_, name(index), epoch, image);
+            transform_train(*whole, form_.transform, seed_, name(index), epoch, image);
         } else {
-            transform_validation(*whole, transform_, image);
+            transform_validation(*whole, form_.transform, image);
         }
-        *label = data(index).label(at(index));
+        batch.labels.as<std::int64_t>()[place] = data(index).label(at(index));
     };
-    return begin_batch({indices.begin(), indices.end()}, transform_, supply_->pool, decode_pool::haste::now, fill)
-        .get();
+    return begin_batch({indices.begin(), indices.end()}, form_, supply_->pool, decode_pool::haste::now, fill).get();
 }
 
 } // namespace gaisnet

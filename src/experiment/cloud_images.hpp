@@ -3,7 +3,6 @@
 #include "data/batch_loader.hpp"
 #include "data/dataset.hpp"
 #include "data/image_supply.hpp"
-#include "data/transform.hpp"
 #include "experiment/session.hpp"
 #include "scenario/scenario.hpp"
 
@@ -44,7 +43,7 @@ private:
     const dataset& data(std::size_t index) const { return *domains_[domain(index)]; }
 
     std::vector<std::unique_ptr<dataset>> domains_; ///< All of the same size.
-    transform_spec transform_;
+    input_form form_;
     bool augment_ = false;
     std::uint64_t seed_;
     std::string origin_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <numeric>
 #include <span>
 
@@ -42,7 +43,8 @@ std::vector<round_result> collect_results(transport& network, const deployment& 
         for (const auto& batch : all) {
             if (batch.edge == static_cast<std::uint32_t>(edge)) {
                 validation.correct += batch.correct;
-                validation.samples += batch.samples;
+                validation.predictions += batch.predictions;
+                validation.bytes += batch.bytes;
                 validation.loss_sum += batch.loss_sum;
             }
         }
@@ -52,10 +54,11 @@ std::vector<round_result> collect_results(transport& network, const deployment& 
                 trained += totals;
             }
         }
-        results.push_back({mean(static_cast<double>(validation.correct), validation.samples),
-                           mean(validation.loss_sum, validation.samples),
-                           mean(static_cast<double>(trained.correct), trained.samples),
-                           mean(trained.loss_sum, trained.samples), 0.0});
+        results.push_back({mean(static_cast<double>(validation.correct), validation.predictions),
+                           mean(validation.loss_sum, validation.predictions),
+                           mean(static_cast<double>(trained.correct), trained.predictions),
+                           mean(trained.loss_sum, trained.predictions), 0.0,
+                           mean(validation.loss_sum / std::numbers::ln2, validation.bytes)});
     }
     return results;
 }

@@ -13,12 +13,13 @@
 
 namespace gaisnet {
 
-/// Result of one evaluation batch.
+/// Result of one evaluation batch: predictions are one a sample, or one a token.
 struct batch_result {
     std::uint32_t edge = 0;
     std::uint32_t batch = 0;
-    std::int64_t correct = 0, samples = 0;
-    double loss_sum = 0;
+    std::int64_t correct = 0, predictions = 0;
+    double loss_sum = 0;    ///< Nats.
+    std::int64_t bytes = 0; ///< Of text that the tokens stand for.
 };
 
 /// Sends the training totals of all clusters and the results of all evaluation batches to rank 0 and adds them up in

@@ -1,6 +1,7 @@
 #include "experiment/domain_matrix.hpp"
 #include "transport/collectives.hpp"
 
+#include "base/error.hpp"
 #include "experiment/collected.hpp"
 #include "model/torch/class_means.hpp"
 #include "model/torch/torch_support.hpp"
@@ -15,14 +16,14 @@ namespace gaisnet {
 
 namespace {
 
-/// Evaluates a classifier on validation samples: it maps images [n, 3, image, image] to classes int64 [n].
+/// Evaluates a classifier on validation samples: it maps inputs to classes int64 [n].
 probe_row count_hits(const workload& data, std::size_t domain, std::int64_t samples, const char* method,
-                     const std::function<at::Tensor(const at::Tensor&)>& classify) {
+                     const std::function<at::Tensor(const model_input&)>& classify) {
     std::int64_t correct = 0;
     probe_row row;
     row.method = method;
     data.for_each_batch(domain, false, samples, [&](const labelled_batch& batch) {
-        correct += classify(to_torch(batch.images)).eq(to_torch(batch.labels)).sum().item<std::int64_t>();
+        correct += classify(batch).eq(to_torch(batch.labels)).sum().item<std::int64_t>();
         row.samples += static_cast<std::uint64_t>(batch.labels.shape[0]);
     });
     row.accuracy = static_cast<double>(correct) / static_cast<double>(row.samples);
@@ -32,15 +33,38 @@ probe_row count_hits(const workload& data, std::size_t domain, std::int64_t samp
 probe_row by_class_means(const workload& data, const tuned_model& model, std::size_t domain, std::int64_t samples) {
     class_means means(static_cast<std::int64_t>(data.probes().all()[domain].class_names.size()), model.dim());
     data.for_each_batch(domain, true, samples, [&](const labelled_batch& batch) {
-        means.add(model.features(to_torch(batch.images)).cpu(), to_torch(batch.labels));
+        means.add(model.features(batch).cpu(), to_torch(batch.labels));
     });
     return count_hits(data, domain, samples, "class means",
-                      [&](const at::Tensor& images) { return means.nearest(model.features(images).cpu()); });
+                      [&](const model_input& input) { return means.nearest(model.features(input).cpu()); });
 }
 
 probe_row by_head(const workload& data, const tuned_model& model, std::size_t domain, std::int64_t samples) {
     return count_hits(data, domain, samples, "head",
-                      [&](const at::Tensor& images) { return model.forward(images).cpu().argmax(1); });
+                      [&](const model_input& input) { return model.forward(input).cpu().argmax(1); });
+}
+
+probe_row by_next_tokens(const workload& data, const tuned_model& model, std::size_t domain, std::int64_t samples) {
+    batch_result sum;
+    probe_row row;
+    row.method = "next tokens";
+    data.for_each_batch(domain, false, samples, [&](const labelled_batch& batch) {
+        add_predictions(sum, model, model.pooled(batch), to_torch(batch.labels));
+        row.samples += static_cast<std::uint64_t>(batch.labels.shape[0]);
+    });
+    const auto predictions = static_cast<double>(sum.predictions);
+    row.accuracy = static_cast<double>(sum.correct) / predictions;
+    row.loss = sum.loss_sum / predictions;
+    return row;
+}
+
+/// The tunables of a model that nothing has been tuned of.
+tensor_view untuned_modules(const model_backbone& backbone, const tuned_model& model) {
+    return initial_values(model.tunables(), 1, [&](const tensor_spec& weight) { // the output layer
+        const auto values = to_view(backbone.output.front().to(at::kCPU, at::kFloat).contiguous());
+        ensure(values.elements() == weight.elements(), "the output layer is all there is to tune");
+        return std::vector<float>(values.as<float>(), values.as<float>() + values.elements());
+    });
 }
 
 } // namespace
@@ -67,9 +91,15 @@ std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<con
         tuned_model model(backbone, method, classes);
         if (!untuned) {
             model.load(modules[which]);
+        } else if (model.tells_tokens()) {
+            model.load(untuned_modules(*backbone, model));
         }
         std::vector<probe_row> rows;
         with_clear_errors([&] {
+            if (model.tells_tokens()) {
+                rows.push_back(by_next_tokens(*run.data, model, domain, samples));
+                return;
+            }
             rows.push_back(by_class_means(*run.data, model, domain, samples));
             if (judged.with_head && domains[domain].class_names == run.data->shares().class_names(judged.edge)) {
                 rows.push_back(by_head(*run.data, model, domain, samples));

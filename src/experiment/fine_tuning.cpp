@@ -134,7 +134,7 @@ private:
             ledger_ = std::make_unique<ledger_run>(*run_.deploy, ranks_for_order());
             spdlog::info("{} nodes in {} clusters on {} rank(s), {} from {}", run_.deploy->net.nodes.size(),
                          run_.deploy->net.clusters.size(), here_.ranks(), describe_sizes(*run_.deploy),
-                         run_.data->shares().origin());
+                         run_.data->origin());
         }
         clock_ = real_clock::start(*run_.scene, here_);
         speeds_ = measure_as_wanted(run_, here_, backbone_, clock_.get(), from());

@@ -21,20 +21,26 @@ namespace {
 /// Random samples and labels for any batch.
 class noise final : public sample_source {
 public:
-    noise(const foundation_model& model, std::int64_t classes)
-        : sample_(model.sample_shape())
-        , vocabulary_(model.vocabulary())
-        , classes_(classes) {}
-    tensor_view images(const micro_batch& micro) override {
+    explicit noise(const stage_spec& spec)
+        : sample_(spec.model().sample_shape())
+        , vocabulary_(spec.model().vocabulary())
+        , predictions_(spec.predictions())
+        , logits_(spec.logits()) {}
+    tensor_view inputs(const micro_batch& micro) override {
         auto shape = sample_;
         shape.insert(shape.begin(), micro.count);
         return vocabulary_ > 0 ? random_text(std::move(shape)) : random_tensor(std::move(shape));
     }
     tensor_view labels(const micro_batch& micro) override {
-        auto out = tensor_view::allocate({micro.count}, element_type::int64);
-        for (std::int64_t i = 0; i < micro.count; ++i) {
-            out.as<std::int64_t>()[i] = i % classes_;
+        auto out = tensor_view::allocate({micro.count, predictions_}, element_type::int64);
+        for (std::int64_t i = 0; i < out.elements(); ++i) {
+            out.as<std::int64_t>()[i] = i % logits_;
         }
+        return out;
+    }
+    tensor_view padding(const micro_batch& micro) override {
+        auto out = tensor_view::allocate({micro.count}, element_type::int64);
+        std::fill_n(out.as<std::int64_t>(), micro.count, 0);
         return out;
     }
     static tensor_view random_tensor(std::vector<std::int64_t> shape) {
@@ -58,7 +64,7 @@ private:
     }
 
     std::vector<std::int64_t> sample_;
-    std::int64_t vocabulary_, classes_;
+    std::int64_t vocabulary_, predictions_, logits_;
 };
 
 /// Smashed data as it would arrive.
@@ -98,7 +104,7 @@ stage_speed measure(const deployment& deploy, const stage_seat& seat, std::share
     const auto micro =
         split_batch(deploy.plans[static_cast<std::size_t>(seat.cluster)].batch_at(batch), scene.train.micro_batches)
             .front();
-    const auto source = std::make_shared<noise>(spec.model(), spec.classes());
+    const auto source = std::make_shared<noise>(spec);
     auto stage = noisy_stage(deploy, spec, std::move(backbone), source);
     double forward = std::numeric_limits<double>::infinity(), backward = forward, step = forward;
     for (int i = 0; i < warm_up + repetitions; ++i) {
@@ -110,7 +116,10 @@ stage_speed measure(const deployment& deploy, const stage_seat& seat, std::share
             }
             return out;
         };
-        stage_request request{stage_operation::forward, micro, {}, {}, 0.0};
+        stage_request request{.operation = stage_operation::forward, .micro = micro};
+        if (spec.pads()) {
+            request.padding = source->padding(micro);
+        }
         if (!spec.cut().embedding) {
             request.input = smashed_noise(spec, spec.input_shape(micro.count));
         }
@@ -119,14 +128,14 @@ stage_speed measure(const deployment& deploy, const stage_seat& seat, std::share
         }
         timed(forward, std::move(request));
         if (spec.runs_backward()) {
-            stage_request back{stage_operation::backward, micro, {}, {}, 0.0};
+            stage_request back{.operation = stage_operation::backward, .micro = micro};
             if (!spec.cut().head) {
                 back.input = smashed_noise(spec, spec.output_shape(micro.count));
             }
             timed(backward, std::move(back));
         }
         if (spec.trainable()) {
-            timed(step, {stage_operation::step, micro, {}, {}, 1e-6});
+            timed(step, {.operation = stage_operation::step, .micro = micro, .learning_rate = 1e-6});
         }
     }
     const auto rate = [](double flops, double seconds) { return flops > 0.0 ? flops / seconds : 0.0; };
@@ -197,9 +206,9 @@ void warm_up(const deployment& deploy, std::shared_ptr<const model_backbone> bac
     with_clear_errors([&] {
         for (const auto& [shape, seat] : shapes_of(deploy)) {
             const auto& spec = seat->spec;
-            auto stage = noisy_stage(deploy, spec, backbone, std::make_shared<noise>(spec.model(), spec.classes()));
+            auto stage = noisy_stage(deploy, spec, backbone, std::make_shared<noise>(spec));
             for (const auto batch : batches) {
-                stage_request request{stage_operation::infer, {0, 0, 0, batch, batch}, {}, {}, 0.0};
+                stage_request request{.operation = stage_operation::infer, .micro = {0, 0, 0, batch, batch}};
                 if (!spec.cut().embedding) {
                     request.input = smashed_noise(spec, spec.input_shape(batch));
                 }

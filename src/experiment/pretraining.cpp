@@ -58,7 +58,10 @@ public:
         , images_(watched(scene_, here), here, !given.dry_run)
         , batches_(images_.size() / static_cast<std::size_t>(scene_.pretrain.batch))
         , progress_(given.progress) {
-        check_samples(*model_);
+        if (model_->takes_tokens()) {
+            throw usage_error(std::string("model.family = ") + model_->family() +
+                              ": pretrain takes models of images; vit is accepted");
+        }
         if (batches_ == 0) {
             throw usage_error(fmt::format("pretrain.batch = {}: {} has {} image(s); at most as many are accepted",
                                           scene_.pretrain.batch, images_.origin(), images_.size()));
@@ -383,7 +386,7 @@ private:
     void train_shard(std::span<const std::size_t> indices, std::size_t batch, std::uint32_t epoch,
                      shard_totals& totals) {
         const auto batch_of_images = images_.load(indices, epoch);
-        pretraining_batch some{to_torch(batch_of_images.images), to_torch(batch_of_images.labels), {}};
+        pretraining_batch some{to_torch(batch_of_images.inputs), to_torch(batch_of_images.labels), {}};
         std::vector<at::Tensor> masks_of_images;
         for (std::size_t i = 0; masks() && i < indices.size(); ++i) {
             masks_of_images.push_back(

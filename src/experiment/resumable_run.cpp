@@ -79,6 +79,7 @@ const std::optional<checkpoint>& resumable_run::find() {
 }
 
 void resumable_run::open(run_header header, recorder_options options) {
+    options.next_tokens = run_.scene->model.tells_next_tokens();
     if (!here_.root() || !keeps_) {
         return;
     }

@@ -22,6 +22,7 @@ void fill_in(round_record& record) {
         row.train_accuracy = result.train_accuracy;
         row.train_loss = result.train_loss;
         row.wall_s = result.wall_s;
+        row.bits_per_byte = result.bits_per_byte;
     }
 }
 

@@ -48,10 +48,9 @@ tensor_view head_of_means(const prepared_run& run, const tuned_model& model, std
     class_means means(run.deploy->domain_of(static_cast<std::uint32_t>(edge)).size.classes, model.dim());
     const c10::NoGradGuard no_grad;
     with_clear_errors([&] {
-        run.data->for_each_batch(run.data->shares().set_of_edge(edge), true, std::max(least, run.scene->probe.samples),
-                                 [&](const labelled_batch& batch) {
-                                     means.add(model.features(to_torch(batch.images)).cpu(), to_torch(batch.labels));
-                                 });
+        run.data->for_each_batch(
+            run.data->shares().set_of_edge(edge), true, std::max(least, run.scene->probe.samples),
+            [&](const labelled_batch& batch) { means.add(model.features(batch).cpu(), to_torch(batch.labels)); });
     });
     return to_view(means.as_head().to(at::kFloat).contiguous());
 }

@@ -20,8 +20,9 @@ public:
     remaining_requests(std::shared_ptr<sample_source> all, const std::int64_t& used)
         : all_(std::move(all))
         , used_(used) {}
-    tensor_view images(const micro_batch& micro) override { return all_->images(after(micro)); }
+    tensor_view inputs(const micro_batch& micro) override { return all_->inputs(after(micro)); }
     tensor_view labels(const micro_batch& micro) override { return all_->labels(after(micro)); }
+    tensor_view padding(const micro_batch& micro) override { return all_->padding(after(micro)); }
 
 private:
     micro_batch after(micro_batch micro) const {

@@ -10,6 +10,7 @@
 
 #include <ATen/ops/cross_entropy_loss.h>
 #include <c10/core/GradMode.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <map>
@@ -23,14 +24,14 @@ namespace {
 /// Samples per evaluation batch: constant, so that results do not depend on the number of ranks.
 constexpr std::size_t evaluation_batch = 50;
 
-transform_spec transform_of(const scenario& scene) {
-    transform_spec transform;
-    transform.size = static_cast<int>(scene.model.image);
-    for (std::size_t c = 0; c < 3; ++c) {
-        transform.mean[c] = static_cast<float>(scene.data.mean[c]);
-        transform.std[c] = static_cast<float>(scene.data.std[c]);
+/// \param logits [n, logits] \param labels int64 [n]; both of the host
+void add_judged(batch_result& sum, const at::Tensor& logits, const at::Tensor& labels) {
+    const auto losses = at::cross_entropy_loss(logits, labels, {}, at::Reduction::None); // 0 of ignored tokens
+    sum.correct += logits.argmax(1).eq(labels).sum().item<std::int64_t>();
+    sum.predictions += labels.ne(ignored_token).sum().item<std::int64_t>();
+    for (std::int64_t i = 0; i < losses.size(0); ++i) { // in the order of samples
+        sum.loss_sum += static_cast<double>(losses.data_ptr<float>()[i]);
     }
-    return transform;
 }
 
 } // namespace
@@ -38,50 +39,67 @@ transform_spec transform_of(const scenario& scene) {
 struct workload::parts {
     parts(const scenario& given, session& here, const folder_check& check)
         : scene(given)
-        , transform(transform_of(given))
+        , domains(make_domain_source(given, check, decode_threads(given, here)))
+        , form(domains->form())
         , supply(make_supply(given, here))
-        , shares(given, check)
-        , probes(given, shares)
+        , shares(given, *domains)
+        , probes(given, shares, *domains)
         , requests(given, shares, check) {}
 
     const scenario& scene;
-    transform_spec transform;
+    std::uint64_t content = 0; ///< Of folders that were checked.
+    std::unique_ptr<const domain_source> domains;
+    input_form form;
     std::unique_ptr<image_supply> supply;
     std::shared_ptr<device_images> on_gpu; ///< Null: inputs are made on the host.
     data_shares shares;
     probe_domains probes;
     request_samples requests;
-    /// `cache = on`: CLS and labels of validation batches, by dataset and batch, of models that are frozen up to the head.
+    /// `cache = on`: what is left for the head, and labels, of validation batches, by dataset and batch, of models that are
+    /// frozen up to the head.
     struct kept_batch {
-        at::Tensor cls, labels;
+        at::Tensor pooled, labels;
+        std::int64_t bytes = 0;
     };
     mutable std::map<std::pair<std::size_t, std::size_t>, kept_batch> kept;
 };
 
-void check_samples(const foundation_model& model) {
-    if (model.takes_tokens()) {
-        throw usage_error(std::string("model.family = ") + model.family() +
-                          ": a model of texts, and runs have images so far; vit is accepted");
-    }
-}
-
 workload::workload(const scenario& scene, session& here, bool check_images) {
-    check_samples(*make_model(scene));
+    std::uint64_t content = 0;
     parts_ = std::make_unique<parts>(scene, here, [&](image_folder& folder) {
         if (check_images) {
-            content_ += gaisnet::check_images(folder, scene, here);
+            content += gaisnet::check_images(folder, scene, here);
         }
     });
+    parts_->content = content + parts_->domains->content();
+    for (const auto& note : parts_->domains->notes()) {
+        if (here.root()) {
+            spdlog::warn("{}", note);
+        }
+    }
 }
 
 workload::~workload() = default;
 
+void add_predictions(batch_result& sum, const tuned_model& model, const at::Tensor& pooled, const at::Tensor& labels) {
+    if (!model.tells_tokens()) {
+        add_judged(sum, model.predict(pooled).cpu(), labels);
+        return;
+    }
+    for (std::int64_t i = 0; i < pooled.size(0); ++i) { // the logits of all would be large
+        add_judged(sum, model.predict(pooled[i]).cpu(), labels[i]);
+    }
+}
+
 void workload::use_gpu(const accelerator& gpu) {
     auto& p = *parts_;
+    if (p.domains->words()) {
+        return;
+    }
     const auto& cache = p.scene.data.cache;
     p.on_gpu =
         std::make_shared<device_images>(at::kCUDA, cache ? static_cast<std::uint64_t>(*cache) : gpu.free_memory() / 4,
-                                        *p.supply, p.transform, p.scene.seed);
+                                        *p.supply, p.form.transform, p.scene.seed);
 }
 
 const data_shares& workload::shares() const { return parts_->shares; }
@@ -89,17 +107,22 @@ void workload::use_clusters(const formed_clusters& formed) { parts_->shares.use_
 const probe_domains& workload::probes() const { return parts_->probes; }
 const request_samples& workload::requests() const { return parts_->requests; }
 
+std::string workload::origin() const { return parts_->domains->origin(); }
+
 std::vector<domain_size> workload::sizes() const {
     const auto& shares = parts_->shares;
+    const bool has_classes = !parts_->scene.model.tells_next_tokens();
     std::vector<domain_size> all;
     for (std::size_t edge = 0; edge < static_cast<std::size_t>(parts_->scene.network.edges); ++edge) {
-        all.push_back({static_cast<std::int64_t>(shares.class_names(edge).size()),
+        all.push_back({has_classes ? static_cast<std::int64_t>(shares.class_names(edge).size()) : no_classes,
                        static_cast<std::int64_t>(shares.split(shares.set_of_edge(edge)).validation.size())});
     }
     return all;
 }
 
-std::uint64_t workload::fingerprint() const { return parts_->requests.hash_names(parts_->shares.hash_names(content_)); }
+std::uint64_t workload::fingerprint() const {
+    return parts_->requests.hash_names(parts_->shares.hash_names(parts_->content));
+}
 
 std::vector<samples_description> workload::describe(int cluster, const std::string& name) const {
     const auto& shares = parts_->shares;
@@ -129,7 +152,7 @@ std::function<std::vector<std::size_t>(const micro_batch&)> workload::numbers_of
 std::shared_ptr<sample_source> workload::source_of(int cluster, const std::string& name) const {
     const auto& p = *parts_;
     loader_settings how;
-    how.transform = p.transform;
+    how.form = p.form;
     how.batch = p.scene.train.batch;
     how.augment = p.scene.data.augment && p.scene.data.source == data_source::folder;
     how.seed = p.scene.seed;
@@ -146,7 +169,7 @@ std::shared_ptr<sample_source> workload::source_of(int cluster, const std::strin
 std::shared_ptr<sample_source> workload::requests_of(int cluster, const std::string& name,
                                                      std::int64_t requests) const {
     const auto& p = *parts_;
-    return listed_samples(p.requests.set_of(cluster), p.requests.of(cluster, name, requests), p.transform, *p.supply);
+    return listed_samples(p.requests.set_of(cluster), p.requests.of(cluster, name, requests), p.form, *p.supply);
 }
 
 void workload::for_each_batch(std::size_t domain, bool training, std::int64_t most,
@@ -154,7 +177,7 @@ void workload::for_each_batch(std::size_t domain, bool training, std::int64_t mo
     const auto& p = *parts_;
     for (const auto& some : p.probes.batches(domain, training, most, evaluation_batch)) {
         session::check_interrupt();
-        work(load_batch(p.probes.set(domain), some, p.transform, *p.supply));
+        work(load_batch(p.probes.set(domain), some, p.form, *p.supply));
     }
 }
 
@@ -178,7 +201,7 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_mod
         if (p.on_gpu) {
             p.on_gpu->expect({&set, samples_of(batch)});
         } else {
-            next = begin_batch(set, samples_of(batch), p.transform, *p.supply);
+            next = begin_batch(set, samples_of(batch), p.form, *p.supply);
         }
     };
     const auto is_kept = [&](std::size_t batch) { return keeps && p.kept.contains({number, batch}); };
@@ -192,23 +215,20 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_mod
             now = p.kept.at({number, batch});
         } else if (p.on_gpu) {
             now.labels = to_torch(labels_of(set, samples_of(batch)));
-            with_clear_errors([&] { now.cls = model.pooled(p.on_gpu->validation_batch({&set, samples_of(batch)})); });
+            with_clear_errors([&] {
+                now.pooled = model.pooled(p.on_gpu->validation_batch({&set, samples_of(batch)}));
+            });
         } else {
             const auto loaded = next->get();
             now.labels = to_torch(loaded.labels);
-            with_clear_errors([&] { now.cls = model.pooled(to_torch(loaded.images)); });
+            now.bytes = loaded.bytes.empty() ? 0 : to_torch(loaded.bytes).sum().item<std::int64_t>();
+            with_clear_errors([&] { now.pooled = model.pooled(loaded); });
         }
         if (const auto later = batch + members; later < batches && !is_kept(later)) {
             load(later);
         }
-        at::Tensor logits;
-        with_clear_errors([&] { logits = model.classify(now.cls).cpu(); });
-        const auto losses = at::cross_entropy_loss(logits, now.labels, {}, at::Reduction::None);
-        batch_result result{edge, static_cast<std::uint32_t>(batch), 0, now.labels.size(0), 0.0};
-        result.correct = logits.argmax(1).eq(now.labels).sum().item<std::int64_t>();
-        for (std::int64_t i = 0; i < now.labels.size(0); ++i) { // in the order of samples
-            result.loss_sum += static_cast<double>(losses.data_ptr<float>()[i]);
-        }
+        batch_result result{edge, static_cast<std::uint32_t>(batch), 0, 0, 0.0, now.bytes};
+        with_clear_errors([&] { add_predictions(result, model, now.pooled, now.labels); });
         results.push_back(result);
         if (keeps) {
             p.kept[{number, batch}] = std::move(now);

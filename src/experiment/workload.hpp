@@ -6,7 +6,6 @@
 #include "data/shares.hpp"
 #include "experiment/collected.hpp"
 #include "experiment/session.hpp"
-#include "model/family.hpp"
 #include "model/torch/sample_source.hpp"
 #include "model/torch/tuned_model.hpp"
 #include "results/rows.hpp"
@@ -21,9 +20,9 @@
 
 namespace gaisnet {
 
-/// Refuses a model whose samples are not images, which all data are so far.
-/// \throws usage_error
-void check_samples(const foundation_model&);
+/// Judges the predictions that a model makes of samples. \param pooled what is left for the head (see
+/// tuned_model::pooled()) \param labels of the host
+void add_predictions(batch_result& sum, const tuned_model&, const at::Tensor& pooled, const at::Tensor& labels);
 
 /// The data of a scenario at work: who has which samples (data/), made into batches for this rank's models. Every rank
 /// makes the same one; images are decoded only where they are used.
@@ -34,7 +33,7 @@ public:
     workload(const scenario&, session&, bool check_images);
     ~workload();
 
-    /// From now on model inputs are made on this rank's GPU. Decoded images stay in its memory up to data.cache or, if
+    /// From now on inputs of images are made on this rank's GPU. Decoded images stay in its memory up to data.cache or, if
     /// that is not set, a quarter of the memory that this rank may still take.
     void use_gpu(const accelerator&);
 
@@ -44,9 +43,11 @@ public:
     const probe_domains& probes() const;
     const request_samples& requests() const;
 
-    /// Classes and validation samples of each edge.
+    /// "procedural images", or the folders.
+    std::string origin() const;
+    /// Classes (or no_classes) and validation samples of each edge.
     std::vector<domain_size> sizes() const;
-    /// Changes with the names and pixels of a checked image folder: a resumed run must see the same images.
+    /// Changes with the names and contents of a checked folder: a resumed run must see the same samples.
     std::uint64_t fingerprint() const;
     /// The training samples of a cluster's start point, one row per class. \param name of the start point's node.
     std::vector<samples_description> describe(int cluster, const std::string& name) const;
@@ -67,7 +68,6 @@ public:
                                        std::size_t members) const;
 
 private:
-    std::uint64_t content_ = 0; ///< Of image folders that were checked.
     struct parts;
     std::unique_ptr<parts> parts_;
 };

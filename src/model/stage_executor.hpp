@@ -27,21 +27,22 @@ enum class stage_operation : std::uint8_t { forward, backward, step, infer };
 /// so an executor may collect several before it computes.
 struct stage_request {
     stage_operation operation{};
-    micro_batch micro;
-    tensor_view input;  ///< forward, infer: tokens [n, tokens, dim] or CLS [n, dim]; backward: gradient of the output.
-    tensor_view labels; ///< forward of the stage with the head: int64 [n].
+    micro_batch micro{};
+    tensor_view input{};      ///< forward, infer: see stage_spec::input_shape(); backward: gradient of the output.
+    tensor_view labels{};     ///< forward of the stage with the head: see labelled_batch.
     double learning_rate = 0; ///< step
+    tensor_view padding{};    ///< forward, infer, where stage_spec::pads(): of each sample, int64 [n].
 };
 
-/// Loss and number of correct predictions of the training samples that passed a head.
+/// Loss and number of correct predictions that a head made in training: one a sample, or one a token.
 struct training_totals {
-    double loss_sum = 0; ///< Cross entropy, summed over samples.
-    std::int64_t correct = 0, samples = 0;
+    double loss_sum = 0; ///< Cross entropy, summed over predictions.
+    std::int64_t correct = 0, predictions = 0;
 
     training_totals& operator+=(const training_totals& other) {
         loss_sum += other.loss_sum;
         correct += other.correct;
-        samples += other.samples;
+        predictions += other.predictions;
         return *this;
     }
 };
@@ -60,11 +61,12 @@ public:
     /// Sets the values of its tunables: float32 [elements], in the order of stage_spec::tunables().
     virtual void load(const tensor_view& modules) = 0;
     virtual tensor_view unload() = 0;
-    /// Labels int64 [n] of the start point's own samples.
+    /// Labels of the start point's own samples: int64 [n], or [n, tokens] to tell next ones. And their padding, int64 [n].
     virtual tensor_view labels(const micro_batch&) = 0;
+    virtual tensor_view padding(const micro_batch&) = 0;
     /// forward: returns the output (empty for the head). backward: returns the gradient of the input (empty if it is
     /// not needed). infer: returns the output and keeps nothing for a backward; for the head, logits float32 [n,
-    /// classes] in host memory.
+    /// classes], or [n, tokens, vocabulary], in host memory.
     virtual tensor_view run(const stage_request&) = 0;
 
     /// Returns the totals since the last call.

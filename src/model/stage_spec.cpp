@@ -7,15 +7,6 @@
 
 namespace gaisnet {
 
-namespace {
-
-std::vector<tunable_spec> head_tunables(const foundation_model& model, std::int64_t classes) {
-    return {{{"head.weight", {classes, model.dim()}}, {tensor_init::family::normal, 0.01}},
-            {{"head.bias", {classes}}, {tensor_init::family::zeros, 0.0}}};
-}
-
-} // namespace
-
 stage_spec::stage_spec(std::shared_ptr<const foundation_model> model, std::shared_ptr<const tuning_method> method,
                        std::int64_t classes, stage_cut cut)
     : model_(std::move(model))
@@ -33,11 +24,19 @@ stage_spec::stage_spec(std::shared_ptr<const foundation_model> model, std::share
     }
     if (cut_.head) {
         append(method_->of_norm(*model_));
-        append(head_tunables(*model_, classes_));
+        append(head_tunables());
     }
     for (const auto& tunable : tunables_) {
         tunable_elements_ += tunable.tensor.elements();
     }
+}
+
+std::vector<tunable_spec> stage_spec::head_tunables() const {
+    if (tells_tokens()) {
+        return method_->of_output(*model_);
+    }
+    return {{{"head.weight", {classes_, model_->dim()}}, {tensor_init::family::normal, 0.01}},
+            {{"head.bias", {classes_}}, {tensor_init::family::zeros, 0.0}}};
 }
 
 std::vector<tensor_spec> stage_spec::frozen() const {
@@ -56,6 +55,13 @@ std::vector<tensor_spec> stage_spec::frozen() const {
         return std::any_of(tunables_.begin(), tunables_.end(),
                            [&](const tunable_spec& tunable) { return tunable.tensor.name == weight.name; });
     });
+    if (cut_.head && tells_tokens() && head_tunables().empty()) {
+        for (auto& weight : model_->output_tensors()) { // a tied one may be there already
+            if (std::none_of(all.begin(), all.end(), [&](const tensor_spec& one) { return one.name == weight.name; })) {
+                all.push_back(std::move(weight));
+            }
+        }
+    }
     return all;
 }
 
@@ -68,11 +74,12 @@ std::int64_t stage_spec::frozen_elements() const {
 }
 
 bool stage_spec::frozen_up_to_head() const {
-    const auto norm = model_->norm_tensors();
+    auto behind = method_->of_norm(*model_);
+    const auto head = head_tunables();
+    behind.insert(behind.end(), head.begin(), head.end());
     return !input_gradient && std::all_of(tunables_.begin(), tunables_.end(), [&](const tunable_spec& one) {
-        return one.tensor.name.starts_with("head.") ||
-               std::any_of(norm.begin(), norm.end(),
-                           [&](const tensor_spec& weight) { return weight.name == one.tensor.name; });
+        return std::any_of(behind.begin(), behind.end(),
+                           [&](const tunable_spec& other) { return other.tensor.name == one.tensor.name; });
     });
 }
 
@@ -80,12 +87,17 @@ std::int64_t stage_spec::tokens_after(std::int64_t block) const {
     return model_->tokens() + (block >= 0 ? method_->carried_tokens() : 0);
 }
 
+std::vector<std::int64_t> stage_spec::pooled_shape(std::int64_t n) const {
+    return tells_tokens() ? std::vector<std::int64_t>{n, model_->tokens(), model_->dim()}
+                          : std::vector<std::int64_t>{n, model_->dim()};
+}
+
 std::vector<std::int64_t> stage_spec::input_shape(std::int64_t n) const {
     if (cut_.embedding) {
         return {};
     }
     return cut_.blocks > 0 ? std::vector<std::int64_t>{n, tokens_after(cut_.first_block - 1), model_->dim()}
-                           : std::vector<std::int64_t>{n, model_->dim()};
+                           : pooled_shape(n);
 }
 
 std::vector<std::int64_t> stage_spec::output_shape(std::int64_t n) const {
@@ -94,7 +106,7 @@ std::vector<std::int64_t> stage_spec::output_shape(std::int64_t n) const {
     }
     return all_tokens_out
                ? std::vector<std::int64_t>{n, tokens_after(cut_.first_block + cut_.blocks - 1), model_->dim()}
-               : std::vector<std::int64_t>{n, model_->dim()};
+               : pooled_shape(n);
 }
 
 block_cost stage_spec::blocks_cost() const {
@@ -123,7 +135,7 @@ double stage_spec::forward_flops(std::int64_t n) const {
         mac += model_->embedding_mac();
     }
     if (cut_.head) {
-        mac += model_->norm_mac() + d * static_cast<double>(classes_);
+        mac += static_cast<double>(predictions()) * (model_->norm_mac() + d * static_cast<double>(logits()));
     }
     return 2.0 * mac * static_cast<double>(n) + coding_flops(input_shape(n), output_shape(n));
 }
@@ -148,8 +160,10 @@ double stage_spec::backward_flops(std::int64_t n) const {
     if (cut_.head) {
         const bool tuned_norm = !method_->of_norm(*model_).empty();
         const bool wants_input = blocks.output_gradient || tuned_norm;
-        mac += model_->norm_mac() * ((blocks.output_gradient ? 1.0 : 0.0) + (tuned_norm ? 1.0 : 0.0));
-        mac += d * static_cast<double>(classes_) * (wants_input ? 2.0 : 1.0);
+        const auto times = [](bool first, bool second) { return (first ? 1.0 : 0.0) + (second ? 1.0 : 0.0); };
+        mac += static_cast<double>(predictions()) *
+               (model_->norm_mac() * times(blocks.output_gradient, tuned_norm) +
+                d * static_cast<double>(logits()) * times(wants_input, !head_tunables().empty()));
     }
     return 2.0 * mac * static_cast<double>(n) +
            coding_flops(output_shape(n), input_gradient ? input_shape(n) : std::vector<std::int64_t>());
@@ -174,20 +188,20 @@ std::uint64_t stage_spec::retained_bytes(std::int64_t n) const {
     // The input, if its gradient is sent back. The first block may keep the same tensor: its norm does, unless prompts are
     // inserted into a copy.
     if (input_gradient && (cut_.blocks == 0 || !first_block_keeps_input())) {
-        floats += cut_.blocks > 0 ? tokens_after(cut_.first_block - 1) * d : d;
+        floats += tensor_spec{{}, input_shape(1)}.elements();
     }
     if ((cut_.blocks > 0 || cut_.embedding) && !cut_.head &&
         blocks.output_gradient) { // the output, kept until its gradient arrives
-        floats += all_tokens_out ? tokens_after(cut_.first_block + cut_.blocks - 1) * d : d;
+        floats += tensor_spec{{}, output_shape(1)}.elements();
     }
     if (cut_.head) { // output of the norm, log-probabilities and logits; CLS and the input of the norm
-        floats += d + 2 * classes_ + (blocks.output_gradient ? 2 * d + 2 : 0);
+        floats += predictions() * (d + 2 * logits() + (blocks.output_gradient ? 2 * d + 2 : 0));
     }
     return static_cast<std::uint64_t>(n * floats) * 4;
 }
 
 std::uint64_t stage_spec::workspace_bytes(std::int64_t n) const {
-    std::int64_t floats = cut_.head ? 2 * model_->dim() + 2 * classes_ : 0;
+    std::int64_t floats = cut_.head ? predictions() * (2 * model_->dim() + 2 * logits()) : 0;
     if (cut_.embedding) {
         const auto image = embedding_tunable() ? 0 : model_->sample_values(); // otherwise it is retained
         floats = std::max(floats, image + 2 * model_->tokens() * model_->dim());
@@ -197,7 +211,7 @@ std::uint64_t stage_spec::workspace_bytes(std::int64_t n) const {
 }
 
 std::uint64_t stage_spec::inference_bytes(std::int64_t n) const {
-    std::int64_t floats = cut_.head ? 2 * model_->dim() + 2 * classes_ : 0;
+    std::int64_t floats = cut_.head ? predictions() * (2 * model_->dim() + 2 * logits()) : 0;
     if (cut_.embedding) {
         floats = std::max(floats, model_->sample_values() + 2 * model_->tokens() * model_->dim());
     }
@@ -253,7 +267,11 @@ tensor_view initial_values(const std::vector<tunable_spec>& tunables, std::uint6
             std::generate_n(out, count, [&] { return static_cast<float>(stream.normal() * scale); });
             break;
         case tensor_init::family::pretrained: {
-            const auto known = pretrained(tunable.tensor);
+            auto weight = tunable.tensor;
+            if (!tunable.init.weight.empty()) {
+                weight.name = tunable.init.weight;
+            }
+            const auto known = pretrained(weight);
             std::copy(known.begin(), known.end(), out);
             break;
         }

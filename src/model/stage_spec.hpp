@@ -22,9 +22,13 @@ struct stage_cut {
     bool operator==(const stage_cut&) const = default;
 };
 
+/// In place of a number of classes: there is no head, and the output layer of the model tells the next token after each
+/// of a sample.
+inline constexpr std::int64_t no_classes = 0;
+
 /// One stage of a split model: its tensors, and its costs computed from shapes. n is the number of samples in a
 /// micro-batch. FLOP = 2 MAC; a frozen block of attention and MLP has 12 T d^2 + 2 T^2 d MAC for T
-/// tokens (prompts included); see block_cost. Tunables are in the order embedding, blocks, final norm, head.
+/// tokens (prompts included); see block_cost. Tunables are in the order embedding, blocks, final norm, head or output layer.
 class stage_spec {
 public:
     stage_spec(std::shared_ptr<const foundation_model>, std::shared_ptr<const tuning_method>, std::int64_t classes,
@@ -34,6 +38,12 @@ public:
     const tuning_method& method() const { return *method_; }
     const stage_cut& cut() const { return cut_; }
     std::int64_t classes() const { return classes_; }
+    bool tells_tokens() const { return classes_ == no_classes; }
+    /// Predictions of a sample, and logits of each.
+    std::int64_t predictions() const { return tells_tokens() ? model_->tokens() : 1; }
+    std::int64_t logits() const { return tells_tokens() ? model_->vocabulary() : classes_; }
+    /// Whether samples may be filled up with padding, of which stages with blocks have to know.
+    bool pads() const { return model_->takes_tokens() && !tells_tokens(); }
 
     /// Tunable tensors, in the order in which messages contain them.
     const std::vector<tunable_spec>& tunables() const { return tunables_; }
@@ -48,15 +58,18 @@ public:
     bool input_gradient = false;
     /// Of smashed data; null: float32 as it is.
     std::shared_ptr<const smashed_codec> codec;
-    /// Whether a later stage has blocks, so that all tokens are sent; otherwise only CLS is sent.
+    /// Whether a later stage has blocks, so that all tokens are sent; otherwise what the head needs (see pooled_shape()).
     bool all_tokens_out = true;
     /// Whether the input of its norm and head, or its output, is the same for a sample in every epoch, because nothing
     /// before that point is trained.
     bool frozen_up_to_head() const;
     bool runs_backward() const { return trainable() || input_gradient; }
 
-    /// Shapes of incoming and outgoing smashed data (tokens or CLS of n samples). A start point has no input, and a
-    /// stage with the head has no output.
+    /// What is left for the head behind all blocks: one token of each sample [n, dim], or those that tell the next ones
+    /// [n, tokens, dim].
+    std::vector<std::int64_t> pooled_shape(std::int64_t n) const;
+    /// Shapes of incoming and outgoing smashed data (tokens, or what is left for the head, of n samples). A start point
+    /// has no input, and a stage with the head has no output.
     std::vector<std::int64_t> input_shape(std::int64_t n) const;
     std::vector<std::int64_t> output_shape(std::int64_t n) const;
     /// Type and shape in which smashed data, or its gradient, of this shape is sent.
@@ -84,6 +97,8 @@ private:
     block_cost blocks_cost() const;
     bool first_block_keeps_input() const;
     std::int64_t tokens_after(std::int64_t block) const; ///< -1: after the embedding.
+    /// Tunables of the head or the output layer.
+    std::vector<tunable_spec> head_tunables() const;
     bool embedding_tunable() const { return cut_.embedding && !method_->of_embedding(*model_).empty(); }
 
     std::shared_ptr<const foundation_model> model_;

@@ -23,6 +23,8 @@ struct tensor_init {
     enum class family { zeros, uniform, normal, pretrained };
     family kind = family::zeros;
     double scale = 0.0; ///< uniform: [-scale, scale); normal: standard deviation
+    std::string
+        weight{}; ///< pretrained: of the foundation model, whose values it takes; empty: the one of its own name.
 };
 
 /// A tensor that is trained and is sent between edge and clients.
@@ -31,8 +33,8 @@ struct tunable_spec {
     tensor_init init;
 };
 
-/// A tuning method: which tensors are tunable, how a forward changes, what it costs. The head is tunable with every
-/// method and is not part of it. Each method has one file in model/tuning, and knows no family.
+/// A tuning method: which tensors are tunable, how a forward changes, what it costs. A head for classes is tunable with
+/// every method and is not part of it. Each method has one file in model/tuning, and knows no family.
 class tuning_method {
 public:
     virtual ~tuning_method() = default;
@@ -46,6 +48,10 @@ public:
     /// Tunables in place of the tensors of the embedding, and of the final norm: all of them, or none.
     virtual std::vector<tunable_spec> of_embedding(const foundation_model&) const { return {}; }
     virtual std::vector<tunable_spec> of_norm(const foundation_model&) const { return {}; }
+
+    /// The same of the output layer, where it tells next tokens. One that is tied to the embedding begins with its values
+    /// and is a tensor of its own from then on, since the two are at different clients.
+    virtual std::vector<tunable_spec> of_output(const foundation_model&) const { return {}; }
 
     /// A block's output [n, tokens, dim], of the same type as `tokens` (bfloat16 if blocks compute in it). \param
     /// tunables the block's tensors in the order of of_block(), float32.

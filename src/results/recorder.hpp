@@ -38,6 +38,7 @@ struct recorder_options {
     std::vector<chain_description> chains{};
     std::vector<samples_description> samples{};
     std::size_t image_bytes = 64; ///< Space for an image's name in /inference; longer names are cut.
+    bool next_tokens = false;     ///< Models tell next tokens: there are columns for perplexity.
     bool hidden = false;          ///< The file stays hidden until publish().
 };
 

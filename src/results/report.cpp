@@ -32,6 +32,7 @@ std::vector<round_line> lines_of(std::span<const round_row> rounds) {
         line.round = row.round;
         line.accuracy += row.accuracy;
         line.loss += row.loss;
+        line.bits_per_byte += row.bits_per_byte;
         line.latency_s = std::max(line.latency_s, row.latency_s);
         line.energy += row.energy;
         ++edges;
@@ -40,6 +41,7 @@ std::vector<round_line> lines_of(std::span<const round_row> rounds) {
     for (auto& [round, entry] : by_round) {
         entry.line.accuracy /= entry.edges;
         entry.line.loss /= entry.edges;
+        entry.line.bits_per_byte /= entry.edges;
         lines.push_back(entry.line);
     }
     return lines;
@@ -183,6 +185,7 @@ run_summary summarise(std::span<const round_row> rounds, std::span<const node_ro
             ++summary.rounds;
             summary.accuracy = entry.accuracy;
             summary.loss = entry.loss;
+            summary.bits_per_byte = entry.bits_per_byte;
         }
     }
     count_nodes(summary, node_rows, nodes, last_round);
@@ -217,7 +220,8 @@ std::string resource_sections(const resource_summary& summary) {
 
 std::string domain_table(std::span<const probe_row> all) {
     std::vector<std::string> domains, lines;
-    std::map<std::pair<std::string, std::string>, double> cells; // later rows replace earlier ones
+    std::map<std::pair<std::string, std::string>, std::string> cells; // later rows replace earlier ones
+    bool of_tokens = false;
     for (const auto& row : all) {
         const auto domain = row.seen ? row.domain : row.domain + " (unseen)";
         const auto label = row.model + ", " + row.method;
@@ -227,12 +231,13 @@ std::string domain_table(std::span<const probe_row> all) {
                 list->push_back(name);
             }
         }
-        cells[{label, domain}] = row.accuracy;
+        of_tokens = of_tokens || !std::isnan(row.loss);
+        cells[{label, domain}] = std::isnan(row.loss) ? percent(row.accuracy) : plain(std::exp(row.loss));
     }
     if (lines.empty()) {
         return {};
     }
-    std::string text = fmt::format("Accuracy by domain\n  {:<24}", "");
+    std::string text = fmt::format("{} by domain\n  {:<24}", of_tokens ? "Perplexity" : "Accuracy", "");
     for (const auto& domain : domains) {
         text += fmt::format("  {:>20}", domain);
     }
@@ -241,7 +246,7 @@ std::string domain_table(std::span<const probe_row> all) {
         text += fmt::format("  {:<24}", label);
         for (const auto& domain : domains) {
             const auto cell = cells.find({label, domain});
-            text += fmt::format("  {:>20}", cell == cells.end() ? "-" : percent(cell->second));
+            text += fmt::format("  {:>20}", cell == cells.end() ? "-" : cell->second);
         }
         text += "\n";
     }
@@ -251,18 +256,20 @@ std::string domain_table(std::span<const probe_row> all) {
 std::string rounds_table(std::span<const round_line> lines, std::size_t most) {
     const bool evaluated =
         std::any_of(lines.begin(), lines.end(), [](const round_line& entry) { return !std::isnan(entry.accuracy); });
+    const bool of_tokens =
+        std::any_of(lines.begin(), lines.end(), [](const round_line& entry) { return entry.of_tokens(); });
     std::string text;
     const auto out = std::back_inserter(text);
     const auto row = [&](const std::string& round, const std::string& accuracy, const std::string& loss,
                          const std::string& latency, const std::string& energy, const std::string& active) {
         if (evaluated) {
-            fmt::format_to(out, "{:>7}{:>11}{:>10}{:>12}{:>12}{:>12}\n", round, accuracy, loss, latency, energy,
-                           active);
+            fmt::format_to(out, "{:>7}{:>11}{:>{}}{:>12}{:>12}{:>12}\n", round, accuracy, loss, of_tokens ? 12 : 10,
+                           latency, energy, active);
         } else {
             fmt::format_to(out, "{:>7}{:>12}{:>12}{:>12}\n", round, latency, energy, active);
         }
     };
-    row("round", "accuracy", "loss", "latency", "energy", "less idling");
+    row("round", "accuracy", of_tokens ? "perplexity" : "loss", "latency", "energy", "less idling");
     const bool shortened = lines.size() > most;
     const auto first = shortened ? most / 3 : lines.size();
     const auto resumed = shortened ? lines.size() - (most - first) : lines.size();
@@ -273,7 +280,8 @@ std::string rounds_table(std::span<const round_line> lines, std::size_t most) {
         }
         if (i < lines.size()) {
             const auto& entry = lines[i];
-            row(std::to_string(entry.round), percent(entry.accuracy), plain(entry.loss), quantity(entry.latency_s, "s"),
+            row(std::to_string(entry.round), percent(entry.accuracy),
+                plain(of_tokens ? entry.perplexity() : entry.loss), quantity(entry.latency_s, "s"),
                 quantity(entry.energy.total_j(), "J"), quantity(entry.energy.active_j(), "J"));
         }
     }
@@ -317,8 +325,15 @@ std::string report(const run_summary& summary) {
     fmt::format_to(out, "{}\n", rounds_table(summary.lines));
     if (!std::isnan(summary.accuracy)) {
         fmt::format_to(out, "Result\n");
-        line(out, "accuracy", percent(summary.accuracy), "validation");
-        line(out, "loss", plain(summary.loss), "validation, mean cross entropy");
+        if (std::isnan(summary.bits_per_byte)) {
+            line(out, "accuracy", percent(summary.accuracy), "validation");
+            line(out, "loss", plain(summary.loss), "validation, mean cross entropy");
+        } else {
+            line(out, "perplexity", plain(std::exp(summary.loss)), "validation, of a token");
+            line(out, "token accuracy", percent(summary.accuracy), "validation, next tokens that are told right");
+            line(out, "loss", plain(summary.loss), "validation, nats a token");
+            line(out, "bits a byte", plain(summary.bits_per_byte), "validation, of UTF-8");
+        }
     } else {
         fmt::format_to(out, "{}\n", summary.planned ? "Prediction" : "Result");
     }

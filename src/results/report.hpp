@@ -4,6 +4,7 @@
 #include "results/rows.hpp"
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -33,8 +34,11 @@ struct memory_peak {
 struct round_line {
     std::uint32_t round = 0;
     double accuracy = 0, loss = 0; ///< Averaged over the edges; NaN without an evaluation.
+    double bits_per_byte = 0;      ///< Averaged over the edges; NaN for classes.
     double latency_s = 0;          ///< Of the slowest edge.
     energy_parts energy;           ///< Sum over the edges.
+    bool of_tokens() const { return !std::isnan(bits_per_byte); }
+    double perplexity() const { return std::exp(loss); } ///< With several edges their geometric mean.
 };
 
 /// Total resources, independent of their purpose.
@@ -68,8 +72,9 @@ struct run_summary : run_figures, resource_summary {
     // From the rows, up to and including the round of convergence.
     double accuracy = std::numeric_limits<double>::quiet_NaN(); ///< After the last counted round, mean over the edges.
     double loss = std::numeric_limits<double>::quiet_NaN();
-    std::uint32_t rounds = 0;  ///< Number of counted rounds.
-    std::uint64_t samples = 0; ///< Trained on; each epoch counts.
+    double bits_per_byte = std::numeric_limits<double>::quiet_NaN(); ///< NaN for classes.
+    std::uint32_t rounds = 0;                                        ///< Number of counted rounds.
+    std::uint64_t samples = 0;                                       ///< Trained on; each epoch counts.
     std::uint64_t clusters_done = 0, clusters_cut = 0, clusters_lost = 0,
                   clusters_repaired = 0; ///< Sum over rounds and edges.
     latency_summary latency;             ///< Of the edge with the largest total.
@@ -91,10 +96,11 @@ resource_summary resources_of(std::span<const node_row>, std::span<const event_r
 /// Computation, energy, communication and memory as sections of an end table.
 std::string resource_sections(const resource_summary&);
 
-/// Accuracies of the last comparison of models on domains: one line per model, one column per domain; "" without any.
+/// Accuracies, or perplexities, of the last comparison of models on domains: one line per model, one column per domain; ""
+/// without any.
 std::string domain_table(std::span<const probe_row>);
 
-/// The round-by-round table: accuracy, loss, latency, energy with and without idling. The columns of accuracy and loss
+/// The round-by-round table: accuracy, loss (of next tokens: perplexity), latency, energy with and without idling. The columns of accuracy and loss
 /// are omitted when there is none. With more than `most` rounds the middle is omitted, and the table says so.
 std::string rounds_table(std::span<const round_line> lines, std::size_t most = 24);
 

@@ -7,10 +7,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <tuple>
 
 namespace gaisnet {
+
+inline constexpr double unknown_figure = std::numeric_limits<double>::quiet_NaN();
 
 /// Outcome of a client's cluster in a round.
 enum class cluster_outcome : std::uint8_t {
@@ -42,11 +45,12 @@ struct work_totals {
 struct round_row : work_totals {
     std::uint32_t edge = 0;  ///< 0-based.
     std::uint32_t round = 0; ///< 1-based.
-    double accuracy = 0;     ///< Validation, 0..1.
-    double loss = 0;         ///< Validation, mean cross entropy.
+    double accuracy = 0;     ///< Validation, 0..1: of classes, or of next tokens.
+    double loss = 0;         ///< Validation, mean cross entropy of predictions, nats.
     double train_loss = 0;   ///< Mean over the round's training samples.
     double train_accuracy = 0;
-    double latency_s = 0; ///< Latency of the round.
+    double bits_per_byte = unknown_figure; ///< Validation; of next tokens.
+    double latency_s = 0;                  ///< Latency of the round.
     /// Of latency_s along the critical path, to which they add up. `cloud` comes after the round: federation, and waiting
     /// for other edges.
     latency_parts parts;
@@ -157,11 +161,13 @@ struct probe_row {
     std::string model; ///< "untuned", "cloud", "edge0"
     std::string domain;
     bool seen = true;   ///< Whether some edge has this domain.
-    std::string method; ///< "class means" of features, or the model's own "head".
+    std::string method; ///< "class means" of features, the model's own "head", or its "next tokens".
     double accuracy = 0;
+    double loss = unknown_figure; ///< Mean cross entropy of next tokens, nats.
     std::uint64_t samples = 0;
     static auto parts(auto& self) {
-        return std::tie(self.round, self.model, self.domain, self.seen, self.method, self.accuracy, self.samples);
+        return std::tie(self.round, self.model, self.domain, self.seen, self.method, self.accuracy, self.loss,
+                        self.samples);
     }
 };
 

@@ -50,9 +50,10 @@ std::vector<column<rank_description>> topology_rank_columns();
 std::vector<column<stage_description>> topology_stage_columns();
 std::vector<column<chain_description>> topology_chain_columns();
 std::vector<column<samples_description>> topology_samples_columns(std::size_t name_bytes);
-std::vector<column<round_row>> round_columns();
+/// \param next_tokens whether models tell next tokens.
+std::vector<column<round_row>> round_columns(bool next_tokens = false);
 std::vector<column<federation_row>> federation_columns();
-std::vector<column<probe_row>> probe_columns();
+std::vector<column<probe_row>> probe_columns(bool next_tokens = false);
 std::vector<column<service_row>> service_columns(std::size_t name_bytes);
 std::vector<column<plan_row>> plan_columns();
 std::vector<column<tuning_row>> tuning_columns();

@@ -1,5 +1,7 @@
 #include "results/schema.hpp"
+
 #include "results/schema_columns.hpp"
+#include <cmath>
 
 #include <algorithm>
 #include <array>
@@ -39,13 +41,17 @@ std::vector<column<Row>> with_parts(std::vector<column<Row>> columns) {
 
 } // namespace
 
-std::vector<column<round_row>> round_columns() {
+std::vector<column<round_row>> round_columns(bool next_tokens) {
     using row = round_row;
     std::vector<column<row>> columns{
         number_column<row>("edge", "1", "Edge, from 0", &row::edge),
         number_column<row>("round", "1", "Round, counted from 1", &row::round),
-        number_column<row>("accuracy", "1", "Validation accuracy after the round, 0 to 1", &row::accuracy),
-        number_column<row>("loss", "nat", "Mean cross entropy on the validation samples after the round", &row::loss),
+        number_column<row>("accuracy", "1",
+                           "Validation accuracy after the round, 0 to 1: of classes, or of next tokens",
+                           &row::accuracy),
+        number_column<row>("loss", "nat",
+                           "Mean cross entropy on the validation samples after the round: of a sample, or of a token",
+                           &row::loss),
         number_column<row>("train_loss", "nat", "Mean cross entropy over the round's training samples",
                            &row::train_loss),
         number_column<row>("train_accuracy", "1", "Accuracy over the round's training samples, 0 to 1",
@@ -73,6 +79,12 @@ std::vector<column<round_row>> round_columns() {
                            "Of energy_j: sensing, computing and sending, the sum that papers usually give",
                            [](const row& r) { return r.energy.sensing_computing_sending_j(); }),
     };
+    if (next_tokens) {
+        columns.push_back(number_column<row>("perplexity", "1", "exp(loss): of a token of the validation texts",
+                                             [](const row& r) { return std::exp(r.loss); }));
+        columns.push_back(number_column<row>(
+            "bits_per_byte", "bit", "Cross entropy of the validation texts, by byte of UTF-8", &row::bits_per_byte));
+    }
     for (const auto link : real_classes) {
         columns.push_back(number_column<row>(by_class("bytes_", link), "B",
                                              by_class("Bytes sent over links of class ", link),
@@ -144,9 +156,9 @@ std::vector<column<federation_row>> federation_columns() {
     };
 }
 
-std::vector<column<probe_row>> probe_columns() {
+std::vector<column<probe_row>> probe_columns(bool next_tokens) {
     using row = probe_row;
-    return {
+    std::vector<column<row>> columns{
         number_column<row>("round", "1", "Round after which it was; 0: before training", &row::round),
         text_column<row>("model", class_bytes, "untuned (the foundation model), cloud (after its average), or an edge",
                          &row::model),
@@ -155,11 +167,17 @@ std::vector<column<probe_row>> probe_columns() {
                            [](const row& r) { return r.seen ? 1U : 0U; }),
         text_column<row>("method", class_bytes,
                          "class means: nearest mean of a class's features (cosine), from training samples; head: the "
-                         "model's own head",
+                         "model's own head; next tokens: its output layer",
                          &row::method),
         number_column<row>("accuracy", "1", "On validation samples, 0 to 1", &row::accuracy),
         number_column<row>("samples", "1", "Validation samples", &row::samples),
     };
+    if (next_tokens) {
+        columns.push_back(number_column<row>("loss", "nat", "Mean cross entropy of a token", &row::loss));
+        columns.push_back(
+            number_column<row>("perplexity", "1", "exp(loss)", [](const row& r) { return std::exp(r.loss); }));
+    }
+    return columns;
 }
 
 std::vector<column<service_row>> service_columns(std::size_t name_bytes) {

@@ -68,6 +68,18 @@ bool stage_role::labels_travel_to(std::size_t position) const {
     return position > 0 && position < chain().size() && deploy->scene->train.labels == label_route::chain;
 }
 
+/// Padding goes along with all tokens of samples, as far as there are blocks.
+task<> stage_role::fetch_padding(pass& in, stage_request& work) {
+    if (first()) {
+        work.padding = executor->padding(work.micro);
+    } else if (chain()[seat->position - 1].spec.all_tokens_out) {
+        work.padding = co_await recv_from_upstream(in, message_kind::padding);
+    }
+    if (!last() && seat->spec.all_tokens_out) {
+        send_downstream(in, message_kind::padding, work.padding);
+    }
+}
+
 operation stage_role::recv_from_upstream(pass& in, message_kind kind) {
     return in.recv(me, upstream(), kind, seat->number);
 }
@@ -136,10 +148,14 @@ task<> stage_role::infer(pass& in, const inference_plan& session) {
     co_await in.enter(me);
     fate_ = &session.undisturbed;
     for (auto left = session.requests_of(seat->cluster); left > 0;) {
-        stage_request work{stage_operation::infer, {}, {}, {}, 0.0};
+        stage_request work{.operation = stage_operation::infer};
         if (first()) {
             work.micro = co_await in.take_batch(me);
-        } else {
+        }
+        if (seat->spec.pads()) {
+            co_await fetch_padding(in, work);
+        }
+        if (!first()) {
             work.input = co_await recv_from_upstream(in, message_kind::forward);
             work.micro.count = work.input.shape.front();
         }
@@ -181,13 +197,13 @@ task<> stage_role::train_batch(pass& in, micro_batch batch, double learning_rate
     if (seat->spec.trainable()) {
         compute_cost cost{event_kind::step, seat->spec.step_flops(deploy->scene->train.optimizer), 0, 0,
                           measured(seat->measured.step)};
-        stage_request work{stage_operation::step, batch, {}, {}, learning_rate};
+        stage_request work{.operation = stage_operation::step, .micro = batch, .learning_rate = learning_rate};
         co_await in.compute(me, cost, *executor, std::move(work));
     }
 }
 
 task<> stage_role::forward(pass& in, micro_batch micro) {
-    stage_request work{stage_operation::forward, micro, {}, {}, 0.0};
+    stage_request work{.operation = stage_operation::forward, .micro = micro};
     if (labels_travel_to(seat->position)) {
         work.labels = co_await recv_from_upstream(in, message_kind::label);
     } else if (last() || labels_travel_to(1)) {
@@ -195,6 +211,9 @@ task<> stage_role::forward(pass& in, micro_batch micro) {
     }
     if (labels_travel_to(seat->position + 1)) {
         send_downstream(in, message_kind::label, work.labels);
+    }
+    if (seat->spec.pads()) {
+        co_await fetch_padding(in, work);
     }
     if (!first()) {
         work.input = co_await recv_from_upstream(in, message_kind::forward);
@@ -213,7 +232,7 @@ task<> stage_role::forward(pass& in, micro_batch micro) {
 }
 
 task<> stage_role::backward(pass& in, micro_batch micro) {
-    stage_request work{stage_operation::backward, micro, {}, {}, 0.0};
+    stage_request work{.operation = stage_operation::backward, .micro = micro};
     if (!last()) {
         work.input = co_await recv_from_downstream(in, message_kind::gradient);
     }

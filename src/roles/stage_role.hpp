@@ -75,6 +75,7 @@ private:
     void send_upstream(pass& in, message_kind, tensor_view);
     void send_downstream(pass& in, message_kind, tensor_view);
     bool labels_travel_to(std::size_t position) const;
+    task<> fetch_padding(pass& in, stage_request&);
     double measured(double host_flop_s) const { return host_flop_s * deploy->net.nodes[me.node].device.factor; }
 
     const cluster_fate* fate_ = nullptr; ///< For this round.

@@ -39,10 +39,10 @@ void to_json(json& out, const answer& one) { out = {one.predicted, one.probabili
 void from_json(const json& in, answer& one) { one = {in.at(0), real_of(in.at(1))}; }
 
 void to_json(json& out, const probe_row& row) {
-    out = {row.round, row.model, row.domain, row.seen, row.method, row.accuracy, row.samples};
+    out = {row.round, row.model, row.domain, row.seen, row.method, row.accuracy, row.loss, row.samples};
 }
 void from_json(const json& in, probe_row& row) {
-    row = {in.at(0), in.at(1), in.at(2), in.at(3), in.at(4), real_of(in.at(5)), in.at(6)};
+    row = {in.at(0), in.at(1), in.at(2), in.at(3), in.at(4), real_of(in.at(5)), real_of(in.at(6)), in.at(7)};
 }
 
 void to_json(json& out, const formed_cluster& one) { out = {one.clients, one.blocks, one.edge_blocks}; }
@@ -66,7 +66,7 @@ namespace {
 constexpr const char* meta_name = "checkpoint.json";
 constexpr const char* tensors_name = "state.safetensors";
 constexpr const char* marker_name = "DONE";
-constexpr const char* format_name = "gaisnet checkpoint 5"; ///< The marker's first line.
+constexpr const char* format_name = "gaisnet checkpoint 6"; ///< The marker's first line.
 constexpr const char* run_name = "run.json";
 
 void write_text(const fs::path& path, const std::string& text) {
@@ -200,7 +200,7 @@ void write_checkpoint(const fs::path& folder, const checkpoint& state, int keep)
     for (const auto& edges : state.rounds) {
         json row = json::array();
         for (const auto& one : edges) {
-            row.push_back({one.accuracy, one.loss, one.train_accuracy, one.train_loss, one.wall_s});
+            row.push_back({one.accuracy, one.loss, one.train_accuracy, one.train_loss, one.wall_s, one.bits_per_byte});
         }
         rounds.push_back(row);
     }

@@ -20,6 +20,7 @@ struct round_result {
     double accuracy = 0, loss = 0;             ///< Validation
     double train_accuracy = 0, train_loss = 0; ///< For the round's training samples.
     double wall_s = 0;
+    double bits_per_byte = 0; ///< Validation; NaN for classes.
 };
 
 /// The answer to a request: class and softmax probability.

@@ -60,7 +60,7 @@ std::string shape_of(const stage_spec& spec) {
         add(std::to_string(cut.blocks) + (cut.blocks == 1 ? " block" : " blocks"));
     }
     if (cut.head) {
-        add("head of " + std::to_string(spec.classes()));
+        add((spec.tells_tokens() ? "output layer of " : "head of ") + std::to_string(spec.logits()));
     }
     return text + (spec.input_gradient ? "; gradient in" : "") + (spec.all_tokens_out ? "; all tokens out" : "");
 }

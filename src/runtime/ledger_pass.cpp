@@ -12,7 +12,8 @@ namespace {
 event_kind event_of(message_kind kind) {
     switch (kind) {
     case message_kind::modules: return event_kind::send_modules_down; // a contribution is not a message
-    case message_kind::forward: return event_kind::send_forward;
+    case message_kind::forward:
+    case message_kind::padding: return event_kind::send_forward;
     case message_kind::gradient: return event_kind::send_gradient;
     case message_kind::label: return event_kind::send_label;
     case message_kind::samples: return event_kind::send_samples;
@@ -31,6 +32,7 @@ const char* name_of(message_kind kind) {
     case message_kind::forward: return "forward";
     case message_kind::gradient: return "gradient";
     case message_kind::label: return "label";
+    case message_kind::padding: return "padding";
     case message_kind::result: return "result";
     case message_kind::control: return "control";
     case message_kind::samples: return "samples";
@@ -171,7 +173,7 @@ bool ledger_pass::begin(operation& op) {
 /// which count as resident; results leave the emulation; samples are on a disk; requests disappear when they are read.
 void ledger_pass::hold(actor& reader, message_kind kind, std::uint64_t bytes) {
     const bool smashed = kind == message_kind::forward || kind == message_kind::gradient ||
-                         kind == message_kind::label || kind == message_kind::control;
+                         kind == message_kind::label || kind == message_kind::padding || kind == message_kind::control;
     if (smashed) {
         reader.held_bytes += bytes;
     } else {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 
 namespace gaisnet {
 
@@ -12,17 +13,28 @@ namespace {
 
 void check_folders(const scenario& scene, const value_reader& in) {
     const auto& data = scene.data;
+    const bool texts = scene.model.takes_texts();
+    if (data.source == (texts ? data_source::folder : data_source::text)) {
+        in.reject("data.source", "model.family = " + scene.model.family + " takes " + (texts ? "texts" : "images") +
+                                     "; " + (texts ? "text" : "folder") + " or procedural is accepted");
+    }
+    if (texts && data.source == data_source::procedural && !scene.model.tells_next_tokens() &&
+        data.classes > drawn_languages) {
+        in.reject("data.classes", "there are " + std::to_string(drawn_languages) + " grammars, each a class");
+    }
     if (std::find(data.roots.begin(), data.roots.end(), "") != data.roots.end()) {
         in.reject("data.root", "between two commas there is no folder");
     }
     if (data.source == data_source::procedural) {
         if (!data.roots.empty()) {
-            in.reject("data.root", "it goes with data.source = folder; procedural images are drawn and read no folder");
+            in.reject("data.root",
+                      "it goes with data.source = folder or text; procedural samples are drawn and read no folder");
         }
         return;
     }
     if (data.roots.empty()) {
-        in.reject("data.root", "data.source = folder needs an image folder, one folder a class");
+        in.reject("data.root", texts ? "data.source = text needs a folder of texts"
+                                     : "data.source = folder needs an image folder, one folder a class");
     }
     const auto folders = data.roots.size(), edges = static_cast<std::size_t>(scene.network.edges);
     const auto domains = static_cast<std::size_t>(first_cluster_of(scene, scene.network.edges));
@@ -39,10 +51,10 @@ void complete_probe(scenario& scene, const value_reader& in) {
     auto& probe = scene.probe;
     const auto& data = scene.data;
     const auto& text = probe.unseen_text;
-    if (text == "none" || (text == "auto" && data.source == data_source::folder)) {
+    if (text == "none" || (text == "auto" && data.source != data_source::procedural)) {
         return;
     }
-    if (data.source == data_source::folder) {
+    if (data.source != data_source::procedural) {
         probe.unseen_root = text;
         for (const auto& root : data.roots) {
             std::error_code code;
@@ -54,8 +66,13 @@ void complete_probe(scenario& scene, const value_reader& in) {
     }
     const int domains = data.partition.by_domain() ? first_cluster_of(scene, scene.network.edges) : scene.network.edges;
     constexpr int far = 1000;
+    // The languages of next tokens come round again.
+    const int kinds = scene.model.tells_next_tokens() ? drawn_languages : std::numeric_limits<int>::max();
     if (text == "auto") {
-        probe.unseen = std::max(far, data.domain + domains);
+        if (domains >= kinds) {
+            return;
+        }
+        probe.unseen = scene.model.tells_next_tokens() ? data.domain + domains : std::max(far, data.domain + domains);
     } else {
         try {
             probe.unseen = static_cast<int>(parse_integer(text, within(0, 1e6)));
@@ -63,7 +80,8 @@ void complete_probe(scenario& scene, const value_reader& in) {
             in.reject("probe.unseen", problem.what());
         }
     }
-    if (*probe.unseen >= data.domain && *probe.unseen < data.domain + domains) {
+    if ((*probe.unseen >= data.domain && *probe.unseen < data.domain + domains) ||
+        (scene.model.tells_next_tokens() && (*probe.unseen - data.domain % kinds + kinds) % kinds < domains)) {
         in.reject("probe.unseen", "domains " + std::to_string(data.domain) + " to " +
                                       std::to_string(data.domain + domains - 1) +
                                       " belong to edges: another one is accepted");
@@ -77,6 +95,8 @@ key_traits data_settings::drawn_ones() {
             .when = {with("data.source", {"procedural"}).for_commands(commands::emulating),
                      with("pretrain.root", {""}).for_commands(commands::pretrain)}};
 }
+
+key_traits data_settings::of_texts() { return {.when = {unless("model.family", {"vit"})}}; }
 
 key_traits data_settings::folders() {
     return {.commands = commands::all,

@@ -1,6 +1,6 @@
 #pragma once
 
-// Images, their distribution over start points, and how they are sensed: [data], [classes], [sense], [probe].
+// Images or texts, their distribution over start points, and how they are sensed: [data], [classes], [sense], [probe].
 
 #include "settings/key.hpp"
 
@@ -14,9 +14,20 @@ namespace gaisnet {
 class value_reader;
 struct scenario;
 
-enum class data_source { folder, procedural };
-inline constexpr word<data_source> data_source_words[] = {{"folder", data_source::folder},
-                                                          {"procedural", data_source::procedural}};
+enum class data_source {
+    folder,     ///< Of images.
+    text,       ///< A folder of texts.
+    procedural, ///< Drawn: images or texts, as the model takes them.
+};
+inline constexpr word<data_source> data_source_words[] = {
+    {"folder", data_source::folder}, {"text", data_source::text}, {"procedural", data_source::procedural}};
+/// What becomes a sample of a .txt file.
+enum class text_unit { paragraph, file };
+inline constexpr word<text_unit> text_unit_words[] = {{"paragraph", text_unit::paragraph}, {"file", text_unit::file}};
+/// What is done with bytes that are not UTF-8.
+enum class invalid_text_policy { fatal, replace };
+inline constexpr word<invalid_text_policy> invalid_text_words[] = {{"fatal", invalid_text_policy::fatal},
+                                                                   {"replace", invalid_text_policy::replace}};
 enum class damaged_policy { skip, fatal };
 inline constexpr word<damaged_policy> damaged_words[] = {{"skip", damaged_policy::skip},
                                                          {"fatal", damaged_policy::fatal}};
@@ -51,18 +62,36 @@ struct partition_entry {
 };
 
 inline constexpr double most_drawn_images = 1e7; ///< Per domain.
+inline constexpr int drawn_languages = 6;        ///< Grammars of which texts are drawn; see data/grammar.hpp.
 
 struct data_settings {
     static constexpr section key{"data", commands::emulating};
     /// Traits of keys that pretrain also uses, when it draws images or when it reads a folder.
     static key_traits drawn_ones();
     static key_traits folders();
+    static key_traits of_texts();
 
-    data_source source = key.choice("source", "procedural", data_source_words, "where images come from");
+    data_source source =
+        key.choice("source", "procedural", data_source_words,
+                   "an image folder, a folder of texts, or samples that are drawn: images, or sentences of "
+                   "small grammars, as the model takes them");
     /// One for all edges, one per edge, or one per start point.
     std::vector<std::string> roots = key.paths(
         "root", "a folder, or folders",
-        "image folder: one folder a class, JPEG and PNG; several by comma, one for each edge", {.identity = false});
+        "images: one folder a class, JPEG and PNG. Texts: .txt, .jsonl and fortune files, a folder or file a class. "
+        "Several by comma, one for each edge",
+        {.identity = false});
+    std::string tokenizer =
+        key.path("tokenizer", "auto", "auto, a tokenizer.json of Hugging Face's, or its folder",
+                 "turns texts into tokens; auto: that of the folder model.weights, or, of procedural "
+                 "texts, their words",
+                 of_texts());
+    text_unit unit = key.choice("text_unit", "paragraph", text_unit_words, "what is a text in a .txt file (text)",
+                                {.when = {with("data.source", {"text"})}});
+    invalid_text_policy invalid_text =
+        key.choice("invalid_text", "fatal", invalid_text_words,
+                   "what to do with bytes that are not UTF-8: refuse the file, or put U+FFFD in their place (text)",
+                   {.when = {with("data.source", {"text"})}});
     std::vector<double> mean =
         key.parsed("mean", "0.5,0.5,0.5", "three numbers", "mean of red, green, blue",
                    [](const std::string& text) { return three_numbers(text, any()); }, {.commands = commands::all});
@@ -86,6 +115,9 @@ struct data_settings {
         key.drawn("blur", dimension::number, "0", "Gaussian blur in pixels, a start point", within(0, 100));
     distribution noise = key.drawn("noise", dimension::number, "0",
                                    "Gaussian noise, parts of the full scale, a start point", within(0, 10));
+    distribution token_noise =
+        key.drawn("token_noise", dimension::number, "0",
+                  "probability that a token is read as another one, a start point", within(0, 1), of_texts());
     /// Number of samples per start point; 0: a share of all.
     std::int64_t per_cluster =
         key.integer("per_cluster", "0",
@@ -103,9 +135,10 @@ struct data_settings {
     int classes = key.count("classes", "6", "classes (procedural)", within(2, 10), drawn_ones());
     int domain = key.count("domain", "0", "domain of the first edge; edge e has domain + e (procedural)", at_least(0),
                            drawn_ones());
-    /// Number of images per domain before the split (procedural).
-    std::int64_t samples = key.integer("samples", "1200", "images of a domain, before the split (procedural)",
-                                       within(1, most_drawn_images), {.when = {with("data.source", {"procedural"})}});
+    /// Number of images or sentences per domain before the split (procedural).
+    std::int64_t samples =
+        key.integer("samples", "1200", "images or sentences of a domain, before the split (procedural)",
+                    within(1, most_drawn_images), {.when = {with("data.source", {"procedural"})}});
 
 private:
     static std::vector<double> three_numbers(const std::string&, const range&);

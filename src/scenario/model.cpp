@@ -56,6 +56,13 @@ void resolve_model(settings& values) {
     }
 }
 
+bool model_settings::takes_texts() const { return registry<family_entry>::at(family, "model.family").takes_texts; }
+
+bool model_settings::tells_next_tokens() const {
+    return task == model_task::next_token ||
+           (task == model_task::automatic && registry<family_entry>::at(family, "model.family").causal);
+}
+
 void check_model(const scenario& scene, const value_reader& in) {
     for (const auto& [key, size] : registry<model_preset>::at(scene.model.preset, "model.preset").sizes) {
         if (in.text(key) != size) {
@@ -68,7 +75,12 @@ void check_model(const scenario& scene, const value_reader& in) {
             in.reject(key, "config.json of model.weights = " + scene.model.weights + " has " + value);
         }
     }
-    registry<family_entry>::at(scene.model.family, "model.family").check(scene, in);
+    const auto& family = registry<family_entry>::at(scene.model.family, "model.family");
+    family.check(scene, in);
+    if (scene.model.task == model_task::next_token && !family.causal) {
+        in.reject("model.task",
+                  "model.family = " + scene.model.family + " does not tell next tokens; classification is accepted");
+    }
     if (scene.model.weights.empty()) {
         in.reject("model.weights", "a safetensors file, or random, is accepted");
     }

@@ -22,7 +22,19 @@ struct family_entry {
     std::shared_ptr<const foundation_model> (*make)(const scenario&);
     /// Rejects sizes that do not go together. \throws usage_error
     void (*check)(const scenario&, const value_reader&);
+    bool takes_texts = false; ///< Otherwise images.
+    bool causal = false;      ///< Can tell the next token.
 };
+
+/// What a model tells of a sample.
+enum class model_task {
+    automatic,      ///< Next tokens where the family can, else a class.
+    classification, ///< Its class, by a head that is new.
+    next_token,     ///< After each of its tokens the next one, by the output layer of the foundation model.
+};
+inline constexpr word<model_task> model_task_words[] = {{"auto", model_task::automatic},
+                                                        {"classification", model_task::classification},
+                                                        {"next_token", model_task::next_token}};
 
 /// Sizes under one name, that model.preset can choose.
 struct model_preset {
@@ -67,6 +79,12 @@ struct model_settings {
     std::int64_t token_types = key.integer("token_types", "2", "kinds of tokens, as those of two sentences (custom)",
                                            within(1, 1000), {.when = {with("model.family", {"bert"})}});
 
+    model_task task =
+        key.choice("task", "auto", model_task_words,
+                   "what is learnt: classes, or the next token of texts; auto: next tokens where the family "
+                   "can tell them (llama, gpt2)",
+                   {.commands = commands::emulating});
+
     std::string weights = key.path("weights", "random",
                                    "a safetensors file with timm or Hugging Face names, a folder of Hugging Face's, or "
                                    "random",
@@ -74,6 +92,9 @@ struct model_settings {
     std::string cache =
         key.path("cache", "", "a folder", "folder for converted weights; empty: the user's cache folder",
                  {.commands = commands::emulating, .identity = false});
+
+    bool takes_texts() const;
+    bool tells_next_tokens() const; ///< Instead of classes.
 
 private:
     static std::int64_t size(const char* name, const char* initial, const char* help, double most) {

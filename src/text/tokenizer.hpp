@@ -23,6 +23,14 @@ struct special_ids {
     std::optional<std::int32_t> mask;     ///< BERT's [MASK].
 };
 
+/// The special tokens around a text.
+struct special_frame {
+    std::vector<std::int32_t> before;
+    std::vector<std::int32_t> behind;
+    std::optional<std::int32_t> classify; ///< Where the frame names them.
+    std::optional<std::int32_t> separate;
+};
+
 /// Tokens of a text that come one after another, as a language model makes them. It must not outlive its tokenizer.
 class token_stream {
 public:
@@ -53,6 +61,7 @@ public:
     /// A token as the vocabulary has it. \param id from 0 to vocabulary_size() - 1; others throw std::out_of_range.
     virtual const std::string& token(std::int32_t id) const = 0;
     virtual const special_ids& specials() const = 0;
+    virtual const special_frame& frame() const = 0; ///< What encode() adds.
 };
 
 /// Reads a tokenizer.json of Hugging Face's library `tokenizers`, or the one in a folder. Its encode() gives the same ids

@@ -108,6 +108,7 @@ public:
     }
 
     const special_ids& specials() const override { return specials_; }
+    const special_frame& frame() const override { return frame_; }
 
 private:
     class part_stream final : public token_stream {

@@ -41,6 +41,12 @@ public:
                 is_special_[static_cast<std::size_t>(*special)] = true;
             }
         }
+        if (specials.begin) {
+            frame_.before.push_back(*specials.begin);
+        }
+        if (specials.end) {
+            frame_.behind.push_back(*specials.end);
+        }
     }
 
     std::vector<std::int32_t> encode(std::string_view text, bool special_tokens) const override {
@@ -48,8 +54,8 @@ public:
             throw usage_error("the text is not UTF-8 at byte " + std::to_string(*invalid) + " (counted from 0)");
         }
         std::vector<std::int32_t> ids;
-        if (special_tokens && specials_.begin) {
-            ids.push_back(*specials_.begin);
+        if (special_tokens) {
+            ids = frame_.before;
         }
         for (auto at = text.find_first_not_of(between_words); at != std::string_view::npos;) {
             const auto end = std::min(text.find_first_of(between_words, at), text.size());
@@ -62,8 +68,8 @@ public:
             ids.push_back(found ? *found : *specials_.unknown);
             at = text.find_first_not_of(between_words, end);
         }
-        if (special_tokens && specials_.end) {
-            ids.push_back(*specials_.end);
+        if (special_tokens) {
+            ids.insert(ids.end(), frame_.behind.begin(), frame_.behind.end());
         }
         return ids;
     }
@@ -96,6 +102,7 @@ public:
     }
 
     const special_ids& specials() const override { return specials_; }
+    const special_frame& frame() const override { return frame_; }
 
 private:
     class word_stream final : public token_stream {
@@ -122,6 +129,7 @@ private:
     std::vector<std::string> words_;
     std::vector<bool> is_special_;
     special_ids specials_;
+    special_frame frame_;
     text_map<std::int32_t> ids_;
 };
 

@@ -20,6 +20,7 @@ enum class message_kind : std::uint8_t {
     forward,
     gradient,
     label,
+    padding, ///< How much of each sample of a `forward` only fills it up.
     result,
     control, ///< Order of work within the emulation; costs nothing.
     samples,

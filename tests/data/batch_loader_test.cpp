@@ -45,7 +45,7 @@ private:
 
 loader_settings loading(std::int64_t batch, std::string owner = "c1.1") {
     loader_settings out;
-    out.transform = {2, {0, 0, 0}, {1.0F / 255, 1.0F / 255, 1.0F / 255}}; // the value itself
+    out.form.transform = {2, {0, 0, 0}, {1.0F / 255, 1.0F / 255, 1.0F / 255}}; // the value itself
     out.batch = batch;
     out.owner = std::move(owner);
     return out;
@@ -53,8 +53,8 @@ loader_settings loading(std::int64_t batch, std::string owner = "c1.1") {
 
 std::vector<std::size_t> samples_in(const labelled_batch& batch) {
     std::vector<std::size_t> out;
-    for (std::int64_t i = 0; i < batch.images.shape[0]; ++i) {
-        const auto sample = static_cast<std::size_t>(std::lround(batch.images.as<float>()[i * 12]));
+    for (std::int64_t i = 0; i < batch.inputs.shape[0]; ++i) {
+        const auto sample = static_cast<std::size_t>(std::lround(batch.inputs.as<float>()[i * 12]));
         EXPECT_EQ(batch.labels.as<std::int64_t>()[i], static_cast<std::int64_t>(sample % 3));
         out.push_back(sample);
     }
@@ -73,7 +73,7 @@ TEST(loader, an_epoch_holds_every_sample_once_in_an_order_of_its_own) {
         std::vector<std::size_t> seen;
         for (std::int64_t b = 0; b < 3; ++b) {
             const auto& batch = loader.get(epoch, b);
-            EXPECT_THAT(batch.images.shape, testing::ElementsAre(b < 2 ? 4 : 2, 3, 2, 2));
+            EXPECT_THAT(batch.inputs.shape, testing::ElementsAre(b < 2 ? 4 : 2, 3, 2, 2));
             EXPECT_THAT(batch.labels.shape, testing::ElementsAre(b < 2 ? 4 : 2));
             EXPECT_EQ(batch.labels.type, element_type::int64);
             const auto some = samples_in(batch);
@@ -110,8 +110,8 @@ TEST(loader, asking_again_decodes_nothing_again) {
     image_supply supply(2, 0);
     {
         batch_loader loader(data, mine, loading(5), supply);
-        const auto* first = loader.get(0, 0).images.data;
-        EXPECT_EQ(loader.get(0, 0).images.data, first);
+        const auto* first = loader.get(0, 0).inputs.data;
+        EXPECT_EQ(loader.get(0, 0).inputs.data, first);
         loader.get(0, 1);
     }
     EXPECT_EQ(data.loads, 4 * 5); // two batches asked for, two ahead of them
@@ -138,7 +138,7 @@ TEST(loader, an_error_reaches_who_asks_for_that_batch_and_nobody_else) {
     data.damaged = mine[order[5]]; // the second batch of four of epoch 0
     image_supply supply(2, 0);
     batch_loader loader(data, mine, loading(4), supply);
-    EXPECT_EQ(loader.get(0, 0).images.shape[0], 4);
+    EXPECT_EQ(loader.get(0, 0).inputs.shape[0], 4);
     for (int attempt = 0; attempt < 2; ++attempt) {
         try {
             loader.get(0, 1);
@@ -147,9 +147,9 @@ TEST(loader, an_error_reaches_who_asks_for_that_batch_and_nobody_else) {
             EXPECT_THAT(problem.what(), testing::HasSubstr(std::to_string(data.damaged)));
         }
     }
-    EXPECT_EQ(loader.get(0, 2).images.shape[0], 2);
-    EXPECT_EQ(loader.get(0, 0).images.shape[0], 4); // decoding ahead meets the damage again
-    EXPECT_EQ(loader.get(0, 2).images.shape[0], 2);
+    EXPECT_EQ(loader.get(0, 2).inputs.shape[0], 2);
+    EXPECT_EQ(loader.get(0, 0).inputs.shape[0], 4); // decoding ahead meets the damage again
+    EXPECT_EQ(loader.get(0, 2).inputs.shape[0], 2);
 }
 
 TEST(loader, unusable_requests_are_refused) {
@@ -200,20 +200,20 @@ TEST(loader, augmentation_is_drawn_from_the_sample_and_the_epoch) {
     image_supply supply(2, 0);
     auto with = loading(1);
     with.augment = true;
-    with.transform.size = 8;
+    with.form.transform.size = 8;
     batch_loader loader(data, {0}, with, supply);
     for (std::uint32_t epoch = 0; epoch < 2; ++epoch) {
         std::vector<float> expected(192);
-        transform_train(data.load(0), with.transform, with.seed, "only", epoch, expected.data());
+        transform_train(data.load(0), with.form.transform, with.seed, "only", epoch, expected.data());
         const auto& batch = loader.get(epoch, 0);
-        EXPECT_EQ(std::vector<float>(batch.images.as<float>(), batch.images.as<float>() + 192), expected);
+        EXPECT_EQ(std::vector<float>(batch.inputs.as<float>(), batch.inputs.as<float>() + 192), expected);
     }
 }
 
 TEST(loader, validation_batches_keep_their_order) {
     const numbered data(240);
     image_supply supply(3, 0);
-    EXPECT_EQ(samples_in(load_batch(data, {9, 2, 200}, loading(1).transform, supply)),
+    EXPECT_EQ(samples_in(load_batch(data, {9, 2, 200}, loading(1).form, supply)),
               (std::vector<std::size_t>{9, 2, 200}));
 }
 
@@ -292,9 +292,9 @@ TEST(image_supply, a_batch_is_decoded_by_all_threads_at_once) {
     };
     const meeting data;
     image_supply supply(4, 0);
-    const auto batch = load_batch(data, {0, 1, 2, 3}, {1, {0, 0, 0}, {1.0F / 255, 1.0F / 255, 1.0F / 255}}, supply);
+    const auto batch = load_batch(data, {0, 1, 2, 3}, {{1, {0, 0, 0}, {1.0F / 255, 1.0F / 255, 1.0F / 255}}}, supply);
     for (int i = 0; i < 12; ++i) {
-        EXPECT_EQ(std::lround(batch.images.as<float>()[i]), 4);
+        EXPECT_EQ(std::lround(batch.inputs.as<float>()[i]), 4);
     }
 }
 
@@ -403,7 +403,7 @@ TEST(loader, quality_changes_labels_and_pixels_of_training_samples) {
         const auto& batch = loader.get(0, 0);
         std::size_t wrong = 0;
         for (std::int64_t i = 0; i < 200; ++i) {
-            const auto sample = std::lround(batch.images.as<float>()[i * 12]);
+            const auto sample = std::lround(batch.inputs.as<float>()[i * 12]);
             wrong += batch.labels.as<std::int64_t>()[i] != sample % 3 ? 1U : 0U;
         }
         return wrong;

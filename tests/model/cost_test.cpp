@@ -120,14 +120,14 @@ struct bench {
                    const std::vector<stage_cut>& cuts = {{true, 0, 1, false},
                                                          {false, 1, 2, false},
                                                          {false, 3, 0, true}},
-                   tuning_settings tuning = {.prompts = 3})
+                   tuning_settings tuning = {.prompts = 3}, std::int64_t classes = lab::classes)
         : model(std::move(its_model))
         , count(its_count) {
         set_torch_threads(1);
         method = tuned_by(tuning);
-        specs = make_stages(model, method, lab::classes, cuts);
+        specs = make_stages(model, method, classes, cuts);
         const auto backbone = lab::random_backbone(model);
-        source = std::make_shared<lab::random_samples>(model, 0, count);
+        source = std::make_shared<lab::random_samples>(model, 0, count, classes);
         for (const auto& spec : specs) {
             stages.push_back(std::make_unique<torch_stage>(spec, backbone, optimizer_settings{}, source));
             stages.back()->load(initial_values(spec.tunables(), 1, lab::weights_of(backbone)));
@@ -150,7 +150,8 @@ void compare_flops(const bench& chain) {
     tensor_view tokens;
     for (std::size_t s = 0; s < chain.stages.size(); ++s) {
         const counting watch;
-        tokens = chain.stages[s]->run({stage_operation::forward, chain.micro, tokens, chain.labels, 0.0});
+        tokens = chain.stages[s]->run(
+            {.operation = stage_operation::forward, .micro = chain.micro, .input = tokens, .labels = chain.labels});
         EXPECT_DOUBLE_EQ(2 * counted_mac, chain.specs[s].forward_flops(chain.count)) << "forward of stage " << s;
     }
     tensor_view gradient;
@@ -160,7 +161,8 @@ void compare_flops(const bench& chain) {
             continue;
         }
         const counting watch;
-        gradient = chain.stages[s]->run({stage_operation::backward, chain.micro, gradient, {}, 0.0});
+        gradient =
+            chain.stages[s]->run({.operation = stage_operation::backward, .micro = chain.micro, .input = gradient});
         EXPECT_DOUBLE_EQ(2 * counted_mac, chain.specs[s].backward_flops(chain.count)) << "backward of stage " << s;
     }
 }
@@ -193,6 +195,9 @@ TEST(cost, flops_of_models_of_texts_are_what_torch_computes) {
             for (const auto& cuts : some_cuts) {
                 SCOPED_TRACE(family + ", " + text_of(settings) + ", stages " + std::to_string(cuts.size()));
                 compare_flops(bench(model, 5, cuts, settings));
+                if (model->causal()) {
+                    compare_flops(bench(model, 5, cuts, settings, no_classes));
+                }
             }
         }
     }
@@ -222,6 +227,20 @@ TEST(cost, flops_of_models_of_texts_by_hand) {
             make_stages(model, tuned_by({.method = "full"}), lab::classes, {{true, 0, 1, false}, {false, 1, 2, true}});
         EXPECT_EQ(full[0].backward_flops(7), 2 * n * 2 * (t * mac + 2 * t * t * d)) << family;
         EXPECT_EQ(tensor_view::shape_only(stages[0].output_shape(1)).bytes(), 9U * 24 * 4);
+        if (!model->causal()) {
+            continue;
+        }
+        // Next tokens: every token passes the output layer, and all that its chain sends stays [tokens, dim].
+        const auto teller = make_stages(model, tuned_by({.method = "head"}), no_classes,
+                                        {{true, 0, 1, false}, {false, 1, 1, false}, {false, 2, 0, true}});
+        const auto vocabulary = static_cast<double>(model->vocabulary());
+        EXPECT_EQ(teller[1].output_shape(7), (std::vector<std::int64_t>{7, 9, 24}));
+        EXPECT_EQ(teller[2].forward_flops(7), 2 * n * t * d * vocabulary) << family;
+        EXPECT_EQ(teller[2].backward_flops(7), 2 * n * t * d * vocabulary) << "gradient of the layer alone";
+        const auto frozen_teller = make_stages(model, tuned_by({.method = "lora", .rank = 2}), no_classes,
+                                               {{true, 0, 2, false}, {false, 2, 0, true}});
+        EXPECT_EQ(frozen_teller[1].backward_flops(7), 2 * n * t * d * vocabulary) << "gradient of its input alone";
+        EXPECT_EQ(frozen_teller[1].tunable_elements(), 0);
     }
 }
 
@@ -242,7 +261,10 @@ void compare_memory(bench& chain) {
                            : images ? static_cast<double>(chain.count * chain.model->sample_values() * sample)
                                     : 0.0;
         allocation_meter meter;
-        tokens = chain.stages[s]->run({stage_operation::forward, chain.micro, std::move(tokens), chain.labels, 0.0});
+        tokens = chain.stages[s]->run({.operation = stage_operation::forward,
+                                       .micro = chain.micro,
+                                       .input = std::move(tokens),
+                                       .labels = chain.labels});
         const auto retained = static_cast<double>(spec.retained_bytes(chain.count)) - input;
         // A head keeps a few kilobytes; torch's own bookkeeping is larger. Nor does what keeps nothing tell much.
         if (spec.cut().blocks == 0 || !spec.runs_backward() || chain.method->of_block(*chain.model, 0).empty()) {
@@ -276,10 +298,15 @@ TEST(cost, memory_of_models_of_texts_is_what_torch_allocates) {
         for (const auto& settings : lab::every_tuning_of(*model)) {
             for (const auto& cuts : some_cuts) {
                 SCOPED_TRACE(family + ", " + text_of(settings) + ", stages " + std::to_string(cuts.size()));
-                bench chain(model, 8, cuts, settings);
-                // Rotary angles are made once, and are no sample's.
-                chain.stages[0]->run({stage_operation::infer, chain.micro, {}, chain.labels, 0.0});
-                compare_memory(chain);
+                for (const auto classes : {lab::classes, no_classes}) {
+                    if (classes == no_classes && !model->causal()) {
+                        continue;
+                    }
+                    bench chain(model, 8, cuts, settings, classes);
+                    // Rotary angles are made once, and are no sample's.
+                    chain.stages[0]->run({.operation = stage_operation::infer, .micro = chain.micro});
+                    compare_memory(chain);
+                }
             }
         }
     }

@@ -60,7 +60,7 @@ TEST(device_images, validation_batches_are_those_of_the_loader) {
         const random_images data(sizes);
         image_supply supply(2, 0);
         device_images images(at::kCPU, 1 << 20, supply, transform, 7);
-        const auto expected = to_torch(load_batch(data, some_samples(), transform, supply).images);
+        const auto expected = to_torch(load_batch(data, some_samples(), {transform}, supply).inputs);
         const auto got = images.validation_batch({&data, some_samples()});
         EXPECT_EQ(got.sizes(), expected.sizes());
         EXPECT_LT((got - expected).abs().max().item<float>(), 2e-5F);
@@ -73,7 +73,7 @@ TEST(device_images, training_batches_have_the_loaders_crops_and_flips) {
         image_supply supply(2, 0);
         device_images images(at::kCPU, 1 << 20, supply, transform, 7);
         loader_settings settings;
-        settings.transform = transform;
+        settings.form.transform = transform;
         settings.batch = 5;
         settings.augment = true;
         settings.seed = 7;
@@ -83,7 +83,7 @@ TEST(device_images, training_batches_have_the_loaders_crops_and_flips) {
         sample_schedule schedule(some_samples(), 5, 7, "c0.1");
         for (std::int64_t epoch = 0; epoch < 3; ++epoch) {
             for (std::int64_t batch = 0; batch < 3; ++batch) {
-                const auto expected = to_torch(loader.get(epoch, batch).images);
+                const auto expected = to_torch(loader.get(epoch, batch).inputs);
                 const auto got = images.training_batch({&data, schedule.batch(epoch, batch), settings.quality},
                                                        static_cast<std::uint32_t>(epoch));
                 EXPECT_EQ(got.sizes(), expected.sizes());

@@ -210,7 +210,7 @@ TEST(language, a_sample_has_the_same_bits_alone_and_in_a_batch) {
         scene.model.dim = 96;
         const auto model = make_model(scene);
         const auto backbone = lab::random_backbone(model);
-        const auto samples = to_torch(lab::random_samples(model, 0, 5).images({0, 0, 0, 5, 5}));
+        const auto samples = to_torch(lab::random_samples(model, 0, 5).inputs({0, 0, 0, 5, 5}));
         const auto padding = at::tensor({0, 3, 0, 7, 1}, at::kLong);
         for (const auto& settings : lab::every_tuning_of(*model)) {
             SCOPED_TRACE(family + ", " + settings.method);
@@ -235,7 +235,7 @@ TEST(language, a_cache_gives_what_the_whole_text_gives_with_every_method) {
         auto scene = lab::text_scenario(family);
         const auto model = make_model(scene);
         const auto backbone = lab::random_backbone(model);
-        const auto ids = to_torch(lab::random_samples(model, 0, 3).images({0, 0, 0, 3, 3}));
+        const auto ids = to_torch(lab::random_samples(model, 0, 3).inputs({0, 0, 0, 3, 3}));
         for (const auto& settings : lab::every_tuning_of(*model)) {
             SCOPED_TRACE(std::string(family) + ", " + settings.method);
             scene.tuning = settings;
@@ -263,7 +263,7 @@ TEST(language, prompts_have_the_first_positions) {
     scene.tuning.method = "prompt_shallow";
     const auto model = make_model(scene);
     const auto backbone = lab::random_backbone(model);
-    const auto ids = to_torch(lab::random_samples(model, 0, 2).images({0, 0, 0, 2, 2}));
+    const auto ids = to_torch(lab::random_samples(model, 0, 2).inputs({0, 0, 0, 2, 2}));
     tuned_model tuned(backbone, make_tuning_method(scene), lab::classes);
     tuned.load(initial_values(tuned.tunables(), 1, lab::weights_of(backbone)));
     const auto prompts = tuned.parameters().front().unsqueeze(0).expand({2, -1, -1});

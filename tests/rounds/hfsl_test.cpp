@@ -108,7 +108,7 @@ TEST(hfsl, one_cluster_is_split_learning_and_that_is_training_the_whole_model) {
     optimizer step({scene.train.optimizer, scene.train.momentum, scene.train.weight_decay});
     for (std::int64_t index = 0; index < 2 * plan.batches_a_round; ++index) {
         const auto batch = plan.batch_at(index);
-        const auto logits = whole.forward(to_torch(samples.images(batch)));
+        const auto logits = whole.forward(to_torch(samples.inputs(batch)));
         run_backward(at::cross_entropy_loss(logits, to_torch(samples.labels(batch))), {});
         step.step(whole.parameters(), deployed.learning_rate(0, index));
     }

@@ -357,7 +357,7 @@ answers answer_unsplit(const serving& here) {
         model.load(model_of(here.deploy, backbone, edge));
         const auto source = samples_of(here.scene, static_cast<int>(c));
         for (const auto& batch : decisions.batches[c]) {
-            const auto images = source->images({0, 0, batch.first, batch.count, batch.count});
+            const auto images = source->inputs({0, 0, batch.first, batch.count, batch.count});
             const auto logits = model.forward(to_torch(images)).contiguous();
             auto& mine = all[static_cast<int>(c)];
             mine.insert(mine.end(), logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel());

@@ -81,9 +81,9 @@ std::vector<float> train_whole_model(const scenario& scene, int batches, int res
             stage.restore_state(state);
         }
         const micro_batch batch{0, i, 0, train.batch, train.batch};
-        stage.run({stage_operation::forward, batch, {}, source->labels(batch), 0.0});
-        stage.run({stage_operation::backward, batch, {}, {}, 0.0});
-        stage.run({stage_operation::step, batch, {}, {}, deploy.learning_rate(0, i)});
+        stage.run({.operation = stage_operation::forward, .micro = batch, .labels = source->labels(batch)});
+        stage.run({.operation = stage_operation::backward, .micro = batch});
+        stage.run({.operation = stage_operation::step, .micro = batch, .learning_rate = deploy.learning_rate(0, i)});
     }
     const auto out = stage.unload();
     return {out.as<float>(), out.as<float>() + out.elements()};
@@ -95,7 +95,7 @@ TEST(repair, trains_what_the_whole_model_would_with_the_lost_blocks_set_back) {
     const auto run = run_hfsl(scene);
     EXPECT_EQ(run.rounds[0].rounds[0].clusters_done, 1U);
     EXPECT_EQ(run.rounds[0].rounds[0].clusters_repaired, 1U);
-    EXPECT_EQ(run.totals[0].samples, 12) << "every sample counts once";
+    EXPECT_EQ(run.totals[0].predictions, 12) << "every sample counts once";
     const auto expected = train_whole_model(scene, 3, 2, 1);
     EXPECT_LT(largest_difference(run.models[0], expected), 2e-6);
     const auto without_reset = train_whole_model(scene, 3, -1, 1);
@@ -104,7 +104,7 @@ TEST(repair, trains_what_the_whole_model_would_with_the_lost_blocks_set_back) {
     scene.dropout.schedule = {{"c0.2", 1.4}};
     const auto headless = run_hfsl(scene);
     EXPECT_LT(largest_difference(headless.models[0], train_whole_model(scene, 3, 2, 2)), 2e-6);
-    EXPECT_EQ(headless.totals[0].samples, 12);
+    EXPECT_EQ(headless.totals[0].predictions, 12);
 }
 
 TEST(repair, charges_the_delivery_to_the_heir_and_nothing_more_to_the_lost_client) {

@@ -61,7 +61,7 @@ std::vector<float> one_after_another(const scenario& scene, int rounds) {
             for (std::int64_t b = 0; b < plan.batches_a_round; ++b) {
                 const auto index = round * plan.batches_a_round + b;
                 const auto batch = plan.batch_at(index);
-                const auto logits = model.forward(to_torch(samples.images(batch)));
+                const auto logits = model.forward(to_torch(samples.inputs(batch)));
                 const auto loss =
                     at::cross_entropy_loss(logits, to_torch(samples.labels(batch)), {}, at::Reduction::Sum) /
                     static_cast<double>(batch.of);

@@ -86,7 +86,7 @@ TEST(stragglers, a_cut_cluster_is_not_in_the_average_and_starts_again_from_the_r
     for (std::size_t round = 0; round < 2; ++round) {
         EXPECT_LT(largest_difference(cut_run.models[round], without.models[round]), 1e-6);
     }
-    EXPECT_EQ(cut_run.totals[2].samples, 0) << "the cut cluster trained on nothing that counts";
+    EXPECT_EQ(cut_run.totals[2].predictions, 0) << "the cut cluster trained on nothing that counts";
 }
 
 TEST(stragglers, a_deadline_that_nobody_meets_leaves_the_model_as_it_was) {

@@ -134,7 +134,7 @@ weight_values weights_of(std::shared_ptr<const model_backbone> backbone) {
     };
 }
 
-tensor_view random_samples::images(const micro_batch& micro) {
+tensor_view random_samples::inputs(const micro_batch& micro) {
     auto shape = model_->sample_shape();
     shape.insert(shape.begin(), micro.count);
     const bool text = model_->takes_tokens();
@@ -156,11 +156,30 @@ tensor_view random_samples::images(const micro_batch& micro) {
 }
 
 tensor_view random_samples::labels(const micro_batch& micro) {
+    const bool tokens = classes_ == no_classes;
+    const auto each = tokens ? model_->tokens() : 1;
+    auto out =
+        tensor_view::allocate(tokens ? std::vector{micro.count, each} : std::vector{micro.count}, element_type::int64);
+    for (std::int64_t i = 0; i < micro.count; ++i) {
+        const auto sample = static_cast<std::uint32_t>(first_ + micro.batch * batch_ + micro.first + i);
+        random_stream stream(5, "label", "lab", 0, sample);
+        for (std::int64_t token = 0; token < each; ++token) {
+            out.as<std::int64_t>()[i * each + token] = static_cast<std::int64_t>(
+                stream.below(static_cast<std::uint64_t>(tokens ? model_->vocabulary() : classes_)));
+        }
+    }
+    return out;
+}
+
+tensor_view random_samples::padding(const micro_batch& micro) {
+    if (!model_->takes_tokens() || classes_ == no_classes) {
+        return {};
+    }
     auto out = tensor_view::allocate({micro.count}, element_type::int64);
     for (std::int64_t i = 0; i < micro.count; ++i) {
         const auto sample = static_cast<std::uint32_t>(first_ + micro.batch * batch_ + micro.first + i);
-        out.as<std::int64_t>()[i] =
-            static_cast<std::int64_t>(random_stream(5, "label", "lab", 0, sample).below(classes));
+        out.as<std::int64_t>()[i] = static_cast<std::int64_t>(
+            random_stream(5, "padding", "lab", 0, sample).below(static_cast<std::uint64_t>(model_->tokens())));
     }
     return out;
 }

@@ -43,16 +43,20 @@ constexpr std::int64_t classes = 5;
 /// Random samples and labels of one start point; number `first` and the following of one endless list.
 class random_samples final : public sample_source {
 public:
-    random_samples(std::shared_ptr<const foundation_model> model, std::int64_t first, std::int64_t batch)
+    /// \param its_classes or no_classes
+    random_samples(std::shared_ptr<const foundation_model> model, std::int64_t first, std::int64_t batch,
+                   std::int64_t its_classes = classes)
         : model_(std::move(model))
         , first_(first)
-        , batch_(batch) {}
-    tensor_view images(const micro_batch&) override;
+        , batch_(batch)
+        , classes_(its_classes) {}
+    tensor_view inputs(const micro_batch&) override;
     tensor_view labels(const micro_batch&) override;
+    tensor_view padding(const micro_batch&) override; ///< Of texts with classes.
 
 private:
     std::shared_ptr<const foundation_model> model_;
-    std::int64_t first_, batch_;
+    std::int64_t first_, batch_, classes_;
 };
 
 /// A message that a transport carried between ranks, or a node handed to another.

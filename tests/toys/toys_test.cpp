@@ -224,7 +224,7 @@ TEST(toys, a_split_model_of_a_new_family_is_the_unsplit_one) {
         passed = stage.run(request);
     }
     const c10::NoGradGuard no_gradients;
-    const auto unsplit = whole.forward(to_torch(source->images(micro)));
+    const auto unsplit = whole.forward(to_torch(source->inputs(micro)));
     EXPECT_TRUE(at::equal(to_torch(passed), unsplit));
 }
 

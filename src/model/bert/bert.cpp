@@ -22,7 +22,7 @@ const registration<family_entry> registered_bert{{"bert",
                                                   [](const scenario& scene) -> std::shared_ptr<const foundation_model> {
                                                       return std::make_shared<bert>(scene.model);
                                                   },
-                                                  check_language_model}};
+                                                  check_language_model, /*takes_texts=*/true}};
 
 // Devlin et al., NAACL 2019.
 const registration<model_preset> bert_base_sizes{{"bert_base",

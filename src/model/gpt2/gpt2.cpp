@@ -16,7 +16,7 @@ const registration<family_entry> registered_gpt2{{"gpt2",
                                                   [](const scenario& scene) -> std::shared_ptr<const foundation_model> {
                                                       return std::make_shared<gpt2>(scene.model);
                                                   },
-                                                  check_language_model}};
+                                                  check_language_model, /*takes_texts=*/true, /*causal=*/true}};
 
 model_preset gpt2_preset(const char* name, int dim, int depth) {
     return {name,

@@ -38,7 +38,7 @@ const registration<family_entry> registered_llama{
      [](const scenario& scene) -> std::shared_ptr<const foundation_model> {
          return std::make_shared<llama>(scene.model);
      },
-     check_llama}};
+     check_llama, /*takes_texts=*/true, /*causal=*/true}};
 
 // Zhang et al., 2024 (TinyLlama); Qwen team, 2024 (Qwen2.5).
 const registration<model_preset> tinyllama_sizes{{"tinyllama",

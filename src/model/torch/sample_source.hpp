@@ -5,12 +5,14 @@
 
 namespace gaisnet {
 
-/// The samples of a start point. They never leave it: only the stage with the embedding requests images.
+/// The samples of a start point, in the form of labelled_batch. Inputs never leave it: only the stage with the embedding
+/// requests them.
 class sample_source {
 public:
     virtual ~sample_source() = default;
-    virtual tensor_view images(const micro_batch&) = 0; ///< float32 [n, 3, image, image], normalised
-    virtual tensor_view labels(const micro_batch&) = 0; ///< int64 [n]
+    virtual tensor_view inputs(const micro_batch&) = 0;
+    virtual tensor_view labels(const micro_batch&) = 0;
+    virtual tensor_view padding(const micro_batch&) { return {}; }
 };
 
 } // namespace gaisnet

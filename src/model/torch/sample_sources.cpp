@@ -22,11 +22,14 @@ tensor_view rows_of(const tensor_view& whole, std::int64_t first, std::int64_t c
 class loader_source final : public sample_source {
 public:
     explicit loader_source(std::unique_ptr<batch_loader> loader): loader_(std::move(loader)) {}
-    tensor_view images(const micro_batch& micro) override {
-        return rows_of(loader_->get(micro.epoch, micro.batch).images, micro.first, micro.count);
+    tensor_view inputs(const micro_batch& micro) override {
+        return rows_of(loader_->get(micro.epoch, micro.batch).inputs, micro.first, micro.count);
     }
     tensor_view labels(const micro_batch& micro) override {
         return rows_of(loader_->labels(micro.epoch, micro.batch), micro.first, micro.count);
+    }
+    tensor_view padding(const micro_batch& micro) override {
+        return rows_of(loader_->get(micro.epoch, micro.batch).padding, micro.first, micro.count);
     }
 
 private:
@@ -42,7 +45,7 @@ public:
         , settings_(settings)
         , schedule_(std::move(samples), settings.batch, settings.seed, settings.owner, settings.stream) {}
 
-    tensor_view images(const micro_batch& micro) override {
+    tensor_view inputs(const micro_batch& micro) override {
         const auto all = schedule_.batch(micro.epoch, micro.batch);
         if (micro.first == 0) {
             wanted_.samples = all;
@@ -79,24 +82,24 @@ private:
 
 class listed_source final : public sample_source {
 public:
-    listed_source(const dataset& data, std::vector<std::size_t> samples, transform_spec transform, image_supply& supply)
+    listed_source(const dataset& data, std::vector<std::size_t> samples, input_form form, image_supply& supply)
         : data_(data)
         , samples_(std::move(samples))
-        , transform_(transform)
+        , form_(std::move(form))
         , supply_(supply) {}
-    tensor_view images(const micro_batch& micro) override {
-        const auto first = samples_.begin() + micro.first;
-        return load_batch(data_, {first, first + micro.count}, transform_, supply_).images;
-    }
-    tensor_view labels(const micro_batch& micro) override {
-        const auto first = samples_.begin() + micro.first;
-        return labels_of(data_, {first, first + micro.count});
-    }
+    tensor_view inputs(const micro_batch& micro) override { return batch_of(micro).inputs; }
+    tensor_view labels(const micro_batch& micro) override { return batch_of(micro).labels; }
+    tensor_view padding(const micro_batch& micro) override { return batch_of(micro).padding; }
 
 private:
+    labelled_batch batch_of(const micro_batch& micro) {
+        const auto first = samples_.begin() + micro.first;
+        return load_batch(data_, {first, first + micro.count}, form_, supply_);
+    }
+
     const dataset& data_;
     std::vector<std::size_t> samples_;
-    transform_spec transform_;
+    input_form form_;
     image_supply& supply_;
 };
 
@@ -111,9 +114,9 @@ std::shared_ptr<sample_source> device_samples(std::shared_ptr<device_images> ima
     return std::make_shared<device_source>(std::move(images), data, std::move(samples), how);
 }
 
-std::shared_ptr<sample_source> listed_samples(const dataset& data, std::vector<std::size_t> samples,
-                                              const transform_spec& transform, image_supply& supply) {
-    return std::make_shared<listed_source>(data, std::move(samples), transform, supply);
+std::shared_ptr<sample_source> listed_samples(const dataset& data, std::vector<std::size_t> samples, input_form form,
+                                              image_supply& supply) {
+    return std::make_shared<listed_source>(data, std::move(samples), std::move(form), supply);
 }
 
 } // namespace gaisnet

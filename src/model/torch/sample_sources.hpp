@@ -3,7 +3,6 @@
 #include "data/batch_loader.hpp"
 #include "data/dataset.hpp"
 #include "data/image_supply.hpp"
-#include "data/transform.hpp"
 #include "model/torch/device_images.hpp"
 #include "model/torch/sample_source.hpp"
 
@@ -12,16 +11,16 @@
 
 namespace gaisnet {
 
-/// What a start point trains on, decoded on the host, an epoch after another.
+/// What a start point trains on, made on the host, an epoch after another.
 std::shared_ptr<sample_source> loaded_samples(std::unique_ptr<batch_loader>);
 
-/// The same, made into inputs on a device. While one batch is trained on, the next two are decoded. The data must outlive
+/// The same of images, made into inputs on a device. While one batch is trained on, the next two are decoded. The data must outlive
 /// the source. \throws usage_error without samples or with a batch below 1.
 std::shared_ptr<sample_source> device_samples(std::shared_ptr<device_images>, const dataset&,
                                               std::vector<std::size_t> samples, const loader_settings&);
 
 /// Given samples one after another: micro_batch::first counts them. Data and supply must outlive the source.
-std::shared_ptr<sample_source> listed_samples(const dataset&, std::vector<std::size_t> samples, const transform_spec&,
+std::shared_ptr<sample_source> listed_samples(const dataset&, std::vector<std::size_t> samples, input_form,
                                               image_supply&);
 
 } // namespace gaisnet

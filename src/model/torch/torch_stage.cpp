@@ -1,10 +1,12 @@
 #include "model/torch/torch_stage.hpp"
 
 #include "base/error.hpp"
+#include "data/batch_loader.hpp"
 #include "model/torch/torch_support.hpp"
 
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 
 namespace gaisnet {
@@ -23,6 +25,8 @@ void torch_stage::load(const tensor_view& modules) { part_.load(modules); }
 tensor_view torch_stage::unload() { return part_.unload(); }
 
 tensor_view torch_stage::labels(const micro_batch& micro) { return source_->labels(micro); }
+
+tensor_view torch_stage::padding(const micro_batch& micro) { return source_->padding(micro); }
 
 tensor_view torch_stage::run(const stage_request& request) {
     tensor_view output;
@@ -51,18 +55,22 @@ at::Tensor torch_stage::received(const tensor_view& message, const std::vector<s
 
 /// The micro-batch's mean cross entropy, weighted n_i / n, so that the gradients of all micro-batches add up to the
 /// gradient of the batch's mean.
-at::Tensor torch_stage::loss_of(const at::Tensor& cls, const stage_request& request) {
-    const auto labels = on_device(request.labels, device());
-    const auto logits = part_.classify(cls);
-    const auto loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum);
+at::Tensor torch_stage::loss_of(const at::Tensor& pooled, const stage_request& request) {
+    const auto labels = on_device(request.labels, device()).reshape({-1});
+    const auto logits = part_.predict(pooled).reshape({-1, spec_->logits()});
+    const auto loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Sum); // not of ignored tokens
     // Summed on the device, so that the host need not wait for a GPU.
     loss_sum_ = loss_sum_ + loss.detach().to(at::kDouble);
     correct_ = correct_ + logits.argmax(1).eq(labels).sum();
-    samples_ += request.micro.count;
-    return loss / static_cast<double>(request.micro.of);
+    predictions_ = predictions_ + labels.ne(ignored_token).sum();
+    return loss / static_cast<double>(request.micro.of * spec_->predictions());
 }
 
-/// The output of its blocks: all tokens, or only CLS if no later stage has blocks.
+at::Tensor torch_stage::padding_of(const stage_request& request) const {
+    return request.padding.empty() ? at::Tensor() : on_device(request.padding, device());
+}
+
+/// The output of its blocks: all tokens, or what is left for the head if no later stage has blocks.
 at::Tensor torch_stage::run_frozen_or_not(const stage_request& request, saved_batch& saved) {
     if (cache_) {
         if (auto known = cache_->find(request.micro); known.defined()) {
@@ -72,7 +80,7 @@ at::Tensor torch_stage::run_frozen_or_not(const stage_request& request, saved_ba
     const auto& cut = spec_->cut();
     at::Tensor tokens;
     if (cut.embedding) {
-        tokens = part_.embed(on_device(source_->images(request.micro), device()));
+        tokens = part_.embed(on_device(source_->inputs(request.micro), device()));
     } else {
         tokens = received(request.input, spec_->input_shape(request.micro.count));
         if (spec_->input_gradient) {
@@ -80,14 +88,18 @@ at::Tensor torch_stage::run_frozen_or_not(const stage_request& request, saved_ba
             saved.input = tokens;
         }
     }
-    tokens = part_.run_blocks(std::move(tokens));
-    if ((cut.head || !spec_->all_tokens_out) && tokens.dim() == 3) {
-        tokens = part_.backbone().pool(tokens);
-    }
+    tokens = run_blocks(std::move(tokens), request);
     if (cache_) {
         cache_->keep(request.micro, tokens);
     }
     return tokens;
+}
+
+at::Tensor torch_stage::run_blocks(at::Tensor tokens, const stage_request& request) const {
+    const auto padding = padding_of(request);
+    tokens = part_.run_blocks(std::move(tokens), padding);
+    const bool is_pooled = spec_->cut().blocks == 0 && !spec_->cut().embedding;
+    return !is_pooled && (spec_->cut().head || !spec_->all_tokens_out) ? part_.pool(tokens, padding) : tokens;
 }
 
 tensor_view torch_stage::forward(const stage_request& request) {
@@ -108,13 +120,10 @@ tensor_view torch_stage::forward(const stage_request& request) {
 tensor_view torch_stage::infer(const stage_request& request) {
     const c10::NoGradGuard no_gradients;
     const auto& cut = spec_->cut();
-    auto tokens = cut.embedding ? part_.embed(on_device(source_->images(request.micro), device()))
+    auto tokens = cut.embedding ? part_.embed(on_device(source_->inputs(request.micro), device()))
                                 : received(request.input, spec_->input_shape(request.micro.count));
-    tokens = part_.run_blocks(std::move(tokens));
-    if ((cut.head || !spec_->all_tokens_out) && tokens.dim() == 3) {
-        tokens = part_.backbone().pool(tokens);
-    }
-    return cut.head ? to_view(part_.classify(tokens).cpu()) : sent(tokens);
+    tokens = run_blocks(std::move(tokens), request);
+    return cut.head ? to_view(part_.predict(tokens).cpu()) : sent(tokens);
 }
 
 tensor_view torch_stage::backward(const stage_request& request) {
@@ -129,8 +138,8 @@ tensor_view torch_stage::backward(const stage_request& request) {
 
 training_totals torch_stage::take_totals() {
     training_totals totals;
-    if (samples_ > 0) {
-        totals = {loss_sum_.item<double>(), correct_.item<std::int64_t>(), samples_};
+    if (spec_->cut().head) {
+        totals = {loss_sum_.item<double>(), correct_.item<std::int64_t>(), predictions_.item<std::int64_t>()};
     }
     start_totals();
     return totals;
@@ -139,7 +148,7 @@ training_totals torch_stage::take_totals() {
 void torch_stage::start_totals() {
     loss_sum_ = at::zeros({}, at::TensorOptions().dtype(at::kDouble).device(device()));
     correct_ = at::zeros({}, at::TensorOptions().dtype(at::kLong).device(device()));
-    samples_ = 0;
+    predictions_ = at::zeros_like(correct_);
 }
 
 executor_state torch_stage::save_state() {

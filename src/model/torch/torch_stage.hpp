@@ -28,6 +28,7 @@ public:
     void load(const tensor_view& modules) override;
     tensor_view unload() override;
     tensor_view labels(const micro_batch&) override;
+    tensor_view padding(const micro_batch&) override;
     tensor_view run(const stage_request&) override;
 
     training_totals take_totals() override;
@@ -48,7 +49,10 @@ private:
     at::Tensor run_frozen_or_not(const stage_request&, saved_batch&);
     tensor_view infer(const stage_request&);
     tensor_view backward(const stage_request&);
-    at::Tensor loss_of(const at::Tensor& cls, const stage_request&);
+    at::Tensor loss_of(const at::Tensor& pooled, const stage_request&);
+    at::Tensor padding_of(const stage_request&) const;
+    /// \returns all tokens, or what is left for the head.
+    at::Tensor run_blocks(at::Tensor tokens, const stage_request&) const;
 
     const stage_spec* spec_;
     tuned_part part_;
@@ -56,8 +60,7 @@ private:
     std::shared_ptr<sample_source> source_;
     std::map<std::int64_t, saved_batch> saved_; ///< Indexed by the micro-batch's first sample.
     std::optional<output_cache> cache_;
-    at::Tensor loss_sum_, correct_; ///< Since take_totals(), float64 and int64 [].
-    std::int64_t samples_ = 0;
+    at::Tensor loss_sum_, correct_, predictions_; ///< Since take_totals(), float64 and int64 [].
 };
 
 } // namespace gaisnet

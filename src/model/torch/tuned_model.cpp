@@ -1,6 +1,12 @@
 #include "model/torch/tuned_model.hpp"
 
+#include "model/torch/torch_support.hpp"
+
 namespace gaisnet {
+
+model_input::model_input(const labelled_batch& batch)
+    : samples(to_torch(batch.inputs))
+    , padding(batch.padding.empty() || !batch.bytes.empty() ? at::Tensor() : to_torch(batch.padding)) {}
 
 tuned_model::tuned_model(std::shared_ptr<const model_backbone> backbone, std::shared_ptr<const tuning_method> method,
                          std::int64_t classes)
@@ -9,14 +15,13 @@ tuned_model::tuned_model(std::shared_ptr<const model_backbone> backbone, std::sh
 
 void tuned_model::load(const tensor_view& modules) { part_.load(modules); }
 
-at::Tensor tuned_model::pooled(const at::Tensor& samples, const at::Tensor& padding) const {
-    return part_.backbone().pool(part_.run_blocks(part_.embed(samples), padding), padding);
+at::Tensor tuned_model::pooled(const model_input& input) const {
+    const auto padding = input.padding.defined() ? input.padding.to(part_.backbone().device()) : at::Tensor();
+    return part_.pool(part_.run_blocks(part_.embed(input.samples), padding), padding);
 }
 
-at::Tensor tuned_model::features(const at::Tensor& samples) const { return part_.features(pooled(samples)); }
+at::Tensor tuned_model::features(const model_input& input) const { return part_.features(pooled(input)); }
 
-at::Tensor tuned_model::forward(const at::Tensor& samples, const at::Tensor& padding) const {
-    return classify(pooled(samples, padding));
-}
+at::Tensor tuned_model::forward(const model_input& input) const { return predict(pooled(input)); }
 
 } // namespace gaisnet

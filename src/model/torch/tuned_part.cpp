@@ -53,15 +53,31 @@ at::Tensor tuned_part::run_blocks(at::Tensor tokens, const at::Tensor& padding,
     return tokens.to(at::kFloat);
 }
 
+at::Tensor tuned_part::pool(const at::Tensor& tokens, const at::Tensor& padding) const {
+    if (!spec_->tells_tokens()) {
+        return backbone_->pool(tokens, padding);
+    }
+    const auto told = spec_->predictions(); // prompts stand before
+    return tokens.size(1) > told ? tokens.narrow(1, tokens.size(1) - told, told).contiguous() : tokens;
+}
+
+std::size_t tuned_part::of_head() const {
+    return spec_->tells_tokens() ? spec_->method().of_output(spec_->model()).size() : 2;
+}
+
 at::Tensor tuned_part::features(const at::Tensor& pooled) const {
     const auto norms = spec_->method().of_norm(spec_->model()).size();
     return norms == 0 ? backbone_->normalise(pooled)
-                      : backbone_->forward->normalise(own(parameters_.size() - 2 - norms, norms), pooled);
+                      : backbone_->forward->normalise(own(parameters_.size() - of_head() - norms, norms), pooled);
 }
 
-at::Tensor tuned_part::classify(const at::Tensor& pooled) const {
-    const auto head = own(parameters_.size() - 2, 2);
-    return at::linear(features(pooled), head[0], head[1]);
+at::Tensor tuned_part::predict(const at::Tensor& pooled) const {
+    const auto count = of_head();
+    const auto head = own(parameters_.size() - count, count);
+    if (!spec_->tells_tokens()) {
+        return at::linear(features(pooled), head[0], head[1]);
+    }
+    return count == 0 ? backbone_->logits(features(pooled)) : backbone_->forward->logits(head, features(pooled));
 }
 
 } // namespace gaisnet

@@ -27,14 +27,17 @@ public:
     /// each of its blocks, or none.
     at::Tensor run_blocks(at::Tensor tokens, const at::Tensor& padding = {},
                           std::span<attention_cache> caches = {}) const;
-    /// The input of the head: pooled tokens [n, dim] after the final norm.
+    /// What is left for the head of tokens behind all blocks: see stage_spec::pooled_shape().
+    at::Tensor pool(const at::Tensor& tokens, const at::Tensor& padding = {}) const;
+    /// The input of the head, of the same shape: after the final norm.
     at::Tensor features(const at::Tensor& pooled) const;
-    /// Maps pooled tokens [n, dim] to logits [n, classes].
-    at::Tensor classify(const at::Tensor& pooled) const;
+    /// Maps pooled tokens [..., dim] to logits: [n, classes], or [n, tokens, vocabulary].
+    at::Tensor predict(const at::Tensor& pooled) const;
 
     const model_backbone& backbone() const { return *backbone_; }
 
 private:
+    std::size_t of_head() const; ///< How many of the parameters.
     std::span<const at::Tensor> own(std::size_t first, std::size_t count) const {
         return std::span(parameters_).subspan(first, count);
     }

@@ -6,11 +6,21 @@ namespace gaisnet {
 
 namespace {
 
-/// Tunes only the head.
+/// Tunables that begin as the output layer of the foundation model.
+std::vector<tunable_spec> whole_output(const foundation_model& model) {
+    std::vector<tunable_spec> out;
+    for (const auto& weight : model.output_tensors()) {
+        out.push_back({{"output.weight", weight.shape}, {tensor_init::family::pretrained, 0.0, weight.name}});
+    }
+    return out;
+}
+
+/// Tunes only the head, or the output layer.
 class head_only final : public tuning_method {
 public:
     block_change change(const foundation_model&, std::int64_t) const override { return {}; }
     std::vector<tunable_spec> of_block(const foundation_model&, std::int64_t) const override { return {}; }
+    std::vector<tunable_spec> of_output(const foundation_model& model) const override { return whole_output(model); }
     at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                        std::span<const at::Tensor>) const override {
         return block(tokens);
@@ -20,12 +30,12 @@ public:
 std::vector<tunable_spec> pretrained(const std::vector<tensor_spec>& tensors) {
     std::vector<tunable_spec> out;
     for (const auto& tensor : tensors) {
-        out.push_back({tensor, {tensor_init::family::pretrained, 0.0}});
+        out.push_back({tensor, {tensor_init::family::pretrained}});
     }
     return out;
 }
 
-/// Tunes the head and all weights of the backbone, under their own names.
+/// Tunes the head and all weights of the backbone, under their own names but for the output layer.
 class full final : public tuning_method {
 public:
     block_change change(const foundation_model&, std::int64_t) const override { return {.weights = true}; }
@@ -38,6 +48,7 @@ public:
     std::vector<tunable_spec> of_norm(const foundation_model& model) const override {
         return pretrained(model.norm_tensors());
     }
+    std::vector<tunable_spec> of_output(const foundation_model& model) const override { return whole_output(model); }
 
     at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                        std::span<const at::Tensor> tunables) const override {

@@ -1,0 +1,160 @@
+#include "data/domain_source.hpp"
+
+#include "base/error.hpp"
+#include "data/grammar.hpp"
+#include "data/procedural.hpp"
+#include "data/text_folder.hpp"
+#include "data/token_datasets.hpp"
+#include "text/word_tokenizer.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+#include <numeric>
+#include <utility>
+
+namespace gaisnet {
+
+namespace {
+
+class domains_of_images final : public domain_source {
+public:
+    domains_of_images(const scenario& scene, folder_check check): domain_source(scene), check_(std::move(check)) {}
+    std::unique_ptr<dataset> draw(int domain) const override {
+        const auto& data = scene_.data;
+        return make_procedural({domain, data.classes, scene_.model.image, data.samples, scene_.seed});
+    }
+    std::unique_ptr<dataset> read(const std::string& folder, const std::string& key) const override {
+        auto images = std::make_unique<image_folder>(folder, key);
+        check_(*images);
+        return images;
+    }
+    input_form form() const override {
+        input_form out;
+        out.transform.size = static_cast<int>(scene_.model.image);
+        for (std::size_t c = 0; c < 3; ++c) {
+            out.transform.mean[c] = static_cast<float>(scene_.data.mean[c]);
+            out.transform.std[c] = static_cast<float>(scene_.data.std[c]);
+        }
+        return out;
+    }
+
+private:
+    folder_check check_;
+};
+
+class domains_of_texts final : public domain_source {
+public:
+    domains_of_texts(const scenario& scene, std::size_t threads): domain_source(scene) {
+        form_.tokens = scene.model.tokens;
+        form_.vocabulary = scene.model.vocabulary;
+        form_.threads = threads;
+        find_tokenizer();
+    }
+
+    /// Of next tokens: the sentences of one grammar. Of classes: those of as many grammars, each a class.
+    std::unique_ptr<dataset> draw(int domain) const override {
+        const auto& data = scene_.data;
+        const auto turn = static_cast<std::uint64_t>(domain / grammar_domains);
+        grammar_spec spec{{domain % grammar_domains}, data.samples, scene_.seed + turn};
+        if (!next_tokens()) {
+            spec.domains.resize(static_cast<std::size_t>(data.classes));
+            std::iota(spec.domains.begin(), spec.domains.end(), 0);
+            spec.seed = scene_.seed + static_cast<std::uint64_t>(domain);
+        }
+        return made_of(make_grammar_texts(spec));
+    }
+    std::unique_ptr<dataset> read(const std::string& folder, const std::string& key) const override {
+        text_folder_rules rules;
+        rules.unit = scene_.data.unit;
+        rules.replace_invalid = scene_.data.invalid_text == invalid_text_policy::replace;
+        rules.for_classification = !next_tokens();
+        rules.key = key;
+        auto texts = std::make_unique<text_folder>(folder, rules);
+        notes_.insert(notes_.end(), texts->notes().begin(), texts->notes().end());
+        content_ += texts->content();
+        return made_of(std::move(texts));
+    }
+    input_form form() const override {
+        input_form out;
+        out.tokens = form_.tokens;
+        out.next_tokens = next_tokens();
+        out.noise.vocabulary = static_cast<std::int64_t>(form_.words->vocabulary_size());
+        const auto& special = form_.words->specials();
+        for (const auto& one : {special.unknown, special.padding, special.begin, special.end, special.classify,
+                                special.separate, special.mask}) {
+            if (one) {
+                out.noise.kept.push_back(*one);
+            }
+        }
+        return out;
+    }
+    std::shared_ptr<const tokenizer> words() const override { return form_.words; }
+
+private:
+    bool next_tokens() const { return scene_.model.tells_next_tokens(); }
+    std::unique_ptr<dataset> made_of(std::unique_ptr<text_dataset> texts) const {
+        return next_tokens() ? make_next_tokens(std::move(texts), form_, scene_.data.train_fraction, scene_.seed)
+                             : make_labelled_texts(std::move(texts), form_);
+    }
+
+    /// data.tokenizer, or that of the model's folder, or the words of the grammars.
+    void find_tokenizer() {
+        namespace fs = std::filesystem;
+        std::error_code ignored;
+        const auto beside = fs::path(scene_.model.weights) / "tokenizer.json";
+        if (scene_.data.tokenizer != "auto") {
+            form_.tokenizer_name = scene_.data.tokenizer;
+            form_.words = read_tokenizer(scene_.data.tokenizer);
+        } else if (fs::exists(beside, ignored)) {
+            form_.tokenizer_name = beside.string();
+            form_.words = read_tokenizer(beside);
+        } else if (scene_.data.source == data_source::procedural) {
+            form_.tokenizer_name = "auto (the words of procedural texts)";
+            form_.words = make_word_tokenizer(grammar_words(),
+                                              {.unknown = unknown_word, .padding = padding_word, .end = end_word});
+        } else {
+            throw usage_error("data.tokenizer = auto: there is no tokenizer.json in model.weights = " +
+                              scene_.model.weights + "; a tokenizer.json is accepted");
+        }
+    }
+
+    token_form form_;
+};
+
+} // namespace
+
+std::vector<std::unique_ptr<dataset>> domain_source::all() const {
+    std::vector<std::unique_ptr<dataset>> domains;
+    const auto& data = scene_.data;
+    if (data.source != data_source::procedural) {
+        for (const auto& root : data.roots) {
+            domains.push_back(read(root, "data.root"));
+        }
+        return domains;
+    }
+    const int count =
+        data.partition.by_domain() ? first_cluster_of(scene_, scene_.network.edges) : scene_.network.edges;
+    for (int domain = 0; domain < count; ++domain) {
+        domains.push_back(draw(data.domain + domain));
+    }
+    return domains;
+}
+
+std::string domain_source::origin() const {
+    const auto& data = scene_.data;
+    return data.source != data_source::procedural ? fmt::format("{}", fmt::join(data.roots, ", "))
+           : words()                              ? "procedural texts"
+                                                  : "procedural images";
+}
+
+std::unique_ptr<const domain_source> make_domain_source(const scenario& scene, folder_check check,
+                                                        std::size_t threads) {
+    if (scene.model.takes_texts()) {
+        return std::make_unique<domains_of_texts>(scene, threads);
+    }
+    return std::make_unique<domains_of_images>(scene, std::move(check));
+}
+
+} // namespace gaisnet
