@@ -175,6 +175,15 @@ double stage_spec::step_flops(optimizer_kind optimizer) const {
     return static_cast<double>(tunable_elements_) * (optimizer == optimizer_kind::sgd ? 6.0 : 14.0);
 }
 
+/// Values kept behind the blocks to tell a next token: log-probabilities; what weights that are tuned multiply; what the
+/// norm needs.
+std::int64_t stage_spec::retained_of_a_token(bool wants_input) const {
+    const auto d = model_->dim();
+    const bool tuned_norm = !method_->of_norm(*model_).empty(), rms = model_->shape().rms;
+    const auto of_norm = rms ? d + 1 + (tuned_norm ? d : 0) : d + 2;
+    return logits() + (head_tunables().empty() ? 0 : d) + (wants_input || tuned_norm ? of_norm : 0);
+}
+
 std::uint64_t stage_spec::retained_bytes(std::int64_t n) const {
     if (!runs_backward()) {
         return 0;
@@ -194,8 +203,10 @@ std::uint64_t stage_spec::retained_bytes(std::int64_t n) const {
         blocks.output_gradient) { // the output, kept until its gradient arrives
         floats += tensor_spec{{}, output_shape(1)}.elements();
     }
-    if (cut_.head) { // output of the norm, log-probabilities and logits; CLS and the input of the norm
-        floats += predictions() * (d + 2 * logits() + (blocks.output_gradient ? 2 * d + 2 : 0));
+    if (cut_.head && tells_tokens()) {
+        floats += predictions() * retained_of_a_token(blocks.output_gradient);
+    } else if (cut_.head) { // output of the norm, log-probabilities and logits; CLS and the input of the norm
+        floats += d + 2 * classes_ + (blocks.output_gradient ? 2 * d + 2 : 0);
     }
     return static_cast<std::uint64_t>(n * floats) * 4;
 }

@@ -96,6 +96,7 @@ private:
     /// Total costs of its blocks, and whether the output of the last one needs a gradient.
     block_cost blocks_cost() const;
     bool first_block_keeps_input() const;
+    std::int64_t retained_of_a_token(bool wants_input) const;
     std::int64_t tokens_after(std::int64_t block) const; ///< -1: after the embedding.
     /// Tunables of the head or the output layer.
     std::vector<tunable_spec> head_tunables() const;

@@ -184,7 +184,7 @@ TEST(language, classification_by_bert_is_that_of_transformers) {
         auto values = file.float32(name);
         model.parameters()[index].copy_(at::from_blob(values.data(), file.at(name).shape));
     }
-    const auto logits = model.forward(samples, padding);
+    const auto logits = model.forward({samples, padding});
     expect_near(logits, folder["logits"], 1e-4);
     const auto loss = at::cross_entropy_loss(logits, folder["labels"]);
     EXPECT_NEAR(loss.item<double>(), folder["loss"].item<double>(), 1e-5);
@@ -221,8 +221,8 @@ TEST(language, a_sample_has_the_same_bits_alone_and_in_a_batch) {
             for (std::int64_t i = 0; i < 5; ++i) {
                 EXPECT_TRUE(all[i].equal(tuned.features(samples.narrow(0, i, 1))[0])) << i;
             }
-            const auto padded = tuned.pooled(samples, padding);
-            EXPECT_TRUE(padded[3].equal(tuned.pooled(samples.narrow(0, 3, 1), padding.narrow(0, 3, 1))[0]));
+            const auto padded = tuned.pooled({samples, padding});
+            EXPECT_TRUE(padded[3].equal(tuned.pooled({samples.narrow(0, 3, 1), padding.narrow(0, 3, 1)})[0]));
             EXPECT_TRUE(padded[2].equal(tuned.pooled(samples.narrow(0, 2, 1))[0])) << "no padding";
         }
     }

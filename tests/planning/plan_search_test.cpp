@@ -178,7 +178,7 @@ TEST(plans, shares_of_clients_go_by_their_names) {
     scene.network.clusters = 2;
     scene.network.clients = {2};
     scene.cluster.formed = {{{{0, 1}, {}, 0}, {{2, 3}, {}, 0}}};
-    const data_shares first(scene, [](image_folder&) {});
+    const data_shares first(scene, *make_domain_source(scene, {}));
     auto listed = scene;
     listed.network.overrides.clusters = {{{{"c1.1", "c0.0"}, {}, 0}}};
     for (const auto* name : {"c1.0", "c0.1"}) {
@@ -188,7 +188,7 @@ TEST(plans, shares_of_clients_go_by_their_names) {
         listed.network.overrides.nodes.push_back(spare);
     }
     listed.cluster.formed = {{{{0, 1}, {}, 0}}};
-    const data_shares second(listed, [](image_folder&) {});
+    const data_shares second(listed, *make_domain_source(listed, {}));
     // c1.1 is the fourth client of the one population, and the first of the other.
     EXPECT_EQ(first.class_counts_of_client(0, 3), second.class_counts_of_client(0, 0));
     EXPECT_EQ(first.class_counts_of_client(0, 0), second.class_counts_of_client(0, 1));
