@@ -1,7 +1,9 @@
 #pragma once
 
 #include "data/dataset.hpp"
+#include "data/domain_source.hpp"
 #include "data/shares.hpp"
+#include "data/text_dataset.hpp"
 #include "scenario/scenario.hpp"
 
 #include <cstdint>
@@ -18,18 +20,21 @@ constexpr std::int64_t images_of_requester(std::int64_t images, std::size_t numb
     return (images + all - 1 - static_cast<std::int64_t>(number)) / all;
 }
 
-/// Which samples the requests of start points are for: the user's images (infer.images), dealt out in turn, or else
-/// validation samples of the edge, drawn from the seed.
+/// Which samples the requests of start points are for: the user's images (infer.images) or prompts (infer.prompts), dealt
+/// out in turn, or else validation samples of the edge, drawn from the seed.
 class request_samples {
 public:
-    /// Both must outlive this object. \throws usage_error when infer.images cannot be used.
-    request_samples(const scenario&, const data_shares&, const folder_check&);
+    /// Scenario and shares must outlive this object. \throws usage_error when infer.images or infer.prompts cannot be used.
+    request_samples(const scenario&, const data_shares&, const domain_source&, const folder_check&);
 
-    /// How many images of the user's each start point classifies, by cluster; empty: requests are for validation
+    /// How many images or prompts of the user's each start point has, by cluster; empty: requests are for validation
     /// samples.
     std::vector<std::int64_t> own() const;
-    /// The data that a cluster's samples are of.
+    /// The data that a cluster's samples are of. Not with prompts of the user's.
     const dataset& set_of(int cluster) const;
+    /// The tokens of a prompt: a sample as of() gives them. \throws usage_error for one that leaves no room for
+    /// infer.generate tokens.
+    std::vector<std::int32_t> prompt(int cluster, std::size_t sample) const;
     /// The samples of a start point's requests, in order of arrival. \param name of its node.
     std::vector<std::size_t> of(int cluster, const std::string& name, std::int64_t requests) const;
     /// The name of a request's sample, and its class; "" if that is unknown.
@@ -40,7 +45,10 @@ public:
 private:
     const scenario& scene_;
     const data_shares& shares_;
-    std::unique_ptr<dataset> given_; ///< The user's images; null: none.
+    std::size_t given() const;              ///< Images or prompts of the user's.
+    std::unique_ptr<dataset> given_;        ///< The user's images; null: none.
+    std::unique_ptr<text_dataset> prompts_; ///< The user's prompts; null: none.
+    std::shared_ptr<const tokenizer> words_;
 };
 
 } // namespace gaisnet

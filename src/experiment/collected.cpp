@@ -88,6 +88,11 @@ session_answers collect_answers(transport& network, const inference_run& run) {
             answers.push_back({static_cast<std::uint64_t>(best - row.begin()), 1.0 / sum});
         }
     }
+    for (const auto& [cluster, texts] : run.texts()) {
+        for (const auto& [request, tokens] : texts) { // a part of a session has them from one request on
+            mine[cluster].push_back({0, 0.0, tokens});
+        }
+    }
     session_answers all;
     for (auto& its : collect_at_root(network, mine)) {
         all.merge(its);

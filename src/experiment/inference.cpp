@@ -21,6 +21,7 @@
 #include "transport/collectives.hpp"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -57,7 +58,7 @@ public:
         : given_(with_tuning_of_modules(given))
         , here_(here)
         , run_(prepare(given_, here, true))
-        , plan_(make_inference_plan(*run_.deploy, run_.data->requests().own())) {}
+        , plan_(make_plan()) {}
 
     inference_summary forecast() {
         const auto models = prepare_session(load_backbone(*run_.scene, here_));
@@ -82,6 +83,7 @@ public:
             return run_ending::requeue;
         }
         if (here_.root()) {
+            end_texts();
             take_answers(models);
             write();
             progress_.finish();
@@ -95,6 +97,19 @@ public:
     std::string predictions() const { return predictions_path(*run_.scene).string(); }
 
 private:
+    inference_plan make_plan() const {
+        auto plan = make_inference_plan(*run_.deploy, run_.data->requests().own());
+        for (std::size_t c = 0; !run_.scene->infer.prompts.empty() && c < plan.lines.size(); ++c) {
+            const int cluster = static_cast<int>(c);
+            const auto samples = run_.data->requests().of(cluster, requester(cluster), plan.requests_of(cluster));
+            for (std::size_t request = 0; request < samples.size(); ++request) {
+                plan.lines[c].texts[request].prompt =
+                    static_cast<std::int64_t>(run_.data->requests().prompt(cluster, samples[request]).size());
+            }
+        }
+        return plan;
+    }
+
     /// Prepares everything before the ledger pass. \returns the models that answer.
     served_models prepare_session(const loaded_backbone& backbone) {
         speeds_ = measure_as_wanted(run_, here_, backbone, clock_.get(), file_ ? file_->from() : std::nullopt);
@@ -132,6 +147,9 @@ private:
         options.events = scene.events;
         options.ranks = describe_ranks(here_.devices());
         options.stages = std::move(stages);
+        if (run_.scene->model.tells_next_tokens()) {
+            widest = 1024; // texts
+        }
         options.image_bytes = std::min<std::size_t>(widest, 1024);
         auto header = header_of(given_, scene, here_);
         header.clock = name_of_clock();
@@ -163,7 +181,7 @@ private:
     /// \returns false when the run has to stop for now.
     bool play(const loaded_backbone& backbone, const served_models& models) {
         const auto decisions = share_from_root(here_.network(), played_.decisions);
-        if (here_.gpu()) {
+        if (here_.gpu() && !run_.scene->model.tells_next_tokens()) {
             std::set<std::int64_t> sizes;
             for (const auto& of_cluster : decisions.batches) {
                 for (const auto& batch : of_cluster) {
@@ -179,7 +197,15 @@ private:
                 const bool mine = run_.rank_of[seat.node] == here_.rank();
                 const auto batches = decisions.batches[c].size();
                 work += mine ? batches : 0;
-                done += mine ? std::min(batches, file_->steps_before()) : 0;
+                done += mine ? static_cast<std::uint64_t>(
+                                   std::count_if(decisions.batches[c].begin(), decisions.batches[c].end(),
+                                                 [&, number = std::size_t{0}](const request_batch& one) mutable {
+                                                     const auto unit = plan_.lines[c].texts.empty()
+                                                                           ? number++
+                                                                           : static_cast<std::size_t>(one.first);
+                                                     return unit < file_->steps_before();
+                                                 }))
+                             : 0;
             }
         }
         const auto& scene = *run_.scene;
@@ -197,10 +223,14 @@ private:
                     source =
                         run_.data->requests_of(seat.cluster, requester(seat.cluster), plan_.requests_of(seat.cluster));
                 }
-                return std::make_unique<torch_stage>(
+                auto stage = std::make_unique<torch_stage>(
                     seat.spec, backbone.backbone,
                     optimizer_settings{scene.train.optimizer, scene.train.momentum, scene.train.weight_decay},
                     std::move(source));
+                const auto& infer = scene.infer;
+                stage->choose_tokens_by(make_token_chooser({infer.temperature, infer.top_k, infer.top_p}, scene.seed,
+                                                           requester(seat.cluster)));
+                return stage;
             },
             models.modules, std::move(hooks));
         const bool whole = play_parts(tensors, decisions);
@@ -302,6 +332,33 @@ private:
         return rows;
     }
 
+    /// A text ends at the token that says so, and the ledger is played again with what was really told: a forecast cannot
+    /// know it.
+    void end_texts() {
+        const auto words = run_.data->words();
+        if (!run_.scene->model.tells_next_tokens() || run_.scene->infer.until == text_end::length || clock_ ||
+            !words->specials().end) {
+            return;
+        }
+        auto shorter = plan_;
+        bool ended = false;
+        for (auto& [cluster, texts] : answers_) {
+            for (std::size_t request = 0; request < texts.size(); ++request) {
+                auto& tokens = texts[request].tokens;
+                const auto end = std::find(tokens.begin(), tokens.end(), *words->specials().end);
+                if (end != tokens.end() && end + 1 != tokens.end()) {
+                    tokens.erase(end + 1, tokens.end());
+                    shorter.lines[static_cast<std::size_t>(cluster)].texts[request].tokens =
+                        static_cast<std::int64_t>(tokens.size());
+                    ended = true;
+                }
+            }
+        }
+        if (ended) {
+            played_ = inference_ledger(*run_.deploy).play(shorter);
+        }
+    }
+
     /// Stores the predictions of all start points.
     void take_answers(const served_models& models) {
         std::map<int, std::vector<std::size_t>> samples;
@@ -313,22 +370,59 @@ private:
             }
             std::tie(row.image, row.label) = run_.data->requests().describe(cluster, own.at(row.request));
             const auto& given = answers_.at(cluster).at(row.request);
+            if (run_.scene->model.tells_next_tokens()) {
+                row.label = text_of(run_.data->requests().prompt(cluster, own.at(row.request)));
+                row.predicted = text_of({given.tokens.begin(), given.tokens.end()});
+                continue;
+            }
             row.predicted = models.classes[row.edge].at(given.predicted);
             row.probability = given.probability;
         }
+        for (auto& row : played_.tokens) {
+            row.id = static_cast<std::int32_t>(
+                answers_.at(static_cast<int>(row.cluster)).at(row.request).tokens.at(row.token));
+        }
+    }
+
+    std::string text_of(const std::vector<std::int32_t>& tokens) const {
+        return run_.data->words()->decode(tokens, /*skip_special=*/true);
+    }
+
+    /// OUTPUT.predictions.csv, and of texts OUTPUT.predictions.jsonl: they have line feeds.
+    std::string predictions_text() const {
+        std::string text;
+        if (run_.scene->model.tells_next_tokens()) {
+            for (const auto& row : played_.requests) {
+                const nlohmann::ordered_json line{{"requester", run_.deploy->net.nodes[row.client].name},
+                                                  {"request", row.request},
+                                                  {"sample", row.image},
+                                                  {"prompt", row.label},
+                                                  {"text", row.predicted},
+                                                  {"prompt_tokens", row.prompt_tokens},
+                                                  {"tokens", row.tokens},
+                                                  {"arrival_s", row.arrival_s},
+                                                  {"first_token_s", row.first_token_s},
+                                                  {"latency_s", row.latency_s}};
+                text += line.dump() + "\n";
+            }
+            return text;
+        }
+        text = "requester,request,image,label,predicted,probability,arrival_s,latency_s\n";
+        for (const auto& row : played_.requests) {
+            text += fmt::format("{},{},{},{},{},{:.6f},{:.9g},{:.9g}\n", run_.deploy->net.nodes[row.client].name,
+                                row.request, cell(row.image), cell(row.label), cell(row.predicted), row.probability,
+                                row.arrival_s, row.latency_s);
+        }
+        return text;
     }
 
     void write() {
         file_->results().write_requests(played_.requests);
+        file_->results().write_tokens(played_.tokens);
         file_->results().write_round({{}, played_.nodes, played_.events, carried_, fidelity_});
-        std::string csv = "requester,request,image,label,predicted,probability,arrival_s,latency_s\n";
-        for (const auto& row : played_.requests) {
-            csv += fmt::format("{},{},{},{},{},{:.6f},{:.9g},{:.9g}\n", run_.deploy->net.nodes[row.client].name,
-                               row.request, cell(row.image), cell(row.label), cell(row.predicted), row.probability,
-                               row.arrival_s, row.latency_s);
-        }
+        const auto text = predictions_text();
         atomic_file file(predictions_path(*run_.scene));
-        file.write_at(0, std::as_bytes(std::span(csv)));
+        file.write_at(0, std::as_bytes(std::span(text)));
         file.commit();
         file_->end("all requests are answered");
     }
@@ -336,6 +430,13 @@ private:
     inference_summary summary(const std::string& from) const {
         inference_summary out;
         out.requests = played_.requests;
+        out.tokens = played_.tokens;
+        for (const auto& node : played_.nodes) {
+            if (node.cache_bytes > out.cache_bytes) {
+                out.cache_bytes = node.cache_bytes;
+                out.cache_node = run_.deploy->net.nodes[node.node].name;
+            }
+        }
         out.resources = resources_of(played_.nodes, played_.events, describe_nodes(*run_.deploy, run_.rank_of));
         out.planned = given_.dry_run;
         out.wall_s = wall_s_;

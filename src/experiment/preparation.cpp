@@ -201,7 +201,8 @@ client_data data_of_clients(const scenario& scene, const workload& data) {
             auto& classes = out.classes.emplace_back();
             for (std::size_t client = 0; client < everybody.clients[edge].size(); ++client) {
                 const auto its = shares.quality_of(everybody.clients[edge][client].name);
-                quality.push_back((1.0 - its.label_noise) / ((1.0 + its.blur) * (1.0 + its.noise)));
+                quality.push_back((1.0 - its.label_noise) * (1.0 - its.token_noise) /
+                                  ((1.0 + its.blur) * (1.0 + its.noise)));
                 classes.push_back(shares.class_counts_of_client(edge, client));
             }
             out.wanted.push_back(shares.wanted_classes(edge));
@@ -252,7 +253,7 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
     }
     out.data = std::make_unique<workload>(scene, here, check_images);
     auto sizes = out.data->sizes();
-    if (serves) {
+    if (serves && !scene.model.tells_next_tokens()) {
         const auto classes = served_classes(scene, *out.data);
         for (std::size_t edge = 0; edge < sizes.size(); ++edge) {
             sizes[edge].classes = static_cast<std::int64_t>(classes[edge].size());
@@ -329,7 +330,7 @@ std::filesystem::path modules_path(const scenario& scene, int edge) {
 }
 
 std::filesystem::path predictions_path(const scenario& scene) {
-    return beside_output(scene.output, ".predictions.csv");
+    return beside_output(scene.output, scene.model.tells_next_tokens() ? ".predictions.jsonl" : ".predictions.csv");
 }
 
 void check_outputs(const configuration& given, const scenario& scene) {

@@ -124,11 +124,12 @@ served_models load_served_models(const prepared_run& run, const loaded_backbone&
     out.from = origin_of_models(scene);
     out.classes = served_classes(scene, *run.data);
     std::vector<bool> needs_means;
+    const bool tells_tokens = scene.model.tells_next_tokens();
     for (std::size_t edge = 0; edge < out.classes.size(); ++edge) {
         const auto& domain = run.deploy->domain_of(static_cast<std::uint32_t>(edge));
         if (untuned(scene)) {
             out.modules.push_back(initial_values(domain.tunables, scene.seed, backbone.weights));
-            needs_means.push_back(true);
+            needs_means.push_back(!tells_tokens);
             continue;
         }
         const auto source = source_of(scene, edge);
@@ -140,16 +141,15 @@ served_models load_served_models(const prepared_run& run, const loaded_backbone&
             spdlog::warn("{} was tuned on other weights than model.weights = {}{}", file.path.string(),
                          scene.model.weights, name == file.metadata.end() ? "" : ": on a file called " + name->second);
         }
-        const bool other_classes = file.classes != out.classes[edge];
+        const bool other_classes = !tells_tokens && file.classes != out.classes[edge];
         if (other_classes && scene.infer.model.whose == served_model::own) {
             throw usage_error(fmt::format("infer.modules: {} tells apart {}, but the samples of edge{} are {}; modules "
                                           "that were tuned on these classes, or infer.images, are accepted",
                                           file.path.string(), fmt::join(file.classes, ", "), edge,
                                           fmt::join(out.classes[edge], ", ")));
         }
-        const auto its_tunables =
-            whole_model(run.deploy->model, run.deploy->method, static_cast<std::int64_t>(file.classes.size()))
-                .tunables();
+        const auto its_classes = tells_tokens ? no_classes : static_cast<std::int64_t>(file.classes.size());
+        const auto its_tunables = whole_model(run.deploy->model, run.deploy->method, its_classes).tunables();
         tensor_view values;
         try {
             values = read_modules(file, its_tunables);

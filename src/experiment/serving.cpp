@@ -115,6 +115,11 @@ private:
         if (scene.cloud.period > 0) {
             throw usage_error("cloud.period: a cloud is not built yet for serve; 0 is accepted");
         }
+        if (scene.model.tells_next_tokens()) {
+            throw usage_error(
+                "model.task: serve values right answers, and next tokens are not built yet; classification "
+                "is accepted");
+        }
         if (scene.infer.arrivals == arrival_kind::trace || !scene.infer.images.empty() ||
             !scene.infer.modules.empty() || scene.infer.model.whose != served_model::own) {
             throw usage_error("serve: infer.trace, infer.images, infer.modules and infer.model belong to infer");

@@ -44,7 +44,7 @@ struct workload::parts {
         , supply(make_supply(given, here))
         , shares(given, *domains)
         , probes(given, shares, *domains)
-        , requests(given, shares, check) {}
+        , requests(given, shares, *domains, check) {}
 
     const scenario& scene;
     std::uint64_t content = 0; ///< Of folders that were checked.
@@ -109,6 +109,8 @@ const request_samples& workload::requests() const { return parts_->requests; }
 
 std::string workload::origin() const { return parts_->domains->origin(); }
 
+std::shared_ptr<const tokenizer> workload::words() const { return parts_->domains->words(); }
+
 std::vector<domain_size> workload::sizes() const {
     const auto& shares = parts_->shares;
     const bool has_classes = !parts_->scene.model.tells_next_tokens();
@@ -169,6 +171,11 @@ std::shared_ptr<sample_source> workload::source_of(int cluster, const std::strin
 std::shared_ptr<sample_source> workload::requests_of(int cluster, const std::string& name,
                                                      std::int64_t requests) const {
     const auto& p = *parts_;
+    if (p.scene.model.tells_next_tokens()) {
+        return listed_prompts([&p, cluster, samples = p.requests.of(cluster, name, requests)](std::int64_t request) {
+            return p.requests.prompt(cluster, samples.at(static_cast<std::size_t>(request)));
+        });
+    }
     return listed_samples(p.requests.set_of(cluster), p.requests.of(cluster, name, requests), p.form, *p.supply);
 }
 

@@ -45,6 +45,8 @@ public:
 
     /// "procedural images", or the folders.
     std::string origin() const;
+    /// Of texts; null: samples are images.
+    std::shared_ptr<const tokenizer> words() const;
     /// Classes (or no_classes) and validation samples of each edge.
     std::vector<domain_size> sizes() const;
     /// Changes with the names and contents of a checked folder: a resumed run must see the same samples.

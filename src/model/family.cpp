@@ -2,6 +2,7 @@
 
 #include "base/registry.hpp"
 #include "model/files/backbone_match.hpp"
+#include "model/stage_executor.hpp"
 #include "scenario/scenario.hpp"
 
 namespace gaisnet {
@@ -46,6 +47,39 @@ block_cost foundation_model::cost_of_block(const block_change& change, bool inpu
 
 std::int64_t foundation_model::inference_workspace(const block_change& change) const {
     return workspace_of_attention_block(shape(), change);
+}
+
+namespace {
+
+block_shape shape_of(block_shape shape, const token_step& step) {
+    shape.tokens = step.tokens;
+    return shape;
+}
+
+/// Of a later step: prompts are among the tokens that are kept.
+block_change without_prompts(block_change change) {
+    change.prompts = 0;
+    change.own_prompts = false;
+    return change;
+}
+
+} // namespace
+
+double foundation_model::step_mac(const block_change& change, const token_step& step) const {
+    if (step.past == 0) {
+        return cost_of_attention_block(shape_of(shape(), step), change, false).forward_mac;
+    }
+    const auto kept = static_cast<double>(step.past + change.prompts); // scores, and the mix of values
+    return cost_of_attention_block(shape_of(shape(), step), without_prompts(change), false).forward_mac +
+           2.0 * static_cast<double>(step.tokens * dim()) * kept;
+}
+
+std::int64_t foundation_model::step_workspace(const block_change& change, const token_step& step) const {
+    if (step.past == 0) {
+        return workspace_of_attention_block(shape_of(shape(), step), change);
+    }
+    const auto scores = 2 * shape().heads * step.tokens * (step.past + change.prompts); // and probabilities
+    return workspace_of_attention_block(shape_of(shape(), step), without_prompts(change)) + scores;
 }
 
 backbone_match foundation_model::match(const safetensors_file& file) const { return match_backbone(file, *this, {}); }

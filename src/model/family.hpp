@@ -12,6 +12,7 @@ namespace gaisnet {
 
 class safetensors_file;
 struct backbone_match;
+struct token_step;
 struct scenario;
 
 /// Name and shape of one weight tensor.
@@ -90,6 +91,10 @@ public:
     /// something before the block is tunable.
     virtual block_cost cost_of_block(const block_change&, bool input_gradient) const;
     virtual std::int64_t inference_workspace(const block_change&) const;
+    /// Multiply-accumulates of one block for a step of a text that is generated. By default every new token passes the
+    /// linear layers and attends to all tokens, prompts included; those of the method come with the first step.
+    virtual double step_mac(const block_change&, const token_step&) const;
+    virtual std::int64_t step_workspace(const block_change&, const token_step&) const;
 
     /// Finds every tensor of the backbone in a file. Reads no tensor. By default the file has tensors() and nothing else.
     /// \throws usage_error

@@ -28,6 +28,9 @@ public:
         case stage_operation::infer:
             return spec_->cut().head ? tensor_view::shape_only({request.micro.count, spec_->logits()})
                                      : spec_->sent(spec_->output_shape(request.micro.count));
+        case stage_operation::generate:
+            return spec_->cut().head ? tensor_view::shape_only({1}, element_type::int64)
+                                     : spec_->sent(spec_->step_output_shape(request.text));
         case stage_operation::step: break;
         }
         return {};

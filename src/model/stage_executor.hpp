@@ -19,9 +19,16 @@ struct micro_batch {
     std::int64_t first = 0;
     std::int64_t count = 0;
     std::int64_t of = 0;
+    std::int64_t token = 0; ///< Of a text that is generated: which one is told, from 0. `first` is then the request.
 };
 
-enum class stage_operation : std::uint8_t { forward, backward, step, infer };
+/// A pass of a text that is generated: its new tokens, behind others whose keys and values are kept.
+struct token_step {
+    std::int64_t tokens = 0, past = 0; ///< Without prompts of the tuning method.
+    bool last = false;                 ///< Nothing is kept any more.
+};
+
+enum class stage_operation : std::uint8_t { forward, backward, step, infer, generate };
 
 /// A unit of work for a stage. Requests of one stage come in a fixed order; those of different stages are independent,
 /// so an executor may collect several before it computes.
@@ -32,6 +39,7 @@ struct stage_request {
     tensor_view labels{};     ///< forward of the stage with the head: see labelled_batch.
     double learning_rate = 0; ///< step
     tensor_view padding{};    ///< forward, infer, where stage_spec::pads(): of each sample, int64 [n].
+    token_step text{};        ///< generate
 };
 
 /// Loss and number of correct predictions that a head made in training: one a sample, or one a token.
@@ -66,7 +74,8 @@ public:
     virtual tensor_view padding(const micro_batch&) = 0;
     /// forward: returns the output (empty for the head). backward: returns the gradient of the input (empty if it is
     /// not needed). infer: returns the output and keeps nothing for a backward; for the head, logits float32 [n,
-    /// classes], or [n, tokens, vocabulary], in host memory.
+    /// classes], or [n, tokens, vocabulary], in host memory. generate: returns the output, or for the output layer the token, int64 [1]; the input of
+    /// the embedding is the token that was told last, and of the first pass nothing: the prompt is the start point's.
     virtual tensor_view run(const stage_request&) = 0;
 
     /// Returns the totals since the last call.

@@ -232,6 +232,61 @@ std::uint64_t stage_spec::inference_bytes(std::int64_t n) const {
     return static_cast<std::uint64_t>(n * floats) * 4;
 }
 
+std::vector<std::int64_t> stage_spec::step_input_shape(const token_step& step) const {
+    if (cut_.embedding) {
+        return {};
+    }
+    const auto carried = step.past == 0 && cut_.first_block > 0 ? method_->carried_tokens() : 0;
+    return {1, cut_.blocks > 0 ? step.tokens + carried : 1, model_->dim()};
+}
+
+std::vector<std::int64_t> stage_spec::step_output_shape(const token_step& step) const {
+    if (cut_.head) {
+        return {};
+    }
+    const auto carried = step.past == 0 && cut_.first_block + cut_.blocks > 0 ? method_->carried_tokens() : 0;
+    return {1, all_tokens_out ? step.tokens + carried : 1, model_->dim()};
+}
+
+double stage_spec::step_flops(const token_step& step) const {
+    double mac = 0.0;
+    for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
+        mac += model_->step_mac(method_->change(*model_, block), step);
+    }
+    if (cut_.embedding) {
+        mac += model_->embedding_mac() * static_cast<double>(step.tokens) / static_cast<double>(model_->tokens());
+    }
+    if (cut_.head) {
+        mac += model_->norm_mac() + static_cast<double>(model_->dim() * logits());
+    }
+    return 2.0 * mac + coding_flops(step_input_shape(step), step_output_shape(step));
+}
+
+std::uint64_t stage_spec::step_bytes(const token_step& step) const {
+    std::int64_t floats = cut_.head ? 2 * model_->dim() + 2 * logits() : 0;
+    if (cut_.embedding) {
+        floats = std::max(floats, 2 * step.tokens * (1 + model_->dim()));
+    }
+    for (auto block = cut_.first_block; block < cut_.first_block + cut_.blocks; ++block) {
+        floats = std::max(floats, model_->step_workspace(method_->change(*model_, block), step));
+    }
+    return static_cast<std::uint64_t>(floats) * 4;
+}
+
+std::uint64_t stage_spec::cache_of(std::int64_t tokens, bool prompts) const {
+    std::int64_t all = cut_.blocks * tokens;
+    for (auto block = cut_.first_block; prompts && block < cut_.first_block + cut_.blocks; ++block) {
+        all += method_->change(*model_, block).prompts;
+    }
+    return static_cast<std::uint64_t>(2 * all * model_->shape().kv_dim()) * 4;
+}
+
+std::uint64_t stage_spec::cached_bytes(const token_step& step) const { return cache_of(step.tokens, step.past == 0); }
+
+std::uint64_t stage_spec::cached_so_far(const token_step& step) const {
+    return cache_of(step.past + step.tokens, true);
+}
+
 std::vector<stage_spec> make_stages(std::shared_ptr<const foundation_model> model,
                                     std::shared_ptr<const tuning_method> method, std::int64_t classes,
                                     const std::vector<stage_cut>& cuts, std::shared_ptr<const smashed_codec> codec) {

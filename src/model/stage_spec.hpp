@@ -4,6 +4,7 @@
 #include "model/block_cost.hpp"
 #include "model/family.hpp"
 #include "model/smashed_codec.hpp"
+#include "model/stage_executor.hpp"
 #include "model/tuning_method.hpp"
 #include "scenario/training.hpp"
 
@@ -90,7 +91,20 @@ public:
     /// Temporary bytes in inference, where nothing is retained.
     std::uint64_t inference_bytes(std::int64_t n) const;
 
+    // A step of a text that is generated: of one sample.
+
+    std::vector<std::int64_t> step_input_shape(const token_step&) const;
+    /// All new tokens, or behind all blocks the last one. A stage with the output layer has none.
+    std::vector<std::int64_t> step_output_shape(const token_step&) const;
+    double step_flops(const token_step&) const;
+    /// Temporary bytes, without those that are kept.
+    std::uint64_t step_bytes(const token_step&) const;
+    /// Bytes of keys and values, float32, of the new tokens, and of all of them so far; prompts of the method included.
+    std::uint64_t cached_bytes(const token_step&) const;
+    std::uint64_t cached_so_far(const token_step&) const;
+
 private:
+    std::uint64_t cache_of(std::int64_t tokens, bool prompts) const;
     /// FLOP for decoding what comes in and encoding what goes out.
     double coding_flops(const std::vector<std::int64_t>& in, const std::vector<std::int64_t>& out) const;
     /// Total costs of its blocks, and whether the output of the last one needs a gradient.

@@ -101,6 +101,7 @@ struct recorder::state {
     typed_table<federation_row> federations;
     typed_table<probe_row> probes;
     typed_table<request_row> requests;
+    typed_table<token_row> tokens;
     typed_table<service_row> services;
     typed_table<plan_row> plans;
     typed_table<tuning_row> tunings;
@@ -117,29 +118,18 @@ struct recorder::state {
         : state(std::move(made), chosen, described, name_bytes_for(described)) {}
 
     std::vector<hdf5_table*> tables() {
-        return {&nodes.table(),
-                &links.table(),
-                &rounds.table(),
-                &clients.table(),
-                &energy.table(),
-                &memory.table(),
-                &traffic.table(),
-                &communication.table(),
-                &transport.table(),
-                &events.table(),
-                &fidelity.table(),
-                &federations.table(),
-                &probes.table(),
-                &requests.table(),
-                &services.table(),
-                &ranks.table(),
-                &stages.table(),
-                &samples.table(),
-                &plans.table(),
-                &chains.table(),
-                &service_candidates.table(),
-                &service_clients.table(),
-                &service_policies.table(),
+        return {&nodes.table(),           &links.table(),
+                &rounds.table(),          &clients.table(),
+                &energy.table(),          &memory.table(),
+                &traffic.table(),         &communication.table(),
+                &transport.table(),       &events.table(),
+                &fidelity.table(),        &federations.table(),
+                &probes.table(),          &requests.table(),
+                &tokens.table(),          &services.table(),
+                &ranks.table(),           &stages.table(),
+                &samples.table(),         &plans.table(),
+                &chains.table(),          &service_candidates.table(),
+                &service_clients.table(), &service_policies.table(),
                 &tunings.table()};
     }
 
@@ -167,7 +157,8 @@ private:
         , rounds(make("/rounds", table_text::rounds, round_columns(chosen.next_tokens)))
         , federations(make("/federations", table_text::federations, federation_columns()))
         , probes(make("/accuracy_by_domain", table_text::probes, probe_columns(chosen.next_tokens)))
-        , requests(make("/inference", table_text::requests, request_columns(chosen.image_bytes)))
+        , requests(make("/inference", table_text::requests, request_columns(chosen.image_bytes, chosen.next_tokens)))
+        , tokens(make("/tokens", table_text::tokens, token_columns()))
         , services(make("/service", table_text::services, service_columns(width)))
         , plans(make("/plan/front", table_text::plans, plan_columns()))
         , tunings(make("/plan/tunings", table_text::tunings, tuning_columns()))
@@ -177,7 +168,7 @@ private:
         , service_policies(make("/service_policies", table_text::service_policies, service_policy_columns()))
         , clients(make("/clients", table_text::clients, client_columns(width)))
         , energy(make("/energy", table_text::energy, energy_columns(width)))
-        , memory(make("/memory", table_text::memory, memory_columns(width)))
+        , memory(make("/memory", table_text::memory, memory_columns(width, chosen.next_tokens)))
         , traffic(make("/communication/nodes", table_text::traffic, node_traffic_columns(width)))
         , communication(make("/communication/links", table_text::by_link, communication_columns()))
         , transport(make("/communication/transport", table_text::transport, transport_columns()))
@@ -321,6 +312,8 @@ void recorder::write_clusters(std::span<const link_description> links, std::span
 }
 
 void recorder::write_probes(std::span<const probe_row> rows) { append_now(state_->file, state_->probes, rows); }
+
+void recorder::write_tokens(std::span<const token_row> rows) { append_now(state_->file, state_->tokens, rows); }
 
 void recorder::write_requests(std::span<const request_row> rows) { append_now(state_->file, state_->requests, rows); }
 

@@ -82,6 +82,7 @@ public:
     /// Appends the accuracy of models on domains.
     void write_probes(std::span<const probe_row>);
     void write_requests(std::span<const request_row>);
+    void write_tokens(std::span<const token_row>);
     void write_services(std::span<const service_row>);
     void write_plans(std::span<const plan_row>);
     void write_tunings(std::span<const tuning_row>);

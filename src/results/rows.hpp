@@ -82,9 +82,21 @@ struct request_row {
     double arrival_s = 0;                    ///< When the node wanted it.
     double latency_s = 0;                    ///< From arrival_s until the result was back.
     request_parts parts;                     ///< Of latency_s, to which they add up.
+    // Of a text that is generated; else 0.
+    std::uint32_t prompt_tokens = 0, tokens = 0;
+    double first_token_s = 0; ///< From arrival_s until the first token was told.
     // The answer; empty in a forecast.
-    std::string image, label, predicted;
-    double probability = 0; ///< Softmax probability of the predicted class.
+    std::string image, label, predicted; ///< Of a text: name and text of the prompt, and what was generated.
+    double probability = 0;              ///< Softmax probability of the predicted class.
+};
+
+/// One token of a text that is generated.
+struct token_row {
+    std::uint32_t round = 1; ///< Number of the session.
+    std::uint32_t cluster = 0, request = 0;
+    std::uint32_t token = 0; ///< From 0.
+    double latency_s = 0;    ///< Since the token before, or the arrival of the request.
+    std::int32_t id = -1;    ///< Of the tokenizer; -1 in a forecast.
 };
 
 /// One round of service: a model was fine-tuned, or it answered requests.
@@ -181,6 +193,7 @@ struct node_row : energy_parts {
     cluster_outcome outcome = cluster_outcome::none;
     std::uint64_t bytes_sent = 0, bytes_received = 0;
     std::uint64_t temporary_bytes = 0; ///< Peak: intermediate results and smashed data.
+    std::uint64_t cache_bytes = 0;     ///< Peak of keys and values of texts; in temporary_bytes.
     std::uint64_t total_bytes = 0;     ///< Peak: temporary, weights, tunables, gradients, optimiser state.
     std::uint64_t backbone_bytes = 0;  ///< Frozen weights of stages that it does not hold; not in total_bytes.
     std::uint64_t samples = 0;         ///< Trained on from this start point; each epoch counts; else 0.

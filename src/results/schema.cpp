@@ -41,6 +41,7 @@ const char* tunings = "One row per tuning method and rung of its training (measu
 const char* federations = "One row per average of all edges' shared modules at the cloud (cloud.period).";
 const char* probes = "One row per model and domain: how well the model's features tell the domain's classes apart.";
 const char* requests = "One row per request for inference: when it came, where its time went, and what was answered.";
+const char* tokens = "One row per token of a text that was generated, in the order in which they were told.";
 const char* services = "One row per round of service (and policy, of a table): what was done, what it cost and earned.";
 const char* chains = "One row per stage of each chain, in the order that smashed data takes.";
 const char* service_candidates = "One row per round of service and candidate: every edge's fine-tuning, and every "

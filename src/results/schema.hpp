@@ -53,6 +53,7 @@ std::vector<column<samples_description>> topology_samples_columns(std::size_t na
 /// \param next_tokens whether models tell next tokens.
 std::vector<column<round_row>> round_columns(bool next_tokens = false);
 std::vector<column<federation_row>> federation_columns();
+std::vector<column<token_row>> token_columns();
 std::vector<column<probe_row>> probe_columns(bool next_tokens = false);
 std::vector<column<service_row>> service_columns(std::size_t name_bytes);
 std::vector<column<plan_row>> plan_columns();
@@ -60,10 +61,10 @@ std::vector<column<tuning_row>> tuning_columns();
 std::vector<column<service_candidate_row>> service_candidate_columns(std::size_t name_bytes);
 std::vector<column<service_client_row>> service_client_columns(std::size_t name_bytes);
 std::vector<column<service_policy_row>> service_policy_columns();
-std::vector<column<request_row>> request_columns(std::size_t image_bytes);
+std::vector<column<request_row>> request_columns(std::size_t image_bytes, bool next_tokens = false);
 std::vector<column<node_record>> client_columns(std::size_t name_bytes);
 std::vector<column<node_record>> energy_columns(std::size_t name_bytes);
-std::vector<column<node_record>> memory_columns(std::size_t name_bytes);
+std::vector<column<node_record>> memory_columns(std::size_t name_bytes, bool next_tokens = false);
 std::vector<column<node_record>> node_traffic_columns(std::size_t name_bytes);
 std::vector<column<communication_row>> communication_columns();
 std::vector<column<transport_row>> transport_columns();
@@ -73,8 +74,8 @@ std::vector<column<fidelity_row>> fidelity_columns();
 /// What each table is, for its attribute `description`.
 namespace table_text {
 extern const char *file, *topology, *communication, *nodes, *links, *ranks, *stages, *chains, *samples, *rounds,
-    *federations, *probes, *requests, *services, *plan, *plans, *tunings, *service_candidates, *service_clients,
-    *service_policies, *clients, *energy, *memory, *traffic, *by_link, *transport, *events, *fidelity;
+    *federations, *probes, *requests, *tokens, *services, *plan, *plans, *tunings, *service_candidates,
+    *service_clients, *service_policies, *clients, *energy, *memory, *traffic, *by_link, *transport, *events, *fidelity;
 } // namespace table_text
 
 } // namespace gaisnet

@@ -66,19 +66,25 @@ std::vector<column<node_record>> energy_columns(std::size_t name_bytes) {
         });
 }
 
-std::vector<column<node_record>> memory_columns(std::size_t name_bytes) {
-    return with_node(name_bytes, {
-                                     of_node("temporary_bytes", "B", "Peak of intermediate results and smashed data",
-                                             &node_row::temporary_bytes),
-                                     of_node("total_bytes", "B",
-                                             "Peak of temporary_bytes, weights, tunable modules, gradients and "
-                                             "optimiser state together",
-                                             &node_row::total_bytes),
-                                     of_node("other_backbone_bytes", "B",
-                                             "Frozen weights of the foundation model outside its stages; not in "
-                                             "total_bytes, but on every device if all of them hold the whole model",
-                                             &node_row::backbone_bytes),
-                                 });
+std::vector<column<node_record>> memory_columns(std::size_t name_bytes, bool next_tokens) {
+    auto columns =
+        with_node(name_bytes, {
+                                  of_node("temporary_bytes", "B", "Peak of intermediate results and smashed data",
+                                          &node_row::temporary_bytes),
+                                  of_node("total_bytes", "B",
+                                          "Peak of temporary_bytes, weights, tunable modules, gradients and "
+                                          "optimiser state together",
+                                          &node_row::total_bytes),
+                                  of_node("other_backbone_bytes", "B",
+                                          "Frozen weights of the foundation model outside its stages; not in "
+                                          "total_bytes, but on every device if all of them hold the whole model",
+                                          &node_row::backbone_bytes),
+                              });
+    if (next_tokens) {
+        columns.push_back(of_node("cache_bytes", "B", "Of temporary_bytes: peak of keys and values of texts",
+                                  &node_row::cache_bytes));
+    }
+    return columns;
 }
 
 std::vector<column<node_record>> node_traffic_columns(std::size_t name_bytes) {

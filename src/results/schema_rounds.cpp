@@ -210,9 +210,10 @@ std::vector<column<service_row>> service_columns(std::size_t name_bytes) {
     };
 }
 
-std::vector<column<request_row>> request_columns(std::size_t image_bytes) {
+std::vector<column<request_row>> request_columns(std::size_t image_bytes, bool next_tokens) {
     using row = request_row;
-    return with_parts(std::vector<column<row>>{
+    const auto answer_bytes = next_tokens ? image_bytes : class_bytes;
+    auto columns = with_parts(std::vector<column<row>>{
         number_column<row>("round", "1", "Session of inference, counted from 1", &row::round),
         number_column<row>("edge", "1", "Edge of the requester", &row::edge),
         number_column<row>("cluster", "1", "Cluster that the requester has founded", &row::cluster),
@@ -226,10 +227,33 @@ std::vector<column<request_row>> request_columns(std::size_t image_bytes) {
                            "From its arrival until its result was back; the sum of the parts that follow",
                            &row::latency_s),
         text_column<row>("image", image_bytes, "The sample", &row::image),
-        text_column<row>("label", class_bytes, "Its class; empty: not known", &row::label),
-        text_column<row>("predicted", class_bytes, "The class that was answered; empty in a forecast", &row::predicted),
+        text_column<row>("label", answer_bytes, "Its class, or the prompt; empty: not known", &row::label),
+        text_column<row>("predicted", answer_bytes,
+                         "The class that was answered, or the text that was generated; empty in a forecast",
+                         &row::predicted),
         number_column<row>("probability", "1", "Of the class that was answered (softmax)", &row::probability),
     });
+    if (next_tokens) {
+        columns.push_back(number_column<row>("prompt_tokens", "1", "Tokens of the prompt", &row::prompt_tokens));
+        columns.push_back(number_column<row>("tokens", "1", "Tokens that were generated", &row::tokens));
+        columns.push_back(number_column<row>("first_token_s", "s", "Of latency_s: until the first token was told",
+                                             &row::first_token_s));
+    }
+    return columns;
+}
+
+std::vector<column<token_row>> token_columns() {
+    using row = token_row;
+    return {
+        number_column<row>("round", "1", "Session of inference, counted from 1", &row::round),
+        number_column<row>("cluster", "1", "Cluster of the request", &row::cluster),
+        number_column<row>("request", "1", "Number of the request, as in /inference", &row::request),
+        number_column<row>("token", "1", "Number of the token in the text, from 0", &row::token),
+        number_column<row>("latency_s", "s",
+                           "Since the token before was told, or of the first one since the request came",
+                           &row::latency_s),
+        number_column<row>("id", "1", "Its number in the tokenizer; -1 in a forecast", &row::id),
+    };
 }
 
 } // namespace gaisnet

@@ -112,6 +112,7 @@ void cast::serve(pass& in, const inference_plan& session) {
     }
     for (auto& client : clients_) {
         client.answers.clear();
+        client.texts.clear();
         if (asks(client.me.cluster)) {
             in.spawn(client.me.node, client.serve(in, session));
         }

@@ -87,11 +87,22 @@ task<> client_role::sense_requests(pass& in, const inference_plan& session) cons
 task<> client_role::collect_results(pass& in, const inference_plan& session) {
     actor who{me.node, me.cluster};
     const auto& chain = deploy->chains[me.cluster];
+    const auto& line = session.lines[me.cluster];
     for (auto left = session.requests_of(me.cluster); left > 0;) {
-        auto logits = co_await in.recv(who, chain.back().node, message_kind::result, chain.front().number);
+        auto result = co_await in.recv(who, chain.back().node, message_kind::result, chain.front().number);
+        ++who.batch;
+        const auto batch = in.batch_of(who);
+        const bool answered = line.answers(batch.first, batch.token);
+        if (line.texts.empty()) {
+            answers.push_back(std::move(result));
+        } else if (result.data != nullptr) {
+            texts[batch.first].push_back(*result.as<std::int64_t>());
+        }
+        if (!answered) {
+            stages.front().told[batch.first] = std::move(result);
+        }
         in.answer(who);
-        left -= logits.shape.front();
-        answers.push_back(std::move(logits));
+        left -= answered ? batch.count : 0;
     }
 }
 

@@ -2,6 +2,9 @@
 
 #include "roles/stage_role.hpp"
 
+#include <map>
+#include <vector>
+
 namespace gaisnet {
 
 /// A client: one stage of its cluster's chain, or two in U-shaped training (start point and head).
@@ -11,6 +14,7 @@ struct client_role {
     std::vector<stage_role> stages;
     std::vector<stage_role> taken;      ///< Stages of lost clients that it holds in this round.
     std::vector<tensor_view> answers{}; ///< Inference, start point only: logits [n, classes] of each batch.
+    std::map<std::int64_t, std::vector<std::int64_t>> texts{}; ///< The same of texts: the tokens told, by request.
 
     bool senses() const { return !stages.empty() && stages.front().first(); }
     bool trainable() const;

@@ -40,8 +40,16 @@ inference_plan make_inference_plan(const deployment& deploy, const std::vector<s
     for (const auto& chain : deploy.chains) {
         const int stages = static_cast<int>(chain.size());
         const auto count = requests.empty() ? scene.infer.requests : requests.at(plan.lines.size());
+        for (const auto& seat : chain) {
+            plan.cluster_of_stage.resize(seat.number + 1, -1);
+            plan.cluster_of_stage[seat.number] = static_cast<int>(plan.lines.size());
+        }
         plan.lines.push_back({draw_requests(scene, requester_of(chain), count, session), scene.infer.batch,
                               scene.infer.in_flight > 0 ? scene.infer.in_flight : stages});
+        if (scene.model.tells_next_tokens()) {
+            auto& line = plan.lines.back();
+            line.texts.assign(line.arrivals_s.size(), {scene.infer.prompt_tokens, scene.infer.generate});
+        }
     }
     if (scene.infer.trace) {
         std::vector<std::string> requesters;

@@ -13,11 +13,12 @@ namespace gaisnet {
 /// A session of inference as roles play it. Every start point requests inference and founds its cluster with its first
 /// request; then the edge delivers the missing parts of the model to all members.
 struct inference_plan {
-    indexed<request_line> lines; ///< Indexed by cluster.
-    bool whole_stages = false;   ///< Also deliver frozen weights.
-    std::vector<bool> holds;     ///< Indexed by node: whether it has the current version of the model.
-    bool founded = false;        ///< Clusters exist already: this is not the session's first part (see part_of).
-    cluster_fate undisturbed;    ///< Fate of every cluster.
+    indexed<request_line> lines;       ///< Indexed by cluster.
+    bool whole_stages = false;         ///< Also deliver frozen weights.
+    std::vector<bool> holds;           ///< Indexed by node: whether it has the current version of the model.
+    std::vector<int> cluster_of_stage; ///< By number of a stage (stage_seat::number).
+    bool founded = false;              ///< Clusters exist already: this is not the session's first part (see part_of).
+    cluster_fate undisturbed;          ///< Fate of every cluster.
 
     std::int64_t requests_of(int cluster) const { return static_cast<std::int64_t>(lines[cluster].arrivals_s.size()); }
 };

@@ -144,11 +144,28 @@ task<> stage_role::take_over(pass& in, const round_plan& round) {
     co_await train_round(in, round);
 }
 
+compute_cost stage_role::cost_of(const stage_request& work) const {
+    const auto& spec = seat->spec;
+    const auto speed = measured(seat->measured.forward);
+    if (work.operation == stage_operation::infer) {
+        const auto count = work.micro.count;
+        return {event_kind::forward, spec.forward_flops(count), 0, spec.inference_bytes(count), speed};
+    }
+    return {.kind = event_kind::forward,
+            .flops = spec.step_flops(work.text),
+            .workspace_bytes = spec.step_bytes(work.text),
+            .rate_flop_s = speed,
+            .caches_bytes = spec.cached_bytes(work.text),
+            .drops_bytes = work.text.last ? spec.cached_so_far(work.text) : 0};
+}
+
 task<> stage_role::infer(pass& in, const inference_plan& session) {
     co_await in.enter(me);
     fate_ = &session.undisturbed;
+    const auto& line = session.lines[seat->cluster];
     for (auto left = session.requests_of(seat->cluster); left > 0;) {
-        stage_request work{.operation = stage_operation::infer};
+        ++me.batch;
+        stage_request work{.operation = line.texts.empty() ? stage_operation::infer : stage_operation::generate};
         if (first()) {
             work.micro = co_await in.take_batch(me);
         }
@@ -157,19 +174,24 @@ task<> stage_role::infer(pass& in, const inference_plan& session) {
         }
         if (!first()) {
             work.input = co_await recv_from_upstream(in, message_kind::forward);
-            work.micro.count = work.input.shape.front();
         }
-        ++me.batch;
-        const auto count = work.micro.count;
-        compute_cost cost{event_kind::forward, seat->spec.forward_flops(count), 0, seat->spec.inference_bytes(count),
-                          measured(seat->measured.forward)};
+        work.micro = in.batch_of(me);
+        if (!line.texts.empty()) {
+            work.text = line.step(work.micro.first, work.micro.token);
+            if (const auto last_token = told.find(work.micro.first); last_token != told.end()) {
+                work.input = std::move(last_token->second);
+                told.erase(last_token);
+            }
+        }
+        const auto answered = line.answers(work.micro.first, work.micro.token) ? work.micro.count : 0;
+        const auto cost = cost_of(work);
         auto output = co_await in.compute(me, cost, *executor, std::move(work));
         if (last()) {
             in.send(me, chain().front().node, message_kind::result, std::move(output), chain().front().number);
         } else {
             send_downstream(in, message_kind::forward, std::move(output));
         }
-        left -= count;
+        left -= answered;
     }
     in.leave(me);
 }

@@ -5,6 +5,7 @@
 #include "roles/round_plan.hpp"
 #include "runtime/pass.hpp"
 
+#include <map>
 #include <vector>
 
 namespace gaisnet {
@@ -59,8 +60,9 @@ struct stage_role {
     task<> train_round(pass& in, const round_plan&);
     /// The same for a stage of a lost client: first receives the modules from the edge.
     task<> take_over(pass& in, const round_plan&);
-    /// Works on the requests of a session; the last stage sends the logits to the start point.
+    /// Works on the requests of a session; the last stage sends the logits, or the next token, to the start point.
     task<> infer(pass& in, const inference_plan&);
+    std::map<std::int64_t, tensor_view> told{}; ///< At a start point: the last token of each text under way, int64 [1].
 
 private:
     void announce_losses(pass& in);
@@ -76,6 +78,7 @@ private:
     void send_downstream(pass& in, message_kind, tensor_view);
     bool labels_travel_to(std::size_t position) const;
     task<> fetch_padding(pass& in, stage_request&);
+    compute_cost cost_of(const stage_request&) const; ///< infer, generate
     double measured(double host_flop_s) const { return host_flop_s * deploy->net.nodes[me.node].device.factor; }
 
     const cluster_fate* fate_ = nullptr; ///< For this round.

@@ -35,8 +35,10 @@ double real_of(const json& value) {
 void to_json(json& out, const transport_row& row) { out = {row.round, row.transport, row.messages, row.bytes}; }
 void from_json(const json& in, transport_row& row) { row = {in.at(0), in.at(1), in.at(2), in.at(3)}; }
 
-void to_json(json& out, const answer& one) { out = {one.predicted, one.probability}; }
-void from_json(const json& in, answer& one) { one = {in.at(0), real_of(in.at(1))}; }
+void to_json(json& out, const answer& one) { out = {one.predicted, one.probability, one.tokens}; }
+void from_json(const json& in, answer& one) {
+    one = {in.at(0), real_of(in.at(1)), in.at(2).get<std::vector<std::int64_t>>()};
+}
 
 void to_json(json& out, const probe_row& row) {
     out = {row.round, row.model, row.domain, row.seen, row.method, row.accuracy, row.loss, row.samples};

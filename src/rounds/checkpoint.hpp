@@ -23,10 +23,12 @@ struct round_result {
     double bits_per_byte = 0; ///< Validation; NaN for classes.
 };
 
-/// The answer to a request: class and softmax probability.
+/// The answer to a request: class and softmax probability, or the tokens of a text.
 struct answer {
     std::uint64_t predicted = 0;
     double probability = 0;
+    std::vector<std::int64_t> tokens{};
+    static auto parts(auto& self) { return std::tie(self.predicted, self.probability, self.tokens); }
 };
 /// Answers of a session of inference, by cluster, in order of arrival.
 using session_answers = std::map<int, std::vector<answer>>;

@@ -27,11 +27,6 @@ std::vector<std::uint64_t> resident_while_serving(const deployment& deploy) {
     return bytes;
 }
 
-std::ptrdiff_t requests_of(const served_requests& served) {
-    return std::accumulate(served.batches.begin(), served.batches.end(), std::ptrdiff_t{0},
-                           [](std::ptrdiff_t sum, const auto& batch) { return sum + batch.requests.count; });
-}
-
 } // namespace
 
 inference_ledger::inference_ledger(const deployment& deploy, std::vector<int> rank_of)
@@ -103,6 +98,7 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
         row.battery_j = std::max(0.0, member.device.battery_j - row.total_j());
         row.outcome = member.cluster >= 0 ? cluster_outcome::done : cluster_outcome::none;
         row.temporary_bytes = pass.memory(node).peak;
+        row.cache_bytes = pass.memory(node).cached_peak;
         row.backbone_bytes = backbone_bytes_[node];
         row.total_bytes = resident_bytes_[node] + row.temporary_bytes;
         if (member.cluster >= 0 && member.member == 0) {
@@ -114,62 +110,89 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
     return out;
 }
 
-/// Splits each request's latency: the events of its batch form one chain, and the gaps between them are waiting times.
+/// Splits each request's latency: the events of its batch, or of all passes of its text, form one chain, and the gaps
+/// between them are waiting times.
 void inference_ledger::add_requests(const ledger_pass& pass, int cluster, std::uint32_t number,
                                     inference_forecast& out) const {
     const auto& events = emulated_.accounts().events();
     const auto& served = pass.served(cluster);
+    const auto& line = pass.line(cluster);
     const auto& group = deploy_.net.clusters[cluster];
-    const auto event_at = [&](std::int64_t index) -> const ledger_event& { return events[index]; };
     const auto begin = out.requests.size();
+    const auto row_of = [&](std::int64_t request) -> request_row& {
+        return out.requests[begin + static_cast<std::size_t>(request)];
+    };
+    out.requests.resize(begin + served.sensing.size());
+    std::vector<double> now(served.sensing.size()); // up to where its latency is explained
+    std::vector<double> told_s(now.size());         // when the last token was told
+    for (std::size_t request = 0; request < served.sensing.size(); ++request) {
+        auto& row = out.requests[begin + request];
+        row.round = number;
+        row.edge = static_cast<std::uint32_t>(group.edge);
+        row.cluster = static_cast<std::uint32_t>(cluster);
+        row.client = deploy_.chains[cluster].front().node;
+        row.request = static_cast<std::uint32_t>(request);
+        row.arrival_s = pass.arrival_s(cluster, request);
+        now[request] = events[static_cast<std::size_t>(served.sensing[request])].end_s;
+        row.parts["sensing"] = now[request] - row.arrival_s;
+        told_s[request] = row.arrival_s;
+    }
     for (std::size_t b = 0; b < served.batches.size(); ++b) {
         const auto& batch = served.batches[b];
-        for (auto request = batch.requests.first; request < batch.requests.first + batch.requests.count; ++request) {
-            request_row row;
-            row.round = number;
-            row.edge = static_cast<std::uint32_t>(group.edge);
-            row.cluster = static_cast<std::uint32_t>(cluster);
-            row.client = deploy_.chains[cluster].front().node;
-            row.request = static_cast<std::uint32_t>(request);
+        const auto first = batch.requests.first;
+        for (auto request = first; request < first + batch.requests.count; ++request) {
+            auto& row = row_of(request);
+            explain(pass, batch, row, now[static_cast<std::size_t>(request)]);
+            row.latency_s = batch.answered_s - row.arrival_s;
             row.batch = static_cast<std::uint32_t>(b);
             row.batch_size = static_cast<std::uint32_t>(batch.requests.count);
-            const auto& sensing = event_at(served.sensing[static_cast<std::size_t>(request)]);
-            row.arrival_s = pass.arrival_s(cluster, static_cast<std::size_t>(request));
-            row.latency_s = batch.answered_s - row.arrival_s;
-            row.parts["sensing"] = sensing.end_s - row.arrival_s;
-            double now = sensing.end_s;
-            for (const auto index : batch.events) {
-                const auto& event = event_at(index);
-                const bool transfer = event.receivers > 0;
-                double waited = event.start_s - now;
-                if (!transfer) {
-                    const double for_modules = std::clamp(pass.delivered_s(event.node) - now, 0.0, waited);
-                    row.parts["delivery"] += for_modules;
-                    waited -= for_modules;
-                }
-                (index == batch.events.front() ? row.parts["queue"] : row.parts["busy"]) += waited;
-                const double took = event.arrival_s - event.start_s;
-                if (!transfer) {
-                    const bool client = deploy_.net.nodes[event.node].role == node_role::client;
-                    (client ? row.parts["compute"] : row.parts["edge"]) += took;
-                } else if (event.kind == event_kind::send_result) {
-                    row.parts["result"] += took;
-                } else {
-                    (event.link == link_class::d2d ? row.parts["d2d"] : row.parts["cs_smashed"]) += took;
-                }
-                now = event.arrival_s;
-            }
-            out.requests.push_back(std::move(row));
         }
+        if (line.texts.empty()) {
+            continue;
+        }
+        auto& row = row_of(first);
+        const auto& text = line.texts[static_cast<std::size_t>(first)];
+        row.prompt_tokens = static_cast<std::uint32_t>(text.prompt);
+        row.tokens = static_cast<std::uint32_t>(batch.requests.token) + 1;
+        row.first_token_s = batch.requests.token == 0 ? row.latency_s : row.first_token_s;
+        auto& told = told_s[static_cast<std::size_t>(first)];
+        out.tokens.push_back({number, row.cluster, row.request, row.tokens - 1, batch.answered_s - told});
+        told = batch.answered_s;
     }
-    std::sort(out.requests.begin() + static_cast<std::ptrdiff_t>(begin), out.requests.end(),
-              [](const request_row& a, const request_row& b) { return a.request < b.request; });
+}
+
+/// Adds the events of a batch to the parts of a request's latency. \param now up to where it is explained already.
+void inference_ledger::explain(const ledger_pass& pass, const served_requests::batch_log& batch, request_row& row,
+                               double& now) const {
+    for (const auto index : batch.events) {
+        const auto& event = emulated_.accounts().events()[static_cast<std::size_t>(index)];
+        const bool transfer = event.receivers > 0;
+        double waited = event.start_s - now;
+        if (!transfer) {
+            const double for_modules = std::clamp(pass.delivered_s(event.node) - now, 0.0, waited);
+            row.parts["delivery"] += for_modules;
+            waited -= for_modules;
+        }
+        const bool begins = index == batch.events.front() && batch.requests.token == 0;
+        row.parts[begins ? "queue" : "busy"] += waited;
+        const double took = event.arrival_s - event.start_s;
+        if (!transfer) {
+            const bool client = deploy_.net.nodes[event.node].role == node_role::client;
+            row.parts[client ? "compute" : "edge"] += took;
+        } else if (event.kind == event_kind::send_result) {
+            row.parts["result"] += took;
+        } else {
+            row.parts[event.link == link_class::d2d ? "d2d" : "cs_smashed"] += took;
+        }
+        now = event.arrival_s;
+    }
 }
 
 /// Batches before the first of a chain's events wait for the chain; that is no device's or link's share.
 void inference_ledger::add_shares(const ledger_pass& pass, int cluster, inference_forecast& out) const {
     const auto& events = emulated_.accounts().events();
-    const auto begin = static_cast<std::ptrdiff_t>(out.requests.size()) - requests_of(pass.served(cluster));
+    const auto begin = static_cast<std::ptrdiff_t>(out.requests.size()) -
+                       static_cast<std::ptrdiff_t>(pass.served(cluster).sensing.size());
     std::map<std::pair<std::uint32_t, std::uint32_t>, std::size_t> known;
     for (const auto& batch : pass.served(cluster).batches) {
         const auto first = out.requests.begin() + begin + batch.requests.first;
@@ -191,7 +214,7 @@ void inference_ledger::add_shares(const ledger_pass& pass, int cluster, inferenc
                 share.waited_s += count * std::max(0.0, event.start_s - now - modules);
             }
             share.took_s += count * (event.arrival_s - event.start_s);
-            share.latency_s += passed.insert(place->second).second ? latency : 0.0;
+            share.latency_s += batch.requests.token == 0 && passed.insert(place->second).second ? latency : 0.0;
             now = event.arrival_s;
         }
     }
@@ -212,11 +235,12 @@ void inference_ledger::order_exchanges(const std::vector<sent_message>& sent, in
 }
 
 std::size_t most_batches(const inference_decisions& decisions) {
-    std::size_t most = 0;
+    std::ptrdiff_t most = 0;
     for (const auto& some : decisions.batches) {
-        most = std::max(most, some.size());
+        most = std::max(
+            most, std::count_if(some.begin(), some.end(), [](const request_batch& batch) { return batch.token == 0; }));
     }
-    return most;
+    return static_cast<std::size_t>(most);
 }
 
 session_part part_of(const inference_plan& plan, const inference_decisions& whole, std::size_t first, std::size_t end) {
@@ -225,25 +249,35 @@ session_part part_of(const inference_plan& plan, const inference_decisions& whol
         part.plan.founded = true;
         part.plan.holds.assign(plan.holds.size(), true);
     }
+    // Batches are told apart by their number, and those of texts by the request.
+    const auto is_in = [&](int cluster, std::size_t batch) {
+        const auto unit = plan.lines[cluster].texts.empty()
+                              ? batch
+                              : static_cast<std::size_t>(whole.batches[cluster].at(batch).first);
+        return unit >= first && unit < end;
+    };
     for (std::size_t c = 0; c < whole.batches.size(); ++c) {
         const auto& all = whole.batches[c];
         auto& mine = part.decisions.batches.emplace_back();
         auto& arrivals = part.plan.lines[c].arrivals_s;
         const auto before = std::exchange(arrivals, {});
-        for (auto b = first; b < std::min(end, all.size()); ++b) {
+        for (std::size_t b = 0; b < all.size(); ++b) {
+            if (!is_in(static_cast<int>(c), b)) {
+                continue;
+            }
             mine.push_back(all[b]);
             const auto begin = before.begin() + all[b].first;
-            arrivals.insert(arrivals.end(), begin, begin + all[b].count);
+            arrivals.insert(arrivals.end(), begin, begin + (all[b].token == 0 ? all[b].count : 0));
         }
     }
     // On each channel that batches use, each batch is one message.
-    const auto founds = [](const channel& route) {
-        return route.kind == message_kind::request || route.kind == message_kind::modules;
+    const auto takes = [&](const channel& route, std::size_t batch) {
+        const bool founds = route.kind == message_kind::request || route.kind == message_kind::modules;
+        return founds ? first == 0 : is_in(plan.cluster_of_stage.at(route.stage), batch);
     };
-    const auto is_in = [&](std::size_t batch) { return batch >= first && batch < end; };
     std::map<channel, std::size_t> passed;
     for (const auto& one : whole.exchanges) {
-        if (is_in(founds(one.route) ? 0 : passed[one.route]++)) {
+        if (takes(one.route, passed[one.route]++)) {
             part.decisions.exchanges.push_back(one);
         }
     }
@@ -253,7 +287,7 @@ session_part part_of(const inference_plan& plan, const inference_decisions& whol
     }
     for (const auto& [route, times] : whole.arrivals) {
         for (std::size_t i = 0; i < times.size(); ++i) {
-            if (is_in(founds(route) ? 0 : i)) {
+            if (takes(route, i)) {
                 part.decisions.arrivals[route].push_back(times[i] - start);
             }
         }

@@ -24,16 +24,16 @@ struct inference_decisions {
     static auto parts(auto& self) { return std::tie(self.batches, self.exchanges, self.arrivals, self.latency_s); }
 };
 
-/// Some batches of a session, for the tensor pass. The parts of a session cover all its batches, and nothing is under
+/// Some batches of a session, or the texts of some requests, for the tensor pass. The parts of a session cover all its batches, and nothing is under
 /// way between two parts, so the answers so far can be stored. In all parts but the first the clusters are founded and
 /// the modules delivered.
 struct session_part {
     inference_plan plan;
     inference_decisions decisions;
 };
-/// Batches `first` to `end` - 1 of every cluster that has as many. Times are relative to the first of them.
+/// Batches, or texts, `first` to `end` - 1 of every cluster that has as many. Times are relative to the first of them.
 session_part part_of(const inference_plan&, const inference_decisions&, std::size_t first, std::size_t end);
-/// The largest number of batches of a cluster.
+/// The largest number of batches, or texts, of a cluster.
 std::size_t most_batches(const inference_decisions&);
 
 /// What one device or link adds to the latencies of the requests that pass it, each request counted.
@@ -47,6 +47,7 @@ struct request_share {
 
 /// The ledger's result for a session of inference, over all edges.
 struct inference_forecast {
+    std::vector<token_row> tokens;     ///< Of texts: by cluster, in the order in which they were told.
     std::vector<request_row> requests; ///< By cluster, then by arrival; without predictions.
     std::vector<node_row> nodes;
     std::vector<event_row> events;     ///< Sorted by start.
@@ -66,6 +67,7 @@ public:
 
 private:
     void add_requests(const ledger_pass&, int cluster, std::uint32_t number, inference_forecast&) const;
+    void explain(const ledger_pass&, const served_requests::batch_log&, request_row&, double& now) const;
     void add_shares(const ledger_pass&, int cluster, inference_forecast&) const;
     void order_exchanges(const std::vector<sent_message>&, inference_forecast&) const;
 

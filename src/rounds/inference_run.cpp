@@ -5,6 +5,30 @@
 
 namespace gaisnet {
 
+namespace {
+
+/// By batch of texts: how many have to be answered before it: the token before, or the end of a text whose place it takes.
+std::vector<std::size_t> answered_before(const request_line& line, const std::vector<request_batch>& batches) {
+    std::vector<std::size_t> before;
+    if (line.texts.empty()) {
+        return before;
+    }
+    std::map<std::int64_t, std::size_t> last; // batch of each text so far
+    std::vector<std::size_t> ends;            // batches that end a text
+    for (std::size_t b = 0; b < batches.size(); ++b) {
+        const auto& batch = batches[b];
+        const auto begun = last.size(), most = static_cast<std::size_t>(line.in_flight);
+        before.push_back(batch.token > 0 ? last.at(batch.first) + 1 : begun >= most ? ends.at(begun - most) + 1 : 0);
+        last[batch.first] = b;
+        if (line.answers(batch.first, batch.token)) {
+            ends.push_back(b);
+        }
+    }
+    return before;
+}
+
+} // namespace
+
 inference_run::inference_run(const deployment& deploy, transport& network, std::vector<int> rank_of,
                              const executor_factory& make, const std::vector<tensor_view>& models,
                              tensor_run_hooks hooks)
@@ -55,7 +79,8 @@ void inference_run::begin(const inference_plan& session, const inference_decisio
         }
     }
     for (std::size_t c = 0; c < session.lines.size(); ++c) {
-        plan.requests[static_cast<int>(c)] = {decisions.batches[c], session.lines[c].in_flight};
+        plan.requests[static_cast<int>(c)] = {decisions.batches[c], session.lines[c].in_flight,
+                                              answered_before(session.lines[c], decisions.batches[c])};
     }
     plan.active_clusters = static_cast<std::size_t>(deploy_.scene->runtime.active_clusters);
     plan.idle = hooks_.idle;
@@ -74,6 +99,16 @@ void inference_run::end() {
     pass_->finish();
     late_.insert(late_.end(), pass_->late().begin(), pass_->late().end());
     pass_.reset();
+}
+
+std::map<int, std::map<std::int64_t, std::vector<std::int64_t>>> inference_run::texts() const {
+    std::map<int, std::map<std::int64_t, std::vector<std::int64_t>>> all;
+    for (const auto& client : cast_.clients()) {
+        if (!client.texts.empty()) {
+            all[client.me.cluster] = client.texts;
+        }
+    }
+    return all;
 }
 
 std::map<int, tensor_view> inference_run::answers() const {

@@ -32,6 +32,8 @@ public:
     std::vector<lateness> take_lateness() { return std::exchange(late_, {}); }
     /// Logits float32 [requests, classes] of the last session by cluster, for the start points on this rank.
     std::map<int, tensor_view> answers() const;
+    /// Of texts: the tokens that were told, by cluster and request.
+    std::map<int, std::map<std::int64_t, std::vector<std::int64_t>>> texts() const;
 
 private:
     const deployment& deploy_;

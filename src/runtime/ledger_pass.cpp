@@ -206,7 +206,11 @@ bool ledger_pass::begin_compute(operation& op, const compute_request& request) {
     if (cost.retains_input) {
         release(who);
     }
-    grow(who.node, cost.kind == event_kind::forward ? cost.retained_bytes : 0, cost.workspace_bytes);
+    grow(who.node, cost.caches_bytes + (cost.kind == event_kind::forward ? cost.retained_bytes : 0),
+         cost.workspace_bytes);
+    auto& memory = memory_[who.node];
+    memory.cached += cost.caches_bytes;
+    memory.cached_peak = std::max(memory.cached_peak, memory.cached);
     who.cause = ledger_.compute(who.node, cost.kind, cost.flops, cost.rate_flop_s, who.cause,
                                 {[](void* self, std::uint64_t address) {
                                      auto& ended = *reinterpret_cast<operation*>(address);
@@ -223,6 +227,8 @@ void ledger_pass::computed(operation& op) {
     if (request.cost.kind == event_kind::backward) {
         shrink(who.node, request.cost.retained_bytes);
     }
+    shrink(who.node, request.cost.drops_bytes);
+    memory_[who.node].cached -= request.cost.drops_bytes;
     release(who);
     if (request.stage) {
         op.result = request.stage->run(request.work);
@@ -273,7 +279,9 @@ void ledger_pass::send(actor& from, std::span<const std::uint32_t> to, message_k
                                    },
                                    this, first};
     const auto event = ledger_.transfer(from.node, to, event_of(kind), bytes, from.cause, sent, std::move(arrived));
-    note_work(from, event);
+    if (kind != message_kind::padding) { // is there before what it goes with
+        note_work(from, event);
+    }
     for (auto message = first; message < messages_.size(); ++message) {
         messages_[message].event = event;
     }

@@ -40,8 +40,9 @@ struct sent_message {
 
 /// Peak memory of one node in a round, computed from shapes.
 struct memory_account {
-    std::uint64_t current = 0; ///< Current intermediate results and smashed data, in bytes.
+    std::uint64_t current = 0; ///< Current intermediate results, smashed data and caches, in bytes.
     std::uint64_t peak = 0;
+    std::uint64_t cached = 0, cached_peak = 0; ///< Keys and values of texts.
 };
 
 /// Runs roles with shapes instead of tensors, while the ledger determines the time: the strand with the smallest
@@ -64,6 +65,7 @@ public:
     void serve(std::map<int, request_line> lines);
     /// The outcome of a cluster's requests.
     const served_requests& served(int cluster) const { return desks_.at(cluster).log; }
+    const request_line& line(int cluster) const { return desks_.at(cluster).line; }
     double arrival_s(int cluster, std::size_t request) const {
         return ledger_.round_start_s() + desks_.at(cluster).line.arrivals_s.at(request);
     }
@@ -92,6 +94,7 @@ public:
     void lose(actor&, std::uint32_t client) override { lost_clients_[client] = queue_.now(); }
     void abandon(actor&) override;
     void offer(actor&) override;
+    micro_batch batch_of(const actor&) const override;
     void answer(actor&) override;
     bool begin(operation&) override;
 
@@ -128,6 +131,12 @@ private:
         std::size_t arrived = 0, offered = 0, taken = 0;
         std::size_t answered = 0; ///< Number of batches.
         operation* waiting = nullptr;
+        std::size_t open = 0; ///< Batches, or texts, in the chain.
+        struct open_text {
+            request_batch next;
+            std::int64_t cause; ///< The event that brought the last token.
+        };
+        std::deque<open_text> ready; ///< Texts whose last token has come back, in that order.
     };
 
     bool begin_arrival(operation&);

@@ -34,19 +34,39 @@ bool ledger_pass::begin_arrival(operation& op) {
     return false;
 }
 
+namespace {
+
+micro_batch micro_of(const request_batch& batch, std::int64_t number) {
+    return {0, number, batch.first, batch.count, batch.count, batch.token};
+}
+
+} // namespace
+
+/// Texts that are under way go on before others begin.
 bool ledger_pass::take(request_desk& desk, operation& op) {
-    const bool full = desk.log.batches.size() - desk.answered >= static_cast<std::size_t>(desk.line.in_flight);
-    if (full || desk.offered == desk.taken) {
-        return false;
+    request_batch some;
+    if (!desk.ready.empty()) {
+        some = desk.ready.front().next;
+        op.who().cause = desk.ready.front().cause;
+        desk.ready.pop_front();
+    } else {
+        if (desk.open >= static_cast<std::size_t>(desk.line.in_flight) || desk.offered == desk.taken) {
+            return false;
+        }
+        const auto most = desk.line.texts.empty() ? static_cast<std::size_t>(desk.line.batch) : std::size_t{1};
+        const auto count = std::min(desk.offered - desk.taken, most);
+        some = {static_cast<std::int64_t>(desk.taken), static_cast<std::int64_t>(count)};
+        desk.taken += count;
+        ++desk.open;
+        op.who().cause = desk.log.sensing.at(desk.taken - 1);
     }
-    const auto count = std::min(desk.offered - desk.taken, static_cast<std::size_t>(desk.line.batch));
-    const auto number = static_cast<std::int64_t>(desk.log.batches.size());
-    const request_batch some{static_cast<std::int64_t>(desk.taken), static_cast<std::int64_t>(count)};
+    std::get<batch_request>(op.request).taken = micro_of(some, static_cast<std::int64_t>(desk.log.batches.size()));
     desk.log.batches.push_back({some, queue_.now(), 0.0, {}});
-    desk.taken += count;
-    op.who().cause = desk.log.sensing.at(desk.taken - 1);
-    std::get<batch_request>(op.request).taken = {0, number, some.first, some.count, some.count};
     return true;
+}
+
+micro_batch ledger_pass::batch_of(const actor& who) const {
+    return micro_of(desks_.at(who.cluster).log.batches.at(static_cast<std::size_t>(who.batch)).requests, who.batch);
 }
 
 bool ledger_pass::begin_batch_of_requests(operation& op) {
@@ -84,7 +104,13 @@ void ledger_pass::offer(actor& who) {
 
 void ledger_pass::answer(actor& who) {
     auto& desk = desks_.at(who.cluster);
-    desk.log.batches.at(desk.answered++).answered_s = queue_.now();
+    auto& batch = desk.log.batches.at(desk.answered++);
+    batch.answered_s = queue_.now();
+    if (desk.line.answers(batch.requests.first, batch.requests.token)) {
+        --desk.open;
+    } else {
+        desk.ready.push_back({{batch.requests.first, 1, 0.0, batch.requests.token + 1}, who.cause});
+    }
     call_waiting(desk);
 }
 

@@ -34,6 +34,8 @@ struct compute_cost {
     std::uint64_t workspace_bytes = 0; ///< Needed only during the computation.
     double rate_flop_s = 0;            ///< 0: the speed of the device.
     bool retains_input = false;        ///< The received message is part of what is retained.
+    std::uint64_t caches_bytes = 0;    ///< Are kept from now on: keys and values of a text.
+    std::uint64_t drops_bytes = 0;     ///< Of these, are kept no longer when it ends.
 };
 
 /// The place of a stage's tunables in the message and in the domain model; FedAvg matches them by tensor.
@@ -170,6 +172,8 @@ public:
     /// Waits until requests are available and the chain may start another batch; takes as many offered requests as fit
     /// into a batch. The ledger pass decides, the tensor pass follows.
     batch_operation take_batch(actor& me) { return {*this, me, batch_request{}}; }
+    /// Inference: the batch that this strand works on (actor::batch), as the start point took it.
+    virtual micro_batch batch_of(const actor&) const = 0;
     /// Inference: the results of the oldest batch in the chain have arrived.
     virtual void answer(actor&) = 0;
 

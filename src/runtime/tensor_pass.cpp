@@ -356,10 +356,15 @@ bool tensor_pass::take(request_desk& desk, operation& op) {
     if (plan_.pace && pacer::clock::now() < plan_.pace->clock->due(next.taken_s)) {
         return false;
     }
-    std::get<batch_request>(op.request).taken = {0, static_cast<std::int64_t>(desk.taken), next.first, next.count,
-                                                 next.count};
+    std::get<batch_request>(op.request).taken = {
+        0, static_cast<std::int64_t>(desk.taken), next.first, next.count, next.count, next.token};
     ++desk.taken;
     return true;
+}
+
+micro_batch tensor_pass::batch_of(const actor& who) const {
+    const auto& batch = plan_.requests.at(who.cluster).batches.at(static_cast<std::size_t>(who.batch));
+    return {0, who.batch, batch.first, batch.count, batch.count, batch.token};
 }
 
 void tensor_pass::answer(actor& who) {

@@ -48,6 +48,8 @@ public:
         struct request_batches {
             std::vector<request_batch> batches;
             int in_flight = 1;
+            /// By batch: how many have to be answered before; empty: as many as leave in_flight in the chain.
+            std::vector<std::size_t> answered_before{};
         };
         std::map<int, request_batches> requests; ///< Inference: indexed by cluster, as the ledger decided.
     };
@@ -79,6 +81,7 @@ public:
     void leave(actor&) override;
     void lose(actor&, std::uint32_t) override {}
     void offer(actor&) override {} ///< The ledger decides which requests form a batch.
+    micro_batch batch_of(const actor&) const override;
     void answer(actor&) override;
     void abandon(actor&) override {} ///< Clusters without a result are not played.
     bool begin(operation&) override;
@@ -116,7 +119,9 @@ private:
     };
 
     static bool may_take(const request_desk& desk) {
-        return desk.taken - desk.answered < static_cast<std::size_t>(desk.plan->in_flight);
+        const auto& before = desk.plan->answered_before;
+        return before.empty() ? desk.taken - desk.answered < static_cast<std::size_t>(desk.plan->in_flight)
+                              : desk.answered >= before.at(desk.taken);
     }
     bool take(request_desk&, operation&);
     void deliver(const channel& route, tensor_view tensor);

@@ -29,6 +29,9 @@ void check_arrivals(const inference_settings& infer, const value_reader& in) {
     if (!infer.images.empty() && in.is_changed("infer.requests")) {
         in.reject("infer.requests", "with infer.images each image is one request");
     }
+    if (!infer.prompts.empty() && (by_trace || in.is_changed("infer.requests"))) {
+        in.reject(by_trace ? "infer.trace" : "infer.requests", "with infer.prompts each prompt is one request");
+    }
 }
 
 } // namespace
@@ -45,6 +48,20 @@ served_choice inference_settings::parse_model(const std::string& text) {
 
 void check_inference(const scenario& scene, const value_reader& in) {
     const auto& infer = scene.infer;
+    if (scene.model.takes_texts() && !infer.images.empty()) {
+        in.reject("infer.images", "model.family = " + scene.model.family + " takes texts");
+    }
+    if (scene.model.tells_next_tokens() && scene.service != service_kind::fine_tuning) {
+        const auto longest = static_cast<std::int64_t>(infer.prompt_tokens) + infer.generate;
+        if (infer.prompts.empty() && infer.prompt_tokens > scene.model.tokens) {
+            in.reject("infer.prompt_tokens", "a sample has model.tokens = " + std::to_string(scene.model.tokens));
+        }
+        if (longest > scene.model.positions) {
+            in.reject("infer.generate",
+                      "with the prompt " + std::to_string(longest) +
+                          " tokens, and the model has model.positions = " + std::to_string(scene.model.positions));
+        }
+    }
     check_arrivals(infer, in);
     if (std::find(infer.modules.begin(), infer.modules.end(), "") != infer.modules.end()) {
         in.reject("infer.modules", "between two commas there is no file");

@@ -39,6 +39,9 @@ struct served_choice {
     int edge = 0; ///< other
 };
 
+enum class text_end { end_token, length };
+inline constexpr word<text_end> text_end_words[] = {{"end_token", text_end::end_token}, {"length", text_end::length}};
+
 /// Arrival times of requests, s since the start of the session: by name of the requester, or "" for all.
 using request_trace = std::map<std::string, std::vector<double>>;
 /// Reads a CSV file: `time`, or `client, time` per line, with units or in s; the times of a client ascend. \throws
@@ -78,6 +81,28 @@ struct inference_settings {
     std::string images =
         key.path("images", "", "a folder",
                  "folder of JPEG and PNG to classify; not set: validation samples of each edge", {.identity = false});
+    // Of models that tell next tokens: each request is a text that is generated.
+    int generate =
+        key.count("generate", "32", "tokens that are generated for a request", within(1, 1'000'000), of_text());
+    int prompt_tokens = key.count("prompt_tokens", "16",
+                                  "tokens of a validation sample that a request begins with; not with infer.prompts",
+                                  within(1, 1'000'000), of_text());
+    /// Empty: the beginnings of validation samples.
+    std::string prompts =
+        key.path("prompts", "", "a folder of texts",
+                 "prompts, each a request: paragraphs of .txt files, lines of .jsonl, records of fortune "
+                 "files; not set: beginnings of validation samples of each edge",
+                 of_text(false));
+    double temperature =
+        key.real("temperature", "0", "divides logits before a token is drawn; 0: the likeliest is taken",
+                 within(0, 1000), of_text());
+    int top_k = key.count("top_k", "0", "a token is drawn among the likeliest so many; 0: all", at_least(0), of_text());
+    double top_p = key.real("top_p", "1", "and among the likeliest that have this probability together",
+                            {.least = 0, .most = 1, .above_least = true}, of_text());
+    text_end until = key.choice("until", "end_token", text_end_words,
+                                "texts end at the token that ends a text, or go on to infer.generate tokens, whatever "
+                                "they say. A forecast, and clock = real, go on",
+                                of_text());
     delivery_kind delivery =
         section("", commands::answering)
             .choice("delivery", "tunable", delivery_words,
@@ -86,6 +111,9 @@ struct inference_settings {
 private:
     /// Requests that wait for a round of service are there when it begins.
     static condition given_to_a_round() { return with("serve.arrivals", {"given"}).for_commands(commands::serve); }
+    static key_traits of_text(bool identity = true) {
+        return {.when = {with("model.family", {"llama", "gpt2"})}, .identity = identity};
+    }
     static served_choice parse_model(const std::string&);
 };
 

@@ -77,6 +77,7 @@ std::vector<tuning_settings> every_tuning() {
 scenario text_scenario(const std::string& family) {
     auto scene = small_scenario();
     scene.model.family = family;
+    scene.model.task = model_task::classification;
     scene.model.vocabulary = 40;
     scene.model.tokens = 9;
     scene.model.positions = 32;
@@ -187,7 +188,8 @@ tensor_view random_samples::padding(const micro_batch& micro) {
 deployment deploy(const scenario& scene, std::vector<std::int64_t> samples) {
     samples.resize(static_cast<std::size_t>(scene.network.edges * scene.network.clusters),
                    samples.empty() ? 12 : samples.back());
-    const std::vector<domain_size> sizes(static_cast<std::size_t>(scene.network.edges), {classes, 20});
+    const std::vector<domain_size> sizes(static_cast<std::size_t>(scene.network.edges),
+                                         {scene.model.tells_next_tokens() ? no_classes : classes, 20});
     return make_deployment(scene, make_tuning_method(scene), sizes, samples);
 }
 

@@ -13,6 +13,8 @@ public:
     virtual tensor_view inputs(const micro_batch&) = 0;
     virtual tensor_view labels(const micro_batch&) = 0;
     virtual tensor_view padding(const micro_batch&) { return {}; }
+    /// The prompt of a request (micro_batch::first) for a text, int64 [1, tokens].
+    virtual tensor_view prompt(const micro_batch&) { return {}; }
 };
 
 } // namespace gaisnet

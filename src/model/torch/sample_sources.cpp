@@ -3,6 +3,7 @@
 #include "data/sample_schedule.hpp"
 #include "model/torch/torch_support.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -103,7 +104,28 @@ private:
     image_supply& supply_;
 };
 
+class prompt_source final : public sample_source {
+public:
+    explicit prompt_source(std::function<std::vector<std::int32_t>(std::int64_t)> prompts)
+        : prompts_(std::move(prompts)) {}
+    tensor_view inputs(const micro_batch&) override { return {}; }
+    tensor_view labels(const micro_batch&) override { return {}; }
+    tensor_view prompt(const micro_batch& micro) override {
+        const auto tokens = prompts_(micro.first);
+        auto out = tensor_view::allocate({1, static_cast<std::int64_t>(tokens.size())}, element_type::int64);
+        std::copy(tokens.begin(), tokens.end(), out.as<std::int64_t>());
+        return out;
+    }
+
+private:
+    std::function<std::vector<std::int32_t>(std::int64_t)> prompts_;
+};
+
 } // namespace
+
+std::shared_ptr<sample_source> listed_prompts(std::function<std::vector<std::int32_t>(std::int64_t request)> prompts) {
+    return std::make_shared<prompt_source>(std::move(prompts));
+}
 
 std::shared_ptr<sample_source> loaded_samples(std::unique_ptr<batch_loader> loader) {
     return std::make_shared<loader_source>(std::move(loader));

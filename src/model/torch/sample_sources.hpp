@@ -6,6 +6,7 @@
 #include "model/torch/device_images.hpp"
 #include "model/torch/sample_source.hpp"
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -22,5 +23,8 @@ std::shared_ptr<sample_source> device_samples(std::shared_ptr<device_images>, co
 /// Given samples one after another: micro_batch::first counts them. Data and supply must outlive the source.
 std::shared_ptr<sample_source> listed_samples(const dataset&, std::vector<std::size_t> samples, input_form,
                                               image_supply&);
+
+/// The prompts of requests: micro_batch::first counts them.
+std::shared_ptr<sample_source> listed_prompts(std::function<std::vector<std::int32_t>(std::int64_t request)>);
 
 } // namespace gaisnet

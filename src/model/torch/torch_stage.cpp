@@ -35,6 +35,7 @@ tensor_view torch_stage::run(const stage_request& request) {
         case stage_operation::forward: output = forward(request); break;
         case stage_operation::backward: output = backward(request); break;
         case stage_operation::infer: output = infer(request); break;
+        case stage_operation::generate: output = generate(request); break;
         case stage_operation::step: optimizer_.step(part_.parameters(), request.learning_rate); break;
         }
     });
@@ -124,6 +125,40 @@ tensor_view torch_stage::infer(const stage_request& request) {
                                 : received(request.input, spec_->input_shape(request.micro.count));
     tokens = run_blocks(std::move(tokens), request);
     return cut.head ? to_view(part_.predict(tokens).cpu()) : sent(tokens);
+}
+
+tensor_view torch_stage::generate(const stage_request& request) {
+    const c10::NoGradGuard no_gradients;
+    const auto& cut = spec_->cut();
+    const auto& step = request.text;
+    auto& caches = texts_[request.micro.first];
+    caches.resize(static_cast<std::size_t>(cut.blocks));
+    at::Tensor tokens;
+    if (cut.embedding) {
+        const auto numbers = step.past == 0 ? source_->prompt(request.micro) : request.input;
+        // Prompts of the method are among those before.
+        const auto past = step.past == 0 ? 0 : step.past + spec_->method().change(spec_->model(), 0).prompts;
+        tokens = part_.embed(on_device(numbers, device()).reshape({1, step.tokens}), past);
+    } else {
+        tokens = received(request.input, spec_->step_input_shape(step));
+    }
+    if (cut.blocks > 0) {
+        tokens = part_.run_blocks(std::move(tokens), {}, caches);
+    }
+    if (step.last) {
+        texts_.erase(request.micro.first);
+    }
+    if (cut.head || !spec_->all_tokens_out) {
+        tokens = tokens.narrow(1, tokens.size(1) - 1, 1).contiguous();
+    }
+    if (!cut.head) {
+        return sent(tokens);
+    }
+    const auto logits = part_.predict(tokens).to(at::kFloat).cpu().contiguous();
+    auto told = tensor_view::allocate({1}, element_type::int64);
+    *told.as<std::int64_t>() = chooser_({logits.data_ptr<float>(), static_cast<std::size_t>(logits.numel())},
+                                        request.micro.first, request.micro.token);
+    return told;
 }
 
 tensor_view torch_stage::backward(const stage_request& request) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "model/stage_executor.hpp"
+#include "model/token_sampling.hpp"
 #include "model/torch/optimizer.hpp"
 #include "model/torch/output_cache.hpp"
 #include "model/torch/sample_source.hpp"
@@ -25,6 +26,9 @@ public:
     /// Caches outputs of frozen parts by sample (see stage_spec::frozen_up_to_head).
     void keep_outputs(output_cache::sample_numbers numbers) { cache_.emplace(std::move(numbers)); }
 
+    /// Where it has the output layer: chooses the tokens of texts that are generated.
+    void choose_tokens_by(token_chooser chooser) { chooser_ = std::move(chooser); }
+
     void load(const tensor_view& modules) override;
     tensor_view unload() override;
     tensor_view labels(const micro_batch&) override;
@@ -48,6 +52,7 @@ private:
     tensor_view forward(const stage_request&);
     at::Tensor run_frozen_or_not(const stage_request&, saved_batch&);
     tensor_view infer(const stage_request&);
+    tensor_view generate(const stage_request&);
     tensor_view backward(const stage_request&);
     at::Tensor loss_of(const at::Tensor& pooled, const stage_request&);
     at::Tensor padding_of(const stage_request&) const;
@@ -60,7 +65,9 @@ private:
     std::shared_ptr<sample_source> source_;
     std::map<std::int64_t, saved_batch> saved_; ///< Indexed by the micro-batch's first sample.
     std::optional<output_cache> cache_;
-    at::Tensor loss_sum_, correct_, predictions_; ///< Since take_totals(), float64 and int64 [].
+    token_chooser chooser_;
+    std::map<std::int64_t, std::vector<attention_cache>> texts_; ///< Under way, by request: a cache for each block.
+    at::Tensor loss_sum_, correct_, predictions_;                ///< Since take_totals(), float64 and int64 [].
 };
 
 } // namespace gaisnet

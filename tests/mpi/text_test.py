@@ -1,0 +1,217 @@
+"""Models of texts as a user runs them: tuned on folders and on drawn sentences, the same on any number of ranks, resumed,
+and asked to write."""
+
+import json
+import math
+import signal
+
+import pytest
+from support.processes import wait_until
+from support.results import assert_same_tuning, checkpoints, differences, status, table
+
+h5py = pytest.importorskip("h5py")
+
+SIZES = ("--model.vocabulary", 96, "--model.tokens", 32, "--model.positions", 80, "--model.dim", 32, "--model.depth", 2,
+         "--model.heads", 4)
+SMALL = ("--data.samples", 400, "--network.clusters", 2, "--network.clients", 3, "--train.optimizer", "adamw", "--train.lr",
+         0.003, "--train.rounds", 2, "--progress", "none", "--overwrite", "on", "--log_level", "warning")
+BERT = ("--model.family", "bert", *SIZES, "--data.classes", 3)
+GPT2 = ("--model.family", "gpt2", *SIZES)
+LLAMA = ("--model.family", "llama", *SIZES, "--model.kv_heads", 2)
+
+
+@pytest.fixture(scope="module")
+def finetune(gaisnet):
+    return gaisnet.bind("finetune", *SMALL)
+
+
+@pytest.fixture(scope="module")
+def tuned(finetune, tmp_path_factory):
+    """A small decoder that has learnt a grammar."""
+    output = tmp_path_factory.mktemp("tuned") / "run.h5"
+    done = finetune(*GPT2, "--tuning.method", "full", "--train.rounds", 4, "--output", output)
+    assert done.returncode == 0, done.stderr
+    return output
+
+
+@pytest.mark.parametrize("model", [BERT, (*GPT2, "--model.task", "classification"), GPT2, LLAMA],
+                         ids=["bert-classes", "gpt2-classes", "gpt2", "llama"])
+def test_any_ranks_give_the_same_modules(finetune, tmp_path, model):
+    for ranks in (1, 3):
+        done = finetune(*model, "--tuning.method", "prefix", "--train.micro_batches", 2, "--placement",
+                        "node" if ranks > 1 else "cluster", "--output", tmp_path / f"{ranks}.h5", ranks=ranks)
+        assert done.returncode == 0, done.stderr
+    assert_same_tuning(tmp_path / "1.h5", tmp_path / "3.h5")
+
+
+class TestRows:
+    def test_perplexity_and_bits_follow_from_the_loss(self, tuned):
+        with h5py.File(tuned) as file:
+            for row in file["rounds"][:]:
+                assert row["perplexity"] == pytest.approx(math.exp(row["loss"]))
+                # 0.06 to 0.5 tokens a byte: words of one letter to a dozen, with a space or an end each.
+                assert 0.06 < row["bits_per_byte"] / (row["loss"] / math.log(2)) < 0.5
+            losses = file["rounds"]["loss"]
+        assert losses[-1] < losses[0] < math.log(96), "it learns"
+
+    def test_classes_have_no_such_columns(self, finetune, tmp_path):
+        done = finetune(*BERT, "--train.rounds", 1, "--output", tmp_path / "classes.h5")
+        assert done.returncode == 0, done.stderr
+        with h5py.File(tmp_path / "classes.h5") as file:
+            assert "perplexity" not in file["rounds"].dtype.names
+
+    def test_every_model_is_judged_on_every_domain(self, finetune, tmp_path):
+        done = finetune(*LLAMA, "--network.edges", 2, "--cloud.period", 1, "--tuning.method", "full", "--output",
+                        tmp_path / "edges.h5")
+        assert done.returncode == 0, done.stderr
+        assert "Perplexity by domain" in done.stdout
+        rows = table(tmp_path / "edges.h5", "accuracy_by_domain")
+        assert {(row["model"], row["domain"]) for row in rows} >= {
+            (model, f"domain {domain}") for model in ("untuned", "cloud", "edge0", "edge1") for domain in (0, 1, 2)}
+        assert all(row["perplexity"] == pytest.approx(math.exp(row["loss"])) for row in rows)
+
+
+class TestFolders:
+    @pytest.fixture(scope="class")
+    def letters(self, tmp_path_factory):
+        """Two languages of letters, and a tokenizer whose tokens are their words."""
+        folder = tmp_path_factory.mktemp("letters")
+        words = [f"{a}{b}" for a in "abcd" for b in "xyzw"]
+        for number, language in enumerate(("first", "second")):
+            texts = [" ".join(words[(7 * i + j * (number + 1)) % 16] for j in range(12)) for i in range(40)]
+            (folder / "texts").mkdir(exist_ok=True)
+            (folder / "texts" / f"{language}.txt").write_text("\n\n".join(texts))
+        vocabulary = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, **{word: 4 + i for i, word in enumerate(words)}}
+        special = [{"id": i, "content": name, "special": True, "single_word": False, "lstrip": False, "rstrip": False,
+                    "normalized": False} for name, i in list(vocabulary.items())[:4]]
+        (folder / "tokenizer.json").write_text(json.dumps({
+            "version": "1.0", "truncation": None, "padding": None, "added_tokens": special, "normalizer": None,
+            "pre_tokenizer": {"type": "Whitespace"}, "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": False},
+            "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
+            "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                      "max_input_chars_per_word": 100, "vocab": vocabulary}}))
+        return folder
+
+    def arguments(self, letters):
+        return ("--data.source", "text", "--data.root", letters / "texts", "--data.tokenizer", letters / "tokenizer.json",
+                "--model.tokens", 16, "--data.samples", 1200)
+
+    def test_classes_are_files(self, finetune, letters, tmp_path):
+        done = finetune(*BERT, *self.arguments(letters), "--data.classes", 6, "--output", tmp_path / "run.h5",
+                        "--tuning.method", "full", "--train.rounds", 8)
+        assert done.returncode == 0, done.stderr
+        names = {row["class"] for row in table(tmp_path / "run.h5", "topology/samples")}
+        assert names == {"first", "second"}
+        assert table(tmp_path / "run.h5", "rounds")[-1]["accuracy"] > 0.9
+
+    def test_next_tokens_of_a_folder(self, finetune, letters, tmp_path):
+        done = finetune(*GPT2, *self.arguments(letters), "--output", tmp_path / "run.h5", "--tuning.method", "full",
+                        "--train.rounds", 3)
+        assert done.returncode == 0, done.stderr
+        rows = table(tmp_path / "run.h5", "rounds")
+        assert rows[-1]["loss"] < rows[0]["loss"]
+
+    @pytest.mark.parametrize("change, words", [
+        (("--data.tokenizer", "auto"), ["data.tokenizer", "tokenizer.json"]),
+        (("--model.vocabulary", 10), ["data.tokenizer", "20 tokens", "model.vocabulary = 10"]),
+        (("--data.source", "folder"), ["data.source", "takes texts"]),
+        (("--data.root", "nowhere"), ["data.root", "nowhere"]),
+    ])
+    def test_what_cannot_be_used_is_named(self, finetune, letters, tmp_path, change, words):
+        done = finetune(*GPT2, *self.arguments(letters), *change, "--output", tmp_path / "run.h5")
+        assert done.returncode == 2
+        assert all(word in done.stderr for word in words), done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+    def test_bytes_that_are_no_text_are_named_with_their_line(self, finetune, letters, tmp_path):
+        (tmp_path / "bad").mkdir()
+        for name in ("first.txt", "second.txt"):
+            (tmp_path / "bad" / name).write_bytes((letters / "texts" / name).read_bytes())
+        with open(tmp_path / "bad" / "second.txt", "ab") as file:
+            file.write(b"\n\nax \xff ay\n\nbx by\n")
+        given = (*GPT2, *self.arguments(letters), "--data.root", tmp_path / "bad", "--output", tmp_path / "run.h5")
+        done = finetune(*given)
+        assert done.returncode == 2
+        assert "second.txt" in done.stderr and "81" in done.stderr, done.stderr
+        done = finetune(*given, "--data.invalid_text", "replace", "--train.rounds", 1)
+        assert done.returncode == 0, done.stderr
+
+
+class TestWriting:
+    @pytest.fixture(scope="class")
+    def infer(self, gaisnet, tuned):
+        return gaisnet.bind("infer", *GPT2, *SMALL[:6], "--infer.modules", tuned.with_suffix(".safetensors"), "--progress",
+                            "none", "--overwrite", "on", "--log_level", "warning", "--infer.requests", 6,
+                            "--infer.prompt_tokens", 5, "--infer.generate", 20)
+
+    @pytest.fixture(scope="class")
+    def written(self, infer, tmp_path_factory):
+        output = tmp_path_factory.mktemp("written") / "texts.h5"
+        done = infer("--output", output)
+        assert done.returncode == 0, done.stderr
+        return output
+
+    @staticmethod
+    def lines(output):
+        return [json.loads(line) for line in output.with_suffix(".predictions.jsonl").read_text().splitlines()]
+
+    def test_texts_go_on_with_words_of_the_grammar(self, written):
+        lines = self.lines(written)
+        assert len(lines) == 12
+        assert all(line["text"] and line["prompt"] for line in lines)
+        known = {"the", "near", "behind", "stays"}
+        assert all(known & set(line["text"].split()) for line in lines)
+
+    def test_tables_agree_with_each_other(self, written):
+        requests, tokens = table(written, "inference"), table(written, "tokens")
+        assert sum(row["tokens"] for row in requests) == len(tokens) == 12 * 20 or len(tokens) < 12 * 20
+        for row in requests:
+            own = [one for one in tokens if (one["cluster"], one["request"]) == (row["cluster"], row["request"])]
+            assert [one["token"] for one in own] == list(range(row["tokens"]))
+            assert own[0]["latency_s"] == pytest.approx(row["first_token_s"])
+            assert sum(one["latency_s"] for one in own) == pytest.approx(row["latency_s"])
+        assert max(row["cache_bytes"] for row in table(written, "memory")) > 0
+
+    @pytest.mark.parametrize("ranks", [2, 3])
+    def test_ranks_write_the_same(self, infer, written, tmp_path, ranks):
+        done = infer("--output", tmp_path / "texts.h5", "--placement", "node", ranks=ranks)
+        assert done.returncode == 0, done.stderr
+        assert self.lines(tmp_path / "texts.h5") == self.lines(written)
+        assert not differences(tmp_path / "texts.h5", written, ("inference", "tokens", "events", "memory", "energy"))
+
+    def test_drawn_texts_differ_and_repeat(self, infer, written, tmp_path):
+        for name in ("a", "b"):
+            done = infer("--output", tmp_path / f"{name}.h5", "--infer.temperature", 1)
+            assert done.returncode == 0, done.stderr
+        assert self.lines(tmp_path / "a.h5") == self.lines(tmp_path / "b.h5")
+        assert [line["text"] for line in self.lines(tmp_path / "a.h5")] != [line["text"] for line in self.lines(written)]
+
+    def test_a_forecast_has_the_ledger_of_texts_of_full_length(self, infer, tmp_path):
+        done = infer("--output", tmp_path / "run.h5", "--infer.until", "length")
+        assert done.returncode == 0, done.stderr
+        planned = infer("--dry-run", "--infer.until", "length")
+        assert planned.returncode == 0, planned.stderr
+        for figure in ("first token", "a further token", "keys and values", "energy a token"):
+            line = next(line for line in done.stdout.splitlines() if line.strip().startswith(figure))
+            assert line in planned.stdout
+
+    def test_prompts_of_ones_own(self, infer, tmp_path):
+        (tmp_path / "prompts").mkdir()
+        (tmp_path / "prompts" / "some.txt").write_text("the red\n\nthe old cat near\n\nthe\n")
+        done = infer("--output", tmp_path / "run.h5", "--infer.prompts", tmp_path / "prompts", "--infer.requests", 100)
+        assert done.returncode == 0, done.stderr
+        assert sorted(line["prompt"] for line in self.lines(tmp_path / "run.h5")) == ["the", "the old cat near", "the red"]
+
+    def test_a_stopped_session_goes_on_to_the_same_texts(self, infer, written, tmp_path):
+        output = tmp_path / "texts.h5"
+        more = ("--output", output, "--infer.requests", 600, "--checkpoint.every", 1, "--checkpoint.part_s", 0.05)
+        with infer.start(*more) as process:
+            wait_until(lambda: checkpoints(output), process)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait() == 75
+        assert status(output) != "complete"
+        done = infer(*more, "--resume", "auto")
+        assert done.returncode == 0, done.stderr
+        whole = infer("--output", tmp_path / "whole.h5", "--infer.requests", 600)
+        assert whole.returncode == 0, whole.stderr
+        assert self.lines(output) == self.lines(tmp_path / "whole.h5")
