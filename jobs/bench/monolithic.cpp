@@ -33,8 +33,9 @@ void train(const prepared_run& run, at::Device device, tuned_model& model, optim
     for (std::int64_t i = 0; i < plan.batches_a_round; ++i) {
         const auto index = (round - 1) * plan.batches_a_round + i;
         const auto batch = plan.batch_at(index);
-        const auto logits = model.forward(on_device(source.inputs(batch), device));
-        const auto loss = at::cross_entropy_loss(logits, on_device(source.labels(batch), logits.device()));
+        const auto padding = run.data->words() && !model.tells_tokens() ? to_torch(source.padding(batch)) : at::Tensor();
+        const auto logits = model.forward({on_device(source.inputs(batch), device), padding}).flatten(0, -2);
+        const auto loss = at::cross_entropy_loss(logits, on_device(source.labels(batch), logits.device()).flatten());
         run_backward(loss, {});
         steps.step(model.parameters(), deploy.learning_rate(cluster, index));
     }
@@ -71,7 +72,7 @@ void run_loop(const command_line& given, session& here) {
         double loss = 0.0;
         for (const auto& batch : run.data->evaluate(0, model, 0, 1)) {
             correct += batch.correct;
-            evaluated += batch.samples;
+            evaluated += batch.predictions;
             loss += batch.loss_sum;
         }
         const std::chrono::duration<double> wall = clock::now() - start;
