@@ -7,15 +7,16 @@ import signal
 
 import pytest
 from support.processes import wait_until
-from support.results import assert_same_tuning, checkpoints, differences, status, table
+from support.results import assert_same_tuning, checkpoints, differences, status, table, text
 
 h5py = pytest.importorskip("h5py")
 
 SIZES = ("--model.vocabulary", 96, "--model.tokens", 32, "--model.positions", 80, "--model.dim", 32, "--model.depth", 2,
          "--model.heads", 4)
-SMALL = ("--data.samples", 400, "--network.clusters", 2, "--network.clients", 3, "--train.optimizer", "adamw", "--train.lr",
-         0.003, "--train.rounds", 2, "--progress", "none", "--overwrite", "on", "--log_level", "warning")
-BERT = ("--model.family", "bert", *SIZES, "--data.classes", 3)
+SMALL = ("--network.clusters", 2, "--network.clients", 3, "--train.optimizer", "adamw", "--train.lr",
+         0.003, "--train.rounds", 2, "--progress", "none", "--overwrite", "on", "--log_level", "error")
+DRAWN = ("--data.samples", 400)
+BERT = ("--model.family", "bert", *SIZES)
 GPT2 = ("--model.family", "gpt2", *SIZES)
 LLAMA = ("--model.family", "llama", *SIZES, "--model.kv_heads", 2)
 
@@ -26,19 +27,25 @@ def finetune(gaisnet):
 
 
 @pytest.fixture(scope="module")
-def tuned(finetune, tmp_path_factory):
+def drawn(finetune):
+    """On sentences of grammars."""
+    return finetune.bind(*DRAWN)
+
+
+@pytest.fixture(scope="module")
+def tuned(drawn, tmp_path_factory):
     """A small decoder that has learnt a grammar."""
     output = tmp_path_factory.mktemp("tuned") / "run.h5"
-    done = finetune(*GPT2, "--tuning.method", "full", "--train.rounds", 4, "--output", output)
+    done = drawn(*GPT2, "--tuning.method", "full", "--train.rounds", 4, "--output", output)
     assert done.returncode == 0, done.stderr
     return output
 
 
 @pytest.mark.parametrize("model", [BERT, (*GPT2, "--model.task", "classification"), GPT2, LLAMA],
                          ids=["bert-classes", "gpt2-classes", "gpt2", "llama"])
-def test_any_ranks_give_the_same_modules(finetune, tmp_path, model):
+def test_any_ranks_give_the_same_modules(drawn, tmp_path, model):
     for ranks in (1, 3):
-        done = finetune(*model, "--tuning.method", "prefix", "--train.micro_batches", 2, "--placement",
+        done = drawn(*model, "--tuning.method", "prefix", "--train.schedule", "1f1b", "--train.micro_batches", 2, "--placement",
                         "node" if ranks > 1 else "cluster", "--output", tmp_path / f"{ranks}.h5", ranks=ranks)
         assert done.returncode == 0, done.stderr
     assert_same_tuning(tmp_path / "1.h5", tmp_path / "3.h5")
@@ -54,19 +61,19 @@ class TestRows:
             losses = file["rounds"]["loss"]
         assert losses[-1] < losses[0] < math.log(96), "it learns"
 
-    def test_classes_have_no_such_columns(self, finetune, tmp_path):
-        done = finetune(*BERT, "--train.rounds", 1, "--output", tmp_path / "classes.h5")
+    def test_classes_have_no_such_columns(self, drawn, tmp_path):
+        done = drawn(*BERT, "--data.classes", 3, "--train.rounds", 1, "--output", tmp_path / "classes.h5")
         assert done.returncode == 0, done.stderr
         with h5py.File(tmp_path / "classes.h5") as file:
             assert "perplexity" not in file["rounds"].dtype.names
 
-    def test_every_model_is_judged_on_every_domain(self, finetune, tmp_path):
-        done = finetune(*LLAMA, "--network.edges", 2, "--cloud.period", 1, "--tuning.method", "full", "--output",
+    def test_every_model_is_judged_on_every_domain(self, drawn, tmp_path):
+        done = drawn(*LLAMA, "--network.edges", 2, "--cloud.period", 1, "--tuning.method", "full", "--output",
                         tmp_path / "edges.h5")
         assert done.returncode == 0, done.stderr
         assert "Perplexity by domain" in done.stdout
         rows = table(tmp_path / "edges.h5", "accuracy_by_domain")
-        assert {(row["model"], row["domain"]) for row in rows} >= {
+        assert {(text(row["model"]), text(row["domain"])) for row in rows} >= {
             (model, f"domain {domain}") for model in ("untuned", "cloud", "edge0", "edge1") for domain in (0, 1, 2)}
         assert all(row["perplexity"] == pytest.approx(math.exp(row["loss"])) for row in rows)
 
@@ -78,7 +85,7 @@ class TestFolders:
         folder = tmp_path_factory.mktemp("letters")
         words = [f"{a}{b}" for a in "abcd" for b in "xyzw"]
         for number, language in enumerate(("first", "second")):
-            texts = [" ".join(words[(7 * i + j * (number + 1)) % 16] for j in range(12)) for i in range(40)]
+            texts = [" ".join(words[(8 * number + 7 * i + j) % 12 + 4 * number] for j in range(12)) for i in range(40)]
             (folder / "texts").mkdir(exist_ok=True)
             (folder / "texts" / f"{language}.txt").write_text("\n\n".join(texts))
         vocabulary = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, **{word: 4 + i for i, word in enumerate(words)}}
@@ -94,13 +101,13 @@ class TestFolders:
 
     def arguments(self, letters):
         return ("--data.source", "text", "--data.root", letters / "texts", "--data.tokenizer", letters / "tokenizer.json",
-                "--model.tokens", 16, "--data.samples", 1200)
+                "--model.tokens", 16)
 
     def test_classes_are_files(self, finetune, letters, tmp_path):
-        done = finetune(*BERT, *self.arguments(letters), "--data.classes", 6, "--output", tmp_path / "run.h5",
+        done = finetune(*BERT, *self.arguments(letters), "--output", tmp_path / "run.h5",
                         "--tuning.method", "full", "--train.rounds", 8)
         assert done.returncode == 0, done.stderr
-        names = {row["class"] for row in table(tmp_path / "run.h5", "topology/samples")}
+        names = {text(row["class"]) for row in table(tmp_path / "run.h5", "topology/samples")}
         assert names == {"first", "second"}
         assert table(tmp_path / "run.h5", "rounds")[-1]["accuracy"] > 0.9
 
@@ -140,8 +147,8 @@ class TestFolders:
 class TestWriting:
     @pytest.fixture(scope="class")
     def infer(self, gaisnet, tuned):
-        return gaisnet.bind("infer", *GPT2, *SMALL[:6], "--infer.modules", tuned.with_suffix(".safetensors"), "--progress",
-                            "none", "--overwrite", "on", "--log_level", "warning", "--infer.requests", 6,
+        return gaisnet.bind("infer", *GPT2, *DRAWN, *SMALL[:4], "--infer.modules", tuned.with_suffix(".safetensors"), "--progress",
+                            "none", "--overwrite", "on", "--log_level", "error", "--infer.requests", 6,
                             "--infer.prompt_tokens", 5, "--infer.generate", 20)
 
     @pytest.fixture(scope="class")
@@ -158,9 +165,9 @@ class TestWriting:
     def test_texts_go_on_with_words_of_the_grammar(self, written):
         lines = self.lines(written)
         assert len(lines) == 12
-        assert all(line["text"] and line["prompt"] for line in lines)
-        known = {"the", "near", "behind", "stays"}
-        assert all(known & set(line["text"].split()) for line in lines)
+        words = {word for line in lines for word in line["text"].split()}
+        assert {"the", "near", "stays"} <= words, "of the sentences of the first grammar"
+        assert not words & {"says", "repeats", "sells", "by", "about", "("}, "of others"
 
     def test_tables_agree_with_each_other(self, written):
         requests, tokens = table(written, "inference"), table(written, "tokens")
@@ -204,11 +211,11 @@ class TestWriting:
 
     def test_a_stopped_session_goes_on_to_the_same_texts(self, infer, written, tmp_path):
         output = tmp_path / "texts.h5"
-        more = ("--output", output, "--infer.requests", 600, "--checkpoint.every", 1, "--checkpoint.part_s", 0.05)
+        more = ("--output", output, "--infer.requests", 600, "--checkpoint.every", 1, "--checkpoint.part", "50 ms")
         with infer.start(*more) as process:
-            wait_until(lambda: checkpoints(output), process)
+            wait_until(lambda: checkpoints(output) or process.poll() is not None, step=0.01)
             process.send_signal(signal.SIGTERM)
-            assert process.wait() == 75
+            assert process.wait(60) == 75
         assert status(output) != "complete"
         done = infer(*more, "--resume", "auto")
         assert done.returncode == 0, done.stderr
