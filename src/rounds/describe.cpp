@@ -51,6 +51,7 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
         row.x_m = place.x;
         row.y_m = place.y;
         row.memory_bytes = node.device.memory_bytes;
+        row.tuning_rank = sized(deploy.method, node.tuning_size) == deploy.method ? 0 : node.tuning_size;
         out.push_back(row);
     }
     return out;
