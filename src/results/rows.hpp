@@ -195,7 +195,7 @@ struct node_description {
     std::uint64_t memory_bytes = 0;
     double battery_j = 0;    ///< Infinite: mains.
     double x_m = 0, y_m = 0; ///< At the start.
-    std::int64_t tuning_rank = 0;
+    std::int32_t tuning_rank = 0;
 };
 
 /// Static description of a directed link, for /topology/links.

@@ -164,8 +164,8 @@ class TestRanksByClient:
         raw = output.with_suffix(".safetensors").read_bytes()
         header = json.loads(raw[8:8 + int.from_bytes(raw[:8], "little")])
         assert header["__metadata__"]["rank"] == "8"
-        assert header["blocks.0.attn.q.lora_a"]["shape"] == [8, 64]
-        assert header["blocks.0.attn.q.lora_b"]["shape"] == [64, 8]
+        assert header["blocks.0.attn.query.lora_a"]["shape"] == [8, 64]
+        assert header["blocks.0.attn.query.lora_b"]["shape"] == [64, 8]
 
 
 @pytest.mark.parametrize("method, kernels", [("head", None), ("head", "Haswell"), ("prompt_deep", None)])
