@@ -236,6 +236,42 @@ TEST(module_average, of_equal_ranks_is_the_average_of_each_value) {
     }
 }
 
+/// Edges have the largest rank, and their factors are averaged by the same rule; heads are not.
+TEST(module_average, of_edges_at_the_cloud_follows_the_same_rule) {
+    auto scene = with_ranks({1, 1}, rank_average::product);
+    scene.tuning.rank = 2; // at the second edge
+    scene.network.edges = 2;
+    scene.cloud.period = 1;
+    for (auto& one : scene.network.overrides.nodes) {
+        one.name = "e0." + one.name;
+    }
+    const auto deploy = lab::deploy(scene);
+    const auto a = name_of_factor(deploy, 'a'), b = name_of_factor(deploy, 'b');
+    fixed_point_average sums(deploy.shared_average, 4, 2);
+    at::Tensor mean;
+    for (std::uint32_t edge = 0; edge < 2; ++edge) {
+        const auto& domain = deploy.domain_of(edge);
+        auto its = random_tensors(domain.tunables, "edge" + std::to_string(edge));
+        its[a].zero_();
+        its[b].zero_();
+        its[a][0][edge] = 1.0F;
+        its[b][edge][0] = 1.0F;
+        const std::int64_t weight = edge == 0 ? 1 : 3;
+        sums.add({0, edge, &domain.shared, flat(domain.tunables, its), weight, 0});
+        const auto part = change(its, a, b) * (static_cast<double>(weight) / 4.0);
+        mean = mean.defined() ? mean + part : part;
+    }
+    auto shared = deploy.domain_of(0).tunables;
+    shared.resize(deploy.domain_of(0).shared.size());
+    const auto result = sums.result({"edge0", "edge1"});
+    ASSERT_EQ(result.elements(), deploy.domain_of(0).shared_elements);
+    const auto cloud = by_name(shared, result);
+    EXPECT_LT(largest(change(cloud, a, b) - mean), 1e-7);
+    const product_average one(24, 24, 2);
+    EXPECT_DOUBLE_EQ(deploy.cost_of_federation({0, 1}).flops(),
+                     4 * (2 * one.combine_flops(2) + 2 * 2 * 24 * 24 + one.divide_flops(4)));
+}
+
 TEST(module_average, a_change_that_is_too_large_names_its_client) {
     unit_changes some(with_ranks({1, 2}, rank_average::product));
     some.clients[1][some.a] *= 40.0F;

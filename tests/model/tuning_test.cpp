@@ -1,10 +1,13 @@
 // What each tuning method tunes, delivers and sends, by closed forms; and that no rank count changes what it trains.
 
+#include "model/torch/torch_support.hpp"
+#include "model/torch/tuned_model.hpp"
 #include "roles/stage_role.hpp"
 #include "support/lab.hpp"
 #include "support/tuned.hpp"
 #include "support/vits.hpp"
 
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -162,6 +165,35 @@ TEST(tuning, clients_get_the_first_part_of_their_edges_tensors) {
         }
     }
     EXPECT_EQ(next, modules.elements());
+}
+
+/// Because all have the scale of the largest rank.
+TEST(tuning, the_same_factors_are_the_same_change_at_every_client) {
+    const auto model = make_model(lab::small_scenario());
+    const auto backbone = lab::random_backbone(model);
+    const auto method = tuned_by({.method = "lora", .rank = 6});
+    tuned_model edge(backbone, method, lab::classes), client(backbone, sized(method, 2), lab::classes);
+    const auto values = initial_values(client.tunables(), 1, {});
+    for (std::int64_t i = 0; i < values.elements(); ++i) {
+        values.as<float>()[i] += 0.01F * static_cast<float>(i % 7); // so that no factor is 0
+    }
+    client.load(values);
+    const c10::NoGradGuard no_gradients;
+    for (std::size_t i = 0; i < edge.parameters().size(); ++i) {
+        const auto part = client.parameters()[i];
+        auto whole = edge.parameters()[i].zero_();
+        if (part.dim() == 1) {
+            whole.copy_(part);
+        } else {
+            whole.narrow(0, 0, part.size(0)).narrow(1, 0, part.size(1)).copy_(part);
+        }
+    }
+    lab::random_samples samples(model, 0, 4);
+    const auto images = to_torch(samples.images({0, 0, 0, 4, 4}));
+    const auto at_edge = edge.forward(images), at_client = client.forward(images);
+    EXPECT_LT((at_edge - at_client).abs().max().item<double>(), 1e-5);
+    client.parameters()[1].mul_(3.0);
+    EXPECT_GT((at_edge - client.forward(images)).abs().max().item<double>(), 1e-3) << "it matters";
 }
 
 TEST(tuning, of_unequal_ranks_does_not_depend_on_ranks_of_mpi) {
