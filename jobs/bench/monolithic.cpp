@@ -33,7 +33,8 @@ void train(const prepared_run& run, at::Device device, tuned_model& model, optim
     for (std::int64_t i = 0; i < plan.batches_a_round; ++i) {
         const auto index = (round - 1) * plan.batches_a_round + i;
         const auto batch = plan.batch_at(index);
-        const auto padding = run.data->words() && !model.tells_tokens() ? to_torch(source.padding(batch)) : at::Tensor();
+        const auto padding =
+            run.data->words() && !model.tells_tokens() ? to_torch(source.padding(batch)) : at::Tensor();
         const auto logits = model.forward({on_device(source.inputs(batch), device), padding}).flatten(0, -2);
         const auto loss = at::cross_entropy_loss(logits, on_device(source.labels(batch), logits.device()).flatten());
         run_backward(loss, {});

@@ -2,8 +2,12 @@
 
 #include "base/random.hpp"
 
+#include <cmath>
+#include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace gaisnet {
@@ -34,6 +38,26 @@ struct distribution {
     double lowest() const;  ///< Smallest possible value.
     double highest() const; ///< Largest possible value; for normal, ten standard deviations above the mean.
     bool is_zero() const { return kind == family::constant && parameters.at(0) == 0.0; }
+};
+
+/// A whole number, or a distribution of which draws are rounded to whole numbers: `8`, `choice(4, 8, 16)` or
+/// `uniform(4, 16)`.
+struct drawn_count {
+    distribution values;
+
+    drawn_count(std::int64_t number = 0) // NOLINT(google-explicit-constructor)
+        : values(distribution::of(static_cast<double>(number))) {}
+    std::int64_t draw(random_stream& stream) const { return std::llround(values.draw(stream)); }
+    /// The number, if it is one for all.
+    std::optional<std::int64_t> fixed() const {
+        return values.kind == distribution::family::constant ? std::optional(std::llround(values.parameters.at(0)))
+                                                             : std::nullopt;
+    }
+    std::string text() const { return values.text.empty() ? std::to_string(fixed().value_or(0)) : values.text; }
+    bool operator==(const drawn_count& other) const {
+        return values.kind == other.values.kind && values.parameters == other.values.parameters;
+    }
+    static auto parts(auto& self) { return std::tie(self.values.kind, self.values.parameters, self.values.text); }
 };
 
 } // namespace gaisnet

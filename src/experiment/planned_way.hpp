@@ -14,13 +14,14 @@ struct planned_way {
     schedule_kind schedule{};
     int micro_batches = 1;
     std::string method;
-    std::int64_t prompts = 0, rank = 0, bottleneck = 0;
+    std::int64_t prompts = 0, bottleneck = 0;
+    drawn_count rank;
     std::string lacking; ///< Why there is no plan that fits; empty: there is one.
 
     static planned_way of(const scenario& scene, std::string lacking) {
         const auto& tuning = scene.tuning;
-        return {scene.train.schedule, scene.train.micro_batches, tuning.method,     tuning.prompts,
-                tuning.rank,          tuning.bottleneck,         std::move(lacking)};
+        return {scene.train.schedule, scene.train.micro_batches, tuning.method, tuning.prompts, tuning.bottleneck,
+                tuning.rank,          std::move(lacking)};
     }
     void apply_to(scenario& scene) const {
         scene.train.schedule = schedule;
@@ -31,7 +32,7 @@ struct planned_way {
         scene.tuning.bottleneck = bottleneck;
     }
     static auto parts(auto& self) {
-        return std::tie(self.schedule, self.micro_batches, self.method, self.prompts, self.rank, self.bottleneck,
+        return std::tie(self.schedule, self.micro_batches, self.method, self.prompts, self.bottleneck, self.rank,
                         self.lacking);
     }
 };

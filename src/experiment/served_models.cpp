@@ -6,6 +6,7 @@
 #include "model/torch/class_means.hpp"
 #include "model/torch/torch_support.hpp"
 #include "model/torch/tuned_model.hpp"
+#include "network/population.hpp"
 #include "scenario/scenario.hpp"
 
 #include <c10/core/GradMode.h>
@@ -94,6 +95,9 @@ configuration with_tuning_of_modules(const configuration& given) {
             };
             if (plain(setting.value) == plain(value)) {
                 continue;
+            }
+            if (key == "tuning.rank" && value == std::to_string(largest_tuning_size(scene))) {
+                continue; // a file has the largest rank, and clients the ranks that are drawn
             }
             // A config file may belong to another run, but what the user sets for this one must fit.
             const bool given_now = setting.source == "command line" || setting.source.starts_with("environment");

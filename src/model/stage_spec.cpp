@@ -290,12 +290,19 @@ std::uint64_t stage_spec::cached_so_far(const token_step& step) const {
 std::vector<stage_spec> make_stages(std::shared_ptr<const foundation_model> model,
                                     std::shared_ptr<const tuning_method> method, std::int64_t classes,
                                     const std::vector<stage_cut>& cuts, std::shared_ptr<const smashed_codec> codec) {
+    return make_stages(std::move(model), std::vector(cuts.size(), std::move(method)), classes, cuts, std::move(codec));
+}
+
+std::vector<stage_spec> make_stages(std::shared_ptr<const foundation_model> model,
+                                    const std::vector<std::shared_ptr<const tuning_method>>& methods,
+                                    std::int64_t classes, const std::vector<stage_cut>& cuts,
+                                    std::shared_ptr<const smashed_codec> codec) {
     ensure(!cuts.empty() && cuts.front().embedding && cuts.back().head,
            "a chain begins with the embedding and ends with the head");
     std::vector<stage_spec> stages;
     bool trainable_before = false;
     for (std::size_t i = 0; i < cuts.size(); ++i) {
-        stage_spec stage(model, method, classes, cuts[i]);
+        stage_spec stage(model, methods.at(i), classes, cuts[i]);
         stage.input_gradient = trainable_before;
         stage.codec = codec;
         stage.all_tokens_out = std::any_of(cuts.begin() + static_cast<std::ptrdiff_t>(i) + 1, cuts.end(),

@@ -130,6 +130,11 @@ std::vector<stage_spec> make_stages(std::shared_ptr<const foundation_model>, std
                                     std::int64_t classes, const std::vector<stage_cut>&,
                                     std::shared_ptr<const smashed_codec> = {});
 
+/// The same with a method for each stage: those of clients that tune with different sizes.
+std::vector<stage_spec> make_stages(std::shared_ptr<const foundation_model>,
+                                    const std::vector<std::shared_ptr<const tuning_method>>&, std::int64_t classes,
+                                    const std::vector<stage_cut>&, std::shared_ptr<const smashed_codec> = {});
+
 /// The unsplit model as one stage; its tunables are all those of the model in canonical order: embedding, blocks, final
 /// norm, head.
 stage_spec whole_model(std::shared_ptr<const foundation_model>, std::shared_ptr<const tuning_method>,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/average_rule.hpp"
 #include "model/family.hpp"
 
 #include <cstdint>
@@ -52,6 +53,11 @@ public:
     /// The same of the output layer, where it tells next tokens. One that is tied to the embedding begins with its values
     /// and is a tensor of its own from then on, since the two are at different clients.
     virtual std::vector<tunable_spec> of_output(const foundation_model&) const { return {}; }
+    /// The method at a client that tunes with a smaller size (node::tuning_size): tensors of the same names, each the first
+    /// part of the edge's in one dimension. Null: it has no sizes, or this one is not smaller.
+    virtual std::shared_ptr<const tuning_method> of_size(std::int64_t) const { return nullptr; }
+    /// How the tensors of of_block() are averaged, in their order. Empty: each by itself, and all clients have all of it.
+    virtual std::vector<average_rule> averages(const foundation_model&, std::int64_t /*block*/) const { return {}; }
 
     /// A block's output [n, tokens, dim], of the same type as `tokens` (bfloat16 if blocks compute in it). \param
     /// tunables the block's tensors in the order of of_block(), float32.
@@ -59,7 +65,10 @@ public:
                                std::span<const at::Tensor> tunables) const = 0;
 };
 
-/// The method that tuning.method names.
+/// The method at a client of this size. \param size 0: the edge's
+std::shared_ptr<const tuning_method> sized(const std::shared_ptr<const tuning_method>&, std::int64_t size);
+
+/// The method that tuning.method names, as edges have it: with the largest size of a client.
 /// \throws usage_error for a setting that does not fit, or an unknown method, naming those that exist.
 std::shared_ptr<const tuning_method> make_tuning_method(const scenario&);
 

@@ -78,6 +78,10 @@ std::string network_file_text(const scenario& scene, const topology& net) {
     for (std::uint32_t i = 0; i < net.nodes.size(); ++i) {
         const auto& one = net.nodes[i];
         auto entry = node_entry(one.name, one.device, net.radio->place(i, 0.0));
+        const auto* given = said.node(one.name);
+        if (one.role == node_role::client && (!scene.tuning.rank.fixed() || (given && given->rank))) {
+            entry["rank"] = exactly(static_cast<double>(one.tuning_size), "");
+        }
         if (one.role == node_role::client && one.cluster < 0) {
             entry["edge"] = net.nodes[one.edge].name;
         }

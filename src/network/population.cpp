@@ -4,6 +4,8 @@
 #include "base/random.hpp"
 #include "scenario/scenario.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -63,6 +65,40 @@ void apply(const node_override& given, device_model& device) {
     }
 }
 
+/// What rank_by looks at.
+double budget_of(const scenario& scene, const device_model& device) {
+    if (scene.tuning.rank_by == rank_order::memory) {
+        return static_cast<double>(device.memory_bytes);
+    }
+    return scene.computing == compute_model::measured ? device.factor : device.rate_flop_s;
+}
+
+/// Ranks are drawn by name. With rank_by the larger ones of those go to the larger devices; equal devices keep their order.
+void draw_tuning_sizes(const scenario& scene, const override_index& overrides, std::vector<candidate>& clients) {
+    std::vector<candidate*> drawn;
+    std::vector<std::int64_t> sizes;
+    for (auto& client : clients) {
+        random_stream stream(scene.seed, "tuning.rank", client.name);
+        client.tuning_size = scene.tuning.rank.draw(stream);
+        if (const auto* said = overrides.node(client.name); said && said->rank) {
+            client.tuning_size = static_cast<std::int64_t>(*said->rank);
+            continue;
+        }
+        drawn.push_back(&client);
+        sizes.push_back(client.tuning_size);
+    }
+    if (scene.tuning.rank_by == rank_order::draw) {
+        return;
+    }
+    std::sort(sizes.begin(), sizes.end(), std::greater<>());
+    std::stable_sort(drawn.begin(), drawn.end(), [&](const candidate* a, const candidate* b) {
+        return budget_of(scene, a->device) > budget_of(scene, b->device);
+    });
+    for (std::size_t i = 0; i < drawn.size(); ++i) {
+        drawn[i]->tuning_size = sizes[i];
+    }
+}
+
 /// The clients of an edge as the scenario groups them, cluster by cluster.
 std::vector<client_home> homes_of(const scenario& scene, int edge) {
     const std::string prefix = scene.network.edges > 1 ? "e" + std::to_string(edge) + "." : "";
@@ -115,6 +151,9 @@ population make_population(const scenario& scene, const override_index& override
             if (said->battery && role != node_role::client) {
                 throw usage_error("network.file: " + name + ": only a client has a battery");
             }
+            if (said->rank && role != node_role::client) {
+                throw usage_error("network.file: " + name + ": only a client has a rank; its edge has the largest");
+            }
             apply(*said, device);
         }
         return candidate{name, device, std::move(antennas), {}};
@@ -130,11 +169,28 @@ population make_population(const scenario& scene, const override_index& override
             clients.push_back(make(home.name, node_role::client, {places.of_client(home)}));
             clients.back().home = std::move(home);
         }
+        draw_tuning_sizes(scene, overrides, clients);
     }
     if (scene.cloud.period > 0) {
         all.cloud = make("cloud", node_role::cloud, {places.of_cloud("cloud")});
     }
     return all;
+}
+
+std::int64_t largest_tuning_size(const scenario& scene) {
+    const auto& said = scene.network.overrides.nodes;
+    const auto fixed = scene.tuning.rank.fixed();
+    if (fixed &&
+        std::none_of(said.begin(), said.end(), [](const node_override& one) { return one.rank.has_value(); })) {
+        return *fixed;
+    }
+    std::int64_t largest = 1;
+    for (const auto& clients : make_population(scene, override_index(scene.network.overrides)).clients) {
+        for (const auto& one : clients) {
+            largest = std::max(largest, one.tuning_size);
+        }
+    }
+    return largest;
 }
 
 } // namespace gaisnet

@@ -18,6 +18,7 @@ struct candidate {
     device_model device;
     std::vector<trajectory> antennas; ///< One, or all access points of an edge without cells.
     client_home home;                 ///< Of a client.
+    std::int64_t tuning_size = 0;     ///< See node.
 
     position place(double time_s = 0) const { return antennas.front().at(time_s); }
 };
@@ -31,5 +32,7 @@ struct population {
 
 /// \throws usage_error for two nodes of one name, or a client without a position.
 population make_population(const scenario&, const override_index&);
+/// The largest size with which a client tunes, which its edge has, too.
+std::int64_t largest_tuning_size(const scenario&);
 
 } // namespace gaisnet

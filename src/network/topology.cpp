@@ -50,7 +50,7 @@ public:
 
 private:
     void add(const candidate& who, node_role role, int edge, int cluster, int member) {
-        node made{who.name, role, edge, cluster, member, who.device};
+        node made{who.name, role, edge, cluster, member, who.device, who.tuning_size};
         auto& site = sites_.emplace_back(radio_site{made.name, who.antennas, {}});
         for (const auto kind : {link_class::cs_up, link_class::cs_down, link_class::d2d, link_class::backhaul}) {
             site.radiated_w[static_cast<std::size_t>(kind)] = radiated_w(scene_, made, kind);

@@ -25,6 +25,7 @@ struct node {
     int cluster = -1; ///< Global index of its cluster; -1 for edges, the cloud and clients that are in none.
     int member = -1;  ///< Place among the clients of its cluster.
     device_model device;
+    std::int64_t tuning_size = 0; ///< Of a client: the rank with which it tunes (tuning.rank); 0: that of the edge.
 };
 
 /// One stage of a chain: the part of the model that one node holds.

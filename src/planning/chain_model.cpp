@@ -13,6 +13,7 @@ namespace gaisnet {
 namespace {
 
 constexpr double bits_of_a_byte = 8.0;
+constexpr std::int64_t some_classes = 2;
 constexpr double nothing_fits = std::numeric_limits<double>::infinity();
 
 std::size_t index_of(int depth, int first, int end, bool start, bool head) {
@@ -68,28 +69,47 @@ chain_model::chain_model(plan_judge& judge, plan_objective objective, plan_figur
         }
     }
 
-    constexpr std::int64_t classes = 2;
-    result_bits_ = serves_ ? bits_of(tensor_view::shape_only({1, classes})) : 0.0;
+    for (const auto& clients : judge.everybody().clients) {
+        stages_of_.emplace_back(clients.size(), nullptr);
+    }
+    result_bits_ = serves_ ? bits_of(tensor_view::shape_only({1, some_classes})) : 0.0;
+    const auto samples = static_cast<std::int64_t>(batch_);
+    const auto codec = make_codec(scene);
+    for (int first = 0; first <= depth_; ++first) { // what the hop in front of a block carries
+        const stage_spec earlier(judge.shared_model(), judge.method(), some_classes, {true, 0, first, false});
+        stage_spec spec(judge.shared_model(), judge.method(), some_classes, {false, first, depth_ - first, true});
+        spec.codec = codec;
+        forward_bits_.push_back(bits_of(
+            first < depth_
+                ? spec.sent({samples, judge.model().tokens() + judge.method()->carried_tokens(), judge.model().dim()})
+                : spec.sent({samples, judge.model().dim()})));
+        const bool gradients = !serves_ && earlier.trainable() && scene.link.charge_gradients;
+        backward_bits_.push_back(gradients ? forward_bits_.back() : 0.0);
+    }
+}
+
+/// The stages of clients with a method, by index_of().
+std::vector<chain_model::stage_costs>
+chain_model::costs_with(const std::shared_ptr<const tuning_method>& method) const {
+    const auto& scene = judge_.scene();
     const auto samples = static_cast<std::int64_t>(batch_);
     const auto micro = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(batch_ / micro_batches_)));
     const auto codec = make_codec(scene);
     const auto side = static_cast<std::size_t>(depth_ + 1);
-    stages_.resize(side * side * 4);
-    forward_bits_.resize(side);
-    backward_bits_.resize(side);
+    std::vector<stage_costs> all(side * side * 4);
     for (int first = 0; first <= depth_; ++first) {
-        const stage_spec earlier(judge.shared_model(), judge.method(), classes, {true, 0, first, false});
+        const stage_spec earlier(judge_.shared_model(), method, some_classes, {true, 0, first, false});
         for (int end = first; end <= depth_; ++end) {
             for (const bool start : {false, true}) {
                 for (const bool head : {false, true}) {
                     if ((start && first > 0) || (head && end < depth_)) {
                         continue;
                     }
-                    stage_spec spec(judge.shared_model(), judge.method(), classes, {start, first, end - first, head});
+                    stage_spec spec(judge_.shared_model(), method, some_classes, {start, first, end - first, head});
                     spec.input_gradient = !start && earlier.trainable();
                     spec.all_tokens_out = end < depth_;
                     spec.codec = codec;
-                    auto& out = stages_[index_of(depth_, first, end, start, head)];
+                    auto& out = all[index_of(depth_, first, end, start, head)];
                     const auto tunable = static_cast<double>(spec.tunable_elements());
                     out.flops = spec.forward_flops(samples);
                     out.memory = 4.0 * (static_cast<double>(spec.frozen_elements()) + tunable);
@@ -102,37 +122,36 @@ chain_model::chain_model(plan_judge& judge, plan_objective objective, plan_figur
                         out.memory += 4.0 * states * tunable + static_cast<double>(spec.retained_bytes(samples)) +
                                       static_cast<double>(spec.workspace_bytes(micro));
                     }
-                    if (!start) { // what the hop in front of it carries
-                        forward_bits_[static_cast<std::size_t>(first)] =
-                            bits_of(first < depth_
-                                        ? spec.sent({samples, judge.model().tokens() + judge.method()->carried_tokens(),
-                                                     judge.model().dim()})
-                                        : spec.sent({samples, judge.model().dim()}));
-                        backward_bits_[static_cast<std::size_t>(first)] =
-                            !serves_ && spec.input_gradient && scene.link.charge_gradients
-                                ? forward_bits_[static_cast<std::size_t>(first)]
-                                : 0.0;
-                    }
                 }
             }
         }
     }
+    return all;
 }
 
-const chain_model::stage_costs& chain_model::stage(int first, int end, bool start, bool head) const {
-    return stages_[index_of(depth_, first, end, start, head)];
+const chain_model::stage_costs& chain_model::stage(int edge, std::size_t client, int first, int end, bool start,
+                                                   bool head) {
+    auto*& stages = stages_of_[static_cast<std::size_t>(edge)][client];
+    if (stages == nullptr) {
+        const auto& method = judge_.method_of(edge, client);
+        auto& known = stages_[method.get()];
+        if (known.empty()) {
+            known = costs_with(method);
+        }
+        stages = &known;
+    }
+    return (*stages)[index_of(depth_, first, end, start, head)];
 }
 
-chain_model::cost chain_model::stage_cost(int edge, std::size_t client, int first, int end, bool start,
-                                          bool head) const {
+chain_model::cost chain_model::stage_cost(int edge, std::size_t client, int first, int end, bool start, bool head) {
     const auto& device = judge_.everybody().clients[static_cast<std::size_t>(edge)][client].device;
-    const double seconds = stage(first, end, start, head).flops / device.rate_flop_s;
+    const double seconds = stage(edge, client, first, end, start, head).flops / device.rate_flop_s;
     return {seconds, seconds * device.power_w, 0.0};
 }
 
-bool chain_model::fits(int edge, std::size_t client, int first, int end, bool start, bool head) const {
+bool chain_model::fits(int edge, std::size_t client, int first, int end, bool start, bool head) {
     const auto& device = judge_.everybody().clients[static_cast<std::size_t>(edge)][client].device;
-    return stage(first, end, start, head).memory <= static_cast<double>(device.memory_bytes);
+    return stage(edge, client, first, end, start, head).memory <= static_cast<double>(device.memory_bytes);
 }
 
 const chain_model::hop& chain_model::link(int edge, std::size_t from, std::size_t to, std::size_t sharers) {

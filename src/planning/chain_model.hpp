@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <span>
 #include <tuple>
 #include <vector>
@@ -66,11 +67,12 @@ private:
     cost waited(cost sum, double slowest, double stages) const;
     cost between(const hop& way, double bits) const;
     cost result_cost(int edge, std::size_t from, std::size_t to, std::size_t sharers);
-    const stage_costs& stage(int first, int end, bool start, bool head) const;
-    cost stage_cost(int edge, std::size_t client, int first, int end, bool start, bool head) const;
+    const stage_costs& stage(int edge, std::size_t client, int first, int end, bool start, bool head);
+    std::vector<stage_costs> costs_with(const std::shared_ptr<const tuning_method>&) const;
+    cost stage_cost(int edge, std::size_t client, int first, int end, bool start, bool head);
     cost hop_cost(int edge, std::size_t from, std::size_t to, int boundary, std::size_t sharers);
     const hop& link(int edge, std::size_t from, std::size_t to, std::size_t sharers);
-    bool fits(int edge, std::size_t client, int first, int end, bool start, bool head) const;
+    bool fits(int edge, std::size_t client, int first, int end, bool start, bool head);
     double weigh(const cost& one) const;
     proposal best(int edge, std::span<const std::size_t> order, std::size_t sharers, double slowest);
 
@@ -82,7 +84,9 @@ private:
     load load_;    ///< If it serves.
     double batch_; ///< Samples of a batch; 1 if it serves.
     double micro_batches_;
-    std::vector<stage_costs> stages_;
+    std::map<const tuning_method*, std::vector<stage_costs>> stages_; ///< By what clients tune; when asked for.
+    std::vector<std::vector<const std::vector<stage_costs>*>>
+        stages_of_; ///< Those of each client, by edge; null: not yet.
     double result_bits_ = 0;
     std::vector<double> forward_bits_, backward_bits_; ///< Of a batch, by the number of blocks before the hop.
     std::map<std::tuple<int, std::size_t, std::size_t, std::size_t>, hop> links_;

@@ -29,30 +29,31 @@ work work_of(const plan_judge& judge) {
     const auto& scene = judge.scene();
     constexpr std::int64_t classes = 2;
     const auto depth = judge.model().depth();
-    const auto whole = whole_model(judge.shared_model(), judge.method(), classes);
+    const auto& method = judge.smallest_method(); // no client tunes less
+    const auto whole = whole_model(judge.shared_model(), method, classes);
     work out;
     const bool serves = scene.service == service_kind::inference;
     out.all = whole.forward_flops(1) + (serves ? 0.0 : whole.backward_flops(1));
     out.weight_bytes = 4.0 * static_cast<double>(whole.frozen_elements()) + static_cast<double>(whole.tunable_bytes());
     if (serves) {
         out.loop = out.all;
-        out.head = stage_spec(judge.shared_model(), judge.method(), classes, {false, depth, 0, true}).forward_flops(1);
+        out.head = stage_spec(judge.shared_model(), method, classes, {false, depth, 0, true}).forward_flops(1);
         return out;
     }
     out.step = whole.step_flops(scene.train.optimizer);
     std::int64_t first = 0;
-    const bool embedding = !judge.method()->of_embedding(judge.model()).empty();
-    while (!embedding && first < depth && judge.method()->of_block(judge.model(), first).empty()) {
+    const bool embedding = !method->of_embedding(judge.model()).empty();
+    while (!embedding && first < depth && method->of_block(judge.model(), first).empty()) {
         ++first;
     }
-    const stage_spec loop(judge.shared_model(), judge.method(), classes, {embedding, first, depth - first, true});
+    const stage_spec loop(judge.shared_model(), method, classes, {embedding, first, depth - first, true});
     out.loop = loop.forward_flops(1) + loop.backward_flops(1);
-    stage_spec head(judge.shared_model(), judge.method(), classes, {false, depth, 0, true});
+    stage_spec head(judge.shared_model(), method, classes, {false, depth, 0, true});
     head.input_gradient = first < depth || embedding;
     out.head = head.forward_flops(1) + head.backward_flops(1);
     out.from_embedding = embedding;
     out.embedding = embedding ? 0.0 : 2.0 * judge.model().embedding_mac();
-    const stage_spec part(judge.shared_model(), judge.method(), classes,
+    const stage_spec part(judge.shared_model(), method, classes,
                           {embedding, first, first < depth ? 1 : 0, first == depth});
     out.module_bits = 8.0 * static_cast<double>(part.tunable_bytes());
     return out;

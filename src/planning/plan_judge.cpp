@@ -75,6 +75,11 @@ plan_judge::plan_judge(const scenario& scene, std::shared_ptr<const tuning_metho
     , gradients_(hops_with_gradients(model_, method_))
     , state_(std::move(state)) {
     for (const auto& clients : all_.clients) {
+        for (const auto& one : clients) {
+            if (!methods_.contains(one.tuning_size)) {
+                methods_[one.tuning_size] = sized(method_, one.tuning_size);
+            }
+        }
         all_waiting_w_.push_back(
             std::accumulate(clients.begin(), clients.end(), 0.0,
                             [](double sum, const candidate& one) { return sum + waiting_w(one.device); }));

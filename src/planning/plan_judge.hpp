@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -68,6 +69,11 @@ public:
     const foundation_model& model() const { return *model_; }
     const std::shared_ptr<const foundation_model>& shared_model() const { return model_; }
     const std::shared_ptr<const tuning_method>& method() const { return method_; }
+    /// The method at a client of an edge, and at the clients that tune with the smallest size.
+    const std::shared_ptr<const tuning_method>& method_of(int edge, std::size_t client) const {
+        return methods_.at(all_.clients[static_cast<std::size_t>(edge)][client].tuning_size);
+    }
+    const std::shared_ptr<const tuning_method>& smallest_method() const { return methods_.begin()->second; }
     /// Training samples of a cluster's start point.
     std::int64_t samples(int edge, const formed_cluster&, std::size_t place) const;
     double useful(int edge, const formed_cluster&, std::size_t place) const;
@@ -104,6 +110,7 @@ private:
     population all_;
     backward_hops gradients_;
     network_state state_;
+    std::map<std::int64_t, std::shared_ptr<const tuning_method>> methods_; ///< By size, of all clients.
     std::vector<double> all_waiting_w_; ///< By edge: of all its clients, if they only wait.
     std::unordered_map<std::string, cluster_figures> known_;
     std::uint64_t plays_ = 0;

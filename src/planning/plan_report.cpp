@@ -169,9 +169,10 @@ std::string plan_json(const chosen_plan& plan, const deployment& planned, const 
         root["schedule"] = name_in(schedule_words, plan.schedule);
         root["micro_batches"] = plan.micro_batches;
     }
+    const auto rank = plan.tuning.rank.fixed();
     root["tuning"] = {{"method", plan.tuning.method},
                       {"prompts", plan.tuning.prompts},
-                      {"rank", plan.tuning.rank},
+                      {"rank", rank ? json(*rank) : json(plan.tuning.rank.text())},
                       {"bottleneck", plan.tuning.bottleneck}};
     for (const auto& group : planned.net.clusters) {
         json chain = json::array();

@@ -214,6 +214,7 @@ struct node_description {
     std::uint64_t memory_bytes = 0;
     double battery_j = 0;    ///< Infinite: mains.
     double x_m = 0, y_m = 0; ///< At the start.
+    std::int32_t tuning_rank = 0;
 };
 
 /// Static description of a directed link, for /topology/links.

@@ -60,6 +60,28 @@ std::int64_t deployment::total_weight(std::uint32_t edge) const {
     return sum;
 }
 
+averaging_cost deployment::cost_of_average(std::uint32_t edge, const std::vector<int>& clusters) const {
+    averaging_cost cost(domains[edge].average);
+    for (const auto cluster : clusters) {
+        for (const auto& seat : chains[cluster]) {
+            for (const auto& slice : seat.slices) {
+                cost.add(slice.tensor, slice.elements);
+            }
+        }
+    }
+    return cost;
+}
+
+averaging_cost deployment::cost_of_federation(const std::vector<int>& edges) const {
+    averaging_cost cost(shared_average);
+    for (const auto edge : edges) {
+        for (const auto& slice : domains[edge].shared) {
+            cost.add(slice.tensor, slice.elements);
+        }
+    }
+    return cost;
+}
+
 bool deployment::trains(int cluster) const {
     return scene->scheme != scheme_kind::centralised || net.clusters[cluster].place == 0;
 }
@@ -90,7 +112,9 @@ using tensor_places = std::map<std::string, tunable_slice>;
 domain_model make_domain(const deployment& deploy, domain_size size, tensor_places& places) {
     domain_model out;
     out.size = size;
-    out.tunables = whole_model(deploy.model, deploy.method, size.classes).tunables();
+    const auto whole = whole_model(deploy.model, deploy.method, size.classes);
+    out.tunables = whole.tunables();
+    out.average = make_average_layout(whole);
     for (std::size_t i = 0; i < out.tunables.size(); ++i) {
         const auto& tensor = out.tunables[i].tensor;
         places[tensor.name] = {static_cast<std::uint32_t>(i), out.elements, 0, tensor.elements()};
@@ -102,6 +126,37 @@ domain_model make_domain(const deployment& deploy, domain_size size, tensor_plac
         }
     }
     return out;
+}
+
+/// The place of a client's tensor, which may be smaller in one dimension than the edge's: its first part.
+tunable_slice part_of(tunable_slice place, const std::vector<std::int64_t>& whole,
+                      const std::vector<std::int64_t>& part) {
+    ensure(whole.size() == part.size(), "a client's tensor has as many dimensions as its edge's");
+    std::int64_t inner = 1;
+    for (std::size_t d = whole.size(); d-- > 0; inner *= part[d]) {
+        if (part[d] != whole[d]) {
+            ensure(part[d] < whole[d] && place.row == 0, "a client's tensor is smaller in one dimension");
+            place.row = inner * part[d];
+            place.row_in_model = inner * whole[d];
+        }
+    }
+    place.elements = inner;
+    place.row = place.row == inner ? 0 : place.row; // its rows follow each other
+    return place;
+}
+
+/// The methods of a chain's stages, by the sizes of the nodes that hold them.
+std::vector<std::shared_ptr<const tuning_method>>
+methods_of(const deployment& deploy, const cluster& group,
+           std::map<std::int64_t, std::shared_ptr<const tuning_method>>& known) {
+    std::vector<std::shared_ptr<const tuning_method>> methods;
+    for (const auto& stage : group.chain) {
+        const auto size = deploy.net.nodes[stage.node].tuning_size;
+        auto& method = known[size];
+        method = method ? method : sized(deploy.method, size);
+        methods.push_back(method);
+    }
+    return methods;
 }
 
 std::vector<stage_cut> cuts_of(const cluster& group) {
@@ -155,13 +210,16 @@ deployment make_deployment(const scenario& scene, topology net, std::shared_ptr<
     for (std::size_t edge = 0; edge < places.size(); ++edge) {
         out.domains.push_back(make_domain(out, sizes.at(edge), places[edge]));
     }
+    out.shared_average = first_tensors(out.domains.front().average, out.domains.front().shared.size());
 
     std::uint32_t stages = 0;
+    std::map<std::int64_t, std::shared_ptr<const tuning_method>> methods; // by size
     const auto codec = make_codec(scene);
     for (std::size_t c = 0; c < out.net.clusters.size(); ++c) {
         const auto& group = out.net.clusters[c];
         const auto edge = static_cast<std::size_t>(group.edge);
-        auto specs = make_stages(out.model, out.method, sizes[edge].classes, cuts_of(group), codec);
+        auto specs =
+            make_stages(out.model, methods_of(out, group, methods), sizes[edge].classes, cuts_of(group), codec);
         auto& contributors = out.contributors[edge];
         std::vector<stage_seat> chain;
         for (std::size_t position = 0; position < specs.size(); ++position) {
@@ -175,7 +233,9 @@ deployment make_deployment(const scenario& scene, topology net, std::shared_ptr<
                             0};
             std::int64_t in_message = 0;
             for (const auto& tunable : seat.spec.tunables()) {
-                auto slice = places[edge].at(tunable.tensor.name);
+                const auto& place = places[edge].at(tunable.tensor.name);
+                auto slice =
+                    part_of(place, out.domains[edge].tunables[place.tensor].tensor.shape, tunable.tensor.shape);
                 slice.in_message = in_message;
                 in_message += slice.elements;
                 seat.slices.push_back(slice);

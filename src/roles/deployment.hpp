@@ -1,5 +1,6 @@
 #pragma once
 
+#include "model/module_average.hpp"
 #include "model/stage_spec.hpp"
 #include "network/topology.hpp"
 #include "runtime/pass.hpp"
@@ -58,7 +59,8 @@ struct domain_size {
 /// classes.
 struct domain_model {
     domain_size size;
-    std::vector<tunable_spec> tunables; ///< Canonical order; the head comes last.
+    std::vector<tunable_spec> tunables; ///< Canonical order; the head comes last. Of the largest size.
+    average_layout average;             ///< How they are averaged over clusters.
     std::int64_t elements = 0;          ///< In all tunables.
     std::int64_t shared_elements = 0;   ///< In the tunables before the head, which all edges share.
     std::vector<tunable_slice> shared;  ///< Their places; the same in every domain and at the cloud.
@@ -70,7 +72,8 @@ struct deployment {
     const scenario* scene = nullptr;
     topology net;
     std::shared_ptr<const foundation_model> model;
-    std::shared_ptr<const tuning_method> method;
+    std::shared_ptr<const tuning_method> method;    ///< That of edges; clients have theirs in their stages.
+    average_layout shared_average;                  ///< How the cloud averages the tunables before the head.
     indexed<domain_model> domains;                  ///< Indexed by edge.
     indexed<indexed<stage_seat>> chains;            ///< By cluster, in chain order.
     indexed<cluster_plan> plans;                    ///< By cluster.
@@ -86,6 +89,9 @@ struct deployment {
     std::int64_t clusters_of(std::uint32_t edge) const;
     /// Sum of the weights in an edge's average when all its clusters take part.
     std::int64_t total_weight(std::uint32_t edge) const;
+    /// What the average of some clusters at their edge costs, and that of some edges at the cloud.
+    averaging_cost cost_of_average(std::uint32_t edge, const std::vector<int>& clusters) const;
+    averaging_cost cost_of_federation(const std::vector<int>& edges) const;
     /// Whether a cluster trains: with centralised training only the edge's first cluster does.
     bool trains(int cluster) const;
     /// Size of a raw sample in bytes (scheme = centralised).

@@ -119,9 +119,8 @@ task<> edge_role::play_round(pass& in, const round_plan& plan) {
     auto average = co_await in.average(me, edge);
     if (!average.model.shape.empty()) { // otherwise no cluster has finished in time, and the model stays unchanged
         model = std::move(average.model);
-        // One multiplication and one addition per value and cluster in the average.
-        const auto merged = deploy->domain_of(edge).elements * average.parties;
-        compute_cost merge{event_kind::aggregate, 2.0 * static_cast<double>(merged), 0, 0};
+        const auto cost = deploy->cost_of_average(edge, average.parties);
+        compute_cost merge{event_kind::aggregate, cost.flops(), 0, cost.workspace_bytes()};
         co_await in.charge(me, merge);
     }
     if (deploy->scene->train.charge_evaluation) {

@@ -1,7 +1,6 @@
 #include "roles/stage_role.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace gaisnet {
 
@@ -40,9 +39,9 @@ tensor_view modules_of(const tensor_view& model, const std::vector<const stage_s
     auto* out = modules.as<float>();
     for (const auto* seat : seats) {
         for (const auto& slice : seat->slices) {
-            std::memcpy(out, model.as<float>() + slice.in_model,
-                        static_cast<std::size_t>(slice.elements) * sizeof(float));
-            out += slice.elements;
+            slice.for_each_row([&](std::int64_t in_model, std::int64_t, std::int64_t elements) {
+                out = std::copy_n(model.as<float>() + in_model, elements, out);
+            });
         }
     }
     return modules;

@@ -51,6 +51,8 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
         row.x_m = place.x;
         row.y_m = place.y;
         row.memory_bytes = node.device.memory_bytes;
+        const bool as_its_edge = sized(deploy.method, node.tuning_size) == deploy.method;
+        row.tuning_rank = as_its_edge ? 0 : static_cast<std::int32_t>(node.tuning_size);
         out.push_back(row);
     }
     return out;

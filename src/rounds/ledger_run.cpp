@@ -35,10 +35,12 @@ std::vector<std::uint64_t> resident_while_training(const deployment& deploy) {
         }
     }
     for (std::uint32_t edge = 0; edge < deploy.domains.size(); ++edge) { // the domain model and the sums of its average
-        bytes[edge] += static_cast<std::uint64_t>(deploy.domain_of(edge).elements) * (4 + 8);
+        const auto& domain = deploy.domain_of(edge);
+        bytes[edge] += static_cast<std::uint64_t>(domain.elements * 4 + domain.average.elements * 8);
     }
     if (deploy.net.cloud) {
-        bytes[*deploy.net.cloud] = static_cast<std::uint64_t>(deploy.domains.front().shared_elements) * (4 + 8);
+        bytes[*deploy.net.cloud] =
+            static_cast<std::uint64_t>(deploy.domains.front().shared_elements * 4 + deploy.shared_average.elements * 8);
     }
     return bytes;
 }

@@ -62,6 +62,7 @@ std::string shape_of(const stage_spec& spec) {
     if (cut.head) {
         add((spec.tells_tokens() ? "output layer of " : "head of ") + std::to_string(spec.logits()));
     }
+    add(std::to_string(spec.tunable_elements()) + " tunable values"); // clients may tune with different sizes
     return text + (spec.input_gradient ? "; gradient in" : "") + (spec.all_tokens_out ? "; all tokens out" : "");
 }
 

@@ -119,14 +119,11 @@ const std::vector<int>& tensor_run::group_of(std::uint32_t averaging) const {
 
 /// The plan for the average of all edges at the cloud.
 average_plan tensor_run::cloud_average() const {
-    average_plan average{*deploy_.net.cloud, cloud_group_, {}, 0, {}, 0};
+    average_plan average{*deploy_.net.cloud, cloud_group_, deploy_.shared_average, {}, 0, {}, 0};
     for (std::uint32_t edge = 0; edge < deploy_.domains.size(); ++edge) {
         average.total_weight += deploy_.total_weight(edge);
         average.contributors.push_back(deploy_.net.nodes[edge].name);
         average.local_contributions += rank_of_[edge] == network_.rank() ? 1U : 0U;
-    }
-    for (const auto& slice : deploy_.domains.front().shared) {
-        average.tensor_elements.push_back(slice.elements);
     }
     return average;
 }
@@ -164,10 +161,13 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
             plan.averages.push_back(cloud_average());
             continue;
         }
-        average_plan average{edge, groups_[edge], {}, deploy_.total_weight(edge), deploy_.contributors[edge], 0};
-        for (const auto& tunable : deploy_.domain_of(edge).tunables) {
-            average.tensor_elements.push_back(tunable.tensor.elements());
-        }
+        average_plan average{edge,
+                             groups_[edge],
+                             deploy_.domain_of(edge).average,
+                             model(edge),
+                             deploy_.total_weight(edge),
+                             deploy_.contributors[edge],
+                             0};
         for (std::size_t c = 0; c < deploy_.chains.size(); ++c) {
             const auto& fate = round_.fates[c];
             for (const auto& seat : deploy_.chains[c]) {

@@ -383,7 +383,7 @@ void ledger_pass::close(std::uint32_t edge) {
     }
     ensure(state.waiting, "who averages waits for its average from the start of the round");
     auto& edge_waits = *std::exchange(state.waiting, nullptr);
-    std::get<average_request>(edge_waits.request).parties = static_cast<int>(state.closing.done.size());
+    std::get<average_request>(edge_waits.request).parties = {state.closing.done.begin(), state.closing.done.end()};
     if (!state.closing.done.empty()) {
         edge_waits.result = tensor_view::shape_only({state.expected.elements});
     }

@@ -42,6 +42,18 @@ struct compute_cost {
 struct tunable_slice {
     std::uint32_t tensor = 0; ///< Index in the model's list of tunables.
     std::int64_t in_model = 0, in_message = 0, elements = 0;
+    /// Of a tensor that is narrower than the model's: elements that lie together, and the distance of their beginnings in
+    /// the model. 0: all lie together.
+    std::int64_t row = 0, row_in_model = 0;
+
+    /// Calls take(in model, in message, elements) for each part that lies together in both.
+    template <typename Take>
+    void for_each_row(const Take& take) const {
+        const auto together = row > 0 ? row : elements;
+        for (std::int64_t done = 0, from = in_model; done < elements; done += together, from += row_in_model) {
+            take(from, in_message + done, together);
+        }
+    }
 };
 
 /// Tunable modules of one stage for the average of its edge, or of an edge for that of the cloud.
@@ -67,7 +79,7 @@ struct sense_request {
 };
 struct average_request {
     std::uint32_t edge = 0;
-    int parties = 0; ///< Ledger pass: number of parties in the average.
+    std::vector<int> parties{}; ///< Ledger pass: those in the average.
 };
 struct enter_request {};
 struct arrival_request {};
@@ -111,14 +123,14 @@ public:
 
 /// The result of an average.
 struct averaged {
-    tensor_view model; ///< float32 [elements]; empty when no party finished in time.
-    int parties = 0;   ///< Ledger pass: number of clusters or edges in the average.
+    tensor_view model;        ///< float32 [elements]; empty when no party finished in time.
+    std::vector<int> parties; ///< Ledger pass: the clusters or edges in the average.
 };
 
 class average_operation : public operation {
 public:
     using operation::operation;
-    averaged await_resume() { return {std::move(result), std::get<average_request>(request).parties}; }
+    averaged await_resume() { return {std::move(result), std::move(std::get<average_request>(request).parties)}; }
 };
 
 /// The operations of a role. The same role code runs in the ledger pass, which uses shapes and determines the time, and
@@ -161,7 +173,7 @@ public:
     operation charge(actor& me, compute_cost cost) { return {*this, me, compute_request{cost, nullptr, {}}}; }
     operation sense(actor& me, std::int64_t samples) { return {*this, me, sense_request{samples}}; }
     /// Waits until the edge (or the cloud) closes its round; returns the average of all contributions so far.
-    average_operation average(actor& me, std::uint32_t edge) { return {*this, me, average_request{edge}}; }
+    average_operation average(actor& me, std::uint32_t edge) { return {*this, me, average_request{edge, {}}}; }
     /// Waits until the strand's cluster may have batches in flight on this rank.
     operation enter(actor& me) { return {*this, me, enter_request{}}; }
 

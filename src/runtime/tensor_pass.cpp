@@ -18,8 +18,8 @@ tensor_pass::tensor_pass(transport& network, settings plan, backlog_type& backlo
     for (const auto& average : plan_.averages) {
         auto& state = averages_[average.edge];
         state.plan = &average;
-        state.sums = std::make_unique<fixed_point_average>(average.tensor_elements, average.total_weight,
-                                                           average.contributors.size());
+        state.sums =
+            std::make_unique<fixed_point_average>(average.layout, average.total_weight, average.contributors.size());
     }
     unfinished_sums_ = averages_.size();
     for (const auto& [cluster, batches] : plan_.requests) {
@@ -176,7 +176,7 @@ bool tensor_pass::progress() {
     for (auto& [edge, state] : averages_) {
         if (state.pending && state.pending->done() && is_due(edge)) {
             state.pending.reset();
-            state.result = state.sums->result(state.plan->contributors, plan_.nan_when_diverged);
+            state.result = state.sums->result(state.plan->contributors, plan_.nan_when_diverged, state.plan->last);
             state.done = true;
             --unfinished_sums_;
             moved = true;

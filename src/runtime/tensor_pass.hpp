@@ -19,7 +19,8 @@ namespace gaisnet {
 struct average_plan {
     std::uint32_t edge = 0;
     std::vector<int> group; ///< Ranks that host the edge or one of its clients, sorted.
-    std::vector<std::int64_t> tensor_elements;
+    average_layout layout;
+    tensor_view last; ///< The model before, float32 [elements]; nothing where every slice has contributions.
     std::int64_t total_weight = 0;
     std::vector<std::string> contributors; ///< Names of all contributors to the edge.
     std::size_t local_contributions = 0;   ///< Number of contributions from this rank.

@@ -40,6 +40,7 @@ struct node_override {
         idle_power{}, base_power{}, sleep_power{}, memory{}, battery{};
     std::optional<double> samples{};                      ///< Training samples of its share that it has.
     std::optional<double> label_noise{}, blur{}, noise{}; ///< Of a start point; see sample_quality.
+    std::optional<double> rank{};                         ///< With which it tunes, in place of tuning.rank.
     std::optional<int> edge{};                            ///< Of a client that is in no cluster.
 };
 struct link_override {
@@ -65,8 +66,8 @@ struct network_overrides {
 ///      "nodes": [{"name": "a", "position": ["10 m", "0 m"], "rate": "1 TFLOP/s", ...}],
 ///      "links": [{"from": "a", "to": "b", "rate": "50 Mbit/s", "latency": "2 ms", "bandwidth": "5 MHz", "loss": "0.01"}]}
 ///
-/// A node may have rate, power, tx_power, rx_power, idle_power, sleep_power, memory and battery; and an edge, if it is a
-/// client in no cluster, which a clustering may take. In CSV form the lines
+/// A node may have rate, power, tx_power, rx_power, idle_power, sleep_power, memory, battery and rank; and an edge, if it is
+/// a client in no cluster, which a clustering may take. In CSV form the lines
 /// are `cluster, EDGE, CLIENT, CLIENT, ...`, `node, NAME, KEY = VALUE, ...`, `link, FROM, TO, KEY = VALUE, ...`, with x
 /// and y instead of position. Everything else is drawn as without the file. \throws usage_error naming the place and
 /// what is accepted.

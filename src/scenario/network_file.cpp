@@ -43,6 +43,7 @@ constexpr field<node_override> node_fields[] = {
     {"label_noise", dimension::number, &node_override::label_noise},
     {"blur", dimension::number, &node_override::blur},
     {"noise", dimension::number, &node_override::noise},
+    {"rank", dimension::number, &node_override::rank},
 };
 constexpr field<link_override> link_fields[] = {
     {"rate", dimension::rate, &link_override::rate},
@@ -78,6 +79,10 @@ bool set_field(const field<Owner> (&fields)[count], Owner& owner, const place& w
             }
             if (key == "samples" && (value < 1.0 || value != std::floor(value) || value > 1e12)) {
                 throw usage_error(where + ": samples = " + text + ": a whole number of at least 1 is accepted");
+            }
+            if (key == "rank" && (value < 1.0 || value != std::floor(value) || value > 100'000)) {
+                throw usage_error(where + ": rank = " + text +
+                                  ": a whole number of at least 1 and at most 100000 is accepted");
             }
             const double most = key == "label_noise" ? 1.0 : key == "blur" ? 100.0 : key == "noise" ? 10.0 : value;
             if (value > most) {

@@ -114,7 +114,8 @@ tuning_settings with_choice(const scenario& scene, const tuning_choice& choice) 
     auto out = scene.tuning;
     out.method = choice.method;
     if (choice.size > 0) {
-        out.prompts = out.rank = out.bottleneck = choice.size;
+        out.prompts = out.bottleneck = choice.size;
+        out.rank = choice.size;
     }
     return out;
 }
@@ -122,7 +123,7 @@ tuning_settings with_choice(const scenario& scene, const tuning_choice& choice) 
 std::vector<std::pair<std::string, std::string>> keys_of(const tuning_settings& tuning) {
     return {{"tuning.method", tuning.method},
             {"tuning.prompts", std::to_string(tuning.prompts)},
-            {"tuning.rank", std::to_string(tuning.rank)},
+            {"tuning.rank", tuning.rank.text()},
             {"tuning.bottleneck", std::to_string(tuning.bottleneck)}};
 }
 

@@ -32,15 +32,38 @@ struct tuning_entry {
     std::shared_ptr<const tuning_method> (*make)(const scenario&);
 };
 
+/// How tunables of unequal ranks are averaged; see average_rule.
+enum class rank_average : std::uint8_t { pad, truncate, product };
+inline constexpr word<rank_average> rank_average_words[] = {
+    {"pad", rank_average::pad}, {"truncate", rank_average::truncate}, {"product", rank_average::product}};
+/// Who of an edge's clients gets which of the drawn ranks.
+enum class rank_order : std::uint8_t {
+    draw,    ///< Each what was drawn by its name.
+    memory,  ///< The larger ones go to the devices with more memory,
+    compute, ///< or to the faster ones.
+};
+inline constexpr word<rank_order> rank_order_words[] = {
+    {"draw", rank_order::draw}, {"memory", rank_order::memory}, {"compute", rank_order::compute}};
+
 struct tuning_settings {
     static constexpr section key{"tuning", commands::emulating};
     std::string method = key.named<tuning_entry>("method", "prompt_deep", "what is tuned beside the head");
     std::int64_t prompts = key.integer("prompts", "10", "prompts, or keys and values, a block", within(1, 100'000),
                                        {.when = {with("tuning.method", {"prompt_deep", "prompt_shallow", "prefix"})}});
-    std::int64_t rank = key.integer("rank", "8", "rank of each change", within(1, 100'000),
-                                    {.when = {with("tuning.method", {"lora"})}});
-    double alpha = key.real("alpha", "8", "changes are scaled by alpha / rank", within(1e-6, 1e6),
-                            {.when = {with("tuning.method", {"lora"})}});
+    drawn_count rank = key.drawn_whole("rank", "8", "rank of each change, drawn for each client", within(1, 100'000),
+                                       {.when = {with("tuning.method", {"lora"})}});
+    rank_order rank_by = key.choice(
+        "rank_by", "draw", rank_order_words,
+        "who of an edge's clients gets which of the drawn ranks: each its own, or the larger ones those with "
+        "more memory, or the faster ones",
+        {.when = {with("tuning.method", {"lora"})}});
+    rank_average average =
+        key.choice("average", "pad", rank_average_words,
+                   "of unequal ranks: what a client lacks counts as 0; each rank over the clients that have it; or the "
+                   "product of both factors, factorised again",
+                   {.when = {with("tuning.method", {"lora"})}});
+    double alpha = key.real("alpha", "8", "changes are scaled by alpha / the largest rank of a client",
+                            within(1e-6, 1e6), {.when = {with("tuning.method", {"lora"})}});
     /// Empty: all that a block of the model has.
     std::vector<block_linear> targets =
         key.parsed("targets", "q, v", "all, or some of q, k, v, proj, fc1, fc2, gate", "linear layers that are changed",

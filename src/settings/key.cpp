@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
@@ -184,6 +185,25 @@ distribution section::drawn(const std::string& name, dimension unit, const initi
         reject(full(name), "", "a value is missing");
     }
     return *std::move(value);
+}
+
+drawn_count section::drawn_whole(const std::string& name, const initial_value& initial, const std::string& help,
+                                 const range& accepted, key_traits traits) const {
+    const auto numbers = accepted.described("a whole number") + ", or choice(...) or uniform(...) of such numbers";
+    const auto [key, value] = declare(value_kind::distribution, name, initial, numbers, help, std::move(traits));
+    try {
+        drawn_count out;
+        out.values = parse_distribution(value, dimension::number);
+        const auto& all = out.values.parameters;
+        const bool whole = std::all_of(all.begin(), all.end(), [](double one) { return one == std::floor(one); });
+        if (!whole || out.values.kind == distribution::family::normal ||
+            !accepted.has(out.values.lowest(), out.values.highest())) {
+            throw usage_error(numbers + " is accepted");
+        }
+        return out;
+    } catch (const usage_error& problem) {
+        reject(key, value, problem.what());
+    }
 }
 
 std::string section::text(const std::string& name, const initial_value& initial, const std::string& accepted,

@@ -145,6 +145,9 @@ public:
                        key_traits = {}) const;
     std::optional<distribution> drawn_if_set(const std::string& name, dimension, const initial_value&,
                                              const std::string& help, const range&, key_traits = {}) const;
+    /// A whole number that is drawn for each node. Normal distributions are not accepted.
+    drawn_count drawn_whole(const std::string& name, const initial_value&, const std::string& help, const range&,
+                            key_traits = {}) const;
     std::string text(const std::string& name, const initial_value&, const std::string& accepted,
                      const std::string& help, key_traits = {}) const;
     /// A path; ${VARIABLE} or ~ at its start is expanded.

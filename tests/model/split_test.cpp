@@ -35,9 +35,8 @@ struct training {
 };
 
 training train_whole(const scenario& scene, std::shared_ptr<const model_backbone> backbone,
-                     std::int64_t classes = lab::classes) {
-    const auto method = make_tuning_method(scene);
-    tuned_model model(backbone, method, classes);
+                     std::int64_t classes = lab::classes, std::shared_ptr<const tuning_method> method = nullptr) {
+    tuned_model model(backbone, method ? method : make_tuning_method(scene), classes);
     model.load(initial_values(model.tunables(), 1, lab::weights_of(backbone)));
     optimizer step(sgd);
     training out;
@@ -65,9 +64,10 @@ training train_whole(const scenario& scene, std::shared_ptr<const model_backbone
 
 /// Runs a chain of stages by hand, as its messages would.
 training train_split(const scenario& scene, std::shared_ptr<const model_backbone> backbone,
-                     const std::vector<stage_cut>& cuts, int micro_batches, std::int64_t classes = lab::classes) {
-    const auto method = make_tuning_method(scene);
-    const auto specs = make_stages(make_model(scene), method, classes, cuts);
+                     const std::vector<stage_cut>& cuts, int micro_batches, std::int64_t classes = lab::classes,
+                     std::vector<std::shared_ptr<const tuning_method>> methods = {}) {
+    methods.resize(cuts.size(), methods.empty() ? make_tuning_method(scene) : methods.back());
+    const auto specs = make_stages(make_model(scene), methods, classes, cuts);
     const auto samples = std::make_shared<lab::random_samples>(make_model(scene), 0, batch_size, classes);
     std::vector<std::unique_ptr<torch_stage>> stages;
     for (const auto& spec : specs) {
@@ -192,6 +192,46 @@ TEST(split, equals_the_whole_model_with_every_tuning_method) {
             EXPECT_EQ(split.first_gradients, whole.first_gradients);
             EXPECT_EQ(split.parameters, whole.parameters);
         }
+    }
+}
+
+/// Each block with a method of its own.
+class block_by_block final : public tuning_method {
+public:
+    explicit block_by_block(std::vector<std::shared_ptr<const tuning_method>> methods): methods_(std::move(methods)) {}
+    block_change change(const foundation_model& model, std::int64_t block) const override {
+        return of(block).change(model, block);
+    }
+    std::vector<tunable_spec> of_block(const foundation_model& model, std::int64_t block) const override {
+        return of(block).of_block(model, block);
+    }
+    at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
+                       std::span<const at::Tensor> tunables) const override {
+        return of(block.index).forward(block, tokens, tunables);
+    }
+
+private:
+    const tuning_method& of(std::int64_t block) const { return *methods_.at(static_cast<std::size_t>(block)); }
+    std::vector<std::shared_ptr<const tuning_method>> methods_;
+};
+
+TEST(split, equals_the_whole_model_where_clients_have_ranks_of_their_own) {
+    set_torch_threads(1);
+    auto scene = lab::small_scenario();
+    scene.tuning.method = "lora";
+    scene.tuning.rank = 6;
+    const auto backbone = lab::random_backbone(make_model(scene));
+    const auto largest = make_tuning_method(scene);
+    for (const auto& cut : all_cuts(scene.model.depth, 3)) {
+        std::vector<std::shared_ptr<const tuning_method>> methods, by_block;
+        for (std::size_t i = 0; i < cut.size(); ++i) {
+            methods.push_back(sized(largest, static_cast<std::int64_t>(6 - 2 * i)));
+            by_block.insert(by_block.end(), static_cast<std::size_t>(cut[i].blocks), methods.back());
+        }
+        const auto whole = train_whole(scene, backbone, lab::classes, std::make_shared<block_by_block>(by_block));
+        const auto split = train_split(scene, backbone, cut, 1, lab::classes, methods);
+        EXPECT_EQ(split.first_gradients, whole.first_gradients);
+        EXPECT_EQ(split.parameters, whole.parameters);
     }
 }
 

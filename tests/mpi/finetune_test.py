@@ -134,6 +134,40 @@ class TestCloud:
         assert table(cloud, "federations")["round"].tolist() == [2, 4]
 
 
+class TestRanksByClient:
+    """LoRA of unequal ranks: the same on any number of ranks of MPI, forecast, saved and served."""
+
+    SETTINGS = ("--tuning.method", "lora", "--tuning.rank", "choice(2, 4, 8)", "--tuning.rank_by", "memory",
+                "--device.client.memory", "uniform(1, 8) GB", "--train.rounds", 2)
+
+    @pytest.mark.parametrize("average", ["pad", "truncate", "product"])
+    def test_it_is_the_same_on_three_ranks_as_predicted_and_resumed(self, finetune, plan, tmp_path, average):
+        settings = (*self.SETTINGS, "--tuning.average", average)
+        one, three = tmp_path / "one.h5", tmp_path / "three.h5"
+        done = finetune("--output", one, *settings)
+        assert done.returncode == 0, done.stderr
+        first = finetune("--output", three, *settings, "--checkpoint.every", 1, "--placement", "node", ranks=3)
+        assert first.returncode == 0, first.stderr
+        assert_same_tuning(one, three)
+        assert plan("--output", tmp_path / "plan.h5", *settings).returncode == 0
+        assert (table(tmp_path / "plan.h5", "events") == table(one, "events")).all()
+
+    def test_nodes_have_their_ranks_and_the_file_has_the_largest(self, finetune, gaisnet, tmp_path):
+        output = tmp_path / "ranks.h5"
+        done = finetune("--output", output, *self.SETTINGS)
+        assert done.returncode == 0, done.stderr
+        nodes = table(output, "topology/nodes")
+        clients = nodes[nodes["role"] == b"client"]
+        ranks = np.where(clients["tuning_rank"] == 0, 8, clients["tuning_rank"])
+        assert set(ranks) == {2, 4, 8}
+        assert (np.diff(ranks[np.argsort(clients["memory_bytes"])]) >= 0).all()
+        raw = output.with_suffix(".safetensors").read_bytes()
+        header = json.loads(raw[8:8 + int.from_bytes(raw[:8], "little")])
+        assert header["__metadata__"]["rank"] == "8"
+        assert header["blocks.0.attn.query.lora_a"]["shape"] == [8, 64]
+        assert header["blocks.0.attn.query.lora_b"]["shape"] == [64, 8]
+
+
 @pytest.mark.parametrize("method, kernels", [("head", None), ("head", "Haswell"), ("prompt_deep", None)])
 def test_cached_outputs_change_not_a_bit(finetune, tmp_path, method, kernels):
     """Also with BLAS kernels that round rows of a product by their place in it, as those for AVX2 do."""

@@ -219,5 +219,21 @@ TEST_F(network_file_test, radio_keys_are_read_and_checked) {
     rejected({"--device.client.rate", "normal(0, 1) TFLOP/s"}, "a mean above 0");
 }
 
+TEST_F(network_file_test, a_client_may_have_a_rank) {
+    const auto path = write("ranks.csv", "node, c0.1, rank = 3\n");
+    const auto given = scene({"--network.file", path, "--tuning.rank", "choice(4, 8)"});
+    const auto net = make_topology(given);
+    EXPECT_EQ(net.nodes[2].name, "c0.1");
+    EXPECT_EQ(net.nodes[2].tuning_size, 3);
+    // What is written has them all, whatever seed it is read with.
+    const auto again = write("again.json", network_file_text(given, net));
+    const auto other = make_topology(scene({"--network.file", again, "--seed", "9", "--tuning.rank", "choice(4, 8)"}));
+    for (std::size_t i = 0; i < net.nodes.size(); ++i) {
+        EXPECT_EQ(other.nodes[i].tuning_size, net.nodes[i].tuning_size) << net.nodes[i].name;
+    }
+    rejects("half.csv", "node, c0.1, rank = 2.5\n", "a whole number of at least 1 and at most 100000 is accepted");
+    rejects("none.csv", "node, c0.1, rank = 0\n", "a whole number of at least 1 and at most 100000 is accepted");
+}
+
 } // namespace
 } // namespace gaisnet

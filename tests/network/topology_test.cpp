@@ -1,3 +1,4 @@
+#include "network/population.hpp"
 #include "network/splitting.hpp"
 #include "network/topology.hpp"
 
@@ -356,6 +357,89 @@ drawn values_of(const topology& net) {
         }
     }
     return out;
+}
+
+std::map<std::string, std::int64_t> ranks_of(const scenario& scene) {
+    std::map<std::string, std::int64_t> out;
+    for (const auto& one : make_topology(scene).nodes) {
+        out[one.name] = one.tuning_size;
+    }
+    return out;
+}
+
+TEST(topology, ranks_are_drawn_by_name) {
+    auto scene = twelve_blocks();
+    scene.tuning.rank.values = {distribution::family::uniform, {2.6, 9.4}, ""};
+    const auto few = ranks_of(scene);
+    EXPECT_EQ(few.at("edge0"), 0) << "that of the largest";
+    scene.network.clusters = 40;
+    auto many = ranks_of(scene);
+    many.erase("edge0");
+    std::set<std::int64_t> drawn;
+    std::int64_t largest = 0;
+    for (const auto& [name, rank] : many) {
+        EXPECT_EQ(few.contains(name) ? few.at(name) : rank, rank) << name;
+        drawn.insert(rank);
+        largest = std::max(largest, rank);
+    }
+    EXPECT_THAT(drawn, ElementsAre(3, 4, 5, 6, 7, 8, 9)) << "whole numbers";
+    EXPECT_EQ(largest_tuning_size(scene), largest);
+    node_override given;
+    given.name = "c1.2";
+    given.rank = 30;
+    scene.network.overrides.nodes = {given};
+    auto other = ranks_of(scene);
+    EXPECT_EQ(other.at("c1.2"), 30);
+    EXPECT_EQ(largest_tuning_size(scene), 30);
+    other["c1.2"] = many.at("c1.2");
+    other.erase("edge0");
+    EXPECT_EQ(other, many);
+    scene.network.overrides.nodes.front().name = "edge0";
+    EXPECT_THAT([&] { make_topology(scene); },
+                ThrowsMessage<usage_error>(HasSubstr("edge0: only a client has a rank")));
+}
+
+TEST(topology, larger_ranks_may_go_to_larger_devices) {
+    auto scene = twelve_blocks();
+    scene.network.clusters = 6;
+    scene.tuning.rank.values = {distribution::family::uniform, {1, 100}, ""};
+    scene.device.client.memory = {distribution::family::uniform, {1e9, 9e9}, ""};
+    scene.device.client.rate = {distribution::family::uniform, {1e9, 1e12}, ""};
+    node_override given;
+    given.name = "c0.0";
+    given.rank = 77;
+    scene.network.overrides.nodes = {given};
+    const auto by = [&](rank_order order) {
+        scene.tuning.rank_by = order;
+        std::multiset<std::int64_t> ranks;
+        std::vector<std::tuple<double, double, std::int64_t>> clients;
+        for (const auto& one : make_topology(scene).nodes) {
+            if (one.name == "c0.0") {
+                EXPECT_EQ(one.tuning_size, 77) << "what is given stays";
+            } else if (one.role == node_role::client) {
+                ranks.insert(one.tuning_size);
+                clients.emplace_back(static_cast<double>(one.device.memory_bytes), one.device.rate_flop_s,
+                                     one.tuning_size);
+            }
+        }
+        return std::pair(ranks, clients);
+    };
+    const auto rises = [](auto clients, auto budget) {
+        std::sort(clients.begin(), clients.end(), [&](const auto& a, const auto& b) { return budget(a) < budget(b); });
+        return std::is_sorted(clients.begin(), clients.end(),
+                              [](const auto& a, const auto& b) { return std::get<2>(a) < std::get<2>(b); });
+    };
+    const auto memory = [](const auto& one) { return std::get<0>(one); };
+    const auto rate = [](const auto& one) { return std::get<1>(one); };
+    const auto [drawn, as_drawn] = by(rank_order::draw);
+    EXPECT_FALSE(rises(as_drawn, memory) || rises(as_drawn, rate));
+    const auto [of_memory, by_memory] = by(rank_order::memory);
+    EXPECT_TRUE(rises(by_memory, memory));
+    const auto [of_rate, by_rate] = by(rank_order::compute);
+    EXPECT_TRUE(rises(by_rate, rate));
+    EXPECT_FALSE(rises(by_rate, memory));
+    EXPECT_EQ(of_memory, drawn) << "they are the same ranks";
+    EXPECT_EQ(of_rate, drawn);
 }
 
 TEST(topology, adding_clusters_changes_no_value_that_was_drawn) {

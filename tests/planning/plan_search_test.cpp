@@ -99,6 +99,52 @@ TEST(plans, two_clusters_are_the_best_of_all) {
     EXPECT_NEAR(value_of(plan.planned, objective, plan.given), best, 1e-9 * best);
 }
 
+/// Ranks belong to clients: what a chain costs, needs and delivers depends on who holds what.
+TEST(plans, know_the_rank_of_each_client) {
+    auto one = random_instance(3, 4, 4, 2);
+    one.scene.tuning.method = "lora";
+    double rank = 1;
+    for (auto& node : one.scene.network.overrides.nodes) {
+        node.rank = rank;
+        rank *= 6;
+    }
+    const auto method = make_tuning_method(one.scene);
+    plan_judge judge(one.scene, method, one.sizes, one.data);
+    const formed_cluster chain{{0, 3}, {2, 2}, 0}, turned{{0, 3}, {3, 1}, 0};
+    const auto played = [&](const formed_cluster& group) {
+        auto scene = one.scene;
+        scene.cluster.formed = {{group}};
+        const auto net = make_topology(scene, judge.everybody(), scene.cluster.formed);
+        const auto deploy =
+            make_deployment(scene, net, make_model(scene), method, one.sizes, {judge.samples(0, group, 0)});
+        const auto seat = deploy.chains[0].back();
+        EXPECT_EQ(seat.spec.tunables().front().tensor.shape[0], 216) << "the fourth client's rank";
+        return ledger_run(deploy).play(1);
+    };
+    const auto round = played(chain);
+    const auto figures = judge.figures({{chain}});
+    EXPECT_DOUBLE_EQ(figures.latency_s, round.rounds[0].latency_s);
+    EXPECT_NEAR(figures.spectrum_hz_s,
+                std::accumulate(round.rounds[0].airtime_hz_s.begin(), round.rounds[0].airtime_hz_s.end(), 0.0), 1e-9);
+    // The model that proposes chains knows them as well: with less of the large rank there is less to compute.
+    auto equal = one;
+    for (auto& node : equal.scene.network.overrides.nodes) {
+        node.rank = 216;
+    }
+    plan_judge largest(equal.scene, make_tuning_method(equal.scene), one.sizes, one.data);
+    chain_model own(judge, latency, {}), all_large(largest, latency, {});
+    for (const auto& group : {chain, turned}) {
+        EXPECT_LT(own.value(0, group.clients, group.blocks, 1), all_large.value(0, group.clients, group.blocks, 1));
+    }
+    one.scene.plan.optimise = {.split = true, .clusters = true, .order = true, .start = true};
+    const auto plan = make_plan(one.scene, method, one.sizes, one.data);
+    const auto best =
+        value_of(every_plan::best_of_all(judge, objective_of(one.scene), 4, 4, 2), objective_of(one.scene), plan.given);
+    const auto found = value_of(plan.planned, plan.objective, plan.given);
+    EXPECT_LE(found, 1.05 * best);
+    EXPECT_LE(plan.bound.value, best * (1.0 + 1e-9)) << "no client tunes less than the smallest rank";
+}
+
 TEST(plans, memory_is_a_constraint) {
     auto one = random_instance(3, 3, 4, 1);
     one.scene.plan.optimise = {.split = true};

@@ -83,6 +83,8 @@ def test_a_plan_is_never_worse_than_what_it_is_compared_with(planned):
     ("--optimise", "clusters", "--link.d2d.path_loss", "pedestrian", "--link.d2d.bandwidth", "5 MHz",
      "--network.radius", "40 m"),
     ("--split.blocks", "auto", "--network.edges", 2, "--cloud.period", 1),
+    ("--optimise", "clusters,split", "--network.clusters", 3, "--tuning.method", "lora", "--tuning.rank", "uniform(1, 16)",
+     "--tuning.rank_by", "compute", "--tuning.average", "product"),
 ])
 def test_a_run_of_a_plan_has_the_ledger_that_was_predicted(gaisnet, tmp_path, words):
     output = tmp_path / "plan.h5"

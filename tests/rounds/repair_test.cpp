@@ -147,6 +147,33 @@ TEST(repair, charges_the_delivery_to_the_heir_and_nothing_more_to_the_lost_clien
     EXPECT_EQ(direct, 2U + 1U) << "labels, tokens and gradient of one batch";
 }
 
+TEST(repair, an_heir_tunes_with_the_rank_of_the_lost_client) {
+    auto scene = with_a_loss();
+    scene.tuning.method = "lora";
+    scene.tuning.rank = 5;
+    scene.train.rounds = 3;
+    node_override small;
+    small.name = "c0.1";
+    small.rank = 2;
+    scene.network.overrides.nodes = {small};
+    const auto deploy = lab::deploy(scene);
+    const auto played = ledger_run(deploy).play(1);
+    auto whole = scene;
+    whole.dropout.schedule.clear();
+    const auto deploy_whole = lab::deploy(whole);
+    const auto usual = ledger_run(deploy_whole).play(1);
+    const auto down = static_cast<std::size_t>(link_class::cs_down);
+    constexpr std::uint64_t its_bytes = 4 * 2 * 2 * 2 * (24 + 24); // two blocks, q and v, rank 2
+    EXPECT_EQ(played.rounds[0].bytes[down], usual.rounds[0].bytes[down] + its_bytes);
+    EXPECT_NEAR(played.rounds[0].client_flops, usual.rounds[0].client_flops, 1.0) << "the same work by other hands";
+    scene.network.clusters = 3;
+    for (const auto way : {rank_average::truncate, rank_average::product}) {
+        scene.tuning.average = way;
+        const auto run = lab::expect_same_everywhere(scene, name_in(rank_average_words, way));
+        EXPECT_EQ(run.rounds[0].rounds[0].clusters_repaired, 1U);
+    }
+}
+
 TEST(repair, goes_to_the_next_neighbour_or_ends_the_round_where_memory_is_short) {
     auto scene = with_a_loss();
     const auto roomy = lab::deploy(scene);

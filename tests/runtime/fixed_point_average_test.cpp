@@ -12,6 +12,7 @@ namespace gaisnet {
 namespace {
 
 const std::vector<tunable_slice> whole{{0, 0, 0, 3}, {1, 3, 3, 2}};
+const auto two_tensors = average_layout::of({3, 2});
 
 contribution make(std::uint32_t index, std::vector<float> values, std::int64_t weight) {
     auto tensor = tensor_view::allocate({static_cast<std::int64_t>(values.size())});
@@ -20,7 +21,7 @@ contribution make(std::uint32_t index, std::vector<float> values, std::int64_t w
 }
 
 TEST(fixed_point_average, is_the_weighted_mean_within_one_quantum) {
-    fixed_point_average sums({3, 2}, 10, 2);
+    fixed_point_average sums(two_tensors, 10, 2);
     sums.add(make(0, {1.0F, -2.0F, 0.5F, 100.0F, 0.0F}, 3));
     sums.add(make(1, {2.0F, 4.0F, 0.25F, -900.0F, 1e-6F}, 7));
     const auto average = sums.result({"a", "b"});
@@ -42,7 +43,7 @@ TEST(fixed_point_average, does_not_depend_on_order_or_grouping) {
         }
         given.push_back(make(i, values, static_cast<std::int64_t>(1 + stream.below(90))));
     }
-    fixed_point_average forward({3, 2}, 900, parts), left({3, 2}, 900, parts), right({3, 2}, 900, parts);
+    fixed_point_average forward(two_tensors, 900, parts), left(two_tensors, 900, parts), right(two_tensors, 900, parts);
     for (const auto& one : given) {
         forward.add(one);
     }
@@ -60,7 +61,7 @@ TEST(fixed_point_average, does_not_depend_on_order_or_grouping) {
 }
 
 TEST(fixed_point_average, equal_contributions_change_nothing_beyond_a_quantum) {
-    fixed_point_average sums({3, 2}, 30, 3);
+    fixed_point_average sums(two_tensors, 30, 3);
     const std::vector<float> values{0.1F, -0.7F, 3.3F, 1e-3F, -5.0F};
     for (std::uint32_t i = 0; i < 3; ++i) {
         sums.add(make(i, values, 10));
@@ -75,7 +76,7 @@ TEST(fixed_point_average, equal_contributions_change_nothing_beyond_a_quantum) {
 TEST(fixed_point_average, the_largest_sum_fits) {
     // W B 2^s < 2^62 at the bound, for weights of any size.
     for (const std::int64_t weight : {1L, 7L, 3670L, 1'000'000'000L}) {
-        fixed_point_average sums({3, 2}, weight, 1);
+        fixed_point_average sums(two_tensors, weight, 1);
         sums.add(make(0, {1024.0F, -1024.0F, 1024.0F, 1024.0F, -1024.0F}, weight));
         EXPECT_LT(std::abs(static_cast<double>((*sums.buffer())[0])), std::ldexp(1.0, 62));
         EXPECT_EQ(sums.result({"a"}).as<float>()[1], -1024.0F);
@@ -84,7 +85,7 @@ TEST(fixed_point_average, the_largest_sum_fits) {
 
 TEST(fixed_point_average, a_bad_value_names_its_contributor) {
     for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), 2000.0F}) {
-        fixed_point_average sums({3, 2}, 10, 2);
+        fixed_point_average sums(two_tensors, 10, 2);
         sums.add(make(0, {1, 2, 3, 4, 5}, 5));
         sums.add(make(1, {1, 2, bad, 4, 5}, 5));
         try {

@@ -148,6 +148,20 @@ TEST(scenario_reader, whole_numbers) {
     rejects({{"seed", "-1"}}, "a whole number from 0");
 }
 
+TEST(scenario_reader, ranks_are_whole_numbers_or_drawn) {
+    const auto rank = [](const char* text) { return read({{"tuning.rank", text}}).tuning.rank; };
+    EXPECT_EQ(rank("16").fixed(), 16);
+    EXPECT_EQ(rank("16"), drawn_count(16));
+    EXPECT_FALSE(rank("choice(4, 8)").fixed());
+    EXPECT_EQ(rank("choice(4, 8)").text(), "choice(4, 8)");
+    for (const char* bad : {"0", "2.5", "choice(4, 2.5)", "uniform(0, 4)", "normal(8, 2)", "100001"}) {
+        rejects({{"tuning.rank", bad}},
+                "a whole number of at least 1 and at most 100000, or choice(...) or uniform(...)");
+    }
+    rejects({{"tuning.rank", "8 GB"}}, "no unit");
+    rejects({{"tuning.rank", ""}}, "not a finite number");
+}
+
 TEST(scenario_reader, clients_for_all_clusters_or_each) {
     const auto scene = read({{"network.clusters", "3"}, {"network.clients", "4, 1,2"}});
     EXPECT_THAT(scene.network.clients, ElementsAre(4, 1, 2));

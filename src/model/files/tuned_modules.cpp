@@ -13,17 +13,14 @@
 
 namespace gaisnet {
 
-std::map<std::string, std::string> metadata_of(const tuning_settings& tuning) {
+std::map<std::string, std::string> metadata_of(const tuning_settings& tuning, std::int64_t rank) {
     std::string targets = tuning.targets.empty() ? "all" : "";
     for (const auto layer : tuning.targets) {
         targets += std::string(targets.empty() ? "" : ", ") + name_in(block_linear_words, layer);
     }
-    return {{"method", tuning.method},
-            {"prompts", std::to_string(tuning.prompts)},
-            {"rank", std::to_string(tuning.rank)},
-            {"alpha", fmt::format("{}", tuning.alpha)},
-            {"targets", targets},
-            {"bottleneck", std::to_string(tuning.bottleneck)}};
+    return {{"method", tuning.method},      {"prompts", std::to_string(tuning.prompts)},
+            {"rank", std::to_string(rank)}, {"alpha", fmt::format("{}", tuning.alpha)},
+            {"targets", targets},           {"bottleneck", std::to_string(tuning.bottleneck)}};
 }
 
 std::vector<std::pair<std::string, std::string>> settings_of(const modules_file& file) {

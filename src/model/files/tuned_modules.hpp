@@ -20,8 +20,8 @@ struct modules_file {
     std::vector<std::string> classes;
 };
 
-/// The metadata of tuning settings.
-std::map<std::string, std::string> metadata_of(const tuning_settings&);
+/// The metadata of tuning settings. \param rank that of the edge: the largest
+std::map<std::string, std::string> metadata_of(const tuning_settings&, std::int64_t rank);
 /// The settings (tuning.*) with which a file's modules were tuned, only those of its method, as text.
 std::vector<std::pair<std::string, std::string>> settings_of(const modules_file&);
 

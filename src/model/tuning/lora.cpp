@@ -1,6 +1,8 @@
 #include "base/error.hpp"
+#include "model/low_rank.hpp"
 #include "model/torch/attention.hpp"
 #include "model/tuning_method.hpp"
+#include "network/population.hpp"
 #include "scenario/scenario.hpp"
 
 #include <algorithm>
@@ -11,14 +13,42 @@ namespace gaisnet {
 namespace {
 
 /// Low-rank adaptation (Hu et al., ICLR 2022): the output of a linear layer grows by alpha / rank x A^T B^T of its input x,
-/// with A [rank, in] and B [out, rank].
+/// with A [rank, in] and B [out, rank]. A client of a smaller rank has the first rows of A and columns of B, with the
+/// scale of the largest rank, so that the same numbers are the same change everywhere.
 class lora final : public tuning_method {
 public:
-    explicit lora(const tuning_settings& settings)
-        : rank_(settings.rank)
-        , scale_(settings.alpha / static_cast<double>(settings.rank))
+    lora(const tuning_settings& settings, std::int64_t largest_rank)
+        : rank_(largest_rank)
+        , scale_(settings.alpha / static_cast<double>(largest_rank))
+        , average_(settings.average)
         , targets_(settings.targets) {
         std::sort(targets_.begin(), targets_.end());
+    }
+
+    std::shared_ptr<const tuning_method> of_size(std::int64_t rank) const override {
+        if (rank >= rank_) {
+            return nullptr;
+        }
+        auto smaller = std::make_shared<lora>(*this);
+        smaller->rank_ = rank;
+        return smaller;
+    }
+
+    /// pad: as HetLoRA (Cho et al., EMNLP 2024) without its pruning and with weights by samples; truncate: RBLA (Chen et
+    /// al., 2024); product: see product_average.
+    std::vector<average_rule> averages(const foundation_model& model, std::int64_t) const override {
+        std::vector<average_rule> rules;
+        for (const auto layer : targets_of(model)) {
+            const auto shape = model.linear(layer);
+            if (average_ == rank_average::product) {
+                rules.push_back({2, 0, false, std::make_shared<product_average>(shape.out, shape.in, rank_)});
+                continue;
+            }
+            const bool by_slice = average_ == rank_average::truncate;
+            rules.push_back({1, 0, by_slice, nullptr});
+            rules.push_back({1, 1, by_slice, nullptr});
+        }
+        return rules;
     }
 
     block_change change(const foundation_model& model, std::int64_t) const override {
@@ -82,15 +112,16 @@ private:
 
     std::int64_t rank_;
     double scale_;
+    rank_average average_;
     std::vector<block_linear> targets_; ///< Empty: all.
 };
 
 const registration<tuning_entry> registered_lora{
     {"lora", [](const scenario& scene) -> std::shared_ptr<const tuning_method> {
-         if (scene.tuning.rank < 1) {
-             throw usage_error("tuning.rank = " + std::to_string(scene.tuning.rank) + ": at least 1 is needed");
+         if (scene.tuning.rank.values.lowest() < 1.0) {
+             throw usage_error("tuning.rank = " + scene.tuning.rank.text() + ": at least 1 is needed");
          }
-         return std::make_shared<lora>(scene.tuning);
+         return std::make_shared<lora>(scene.tuning, largest_tuning_size(scene));
      }}};
 
 } // namespace
