@@ -48,12 +48,9 @@ private:
 
 class domains_of_texts final : public domain_source {
 public:
-    domains_of_texts(const scenario& scene, std::size_t threads): domain_source(scene) {
-        form_.tokens = scene.model.tokens;
-        form_.vocabulary = scene.model.vocabulary;
-        form_.threads = threads;
-        find_tokenizer();
-    }
+    domains_of_texts(const scenario& scene, std::size_t threads)
+        : domain_source(scene)
+        , form_(token_form_of(scene, scene.data.source == data_source::procedural, threads)) {}
 
     /// Of next tokens: the sentences of one grammar. Of classes: those of as many grammars, each a class.
     std::unique_ptr<dataset> draw(int domain) const override {
@@ -68,30 +65,12 @@ public:
         return made_of(make_grammar_texts(spec));
     }
     std::unique_ptr<dataset> read(const std::string& folder, const std::string& key) const override {
-        text_folder_rules rules;
-        rules.unit = scene_.data.unit;
-        rules.replace_invalid = scene_.data.invalid_text == invalid_text_policy::replace;
-        rules.for_classification = !next_tokens();
-        rules.key = key;
-        auto texts = std::make_unique<text_folder>(folder, rules);
+        auto texts = std::make_unique<text_folder>(folder, rules_of(scene_, key, !next_tokens()));
         notes_.insert(notes_.end(), texts->notes().begin(), texts->notes().end());
         content_ += texts->content();
         return made_of(std::move(texts));
     }
-    input_form form() const override {
-        input_form out;
-        out.tokens = form_.tokens;
-        out.next_tokens = next_tokens();
-        out.noise.vocabulary = static_cast<std::int64_t>(form_.words->vocabulary_size());
-        const auto& special = form_.words->specials();
-        for (const auto& one : {special.unknown, special.padding, special.begin, special.end, special.classify,
-                                special.separate, special.mask}) {
-            if (one) {
-                out.noise.kept.push_back(*one);
-            }
-        }
-        return out;
-    }
+    input_form form() const override { return input_form_of(form_, next_tokens()); }
     std::shared_ptr<const tokenizer> words() const override { return form_.words; }
 
 private:
@@ -101,31 +80,55 @@ private:
                              : make_labelled_texts(std::move(texts), form_);
     }
 
-    /// data.tokenizer, or that of the model's folder, or the words of the grammars.
-    void find_tokenizer() {
-        namespace fs = std::filesystem;
-        std::error_code ignored;
-        const auto beside = fs::path(scene_.model.weights) / "tokenizer.json";
-        if (scene_.data.tokenizer != "auto") {
-            form_.tokenizer_name = scene_.data.tokenizer;
-            form_.words = read_tokenizer(scene_.data.tokenizer);
-        } else if (fs::exists(beside, ignored)) {
-            form_.tokenizer_name = beside.string();
-            form_.words = read_tokenizer(beside);
-        } else if (scene_.data.source == data_source::procedural) {
-            form_.tokenizer_name = "auto (the words of procedural texts)";
-            form_.words = make_word_tokenizer(grammar_words(),
-                                              {.unknown = unknown_word, .padding = padding_word, .end = end_word});
-        } else {
-            throw usage_error("data.tokenizer = auto: there is no tokenizer.json in model.weights = " +
-                              scene_.model.weights + "; a tokenizer.json is accepted");
-        }
-    }
-
     token_form form_;
 };
 
 } // namespace
+
+token_form token_form_of(const scenario& scene, bool drawn, std::size_t threads) {
+    namespace fs = std::filesystem;
+    token_form out{nullptr, scene.data.tokenizer, scene.model.tokens, scene.model.vocabulary, threads};
+    std::error_code ignored;
+    const auto beside = fs::path(scene.model.weights) / "tokenizer.json";
+    if (scene.data.tokenizer != "auto") {
+        out.words = read_tokenizer(scene.data.tokenizer);
+    } else if (fs::exists(beside, ignored)) {
+        out.tokenizer_name = beside.string();
+        out.words = read_tokenizer(beside);
+    } else if (drawn) {
+        out.tokenizer_name = "auto (the words of procedural texts)";
+        out.words =
+            make_word_tokenizer(grammar_words(), {.unknown = unknown_word, .padding = padding_word, .end = end_word});
+    } else {
+        throw usage_error("data.tokenizer = auto: there is no tokenizer.json in model.weights = " +
+                          scene.model.weights + "; a tokenizer.json is accepted");
+    }
+    return out;
+}
+
+input_form input_form_of(const token_form& form, bool next_tokens) {
+    input_form out;
+    out.tokens = form.tokens;
+    out.next_tokens = next_tokens;
+    out.noise.vocabulary = static_cast<std::int64_t>(form.words->vocabulary_size());
+    const auto& special = form.words->specials();
+    for (const auto& one : {special.unknown, special.padding, special.begin, special.end, special.classify,
+                            special.separate, special.mask}) {
+        if (one) {
+            out.noise.kept.push_back(*one);
+        }
+    }
+    return out;
+}
+
+text_folder_rules rules_of(const scenario& scene, const std::string& key, bool classes) {
+    text_folder_rules rules;
+    rules.unit = scene.data.unit;
+    rules.replace_invalid = scene.data.invalid_text == invalid_text_policy::replace;
+    rules.for_classification = classes;
+    rules.key = key;
+    return rules;
+}
 
 std::vector<std::unique_ptr<dataset>> domain_source::all() const {
     std::vector<std::unique_ptr<dataset>> domains;

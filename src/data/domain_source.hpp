@@ -3,6 +3,8 @@
 #include "data/batch_loader.hpp"
 #include "data/dataset.hpp"
 #include "data/image_folder.hpp"
+#include "data/text_folder.hpp"
+#include "data/token_datasets.hpp"
 #include "scenario/scenario.hpp"
 #include "text/tokenizer.hpp"
 
@@ -45,6 +47,15 @@ protected:
     mutable std::vector<std::string> notes_;
     mutable std::uint64_t content_ = 0;
 };
+
+// The parts of that.
+
+/// With data.tokenizer, or that of the model's folder, or the words of the grammars. \param drawn texts are.
+/// \throws usage_error for a tokenizer that cannot be used, or when there is none
+token_form token_form_of(const scenario&, bool drawn, std::size_t threads);
+input_form input_form_of(const token_form&, bool next_tokens);
+/// How a folder of texts is read. \param classes it has to have some.
+text_folder_rules rules_of(const scenario&, const std::string& key, bool classes);
 
 /// \param scene must outlive the source. \param threads that tokenize texts. \throws usage_error for a tokenizer that cannot
 /// be used

@@ -39,13 +39,14 @@ private:
 /// Blocks that train, and behind them those that validate.
 class next_tokens_of_texts final : public dataset {
 public:
-    next_tokens_of_texts(std::unique_ptr<text_dataset> texts, const token_form& form, double train_fraction,
-                         std::uint64_t seed)
+    next_tokens_of_texts(std::unique_ptr<text_dataset> texts, const token_form& form, const data_split& split)
         : texts_(std::move(texts))
-        , split_(stratified_split(*texts_, train_fraction, seed))
-        , train_(blocks_of(split_.train, form, false))
-        , validation_(blocks_of(split_.validation, form, true)) {}
-    std::size_t size() const override { return train_.size() + validation_.size(); }
+        , train_(blocks_of(split.train, form, false)) {
+        if (!split.validation.empty()) {
+            validation_.emplace(blocks_of(split.validation, form, true));
+        }
+    }
+    std::size_t size() const override { return train_.size() + (validation_ ? validation_->size() : 0); }
     std::int64_t label(std::size_t sample) const override { return blocks(sample).label(within(sample)); }
     const std::vector<std::string>& class_names() const override { return texts_->class_names(); }
     std::string name(std::size_t sample) const override { return blocks(sample).name(within(sample)); }
@@ -57,7 +58,7 @@ public:
         data_split out;
         out.train.resize(train_.size());
         std::iota(out.train.begin(), out.train.end(), std::size_t{0});
-        out.validation.resize(validation_.size());
+        out.validation.resize(size() - train_.size());
         std::iota(out.validation.begin(), out.validation.end(), train_.size());
         return out;
     }
@@ -75,12 +76,12 @@ private:
         return {*texts_, samples, [&](std::string_view text) { return form.words->encode(text, false); }, rule,
                 form.threads};
     }
-    const text_blocks& blocks(std::size_t sample) const { return sample < train_.size() ? train_ : validation_; }
+    const text_blocks& blocks(std::size_t sample) const { return sample < train_.size() ? train_ : *validation_; }
     std::size_t within(std::size_t sample) const { return sample < train_.size() ? sample : sample - train_.size(); }
 
     std::unique_ptr<text_dataset> texts_;
-    data_split split_; ///< Of texts.
-    text_blocks train_, validation_;
+    text_blocks train_;
+    std::optional<text_blocks> validation_;
 };
 
 void check_vocabulary(const token_form& form) {
@@ -102,7 +103,16 @@ std::unique_ptr<dataset> make_labelled_texts(std::unique_ptr<text_dataset> texts
 std::unique_ptr<dataset> make_next_tokens(std::unique_ptr<text_dataset> texts, const token_form& form,
                                           double train_fraction, std::uint64_t seed) {
     check_vocabulary(form);
-    return std::make_unique<next_tokens_of_texts>(std::move(texts), form, train_fraction, seed);
+    const auto split = stratified_split(*texts, train_fraction, seed);
+    return std::make_unique<next_tokens_of_texts>(std::move(texts), form, split);
+}
+
+std::unique_ptr<dataset> make_next_tokens(std::unique_ptr<text_dataset> texts, const token_form& form) {
+    check_vocabulary(form);
+    data_split all;
+    all.train.resize(texts->size());
+    std::iota(all.train.begin(), all.train.end(), std::size_t{0});
+    return std::make_unique<next_tokens_of_texts>(std::move(texts), form, all);
 }
 
 } // namespace gaisnet

@@ -27,5 +27,7 @@ std::unique_ptr<dataset> make_labelled_texts(std::unique_ptr<text_dataset>, cons
 /// the texts that train fill no block.
 std::unique_ptr<dataset> make_next_tokens(std::unique_ptr<text_dataset>, const token_form&, double train_fraction,
                                           std::uint64_t seed);
+/// The same of texts that all train.
+std::unique_ptr<dataset> make_next_tokens(std::unique_ptr<text_dataset>, const token_form&);
 
 } // namespace gaisnet

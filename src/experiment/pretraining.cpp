@@ -7,12 +7,13 @@
 #include "base/bytes.hpp"
 #include "base/progress.hpp"
 #include "base/random.hpp"
-#include "experiment/cloud_images.hpp"
+#include "experiment/cloud_samples.hpp"
 #include "experiment/gradient_sum.hpp"
 #include "experiment/preparation.hpp"
 #include "experiment/workload.hpp"
 #include "model/files/safetensors.hpp"
 #include "model/files/weight_store.hpp"
+#include "model/language/language_modelling.hpp"
 #include "model/torch/backbone.hpp"
 #include "model/torch/optimizer.hpp"
 #include "model/torch/pretraining.hpp"
@@ -42,10 +43,10 @@ namespace {
 /// The optimiser's name in a checkpoint.
 constexpr const char* state_name = "pretraining";
 
-/// Totals over a shard's images in an epoch.
+/// Totals over a shard's samples in an epoch.
 struct shard_totals {
     double loss_sum = 0;
-    std::int64_t correct = 0, images = 0;
+    std::int64_t correct = 0, predictions = 0, samples = 0;
 };
 
 } // namespace
@@ -55,24 +56,21 @@ public:
     parts(const configuration& given, session& here)
         : here_(here)
         , scene_(checked(given, here))
-        , images_(watched(scene_, here), here, !given.dry_run)
-        , batches_(images_.size() / static_cast<std::size_t>(scene_.pretrain.batch))
+        , samples_(watched(scene_, here), here, !given.dry_run)
+        , batches_(samples_.size() / static_cast<std::size_t>(scene_.pretrain.batch))
         , progress_(given.progress) {
-        if (model_->takes_tokens()) {
-            throw usage_error(std::string("model.family = ") + model_->family() +
-                              ": pretrain takes models of images; vit is accepted");
-        }
+        objective_ = make_objective();
         if (batches_ == 0) {
-            throw usage_error(fmt::format("pretrain.batch = {}: {} has {} image(s); at most as many are accepted",
-                                          scene_.pretrain.batch, images_.origin(), images_.size()));
+            throw usage_error(fmt::format("pretrain.batch = {}: {} has {} sample(s); at most as many are accepted",
+                                          scene_.pretrain.batch, samples_.origin(), samples_.size()));
         }
         identity_ = identity(given.values, given.command);
         if (!scene_.pretrain.root.empty()) {
-            identity_ += fmt::format("pretrain.root.hash = {:016x}\n", images_.content());
+            identity_ += fmt::format("pretrain.root.hash = {:016x}\n", samples_.content());
         }
         if (here.root()) {
-            if (scene_.data.source == data_source::folder && scene_.pretrain.root.empty()) {
-                spdlog::warn("data.source = folder is of the edges' images; a foundation model is pre-trained on "
+            if (scene_.data.source != data_source::procedural && scene_.pretrain.root.empty()) {
+                spdlog::warn("data.source is of the edges' samples; a foundation model is pre-trained on "
                              "procedural domains here, and on a folder that pretrain.root names");
             }
             done_ = check_output();
@@ -114,20 +112,18 @@ public:
             write();
             remove_checkpoints();
             const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
-            outcome_ = fmt::format("pre-trained for {} epoch(s) of {} images of {} in {:.1f} s: {}\n",
+            outcome_ = fmt::format("pre-trained for {} epoch(s) of {} {} of {} in {:.1f} s: {}\n",
                                    epochs_done_ - before, batches_ * static_cast<std::size_t>(scene_.pretrain.batch),
-                                   images_.origin(), elapsed.count(), scene_.output);
+                                   kind_of_samples(), samples_.origin(), elapsed.count(), scene_.output);
         }
         return run_ending::complete;
     }
 
     std::string description() const {
-        return fmt::format("{} epoch(s) of {} images of {}, {}, {} pixels; {}\n", scene_.pretrain.epochs,
-                           images_.size(), images_.origin(),
-                           masks() ? fmt::format("{} of {} patches masked",
-                                                 masked_patches(patches(), scene_.pretrain.mask), patches().patches())
-                                   : fmt::format("{} classes", images_.classes()),
-                           scene_.model.image, scene_.output);
+        return fmt::format("{} epoch(s) of {} {} of {}, {}, {} {}; {}\n", scene_.pretrain.epochs, samples_.size(),
+                           kind_of_samples(), samples_.origin(), objective_->description(),
+                           samples_.words() ? scene_.model.tokens : scene_.model.image,
+                           samples_.words() ? "tokens" : "pixels", scene_.output);
     }
 
 private:
@@ -154,15 +150,36 @@ private:
         return scene;
     }
 
-    bool masks() const { return scene_.pretrain.objective == pretraining_kind::masked; }
-    /// \throws usage_error for a family whose samples have no patches.
-    const vit& patches() const {
-        const auto* model = dynamic_cast<const vit*>(model_.get());
-        if (model == nullptr) {
-            throw usage_error("pretrain.objective = masked: it masks patches of images, which model.family = " +
-                              scene_.model.family + " has not; supervised is accepted");
+    const char* kind_of_samples() const { return samples_.words() ? "texts" : "images"; }
+
+    /// \throws usage_error for one that the family cannot have.
+    std::unique_ptr<pretraining_objective> make_objective() const {
+        const auto refuse = [&](const std::string& why) {
+            throw usage_error("pretrain.objective: model.family = " + scene_.model.family + " " + why);
+        };
+        const auto objective = pretraining_of(scene_);
+        if (objective == pretraining_kind::supervised) {
+            return make_supervised(*model_, samples_.classes());
         }
-        return *model;
+        if (objective == pretraining_kind::next_token) {
+            if (!model_->causal()) {
+                refuse("does not tell next tokens; supervised or masked is accepted");
+            }
+            return make_next_token_modelling();
+        }
+        if (const auto* images = dynamic_cast<const vit*>(model_.get())) {
+            return std::make_unique<masked_modelling>(*images, scene_.pretrain.mask, scene_.seed);
+        }
+        if (!model_->takes_tokens() || model_->causal()) {
+            refuse("has nothing to be masked; " + std::string(model_->causal() ? "next_token" : "supervised") +
+                   " is accepted");
+        }
+        const auto& words = samples_.words()->specials();
+        const auto mask = words.mask ? words.mask : words.unknown;
+        if (!mask) {
+            throw usage_error("data.tokenizer: it has no token that masks others ([MASK]), nor one for unknown words");
+        }
+        return make_masked_tokens(*model_, {scene_.pretrain.mask, *mask, samples_.form().noise.kept, scene_.seed});
     }
 
     /// \returns true when this model already exists and resume = auto has nothing left to do.
@@ -215,11 +232,6 @@ private:
             return tensor;
         });
         backbone_size_ = names_.size();
-        if (masks()) {
-            objective_ = std::make_unique<masked_modelling>(patches());
-        } else {
-            objective_ = make_supervised(*model_, images_.classes());
-        }
         for (const auto& [name, tensor] : objective_->parameters()) {
             names_.push_back(name);
             parameters_.push_back(tensor);
@@ -264,7 +276,7 @@ private:
         const auto batch = static_cast<std::size_t>(scene_.pretrain.batch);
         const auto epoch = static_cast<std::uint32_t>(epochs_done_);
         const auto total = batches_ * static_cast<std::size_t>(scene_.pretrain.epochs);
-        const auto order = random_stream(scene_.seed, "pretrain", "order", epoch).permutation(images_.size());
+        const auto order = random_stream(scene_.seed, "pretrain", "order", epoch).permutation(samples_.size());
         totals_.assign(static_cast<std::size_t>(scene_.pretrain.shards), {});
         for (std::size_t b = 0; b < batches_; ++b) {
             const auto done = epoch * batches_ + b;
@@ -310,23 +322,20 @@ private:
             for (const auto& one : totals_) {
                 all.loss_sum += one.loss_sum;
                 all.correct += one.correct;
-                all.images += one.images;
+                all.predictions += one.predictions;
+                all.samples += one.samples;
             }
-            const auto images = static_cast<double>(all.images);
             const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
             round_result result;
-            result.accuracy = result.loss = std::numeric_limits<double>::quiet_NaN();
-            result.train_loss = all.loss_sum / images;
-            result.train_accuracy =
-                masks() ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(all.correct) / images;
+            result.accuracy = result.loss = result.bits_per_byte = std::numeric_limits<double>::quiet_NaN();
+            result.train_loss = all.loss_sum / static_cast<double>(all.samples);
+            result.train_accuracy = all.predictions == 0
+                                        ? std::numeric_limits<double>::quiet_NaN()
+                                        : static_cast<double>(all.correct) / static_cast<double>(all.predictions);
             result.wall_s = elapsed.count();
             epochs_.push_back({result});
             progress_.clear();
-            spdlog::info("epoch {}: {}", epochs_done_,
-                         masks() ? fmt::format("mean absolute error of masked pixels, in units of data.std, {:.4f}",
-                                               result.train_loss)
-                                 : fmt::format("training loss {:.4f}, accuracy {:.4f}", result.train_loss,
-                                               result.train_accuracy));
+            spdlog::info("epoch {}: {}", epochs_done_, objective_->said(result.train_loss, result.train_accuracy));
         }
         return stop;
     }
@@ -385,44 +394,53 @@ private:
 
     void train_shard(std::span<const std::size_t> indices, std::size_t batch, std::uint32_t epoch,
                      shard_totals& totals) {
-        const auto batch_of_images = images_.load(indices, epoch);
-        pretraining_batch some{to_torch(batch_of_images.inputs), to_torch(batch_of_images.labels), {}};
-        std::vector<at::Tensor> masks_of_images;
-        for (std::size_t i = 0; masks() && i < indices.size(); ++i) {
-            masks_of_images.push_back(
-                draw_mask(patches(), scene_.pretrain.mask, scene_.seed, images_.name(indices[i]), epoch));
+        const auto loaded = samples_.load(indices, epoch);
+        pretraining_batch some{to_torch(loaded.inputs), to_torch(loaded.labels), {}};
+        if (!loaded.padding.empty() && !samples_.form().next_tokens) {
+            some.padding = to_torch(loaded.padding);
         }
-        if (masks()) {
-            some.masked = at::stack(masks_of_images);
+        std::vector<std::string> names;
+        for (const auto index : indices) {
+            names.push_back(samples_.name(index));
         }
+        objective_->draw(some, names, epoch);
         const auto result = objective_->evaluate(backbone_, some);
         run_backward(result.loss_sum / static_cast<double>(batch), {});
         totals.loss_sum += result.loss_sum.item<double>();
         totals.correct += result.correct;
-        totals.images += static_cast<std::int64_t>(indices.size());
+        totals.predictions += result.predictions;
+        totals.samples += static_cast<std::int64_t>(indices.size());
     }
 
-    /// Writes the backbone and, if the objective was classification, the head.
+    /// Writes the backbone, as files of its family have it, and, if the objective was classification, the head.
     void write() const {
+        const auto specs = model_->tensors();
         std::vector<tensor_to_write> tensors;
+        std::vector<at::Tensor> turned; // until they are written
         for (std::size_t i = 0; i < names_.size(); ++i) {
-            if (i < backbone_size_ || !masks()) {
+            if (i < backbone_size_ && model_->transposed_in_files(specs[i])) {
+                turned.push_back(parameters_[i].detach().t().contiguous());
+                tensors.emplace_back(names_[i], to_view(turned.back()));
+            } else if (i < backbone_size_ || objective_->keeps_parameters()) {
                 tensors.emplace_back(names_[i], to_view(parameters_[i]));
             }
         }
-        write_safetensors(scene_.output, tensors,
-                          {{"mean", numbers_text(scene_.data.mean)},
-                           {"std", numbers_text(scene_.data.std)},
-                           {"heads", std::to_string(scene_.model.heads)},
-                           {"objective", masks() ? "masked" : "supervised"},
-                           {"identity", identity_hash()},
-                           {"ln_eps", "1e-6"}});
+        std::map<std::string, std::string> metadata{
+            {"heads", std::to_string(scene_.model.heads)},
+            {"objective", std::string(name_in(pretraining_words, pretraining_of(scene_)))},
+            {"identity", identity_hash()}};
+        if (!samples_.words()) {
+            metadata["mean"] = numbers_text(scene_.data.mean);
+            metadata["std"] = numbers_text(scene_.data.std);
+            metadata["ln_eps"] = "1e-6";
+        }
+        write_safetensors(scene_.output, tensors, metadata);
     }
 
     session& here_;
     scenario scene_;
     std::shared_ptr<const foundation_model> model_ = gaisnet::make_model(scene_);
-    cloud_images images_;
+    cloud_samples samples_;
     std::size_t batches_; ///< Per epoch; the remaining images are not used.
     progress progress_;
     std::string identity_;

@@ -96,6 +96,8 @@ public:
     virtual double step_mac(const block_change&, const token_step&) const;
     virtual std::int64_t step_workspace(const block_change&, const token_step&) const;
 
+    /// Whether a matrix [out, in] is [in, out] in files.
+    virtual bool transposed_in_files(const tensor_spec&) const { return false; }
     /// Finds every tensor of the backbone in a file. Reads no tensor. By default the file has tensors() and nothing else.
     /// \throws usage_error
     virtual backbone_match match(const safetensors_file&) const;

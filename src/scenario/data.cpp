@@ -96,7 +96,13 @@ key_traits data_settings::drawn_ones() {
                      with("pretrain.root", {""}).for_commands(commands::pretrain)}};
 }
 
-key_traits data_settings::of_texts() { return {.when = {unless("model.family", {"vit"})}}; }
+key_traits data_settings::of_texts() { return {.commands = commands::all, .when = {unless("model.family", {"vit"})}}; }
+
+key_traits data_settings::text_folders() {
+    return {.commands = commands::all,
+            .when = {with("data.source", {"text"}).for_commands(commands::emulating),
+                     unless("pretrain.root", {""}).for_commands(commands::pretrain), unless("model.family", {"vit"})}};
+}
 
 key_traits data_settings::folders() {
     return {.commands = commands::all,

@@ -70,6 +70,7 @@ struct data_settings {
     static key_traits drawn_ones();
     static key_traits folders();
     static key_traits of_texts();
+    static key_traits text_folders();
 
     data_source source =
         key.choice("source", "procedural", data_source_words,
@@ -86,12 +87,12 @@ struct data_settings {
                  "turns texts into tokens; auto: that of the folder model.weights, or, of procedural "
                  "texts, their words",
                  of_texts());
-    text_unit unit = key.choice("text_unit", "paragraph", text_unit_words, "what is a text in a .txt file (text)",
-                                {.when = {with("data.source", {"text"})}});
+    text_unit unit =
+        key.choice("text_unit", "paragraph", text_unit_words, "what is a text in a .txt file (text)", text_folders());
     invalid_text_policy invalid_text =
         key.choice("invalid_text", "fatal", invalid_text_words,
                    "what to do with bytes that are not UTF-8: refuse the file, or put U+FFFD in their place (text)",
-                   {.when = {with("data.source", {"text"})}});
+                   text_folders());
     std::vector<double> mean =
         key.parsed("mean", "0.5,0.5,0.5", "three numbers", "mean of red, green, blue",
                    [](const std::string& text) { return three_numbers(text, any()); }, {.commands = commands::all});

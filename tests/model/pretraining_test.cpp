@@ -1,3 +1,5 @@
+#include "data/batch_loader.hpp"
+#include "model/language/language_modelling.hpp"
 #include "model/torch/pretraining.hpp"
 #include "model/vit/masked_modelling.hpp"
 
@@ -163,6 +165,70 @@ TEST_F(pretraining, supervised_begins_at_the_entropy_of_chance) {
     const auto result = objective->evaluate(backbone_, {images(3), at::tensor({0, 4, 2}, at::kLong), {}});
     EXPECT_NEAR(result.loss_sum.item<double>(), 3 * std::log(5.0), 1e-5);
     EXPECT_EQ(result.correct, 1); // the first class is told of equal ones
+}
+
+// ------------------------------------------------------------------------------------------------ texts
+
+TEST(pretraining_of_texts, next_tokens_cost_their_mean_cross_entropy) {
+    const auto model = make_model(lab::text_scenario("gpt2"));
+    const auto backbone = lab::random_backbone(model);
+    const auto inputs = at::randint(0, model->vocabulary(), {3, 9}, at::kLong);
+    auto wanted = at::randint(0, model->vocabulary(), {3, 9}, at::kLong);
+    wanted[2].slice(0, 4).fill_(ignored_token); // the last sample has four tokens to tell
+    const auto result = make_next_token_modelling()->evaluate(*backbone, {inputs, wanted, {}});
+    const auto logits = backbone->logits(backbone->normalise(backbone->run_blocks(backbone->embed(inputs))));
+    double sum = 0;
+    for (int sample = 0; sample < 3; ++sample) {
+        const int told = sample == 2 ? 4 : 9;
+        double its = 0;
+        for (int token = 0; token < told; ++token) {
+            its -= logits[sample][token].log_softmax(0)[wanted[sample][token].item<std::int64_t>()].item<double>();
+        }
+        sum += its / told;
+    }
+    EXPECT_NEAR(result.loss_sum.item<double>(), sum, 1e-4);
+    EXPECT_EQ(result.predictions, 22);
+}
+
+TEST(pretraining_of_texts, masked_tokens_are_drawn_among_those_that_mean_text) {
+    const auto model = make_model(lab::text_scenario("bert"));
+    const auto backbone = lab::random_backbone(model);
+    constexpr std::int32_t special = 1, mask = 2;
+    auto inputs = at::randint(3, model->vocabulary(), {4, 9}, at::kLong);
+    inputs.select(1, 0).fill_(special);
+    const auto objective = make_masked_tokens(*model, {0.5, mask, {special}, 7});
+    pretraining_batch batch{inputs, {}, {}, at::tensor({0, 2, 4, 8}, at::kLong)};
+    objective->draw(batch, {"a", "b", "c", "d"}, 0);
+    EXPECT_FALSE(batch.masked.select(1, 0).slice(0, 0, 3).any().item<bool>()) << "special tokens";
+    const std::vector<std::int64_t> expected{4, 3, 2, 1}; // half of 8, 6 and 4 tokens; of none at least one
+    for (std::int64_t sample = 0; sample < 4; ++sample) {
+        EXPECT_EQ(batch.masked[sample].sum().item<std::int64_t>(), expected[static_cast<std::size_t>(sample)]);
+    }
+    EXPECT_FALSE(batch.masked[1].slice(0, 7).any().item<bool>()) << "padding";
+    auto again = batch;
+    objective->draw(again, {"a", "b", "c", "d"}, 0);
+    EXPECT_TRUE(at::equal(again.masked, batch.masked));
+    objective->draw(again, {"a", "b", "c", "d"}, 1);
+    EXPECT_FALSE(at::equal(again.masked, batch.masked)) << "another epoch";
+    // What is masked cannot be seen: another token in its place changes nothing but what is wanted.
+    objective->draw(batch, {"a", "b", "c", "d"}, 0);
+    const auto before = objective->evaluate(*backbone, batch);
+    EXPECT_EQ(before.predictions, 10);
+    auto other = batch;
+    other.inputs = at::where(batch.masked, at::full_like(batch.inputs, mask), batch.inputs);
+    const auto tokens = backbone->run_blocks(backbone->embed(other.inputs), batch.padding);
+    const auto logits = at::matmul(tokens, backbone->embedding.front().t()).log_softmax(2);
+    double sum = 0;
+    for (std::int64_t sample = 0; sample < 4; ++sample) {
+        double its = 0;
+        for (std::int64_t token = 0; token < 9; ++token) {
+            if (batch.masked[sample][token].item<bool>()) {
+                its -= logits[sample][token][batch.inputs[sample][token].item<std::int64_t>()].item<double>();
+            }
+        }
+        sum += its / static_cast<double>(expected[static_cast<std::size_t>(sample)]);
+    }
+    EXPECT_NEAR(before.loss_sum.item<double>(), sum, 1e-4);
 }
 
 } // namespace

@@ -6,6 +6,7 @@ import math
 import signal
 
 import pytest
+from support.files import same_bytes
 from support.processes import wait_until
 from support.results import assert_same_tuning, checkpoints, differences, status, table, text
 
@@ -222,3 +223,25 @@ class TestWriting:
         whole = infer("--output", tmp_path / "whole.h5", "--infer.requests", 600)
         assert whole.returncode == 0, whole.stderr
         assert self.lines(output) == self.lines(tmp_path / "whole.h5")
+
+
+class TestPreTraining:
+    PRETRAIN = ("--pretrain.samples", 150, "--pretrain.epochs", 3, "--pretrain.batch", 16, "--progress", "none", "--overwrite",
+                "on")
+
+    @pytest.mark.parametrize("model", [GPT2, LLAMA, BERT], ids=["gpt2", "llama", "bert"])
+    def test_it_is_the_same_on_two_ranks_and_a_better_beginning(self, gaisnet, drawn, tmp_path, model):
+        for ranks in (1, 2):
+            done = gaisnet("pretrain", *model, *self.PRETRAIN, "--output", tmp_path / f"{ranks}.safetensors", ranks=ranks)
+            assert done.returncode == 0, done.stderr
+        assert same_bytes(tmp_path / "1.safetensors", tmp_path / "2.safetensors")
+        if model == BERT:
+            return
+        losses = []
+        for weights in ("random", tmp_path / "1.safetensors"):
+            # The third grammar: the first belongs to the edge in pre-training, and the second is the unseen one.
+            done = drawn(*model, "--model.weights", weights, "--data.domain", 2, "--tuning.method", "lora", "--train.lr", 1e-6,
+                         "--train.rounds", 1, "--output", tmp_path / "run.h5")
+            assert done.returncode == 0, done.stderr
+            losses.append(table(tmp_path / "run.h5", "rounds")[0]["loss"])
+        assert losses[1] < 0.9 * losses[0]

@@ -214,7 +214,7 @@ TEST_F(options, settings_that_change_nothing_are_told) {
                 ElementsAre(HasSubstr("dropout.probability = 0.5 has no effect: infer does not look at it")));
     EXPECT_THAT(idle({"plan", "--probe.samples", "5"}), ElementsAre(HasSubstr("network.edges is 1")));
     EXPECT_TRUE(idle({"plan", "--probe.samples", "5", "--network.edges", "2"}).empty());
-    EXPECT_THAT(idle({"pretrain", "--pretrain.mask", "0.5"}),
+    EXPECT_THAT(idle({"pretrain", "--pretrain.objective", "supervised", "--pretrain.mask", "0.5"}),
                 ElementsAre(HasSubstr("pretrain.objective is supervised")));
     EXPECT_TRUE(idle({"pretrain", "--pretrain.domains", "2", "--resume", "auto", "--checkpoint.every", "2"}).empty());
     EXPECT_THAT(idle({"pretrain", "--pretrain.root", "x", "--pretrain.domains", "2"}),

@@ -78,15 +78,18 @@ std::vector<tensor_spec> gpt2::block_tensors(std::int64_t block) const {
 
 std::vector<tensor_spec> gpt2::norm_tensors() const { return {{"ln_f.weight", {dim()}}, {"ln_f.bias", {dim()}}}; }
 
+bool gpt2::transposed_in_files(const tensor_spec& spec) const {
+    return spec.name.starts_with("h.") && spec.shape.size() == 2;
+}
+
 backbone_match gpt2::match(const safetensors_file& file) const {
     // Files of GPT-2 itself have the causal mask as a tensor.
-    return match_hub_names(
-        file, *this,
-        {.anchor = "wte.weight",
-         .without_prefix = {"lm_head."},
-         .ignored = {"score.", "classifier."},
-         .buffers = {".attn.bias", ".attn.masked_bias"},
-         .transposed = [](const tensor_spec& spec) { return spec.name.starts_with("h.") && spec.shape.size() == 2; }});
+    return match_hub_names(file, *this,
+                           {.anchor = "wte.weight",
+                            .without_prefix = {"lm_head."},
+                            .ignored = {"score.", "classifier."},
+                            .buffers = {".attn.bias", ".attn.masked_bias"},
+                            .transposed = [this](const tensor_spec& spec) { return transposed_in_files(spec); }});
 }
 
 } // namespace gaisnet

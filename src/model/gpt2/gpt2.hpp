@@ -18,6 +18,7 @@ public:
     std::vector<tensor_spec> embedding_tensors() const override;
     std::vector<tensor_spec> block_tensors(std::int64_t block) const override;
     std::vector<tensor_spec> norm_tensors() const override;
+    bool transposed_in_files(const tensor_spec&) const override;
     backbone_match match(const safetensors_file&) const override;
 };
 

@@ -4,8 +4,10 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -18,12 +20,31 @@ at::Tensor zero_parameter(at::IntArrayRef shape) { return at::zeros(shape).requi
 
 } // namespace
 
-masked_modelling::masked_modelling(const vit& model)
+masked_modelling::masked_modelling(const vit& model, double ratio, std::uint64_t seed)
     : mask_token_(zero_parameter({1, 1, model.dim()}))
     , weight_(zero_parameter({model.patch_values(), model.dim()}))
     , cls_weight_(zero_parameter({model.patch_values(), model.dim()}))
     , bias_(zero_parameter({model.patch_values()}))
-    , patch_(model.patch()) {}
+    , model_(model)
+    , ratio_(ratio)
+    , seed_(seed) {}
+
+std::string masked_modelling::description() const {
+    return fmt::format("{} of {} patches masked", masked_patches(model_, ratio_), model_.patches());
+}
+
+std::string masked_modelling::said(double loss, double) const {
+    return fmt::format("mean absolute error of masked pixels, in units of data.std, {:.4f}", loss);
+}
+
+void masked_modelling::draw(pretraining_batch& batch, const std::vector<std::string>& names,
+                            std::uint32_t epoch) const {
+    std::vector<at::Tensor> masks;
+    for (const auto& name : names) {
+        masks.push_back(draw_mask(model_, ratio_, seed_, name, epoch));
+    }
+    batch.masked = at::stack(masks);
+}
 
 std::vector<std::pair<std::string, at::Tensor>> masked_modelling::parameters() const {
     return {{"mask_token", mask_token_},
@@ -45,11 +66,11 @@ at::Tensor masked_modelling::predict(const model_backbone& backbone, const at::T
 
 pretraining_objective::result masked_modelling::evaluate(const model_backbone& backbone,
                                                          const pretraining_batch& batch) const {
-    const auto error = (predict(backbone, batch.images, batch.masked) - patches_of(batch.images, patch_))
+    const auto error = (predict(backbone, batch.inputs, batch.masked) - patches_of(batch.inputs, model_.patch()))
                            .abs()
                            .mean(-1); // [n, patches]
     const auto counted = batch.masked.to(at::kFloat);
-    return {((error * counted).sum(1) / counted.sum(1)).sum(), 0};
+    return {((error * counted).sum(1) / counted.sum(1)).sum()};
 }
 
 at::Tensor patches_of(const at::Tensor& images, std::int64_t patch) {

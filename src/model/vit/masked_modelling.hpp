@@ -12,8 +12,12 @@ namespace gaisnet {
 /// learns to summarise an image.
 class masked_modelling final : public pretraining_objective {
 public:
-    explicit masked_modelling(const vit&);
+    /// \param ratio, seed for draw(): see draw_mask()
+    explicit masked_modelling(const vit&, double ratio = 0.6, std::uint64_t seed = 1);
 
+    std::string description() const override;
+    std::string said(double loss, double accuracy) const override;
+    void draw(pretraining_batch&, const std::vector<std::string>& names, std::uint32_t epoch) const override;
     /// mask_token [1, 1, dim], decoder.weight and decoder.cls_weight [3 patch^2, dim], decoder.bias [3 patch^2].
     std::vector<std::pair<std::string, at::Tensor>> parameters() const override;
     result evaluate(const model_backbone&, const pretraining_batch&) const override;
@@ -23,7 +27,9 @@ public:
 
 private:
     at::Tensor mask_token_, weight_, cls_weight_, bias_;
-    std::int64_t patch_;
+    vit model_;
+    double ratio_;
+    std::uint64_t seed_;
 };
 
 /// Splits images [n, 3, image, image] into patches [n, patches, 3 patch^2]: row by row, and within a patch by channel,
