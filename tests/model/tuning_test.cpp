@@ -189,7 +189,7 @@ TEST(tuning, the_same_factors_are_the_same_change_at_every_client) {
         }
     }
     lab::random_samples samples(model, 0, 4);
-    const auto images = to_torch(samples.images({0, 0, 0, 4, 4}));
+    const auto images = to_torch(samples.inputs({0, 0, 0, 4, 4}));
     const auto at_edge = edge.forward(images), at_client = client.forward(images);
     EXPECT_LT((at_edge - at_client).abs().max().item<double>(), 1e-5);
     client.parameters()[1].mul_(3.0);
