@@ -159,7 +159,7 @@ std::optional<checkpoint> read_own_checkpoint(const scenario& scene, const std::
 settings values_of_command(const configuration& given) {
     auto out = given.values;
     for (const auto& key : all_keys()) {
-        if (given.command != "plan" && (key.commands & ~commands::planning) == 0) {
+        if (given.command != "plan" && !given.of_plan && (key.commands & ~commands::planning) == 0) {
             out.at(key.name) = {key.initial, "default"};
         }
     }

@@ -67,6 +67,7 @@ configuration run_of(const configuration& given, const scenario& scene, const tu
         out.values.at(key) = {find_key(key)->initial, "default"};
     }
     set_tuning(out, scene, choice);
+    out.of_plan = true;
     out.set("optimise", other_parts(given.values.at("optimise").value)).set("probe.samples", "0");
     return out;
 }

@@ -16,6 +16,8 @@ namespace {
 
 /// Proposals of the model that the ledger judges, and those of them from which it goes on.
 constexpr std::size_t judged = 12, climbed = 3;
+/// Moves for the worse behind which it looks for better ones.
+constexpr std::size_t looked_behind = 8;
 
 /// Without clients that hold nothing: all but the first and the last one have blocks.
 formed_cluster without_idle(formed_cluster group) {
@@ -251,14 +253,29 @@ std::vector<formed_cluster> chain_search::neighbours(const formed_cluster& group
     return out;
 }
 
-/// Takes the best of all moves until none is better.
+/// Takes the best of all moves until none is better; under an edge of few clients, none of two moves together either, of which the
+/// first is among the best that are worse.
 formed_cluster chain_search::climb(int edge, std::size_t place, formed_cluster from,
                                    std::span<const std::size_t> clients, std::size_t sharers) {
     for (;;) {
         auto best = from;
-        for (auto& one : neighbours(from, clients)) {
+        auto around = neighbours(from, clients);
+        for (const auto& one : around) {
             if (better_alone(edge, place, one, best, sharers)) {
-                best = std::move(one);
+                best = one;
+            }
+        }
+        if (best == from && judge_.everybody().clients[static_cast<std::size_t>(edge)].size() <= all_orders) {
+            const auto first = std::min(looked_behind, around.size());
+            std::partial_sort(around.begin(), around.begin() + static_cast<std::ptrdiff_t>(first), around.end(),
+                              [&](const auto& a, const auto& b) { return better_alone(edge, place, a, b, sharers); });
+            around.resize(first);
+            for (const auto& step : around) {
+                for (const auto& one : neighbours(step, clients)) {
+                    if (better_alone(edge, place, one, best, sharers)) {
+                        best = one;
+                    }
+                }
             }
         }
         if (best == from) {

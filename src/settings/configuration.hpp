@@ -16,6 +16,7 @@ struct configuration {
     settings values;                  ///< All keys; see default_settings().
     std::vector<std::string> files{}; ///< Config files that have been read.
     bool dry_run = false;             ///< Only checks and a forecast.
+    bool of_plan = false;             ///< A run that plan makes: its keys count, whatever the command is.
     progress_mode progress = progress_mode::none;
 
     /// All keys with their defaults.

@@ -77,12 +77,15 @@ int main(int count, char** words) {
     const int most_clients = count > 2 ? std::atoi(words[2]) : 4;
     const int most_blocks = count > 3 ? std::atoi(words[3]) : 4;
     if (instances < 1 || most_clients < 2 || most_blocks < 2) {
-        fmt::print(stderr, "usage: plan_quality [INSTANCES [CLIENTS [BLOCKS]]], at least 1, 2 and 2\n");
+        fmt::print(
+            stderr,
+            "usage: plan_quality [INSTANCES [CLIENTS [BLOCKS [rounds | requests [FIRST]]]]], at least 1, 2 and 2\n");
         return 2;
     }
     const bool requests = count > 4 && std::string(words[4]) == "requests";
+    const int first = count > 5 ? std::atoi(words[5]) - 1 : 0;
     tally sums;
-    for (int i = 0; i < instances; ++i) {
+    for (int i = first; i < first + instances; ++i) {
         const auto seed = static_cast<std::uint64_t>(i + 1);
         const int clients = 2 + i % (most_clients - 1), depth = 2 + (i / 3) % (most_blocks - 1);
         compare(seed, clients, depth, clients > 3 && i % 2 == 1 ? 2 : 1, requests, sums);
