@@ -142,7 +142,7 @@ finetune topics_cloud "${topic_settings[@]}"
 finetune topics_alone "${topic_settings[@]}" --cloud.period 0
 # Here come answers of the tuned model, token by token.
 
-finetune languages_probe "${language_settings[@]}" --tuning.method head --train.lr 0.02
+finetune languages_probe "${language_settings[@]}" --tuning.method head --train.lr 0.05 --train.rounds 12 --cache on
 finetune "languages_$tuning" "${language_settings[@]}" --tuning.method "$tuning"
 
 echo
