@@ -14,7 +14,7 @@ MB to download, 0.8 GB in ~/.cache/gaisnet) and texts (Debian's fortunes) stay o
               edges' models every two rounds, and of edges that stay alone (configs/llm_topics.cfg)
   languages   which of ten languages is a text in? Accuracy of LoRA and of a linear probe (configs/llm_languages.cfg)
 
-  --small          small models from random weights on sentences of embedded grammars, nothing to download: a minute on
+  --small          small models from random weights on sentences of embedded grammars, nothing to download: two minutes on
                    two cores (configs/llm_small.cfg)
   --out FOLDER     where texts and results go (default: results/llm or results/llm_small of the project)
   --ranks N        MPI ranks (default: 2, or 1 on a machine with one core)
@@ -104,12 +104,13 @@ make_texts() {
     done
 }
 
-# finetune NAME CONFIG [SETTING]...: a run, with its end table in NAME.txt.
+# finetune NAME CONFIG [SETTING]...: a run, with its end table in NAME.txt. Of a run that had ended before nothing is printed.
 finetune() {
-    local name=$1 config=$2
+    local name=$1 config=$2 printed
     shift 2
     say "$name: $ranks MPI rank(s), $config"
-    jobs/mpirun.sh -n "$ranks" "$program" finetune --config "$config" "$@" --output "$out/$name.h5" --resume auto >"$out/$name.txt"
+    printed=$(jobs/mpirun.sh -n "$ranks" "$program" finetune --config "$config" "$@" --output "$out/$name.h5" --resume auto)
+    [[ -z $printed ]] || printf '%s\n' "$printed" >"$out/$name.txt"
 }
 
 program=${PROGRAM:-build/release/gaisnet}
