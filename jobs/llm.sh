@@ -21,7 +21,7 @@ MB to download, 0.8 GB) and texts (Debian's fortunes) are kept in ~/.cache/gaisn
   --skip-install   install no Debian packages
   --help           print this text
 
-A run that has ended is not repeated, and one that was stopped goes on. PROGRAM names another gaisnet, which is not built.
+A run that has ended is not repeated, and one that was stopped goes on; other settings need another --out. PROGRAM names another gaisnet, which is not built.
 TEXT
 }
 
