@@ -171,7 +171,8 @@ TEST(generation, keys_and_values_go_when_a_text_ends) {
 
 using said = std::map<int, std::map<std::int64_t, std::vector<std::int64_t>>>;
 
-tensor_view model_of(const deployment& deploy, std::shared_ptr<const model_backbone> backbone, std::uint32_t edge) {
+tensor_view moved_model_of(const deployment& deploy, std::shared_ptr<const model_backbone> backbone,
+                           std::uint32_t edge) {
     auto values = initial_values(deploy.domain_of(edge).tunables, 7 + edge, lab::weights_of(backbone));
     for (std::int64_t i = 0; i < values.elements(); ++i) { // away from zeros, which hide mistakes
         values.as<float>()[i] += 0.01F * static_cast<float>(i % 7);
@@ -193,7 +194,7 @@ said tell(const telling& here, int ranks, std::size_t part = 1000) {
             set_torch_threads(1);
             std::vector<tensor_view> models;
             for (std::uint32_t edge = 0; edge < here.deploy.domains.size(); ++edge) {
-                models.push_back(model_of(here.deploy, backbone, edge));
+                models.push_back(moved_model_of(here.deploy, backbone, edge));
             }
             inference_run run(
                 here.deploy, network, rank_of,
@@ -230,7 +231,7 @@ said tell_unsplit(const telling& here) {
     for (std::size_t c = 0; c < here.plan.lines.size(); ++c) {
         const int cluster = static_cast<int>(c);
         tuned_model model(backbone, here.deploy.method, no_classes);
-        model.load(model_of(here.deploy, backbone, static_cast<std::uint32_t>(here.deploy.net.clusters[c].edge)));
+        model.load(moved_model_of(here.deploy, backbone, static_cast<std::uint32_t>(here.deploy.net.clusters[c].edge)));
         const auto choose = here.chooser(cluster);
         const auto& texts = here.plan.lines[c].texts;
         for (std::size_t request = 0; request < texts.size(); ++request) {
