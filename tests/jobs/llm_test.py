@@ -106,7 +106,7 @@ def test_a_second_call_repeats_nothing_and_prints_the_same(script, output, folde
         return {file.name: file.stat().st_mtime_ns for ending in ("h5", "txt") for file in folder.glob(f"*.{ending}")}
 
     before = left()
-    assert len(before) == 8
+    assert len(before) == 10
     done = script("--small", "--out", folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout == output
@@ -125,3 +125,11 @@ def test_runs_without_perplexities_are_refused(output, folder):
     done = subprocess.run([sys.executable, "-m", "analysis.perplexity", folder / "languages_full.h5"], capture_output=True, text=True,
                           cwd=PROJECT, timeout=100)
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "no perplexity by domain" in done.stderr
+
+
+def test_texts_are_written_and_their_figures_printed(output, folder):
+    tokens, requests = table(folder / "topics_texts.h5", "tokens"), table(folder / "topics_texts.h5", "inference")
+    assert len(requests) == 12 and sum(row["tokens"] for row in requests) == len(tokens)
+    assert re.search(rf"^  generated +{len(tokens)} ", output, re.MULTILINE)
+    texts = re.findall(r"^  e[0-2]\.c[01]\.0: .* \.\.\. ", output, re.MULTILINE)
+    assert len(texts) == 6
