@@ -39,8 +39,9 @@ const char* plan = "What gaisnet plan has found.";
 const char* plans = "One row per plan between two objectives (pareto), with the plans that it was compared with.";
 const char* tunings = "One row per tuning method and rung of its training (measure); sums since its first round.";
 const char* federations = "One row per average of all edges' shared modules at the cloud (cloud.period).";
-const char* probes = "One row per model and domain: how well the model's features tell the domain's classes apart, or how well it tells "
-                     "next tokens.";
+const char* probes =
+    "One row per model and domain: how well the model's features tell the domain's classes apart, or how well it tells "
+    "next tokens.";
 const char* requests = "One row per request for inference: when it came, where its time went, and what was answered.";
 const char* tokens = "One row per token of a text that was generated, in the order in which they were told.";
 const char* services = "One row per round of service (and policy, of a table): what was done, what it cost and earned.";
