@@ -13,17 +13,11 @@ namespace {
 /// Batches that are decoded before they are asked for.
 constexpr std::size_t depth = 2;
 
-/// Where the values of a sample are.
-template <typename T>
-T* row_of(const tensor_view& batch, std::size_t place) {
-    return batch.as<T>() + place * static_cast<std::size_t>(batch.elements() / batch.shape[0]);
-}
-
 /// Puts a text at its place in a batch.
 void fill_text(token_sample text, std::int64_t label, const input_form& form, const labelled_batch& batch,
                std::size_t place) {
-    auto* inputs = row_of<std::int64_t>(batch.inputs, place);
-    auto* labels = row_of<std::int64_t>(batch.labels, place);
+    auto* inputs = values_at<std::int64_t>(batch.inputs, place);
+    auto* labels = values_at<std::int64_t>(batch.labels, place);
     std::copy_n(text.tokens.begin(), form.tokens, inputs);
     batch.padding.as<std::int64_t>()[place] = text.padding;
     if (!form.next_tokens) {
@@ -101,7 +95,7 @@ void batch_loader::prepare(std::size_t sample, std::int64_t epoch, const labelle
         return;
     }
     const auto sensed = supply_.sensed(data_, sample, settings_.quality, settings_.seed);
-    auto* image = row_of<float>(batch.inputs, place);
+    auto* image = values_at<float>(batch.inputs, place);
     if (settings_.augment) {
         transform_train(*sensed, form.transform, settings_.seed, data_.name(sample), static_cast<std::uint32_t>(epoch),
                         image);
@@ -185,7 +179,7 @@ coming_batch begin_batch(const dataset& data, const std::vector<std::size_t>& sa
                                return;
                            }
                            transform_validation(*supply.sensed(data, sample, {}, 0), form.transform,
-                                                row_of<float>(batch.inputs, place));
+                                                values_at<float>(batch.inputs, place));
                            batch.labels.as<std::int64_t>()[place] = data.label(sample);
                        });
 }

@@ -26,6 +26,12 @@ struct labelled_batch {
     tensor_view bytes;   ///< Of next tokens: bytes of text that those that count stand for, int64 [n].
 };
 
+/// Those of the sample at a place of inputs or labels.
+template <typename T>
+T* values_at(const tensor_view& of_batch, std::size_t place) {
+    return of_batch.as<T>() + place * static_cast<std::size_t>(of_batch.elements() / of_batch.shape[0]);
+}
+
 inline constexpr std::int64_t ignored_token = -100; ///< What torch's cross entropy ignores.
 
 /// The form of inputs.

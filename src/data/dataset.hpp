@@ -12,8 +12,8 @@ namespace gaisnet {
 
 /// A text as a model takes it.
 struct token_sample {
-    std::vector<std::int32_t>
-        tokens;               ///< [T]; to tell next tokens [T + 1]: all but the last are taken, all but the first told.
+    /// [T]; to tell next tokens [T + 1]: all but the last are taken, all but the first told.
+    std::vector<std::int32_t> tokens;
     std::int64_t padding = 0; ///< Of the T that are taken, the last so many only fill it up.
     std::int64_t told = 0;    ///< The first so many next tokens count.
     std::int64_t bytes = 0;   ///< Of text that these stand for.

@@ -21,26 +21,18 @@ namespace {
 class domains_of_images final : public domain_source {
 public:
     domains_of_images(const scenario& scene, folder_check check): domain_source(scene), check_(std::move(check)) {}
-    std::unique_ptr<dataset> draw(int domain) const override {
+    std::unique_ptr<dataset> draw(int domain) override {
         const auto& data = scene_.data;
         return make_procedural({domain, data.classes, scene_.model.image, data.samples, scene_.seed});
     }
-    std::unique_ptr<dataset> read(const std::string& folder, const std::string& key) const override {
+    std::unique_ptr<dataset> read(const std::string& folder, const std::string& key) override {
         auto images = std::make_unique<image_folder>(folder, key);
         if (check_) {
             check_(*images);
         }
         return images;
     }
-    input_form form() const override {
-        input_form out;
-        out.transform.size = static_cast<int>(scene_.model.image);
-        for (std::size_t c = 0; c < 3; ++c) {
-            out.transform.mean[c] = static_cast<float>(scene_.data.mean[c]);
-            out.transform.std[c] = static_cast<float>(scene_.data.std[c]);
-        }
-        return out;
-    }
+    input_form form() const override { return image_form_of(scene_); }
 
 private:
     folder_check check_;
@@ -53,7 +45,7 @@ public:
         , form_(token_form_of(scene, scene.data.source == data_source::procedural, threads)) {}
 
     /// Of next tokens: the sentences of one grammar. Of classes: those of as many grammars, each a class.
-    std::unique_ptr<dataset> draw(int domain) const override {
+    std::unique_ptr<dataset> draw(int domain) override {
         const auto& data = scene_.data;
         const auto turn = static_cast<std::uint64_t>(domain / grammar_domains);
         grammar_spec spec{{domain % grammar_domains}, data.samples, scene_.seed + turn};
@@ -64,7 +56,7 @@ public:
         }
         return made_of(make_grammar_texts(spec));
     }
-    std::unique_ptr<dataset> read(const std::string& folder, const std::string& key) const override {
+    std::unique_ptr<dataset> read(const std::string& folder, const std::string& key) override {
         auto texts = std::make_unique<text_folder>(folder, rules_of(scene_, key, !next_tokens()));
         notes_.insert(notes_.end(), texts->notes().begin(), texts->notes().end());
         content_ += texts->content();
@@ -121,6 +113,16 @@ input_form input_form_of(const token_form& form, bool next_tokens) {
     return out;
 }
 
+input_form image_form_of(const scenario& scene) {
+    input_form out;
+    out.transform.size = static_cast<int>(scene.model.image);
+    for (std::size_t c = 0; c < 3; ++c) {
+        out.transform.mean[c] = static_cast<float>(scene.data.mean[c]);
+        out.transform.std[c] = static_cast<float>(scene.data.std[c]);
+    }
+    return out;
+}
+
 text_folder_rules rules_of(const scenario& scene, const std::string& key, bool classes) {
     text_folder_rules rules;
     rules.unit = scene.data.unit;
@@ -130,7 +132,7 @@ text_folder_rules rules_of(const scenario& scene, const std::string& key, bool c
     return rules;
 }
 
-std::vector<std::unique_ptr<dataset>> domain_source::all() const {
+std::vector<std::unique_ptr<dataset>> domain_source::all() {
     std::vector<std::unique_ptr<dataset>> domains;
     const auto& data = scene_.data;
     if (data.source != data_source::procedural) {
@@ -139,9 +141,7 @@ std::vector<std::unique_ptr<dataset>> domain_source::all() const {
         }
         return domains;
     }
-    const int count =
-        data.partition.by_domain() ? first_cluster_of(scene_, scene_.network.edges) : scene_.network.edges;
-    for (int domain = 0; domain < count; ++domain) {
+    for (int domain = 0; domain < drawn_domains(scene_); ++domain) {
         domains.push_back(draw(data.domain + domain));
     }
     return domains;
@@ -154,8 +154,7 @@ std::string domain_source::origin() const {
                                                   : "procedural images";
 }
 
-std::unique_ptr<const domain_source> make_domain_source(const scenario& scene, folder_check check,
-                                                        std::size_t threads) {
+std::unique_ptr<domain_source> make_domain_source(const scenario& scene, folder_check check, std::size_t threads) {
     if (scene.model.takes_texts()) {
         return std::make_unique<domains_of_texts>(scene, threads);
     }

@@ -24,11 +24,11 @@ class domain_source {
 public:
     virtual ~domain_source() = default;
     /// Of data.source = procedural. \param domain any number from 0
-    virtual std::unique_ptr<dataset> draw(int domain) const = 0;
+    virtual std::unique_ptr<dataset> draw(int domain) = 0;
     /// \param key the setting that names the folder, for messages. \throws usage_error
-    virtual std::unique_ptr<dataset> read(const std::string& folder, const std::string& key) const = 0;
+    virtual std::unique_ptr<dataset> read(const std::string& folder, const std::string& key) = 0;
     /// Those of the edges: one for all, one for each, or one for each start point.
-    std::vector<std::unique_ptr<dataset>> all() const;
+    std::vector<std::unique_ptr<dataset>> all();
 
     /// In which a model takes samples.
     virtual input_form form() const = 0;
@@ -44,8 +44,8 @@ public:
 protected:
     explicit domain_source(const scenario& scene): scene_(scene) {}
     const scenario& scene_;
-    mutable std::vector<std::string> notes_;
-    mutable std::uint64_t content_ = 0;
+    std::vector<std::string> notes_;
+    std::uint64_t content_ = 0;
 };
 
 // The parts of that.
@@ -54,11 +54,13 @@ protected:
 /// \throws usage_error for a tokenizer that cannot be used, or when there is none
 token_form token_form_of(const scenario&, bool drawn, std::size_t threads);
 input_form input_form_of(const token_form&, bool next_tokens);
+/// Of images.
+input_form image_form_of(const scenario&);
 /// How a folder of texts is read. \param classes it has to have some.
 text_folder_rules rules_of(const scenario&, const std::string& key, bool classes);
 
 /// \param scene must outlive the source. \param threads that tokenize texts. \throws usage_error for a tokenizer that cannot
 /// be used
-std::unique_ptr<const domain_source> make_domain_source(const scenario& scene, folder_check, std::size_t threads = 1);
+std::unique_ptr<domain_source> make_domain_source(const scenario& scene, folder_check, std::size_t threads = 1);
 
 } // namespace gaisnet

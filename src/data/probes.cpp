@@ -15,7 +15,7 @@ std::string last_name(const std::string& path) { return std::filesystem::weakly_
 
 } // namespace
 
-probe_domains::probe_domains(const scenario& scene, const data_shares& shares, const domain_source& source)
+probe_domains::probe_domains(const scenario& scene, const data_shares& shares, domain_source& source)
     : scene_(scene)
     , shares_(shares) {
     const auto& data = scene.data;

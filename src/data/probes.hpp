@@ -25,7 +25,7 @@ struct probe_domain {
 class probe_domains {
 public:
     /// Scenario and shares must outlive this object. \throws usage_error when probe.unseen cannot be used.
-    probe_domains(const scenario&, const data_shares&, const domain_source&);
+    probe_domains(const scenario&, const data_shares&, domain_source&);
 
     const std::vector<probe_domain>& all() const { return domains_; }
     const dataset& set(std::size_t domain) const;

@@ -46,7 +46,7 @@ std::vector<std::vector<std::string>> names_of_clients(const scenario& scene) {
 
 } // namespace
 
-data_shares::data_shares(const scenario& scene, const domain_source& source): scene_(scene), sets_(source.all()) {
+data_shares::data_shares(const scenario& scene, domain_source& source): scene_(scene), sets_(source.all()) {
     if (scene.data.partition.by_domain()) {
         sets_ = joined_by_edge(scene, std::move(sets_));
     }

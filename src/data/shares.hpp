@@ -23,7 +23,7 @@ class data_shares {
 public:
     /// \param scene must outlive the shares. \throws usage_error for a folder that cannot be used, or when there are not
     /// enough samples.
-    data_shares(const scenario& scene, const domain_source&);
+    data_shares(const scenario& scene, domain_source&);
 
     /// Datasets: one for all edges, or one for each.
     std::size_t sets() const { return sets_.size(); }

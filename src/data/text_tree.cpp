@@ -136,6 +136,8 @@ private:
 
 } // namespace
 
+bool is_text_name(const fs::path& path) { return kind_by_name(path).has_value(); }
+
 void ignored_files::add(const std::string& kind, const std::string& name) {
     auto& [count, first] = groups_[kind];
     ++count;

@@ -33,6 +33,9 @@ struct text_file_entry {
     kind what;
 };
 
+/// Whether a file may hold texts by its name.
+bool is_text_name(const std::filesystem::path&);
+
 /// Finds the files below a folder that hold texts: .txt, .jsonl or .ndjson, .fortunes, and files without extension, which
 /// may be fortune files. The result is sorted by name.
 ///

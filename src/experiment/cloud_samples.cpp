@@ -33,11 +33,7 @@ cloud_samples::cloud_samples(const scenario& scene, session& here, bool check)
     } else {
         open_folder(scene, here, check);
     }
-    form_.transform.size = static_cast<int>(scene.model.image);
-    for (std::size_t c = 0; c < 3; ++c) {
-        form_.transform.mean[c] = static_cast<float>(scene.data.mean[c]);
-        form_.transform.std[c] = static_cast<float>(scene.data.std[c]);
-    }
+    form_ = image_form_of(scene);
 }
 
 /// Domains of procedural texts are classes of one dataset.
@@ -50,9 +46,7 @@ void cloud_samples::make_texts(const scenario& scene, session& here) {
     std::unique_ptr<text_dataset> texts;
     if (root.empty()) {
         grammar_spec spec{{}, 0, scene.seed + 1};
-        const int first = scene.data.domain;
-        const int end = first + (scene.data.partition.by_domain() ? first_cluster_of(scene, scene.network.edges)
-                                                                  : scene.network.edges);
+        const int first = scene.data.domain, end = first + drawn_domains(scene);
         const auto taken = [&](int language) {
             for (int domain = first; domain < end; ++domain) {
                 if (domain % grammar_domains == language) {
@@ -108,9 +102,7 @@ void cloud_samples::open_folder(const scenario& scene, session& here, bool check
 }
 
 void cloud_samples::make_procedural_domains(const scenario& scene) {
-    const bool by_domain = scene.data.partition.by_domain();
-    const int first = scene.data.domain;
-    const int end = first + (by_domain ? first_cluster_of(scene, scene.network.edges) : scene.network.edges);
+    const int first = scene.data.domain, end = first + drawn_domains(scene);
     for (int number = 0; static_cast<int>(domains_.size()) < scene.pretrain.domains; ++number) {
         if ((number < first || number >= end) && number != scene.probe.unseen) {
             domains_.push_back(make_procedural(
@@ -129,8 +121,7 @@ labelled_batch cloud_samples::load(std::span<const std::size_t> indices, std::ui
         return load_batch(data(0), {indices.begin(), indices.end()}, form_, *supply_);
     }
     const auto fill = [&](std::size_t index, const labelled_batch& batch, std::size_t place) {
-        auto* image = batch.inputs.as<float>() +
-                      place * static_cast<std::size_t>(batch.inputs.elements() / batch.inputs.shape[0]);
+        auto* image = values_at<float>(batch.inputs, place);
         const auto whole = supply_->sensed(data(index), at(index), {}, seed_);
         if (augment_) {
             transform_train(*whole, form_.transform, seed_, name(index), epoch, image);

@@ -1,7 +1,6 @@
 #include "experiment/domain_matrix.hpp"
 #include "transport/collectives.hpp"
 
-#include "base/error.hpp"
 #include "experiment/collected.hpp"
 #include "model/torch/class_means.hpp"
 #include "model/torch/torch_support.hpp"
@@ -58,19 +57,10 @@ probe_row by_next_tokens(const workload& data, const tuned_model& model, std::si
     return row;
 }
 
-/// The tunables of a model that nothing has been tuned of.
-tensor_view untuned_modules(const model_backbone& backbone, const tuned_model& model) {
-    return initial_values(model.tunables(), 1, [&](const tensor_spec& weight) { // the output layer
-        const auto values = to_view(backbone.output.front().to(at::kCPU, at::kFloat).contiguous());
-        ensure(values.elements() == weight.elements(), "the output layer is all there is to tune");
-        return std::vector<float>(values.as<float>(), values.as<float>() + values.elements());
-    });
-}
-
 } // namespace
 
-std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<const model_backbone> backbone,
-                                    session& here, std::vector<judged_model> models, int round) {
+std::vector<probe_row> judge_models(const prepared_run& run, const loaded_backbone& backbone, session& here,
+                                    std::vector<judged_model> models, int round) {
     const auto samples = run.scene->probe.samples;
     const auto& domains = run.data->probes().all();
     std::vector<tensor_view> modules;
@@ -88,11 +78,11 @@ std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<con
         const bool untuned = modules[which].empty();
         const auto method =
             untuned ? registry<tuning_entry>::at("head", "method").make(*run.scene) : run.deploy->method;
-        tuned_model model(backbone, method, classes);
+        tuned_model model(backbone.backbone, method, classes);
         if (!untuned) {
             model.load(modules[which]);
         } else if (model.tells_tokens()) {
-            model.load(untuned_modules(*backbone, model));
+            model.load(initial_values(model.tunables(), run.scene->seed, backbone.weights)); // the output layer
         }
         std::vector<probe_row> rows;
         with_clear_errors([&] {

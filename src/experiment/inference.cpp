@@ -192,20 +192,12 @@ private:
         }
         const auto start = std::chrono::steady_clock::now();
         std::uint64_t work = 0, done = 0;
+        const auto before = part_of(plan_, decisions, 0, file_->steps_before()).decisions.batches;
         for (std::size_t c = 0; c < decisions.batches.size(); ++c) {
             for (const auto& seat : run_.deploy->chains[c]) {
                 const bool mine = run_.rank_of[seat.node] == here_.rank();
-                const auto batches = decisions.batches[c].size();
-                work += mine ? batches : 0;
-                done += mine ? static_cast<std::uint64_t>(
-                                   std::count_if(decisions.batches[c].begin(), decisions.batches[c].end(),
-                                                 [&, number = std::size_t{0}](const request_batch& one) mutable {
-                                                     const auto unit = plan_.lines[c].texts.empty()
-                                                                           ? number++
-                                                                           : static_cast<std::size_t>(one.first);
-                                                     return unit < file_->steps_before();
-                                                 }))
-                             : 0;
+                work += mine ? decisions.batches[c].size() : 0;
+                done += mine ? before[c].size() : 0;
             }
         }
         const auto& scene = *run_.scene;

@@ -4,6 +4,7 @@
 
 #include "base/version.hpp"
 #include "data/image_folder.hpp"
+#include "data/text_tree.hpp"
 #include "experiment/planned_way.hpp"
 #include "experiment/served_models.hpp"
 #include "model/torch/torch_support.hpp"
@@ -86,9 +87,10 @@ void tell_edge_shares(const edge_share_choice& choice) {
     }
 }
 
-/// Keys and folders from which a command may read images.
-std::vector<std::pair<std::string, std::string>> folders_of_images(const scenario& scene, const std::string& command) {
+/// Keys and folders from which a command may read samples.
+std::vector<std::pair<std::string, std::string>> folders_of_samples(const scenario& scene, const std::string& command) {
     std::vector<std::pair<std::string, std::string>> all{{"infer.images", scene.infer.images},
+                                                         {"infer.prompts", scene.infer.prompts},
                                                          {"probe.unseen", scene.probe.unseen_root},
                                                          {"pretrain.root", scene.pretrain.root}};
     for (const auto& root : scene.data.roots) {
@@ -368,10 +370,12 @@ void check_outputs(const configuration& given, const scenario& scene) {
                                   "; another output is accepted");
             }
         }
-        for (const auto& [key, folder] : folders_of_images(scene, given.command)) {
-            if (is_image_name(output) && lies_in(output, folder)) {
-                throw usage_error("output " + scene.output + ": " + output.string() + " is an image in " + key + " = " +
-                                  folder + "; another output is accepted");
+        const bool texts = scene.model.takes_texts();
+        for (const auto& [key, folder] : folders_of_samples(scene, given.command)) {
+            if ((texts ? is_text_name(output) : is_image_name(output)) && lies_in(output, folder)) {
+                throw usage_error("output " + scene.output + ": " + output.string() + " is " +
+                                  (texts ? "a text" : "an image") + " in " + key + " = " + folder +
+                                  "; another output is accepted");
             }
         }
     }

@@ -24,8 +24,8 @@ std::string identity_of_run(const configuration& given, const prepared_run& run,
     if (scene.model.weights != "random") {
         text += fmt::format("model.weights.hash = {:016x}\n", backbone.fingerprint());
     }
-    if (scene.data.source == data_source::folder || !scene.infer.images.empty()) {
-        text += fmt::format("images.hash = {:016x}\n", run.data->fingerprint());
+    if (scene.data.source != data_source::procedural || !scene.infer.images.empty() || !scene.infer.prompts.empty()) {
+        text += fmt::format("samples.hash = {:016x}\n", run.data->fingerprint());
     }
     for (const auto& path : given.command == "infer" ? scene.infer.modules : std::vector<std::string>()) {
         std::error_code code;

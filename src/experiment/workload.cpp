@@ -48,7 +48,7 @@ struct workload::parts {
 
     const scenario& scene;
     std::uint64_t content = 0; ///< Of folders that were checked.
-    std::unique_ptr<const domain_source> domains;
+    std::unique_ptr<domain_source> domains;
     input_form form;
     std::unique_ptr<image_supply> supply;
     std::shared_ptr<device_images> on_gpu; ///< Null: inputs are made on the host.
@@ -135,7 +135,8 @@ std::vector<samples_description> workload::describe(int cluster, const std::stri
     std::vector<samples_description> rows;
     for (std::size_t label = 0; label < counts.size(); ++label) {
         rows.push_back({cluster, name, static_cast<std::int32_t>(label), classes[label],
-                        static_cast<std::uint64_t>(counts[label]), quality.label_noise, quality.blur, quality.noise});
+                        static_cast<std::uint64_t>(counts[label]), quality.label_noise, quality.blur, quality.noise,
+                        quality.token_noise});
     }
     return rows;
 }

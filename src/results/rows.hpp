@@ -255,7 +255,7 @@ struct samples_description {
     std::int32_t label = 0;
     std::string class_name;
     std::uint64_t samples = 0;
-    double label_noise = 0, blur_px = 0, noise = 0; ///< See sample_quality.
+    double label_noise = 0, blur_px = 0, noise = 0, token_noise = 0; ///< See sample_quality.
     std::uint32_t since_round = 1;
 };
 

@@ -150,6 +150,8 @@ std::vector<column<samples_description>> topology_samples_columns(std::size_t na
         number_column<row>("blur_px", "px", "Standard deviation of the blur of its images", &row::blur_px),
         number_column<row>("noise", "1", "Standard deviation of the noise of its images, parts of the full scale",
                            &row::noise),
+        number_column<row>("token_noise", "1", "Probability that a token of its texts is read as another one",
+                           &row::token_noise),
         number_column<row>("since_round", "1", since_round_text, &row::since_round),
     };
 }

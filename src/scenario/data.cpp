@@ -64,7 +64,7 @@ void complete_probe(scenario& scene, const value_reader& in) {
         }
         return;
     }
-    const int domains = data.partition.by_domain() ? first_cluster_of(scene, scene.network.edges) : scene.network.edges;
+    const int domains = drawn_domains(scene);
     constexpr int far = 1000;
     // The languages of next tokens come round again.
     const int kinds = scene.model.tells_next_tokens() ? drawn_languages : std::numeric_limits<int>::max();
@@ -153,6 +153,10 @@ partition_rule data_settings::read_partition() {
                              "classes(NUMBER): of each start point, which differ, or of all together",
                              {.when = {with("data.partition", {"classes("})}});
     return rule;
+}
+
+int drawn_domains(const scenario& scene) {
+    return scene.data.partition.by_domain() ? first_cluster_of(scene, scene.network.edges) : scene.network.edges;
 }
 
 void check_data(scenario& scene, const value_reader& in) {

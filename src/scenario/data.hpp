@@ -191,6 +191,9 @@ struct probe_settings {
     std::string unseen_root{};   ///< folder: a folder that no edge has; empty: none.
 };
 
+/// How many domains the edges have when samples are drawn: one each, or one for each start point.
+int drawn_domains(const scenario&);
+
 /// Also fills probe.unseen and probe.unseen_root. \throws usage_error
 void check_data(scenario&, const value_reader&);
 

@@ -19,6 +19,7 @@ SMALL = ("--network.clusters", 2, "--network.clients", 3, "--train.optimizer", "
 DRAWN = ("--data.samples", 400)
 BERT = ("--model.family", "bert", *SIZES)
 GPT2 = ("--model.family", "gpt2", *SIZES)
+END = 1  # the number of the token that ends a sentence of the grammars
 LLAMA = ("--model.family", "llama", *SIZES, "--model.kv_heads", 2)
 
 
@@ -119,6 +120,24 @@ class TestFolders:
         rows = table(tmp_path / "run.h5", "rounds")
         assert rows[-1]["loss"] < rows[0]["loss"]
 
+    def test_other_texts_under_the_same_names_are_not_gone_on_with(self, finetune, letters, tmp_path):
+        (tmp_path / "texts").mkdir()
+        for file in (letters / "texts").iterdir():
+            (tmp_path / "texts" / file.name).write_bytes(file.read_bytes())
+        given = (*BERT, *self.arguments(letters), "--data.root", tmp_path / "texts", "--output", tmp_path / "run.h5",
+                 "--overwrite", "off", "--resume", "auto")
+        assert finetune(*given, "--train.rounds", 1).returncode == 0
+        changed = tmp_path / "texts" / "first.txt"
+        changed.write_text(changed.read_text().replace("ax", "bx"))
+        done = finetune(*given, "--train.rounds", 1)
+        assert done.returncode == 2 and "the content of samples has changed" in done.stderr, done.stderr
+
+    def test_predictions_do_not_go_over_prompts(self, gaisnet, tmp_path):
+        (tmp_path / "some.predictions.jsonl").write_text('{"text": "the red"}\n')
+        done = gaisnet("infer", *GPT2, *DRAWN, "--infer.prompts", tmp_path, "--output", tmp_path / "some.h5", "--overwrite", "on")
+        assert done.returncode == 2
+        assert "is a text in infer.prompts" in done.stderr, done.stderr
+
     @pytest.mark.parametrize("change, words", [
         (("--data.tokenizer", "auto"), ["data.tokenizer", "tokenizer.json"]),
         (("--model.vocabulary", 10), ["data.tokenizer", "20 tokens", "model.vocabulary = 10"]),
@@ -172,12 +191,16 @@ class TestWriting:
 
     def test_tables_agree_with_each_other(self, written):
         requests, tokens = table(written, "inference"), table(written, "tokens")
-        assert sum(row["tokens"] for row in requests) == len(tokens) == 12 * 20 or len(tokens) < 12 * 20
+        assert sum(row["tokens"] for row in requests) == len(tokens)
+        ended = [row["tokens"] < 20 for row in requests]
+        assert any(ended) and not all(ended), "some sentences end within 20 words"
         for row in requests:
             own = [one for one in tokens if (one["cluster"], one["request"]) == (row["cluster"], row["request"])]
             assert [one["token"] for one in own] == list(range(row["tokens"]))
             assert own[0]["latency_s"] == pytest.approx(row["first_token_s"])
             assert sum(one["latency_s"] for one in own) == pytest.approx(row["latency_s"])
+            ends = [one["id"] == END for one in own]
+            assert not any(ends[:-1]) and (ends[-1] or row["tokens"] == 20), "a text stops at its end, and only there"
         assert max(row["cache_bytes"] for row in table(written, "memory")) > 0
 
     @pytest.mark.parametrize("ranks", [2, 3])

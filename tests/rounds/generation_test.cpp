@@ -5,18 +5,14 @@
 #include "model/torch/torch_support.hpp"
 #include "model/torch/tuned_model.hpp"
 #include "rounds/inference_ledger.hpp"
-#include "rounds/inference_run.hpp"
-#include "runtime/placement.hpp"
 #include "support/lab.hpp"
-#include "transport/loopback.hpp"
 
 #include <ATen/ops/tensor.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <mutex>
-#include <thread>
+#include <map>
 
 namespace gaisnet {
 namespace {
@@ -171,54 +167,26 @@ TEST(generation, keys_and_values_go_when_a_text_ends) {
 
 using said = std::map<int, std::map<std::int64_t, std::vector<std::int64_t>>>;
 
-tensor_view moved_model_of(const deployment& deploy, std::shared_ptr<const model_backbone> backbone,
-                           std::uint32_t edge) {
-    auto values = initial_values(deploy.domain_of(edge).tunables, 7 + edge, lab::weights_of(backbone));
-    for (std::int64_t i = 0; i < values.elements(); ++i) { // away from zeros, which hide mistakes
-        values.as<float>()[i] += 0.01F * static_cast<float>(i % 7);
-    }
-    return values;
-}
-
 /// \param part how many texts of each cluster are played together.
 said tell(const telling& here, int ranks, std::size_t part = 1000) {
     const auto backbone = lab::random_backbone(make_model(here.scene));
-    auto world = loopback_world(ranks);
-    const auto rank_of = place_nodes(here.deploy.net, here.scene.placement, ranks);
-    const auto decisions = here.forecast(rank_of).decisions;
-    std::mutex guard;
     said all;
-    std::vector<std::jthread> threads;
-    for (auto& network : world) {
-        threads.emplace_back([&, &network = *network] {
-            set_torch_threads(1);
-            std::vector<tensor_view> models;
-            for (std::uint32_t edge = 0; edge < here.deploy.domains.size(); ++edge) {
-                models.push_back(moved_model_of(here.deploy, backbone, edge));
+    lab::play_session(
+        here.deploy, here.plan, ranks, backbone,
+        [&](const stage_seat& seat) {
+            auto stage = std::make_unique<torch_stage>(seat.spec, backbone, optimizer_settings{},
+                                                       listed_prompts([&here, cluster = seat.cluster](auto request) {
+                                                           return here.prompt(cluster, request);
+                                                       }));
+            stage->choose_tokens_by(here.chooser(seat.cluster));
+            return stage;
+        },
+        [&](const inference_run& run) {
+            for (const auto& [cluster, texts] : run.texts()) {
+                all[cluster].insert(texts.begin(), texts.end());
             }
-            inference_run run(
-                here.deploy, network, rank_of,
-                [&](const stage_seat& seat) {
-                    auto stage = std::make_unique<torch_stage>(
-                        seat.spec, backbone, optimizer_settings{},
-                        listed_prompts([&here, cluster = seat.cluster](std::int64_t request) {
-                            return here.prompt(cluster, request);
-                        }));
-                    stage->choose_tokens_by(here.chooser(seat.cluster));
-                    return stage;
-                },
-                models);
-            for (std::size_t done = 0; done < most_batches(decisions); done += part) {
-                const auto some = part_of(here.plan, decisions, done, done + part);
-                run.play(some.plan, some.decisions);
-                const std::lock_guard lock(guard);
-                for (auto& [cluster, texts] : run.texts()) {
-                    all[cluster].insert(texts.begin(), texts.end());
-                }
-            }
-        });
-    }
-    threads.clear();
+        },
+        0, part);
     return all;
 }
 
@@ -231,7 +199,8 @@ said tell_unsplit(const telling& here) {
     for (std::size_t c = 0; c < here.plan.lines.size(); ++c) {
         const int cluster = static_cast<int>(c);
         tuned_model model(backbone, here.deploy.method, no_classes);
-        model.load(moved_model_of(here.deploy, backbone, static_cast<std::uint32_t>(here.deploy.net.clusters[c].edge)));
+        model.load(
+            lab::moved_model(here.deploy, backbone, static_cast<std::uint32_t>(here.deploy.net.clusters[c].edge)));
         const auto choose = here.chooser(cluster);
         const auto& texts = here.plan.lines[c].texts;
         for (std::size_t request = 0; request < texts.size(); ++request) {

@@ -14,7 +14,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <mutex>
 #include <numeric>
 #include <thread>
 
@@ -299,48 +298,22 @@ std::shared_ptr<sample_source> samples_of(const scenario& scene, int cluster) {
     return std::make_shared<lab::random_samples>(make_model(scene), 1000 * cluster, 0);
 }
 
-tensor_view model_of(const deployment& deploy, std::shared_ptr<const model_backbone> backbone, std::uint32_t edge) {
-    auto values = initial_values(deploy.domain_of(edge).tunables, 7 + edge, lab::weights_of(backbone));
-    for (std::int64_t i = 0; i < values.elements(); ++i) { // away from zeros, which hide mistakes
-        values.as<float>()[i] += 0.01F * static_cast<float>(i % 7);
-    }
-    return values;
-}
-
 /// \param first, part batches: the first one that is played, and how many are played together.
 answers answer(const serving& here, int ranks, std::size_t first = 0, std::size_t part = 1000) {
     const auto backbone = lab::random_backbone(make_model(here.scene));
-    auto world = loopback_world(ranks);
-    const auto rank_of = place_nodes(here.deploy.net, here.scene.placement, ranks);
-    const auto decisions = here.forecast(rank_of).decisions;
-    std::mutex guard;
     answers all;
-    std::vector<std::jthread> threads;
-    for (auto& network : world) {
-        threads.emplace_back([&, &network = *network] {
-            set_torch_threads(1);
-            std::vector<tensor_view> models;
-            for (std::uint32_t edge = 0; edge < here.deploy.domains.size(); ++edge) {
-                models.push_back(model_of(here.deploy, backbone, edge));
+    lab::play_session(
+        here.deploy, here.plan, ranks, backbone,
+        [&](const stage_seat& seat) {
+            return std::make_unique<torch_stage>(seat.spec, backbone, optimizer_settings{},
+                                                 samples_of(here.scene, seat.cluster));
+        },
+        [&](const inference_run& run) {
+            for (const auto& [cluster, logits] : run.answers()) {
+                all[cluster].insert(all[cluster].end(), logits.as<float>(), logits.as<float>() + logits.elements());
             }
-            inference_run run(
-                here.deploy, network, rank_of,
-                [&](const stage_seat& seat) {
-                    return std::make_unique<torch_stage>(seat.spec, backbone, optimizer_settings{},
-                                                         samples_of(here.scene, seat.cluster));
-                },
-                models);
-            for (auto done = first; done < most_batches(decisions); done += part) {
-                const auto some = part_of(here.plan, decisions, done, done + part);
-                run.play(some.plan, some.decisions);
-                const std::lock_guard lock(guard);
-                for (const auto& [cluster, logits] : run.answers()) {
-                    all[cluster].insert(all[cluster].end(), logits.as<float>(), logits.as<float>() + logits.elements());
-                }
-            }
-        });
-    }
-    threads.clear();
+        },
+        first, part);
     return all;
 }
 
@@ -354,7 +327,7 @@ answers answer_unsplit(const serving& here) {
     for (std::size_t c = 0; c < decisions.batches.size(); ++c) {
         const auto edge = static_cast<std::uint32_t>(here.deploy.net.clusters[c].edge);
         tuned_model model(backbone, here.deploy.method, lab::classes);
-        model.load(model_of(here.deploy, backbone, edge));
+        model.load(lab::moved_model(here.deploy, backbone, edge));
         const auto source = samples_of(here.scene, static_cast<int>(c));
         for (const auto& batch : decisions.batches[c]) {
             const auto images = source->inputs({0, 0, batch.first, batch.count, batch.count});
@@ -487,7 +460,7 @@ TEST(inference, answers_rest_on_what_was_delivered) {
     const auto backbone = lab::random_backbone(make_model(scene));
     auto world = loopback_world(1);
     const std::vector<int> rank_of(here.deploy.net.nodes.size(), 0);
-    auto other = model_of(here.deploy, backbone, 0);
+    auto other = lab::moved_model(here.deploy, backbone, 0);
     other.as<float>()[0] += 1.0F;
     inference_run run(here.deploy, *world.front(), rank_of,
                       [&](const stage_seat& seat) {

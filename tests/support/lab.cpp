@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "model/files/weight_store.hpp"
 #include "model/torch/torch_support.hpp"
+#include "rounds/inference_ledger.hpp"
 #include "rounds/tensor_run.hpp"
 #include "runtime/placement.hpp"
 #include "support/vits.hpp"
@@ -423,6 +424,40 @@ void expect_sums_agree(const round_forecast& round, const std::string& name) {
     EXPECT_NEAR(airtime_events, airtime_rounds, 1e-12 * airtime_rounds) << name;
     EXPECT_EQ(bytes_events, bytes_nodes) << name;
     EXPECT_EQ(bytes_events, bytes_rounds) << name;
+}
+
+tensor_view moved_model(const deployment& deploy, std::shared_ptr<const model_backbone> backbone, std::uint32_t edge) {
+    auto values = initial_values(deploy.domain_of(edge).tunables, 7 + edge, weights_of(std::move(backbone)));
+    for (std::int64_t i = 0; i < values.elements(); ++i) {
+        values.as<float>()[i] += 0.01F * static_cast<float>(i % 7);
+    }
+    return values;
+}
+
+void play_session(const deployment& deploy, const inference_plan& plan, int ranks,
+                  std::shared_ptr<const model_backbone> backbone, const executor_factory& make,
+                  const std::function<void(const inference_run&)>& collect, std::size_t first, std::size_t part) {
+    auto world = loopback_world(ranks);
+    const auto rank_of = place_nodes(deploy.net, deploy.scene->placement, ranks);
+    const auto decisions = inference_ledger(deploy, rank_of).play(plan).decisions;
+    std::mutex guard;
+    std::vector<std::jthread> threads;
+    for (auto& network : world) {
+        threads.emplace_back([&, &network = *network] {
+            set_torch_threads(1);
+            std::vector<tensor_view> models;
+            for (std::uint32_t edge = 0; edge < deploy.domains.size(); ++edge) {
+                models.push_back(moved_model(deploy, backbone, edge));
+            }
+            inference_run run(deploy, network, rank_of, make, models);
+            for (auto done = first; done < most_batches(decisions); done += part) {
+                const auto some = part_of(plan, decisions, done, done + part);
+                run.play(some.plan, some.decisions);
+                const std::lock_guard lock(guard);
+                collect(run);
+            }
+        });
+    }
 }
 
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {

@@ -4,12 +4,14 @@
 
 #include "model/torch/torch_stage.hpp"
 #include "roles/deployment.hpp"
+#include "rounds/inference_run.hpp"
 #include "rounds/ledger_run.hpp"
 #include "runtime/pacer.hpp"
 #include "scenario/scenario.hpp"
 #include "transport/transport.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -91,6 +93,16 @@ hfsl_result run_hfsl(const scenario&, const lab_options& = {});
 
 /// Three rounds give the same models on 1, 2 and 3 ranks, with both placements, and after a restart on other ranks.
 hfsl_result expect_same_everywhere(scenario, const std::string& name);
+
+/// The initial tunables of an edge's model, moved away from zeros, which hide mistakes.
+tensor_view moved_model(const deployment&, std::shared_ptr<const model_backbone>, std::uint32_t edge);
+
+/// Plays a session of inference with moved_model() on threads that talk over a loopback world, one a rank, placed as the
+/// scenario says. \param collect is called on each rank after each part, on one at a time. \param first, part units of the
+/// session (see part_of): the first one that is played, and how many are played together.
+void play_session(const deployment&, const inference_plan&, int ranks, std::shared_ptr<const model_backbone>,
+                  const executor_factory&, const std::function<void(const inference_run&)>& collect,
+                  std::size_t first = 0, std::size_t part = 1000);
 
 /// What must add up in a round: energy, bytes, spectrum and FLOPs by event, node and round; the parts of latencies.
 void expect_sums_agree(const round_forecast&, const std::string& name = {});
