@@ -13,7 +13,6 @@ namespace gaisnet {
 namespace {
 
 constexpr double bits_of_a_byte = 8.0;
-constexpr std::int64_t some_classes = 2;
 constexpr double nothing_fits = std::numeric_limits<double>::infinity();
 
 std::size_t index_of(int depth, int first, int end, bool start, bool head) {
@@ -72,17 +71,17 @@ chain_model::chain_model(plan_judge& judge, plan_objective objective, plan_figur
     for (const auto& clients : judge.everybody().clients) {
         stages_of_.emplace_back(clients.size(), nullptr);
     }
-    result_bits_ = serves_ ? bits_of(tensor_view::shape_only({1, some_classes})) : 0.0;
+    result_bits_ = serves_ ? bits_of(tensor_view::shape_only({1, plan_judge::fewest_classes})) : 0.0;
     const auto samples = static_cast<std::int64_t>(batch_);
     const auto codec = make_codec(scene);
     for (int first = 0; first <= depth_; ++first) { // what the hop in front of a block carries
-        const stage_spec earlier(judge.shared_model(), judge.method(), some_classes, {true, 0, first, false});
-        stage_spec spec(judge.shared_model(), judge.method(), some_classes, {false, first, depth_ - first, true});
+        const stage_spec earlier(judge.shared_model(), judge.method(), judge.classes(), {true, 0, first, false});
+        stage_spec spec(judge.shared_model(), judge.method(), judge.classes(), {false, first, depth_ - first, true});
         spec.codec = codec;
         forward_bits_.push_back(bits_of(
             first < depth_
                 ? spec.sent({samples, judge.model().tokens() + judge.method()->carried_tokens(), judge.model().dim()})
-                : spec.sent({samples, judge.model().dim()})));
+                : spec.sent(spec.pooled_shape(samples))));
         const bool gradients = !serves_ && earlier.trainable() && scene.link.charge_gradients;
         backward_bits_.push_back(gradients ? forward_bits_.back() : 0.0);
     }
@@ -98,14 +97,14 @@ chain_model::costs_with(const std::shared_ptr<const tuning_method>& method) cons
     const auto side = static_cast<std::size_t>(depth_ + 1);
     std::vector<stage_costs> all(side * side * 4);
     for (int first = 0; first <= depth_; ++first) {
-        const stage_spec earlier(judge_.shared_model(), method, some_classes, {true, 0, first, false});
+        const stage_spec earlier(judge_.shared_model(), method, judge_.classes(), {true, 0, first, false});
         for (int end = first; end <= depth_; ++end) {
             for (const bool start : {false, true}) {
                 for (const bool head : {false, true}) {
                     if ((start && first > 0) || (head && end < depth_)) {
                         continue;
                     }
-                    stage_spec spec(judge_.shared_model(), method, some_classes, {start, first, end - first, head});
+                    stage_spec spec(judge_.shared_model(), method, judge_.classes(), {start, first, end - first, head});
                     spec.input_gradient = !start && earlier.trainable();
                     spec.all_tokens_out = end < depth_;
                     spec.codec = codec;

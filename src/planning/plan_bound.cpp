@@ -27,7 +27,7 @@ struct work {
 
 work work_of(const plan_judge& judge) {
     const auto& scene = judge.scene();
-    constexpr std::int64_t classes = 2;
+    const auto classes = judge.classes();
     const auto depth = judge.model().depth();
     const auto& method = judge.smallest_method(); // no client tunes less
     const auto whole = whole_model(judge.shared_model(), method, classes);
@@ -382,6 +382,10 @@ plan_bound bound_of(plan_judge& judge, const planned_parts& parts, const plan_ob
     const bool serves = judge.scene().service == service_kind::inference;
     if (!serves && (judge.scene().round.wait != wait_kind::all || judge.scene().mobility.kind != mobility_kind::none)) {
         out.words = "rounds are closed before all have finished, or clients move";
+        return out;
+    }
+    if (serves && judge.scene().model.tells_next_tokens()) {
+        out.words = "texts pass the chain once for each token";
         return out;
     }
     auto some = parts;

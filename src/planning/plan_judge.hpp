@@ -67,6 +67,9 @@ public:
     double time_s() const { return state_.time_s; }
     const population& everybody() const { return all_; }
     const foundation_model& model() const { return *model_; }
+    static constexpr std::int64_t fewest_classes = 2; ///< That an edge can have.
+    /// fewest_classes, or no_classes.
+    std::int64_t classes() const { return sizes_.front().classes == no_classes ? no_classes : fewest_classes; }
     const std::shared_ptr<const foundation_model>& shared_model() const { return model_; }
     const std::shared_ptr<const tuning_method>& method() const { return method_; }
     /// The method at a client of an edge, and at the clients that tune with the smallest size.

@@ -32,8 +32,10 @@ std::string schedule_text(const chosen_plan& plan) {
 }
 
 /// "requests, 10 a second of each start point": the load that a plan of requests is for.
-std::string load_text(const inference_settings& infer) {
-    const auto together = fmt::format("at most {} together", infer.batch);
+std::string load_text(const scenario& scene) {
+    const auto& infer = scene.infer;
+    const auto together = scene.model.tells_next_tokens() ? fmt::format("texts of {} tokens", infer.generate)
+                                                          : fmt::format("at most {} together", infer.batch);
     switch (infer.arrivals) {
     case arrival_kind::poisson:
         return fmt::format("requests, {:g} a second of each start point, {}", infer.rate, together);
@@ -78,7 +80,7 @@ std::string plan_text(const chosen_plan& plan, const deployment& planned) {
     const auto out = std::back_inserter(text);
     const bool serves = planned.scene->service == service_kind::inference;
     fmt::format_to(out, "Plan for {}, {}{}\n", plan.objective.text,
-                   serves ? load_text(planned.scene->infer) : schedule_text(plan),
+                   serves ? load_text(*planned.scene) : schedule_text(plan),
                    !plan.parts.tuning        ? ""
                    : plan.tuning_is_measured ? ", " + plan.tuning.method
                                              : ", " + plan.tuning.method + " (no accuracy is predicted)");

@@ -268,3 +268,27 @@ class TestPreTraining:
             assert done.returncode == 0, done.stderr
             losses.append(table(tmp_path / "run.h5", "rounds")[0]["loss"])
         assert losses[1] < 0.9 * losses[0]
+
+
+class TestPlans:
+    def plan(self, gaisnet, output, *words):
+        done = gaisnet("plan", *GPT2, *DRAWN, *SMALL[:4], "--device.client.rate", "uniform(1, 20) GFLOP/s", *words, "--json", "on",
+                       "--output", output)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)["planned"], output.with_suffix(".plan.cfg")
+
+    def test_requests_take_what_was_planned(self, gaisnet, tmp_path):
+        found, config = self.plan(gaisnet, tmp_path / "plan.h5", "--service", "infer", "--optimise", "split,order",
+                                  "--infer.requests", 6, "--infer.generate", 12)
+        done = gaisnet("infer", "--config", config, "--infer.until", "length", "--tuning.method", "head", "--output",
+                       tmp_path / "run.h5", "--progress", "none")
+        assert done.returncode == 0, done.stderr
+        latencies = table(tmp_path / "run.h5", "inference")["latency_s"]
+        assert latencies.mean() == pytest.approx(found["latency_s"], rel=1e-9)
+
+    def test_rounds_take_what_was_planned(self, gaisnet, drawn, tmp_path):
+        found, config = self.plan(gaisnet, tmp_path / "plan.h5", "--optimise", "split,order", "--tuning.method", "lora")
+        done = drawn("--config", config, "--output", tmp_path / "run.h5")
+        assert done.returncode == 0, done.stderr
+        # Samples are sensed in the first round alone.
+        assert table(tmp_path / "run.h5", "rounds")[1]["latency_s"] == pytest.approx(found["latency_s"], rel=1e-9)
