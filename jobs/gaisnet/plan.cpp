@@ -3,7 +3,6 @@
 
 #include "experiment/forecasting.hpp"
 #include "experiment/tuning_trial.hpp"
-#include "planning/plan_report.hpp"
 
 #include <fmt/format.h>
 
@@ -39,28 +38,29 @@ exit_code plan(const command_line& given, session& here) {
         fmt::print("{}", job.write_network());
     }
     const auto& chosen = job.prepared().plan;
-    if (chosen && job.prepared().scene->plan.json) {
-        fmt::print("{}", plan_json(*chosen, *job.prepared().deploy, measured ? &*measured : nullptr));
-        return exit_code::ok;
-    }
-    if (chosen && given.command == "plan") {
+    const bool json = chosen && job.prepared().scene->plan.json; // and nothing else is printed
+    if (json) {
+        fmt::print("{}", plan_json(*chosen, *job.prepared().deploy, job.write_plan(), measured ? &*measured : nullptr));
+    } else if (chosen && given.command == "plan") {
         if (job.prepared().front) {
             fmt::print("{}\n", front_text(*job.prepared().front));
         }
-        fmt::print("{}{}\n", plan_text(*chosen, *job.prepared().deploy), job.write_plan());
+        fmt::print("{}{}\n", plan_text(*chosen, *job.prepared().deploy), job.write_plan().text());
     }
     if (job.prepared().scene->service == service_kind::inference) {
         const auto outcome = job.run_requests();
-        fmt::print("{}{}", report(outcome.summary), job.analysis(outcome));
-        std::fflush(stdout);
-        return exit_code::ok;
-    }
-    const auto outcome = job.run();
-    fmt::print("{}", report(outcome.summary));
-    if (is_dry_run_of_finetune) {
-        fmt::print("as a Slurm job:\n{}\n", sbatch_line(given, *job.prepared().scene, job.prepared().ranks));
+        if (!json) {
+            fmt::print("{}{}", report(outcome.summary), job.analysis(outcome));
+        }
     } else {
-        fmt::print("{}", job.analysis(outcome));
+        const auto outcome = job.run();
+        if (!json) {
+            fmt::print("{}", report(outcome.summary));
+            fmt::print("{}", is_dry_run_of_finetune
+                                 ? fmt::format("as a Slurm job:\n{}\n",
+                                               sbatch_line(given, *job.prepared().scene, job.prepared().ranks))
+                                 : job.analysis(outcome));
+        }
     }
     std::fflush(stdout);
     return exit_code::ok;

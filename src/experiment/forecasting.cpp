@@ -99,18 +99,20 @@ std::string forecasting::write_network() const {
     return fmt::format("network: {}, for network.file\n", path.string());
 }
 
-std::string forecasting::write_plan() const {
-    const auto network = beside_output(run_.scene->output, ".plan.json");
-    const auto config = beside_output(run_.scene->output, ".plan.cfg");
+plan_files forecasting::write_plan() const {
+    plan_files files{.config = beside_output(run_.scene->output, ".plan.cfg"),
+                     .network = beside_output(run_.scene->output, ".plan.json"),
+                     .left_alone = {}};
     std::error_code code;
-    for (const auto& path : {network, config}) {
+    for (const auto& path : {files.network, files.config}) {
         if (std::filesystem::exists(path, code) && !run_.scene->overwrite) {
-            return fmt::format("plan: {} exists and was left alone (overwrite = on replaces it)\n", path.string());
+            files.left_alone = path;
+            return files;
         }
     }
-    write_beside(*run_.scene, network, network_file_text(*run_.scene, run_.deploy->net));
-    write_beside(*run_.scene, config, config_of_plan(given_, *run_.scene, *run_.plan, network));
-    return fmt::format("plan: {}, for --config; its network is {}\n", config.string(), network.string());
+    write_beside(*run_.scene, files.network, network_file_text(*run_.scene, run_.deploy->net));
+    write_beside(*run_.scene, files.config, config_of_plan(given_, *run_.scene, *run_.plan, files.network));
+    return files;
 }
 
 /// The output of a config file is that of the run, and stays alone.

@@ -2,6 +2,7 @@
 
 #include "experiment/preparation.hpp"
 #include "planning/forecast.hpp"
+#include "planning/plan_report.hpp"
 #include "results/inference_report.hpp"
 #include "results/report.hpp"
 #include "rounds/inference_ledger.hpp"
@@ -63,8 +64,8 @@ public:
     /// \returns what was done, a line. \throws usage_error when it cannot be written.
     std::string write_network() const;
     /// Writes a plan beside the results file: the network for network.file, and a config file that uses it; never in place
-    /// of what somebody may have edited. \returns what was done, a line. \throws usage_error when it cannot be written.
-    std::string write_plan() const;
+    /// of what somebody may have edited. \throws usage_error when it cannot be written.
+    plan_files write_plan() const;
     /// By device and link, the bottleneck, and what halving each figure does.
     std::string analysis(const forecast_outcome&) const;
     std::string analysis(const request_outcome&) const;

@@ -24,7 +24,7 @@ struct summed_tensors {
     std::int64_t first_weight = 0;
     std::int64_t weights = 1; ///< Element e of the sum has weight number (e / width) % weights.
     std::int64_t width = 0;
-    std::shared_ptr<const joint_average> joint; ///< Null: the tensor itself is summed.
+    std::shared_ptr<const joint_average> joint = {}; ///< Null: the tensor itself is summed.
 
     /// Size of a contribution in that dimension. \param its_values elements of its first tensor
     std::int64_t size_of(std::int64_t its_values) const { return its_values * largest / values; }

@@ -140,7 +140,14 @@ std::string plan_text(const chosen_plan& plan, const deployment& planned) {
     return text;
 }
 
-std::string plan_json(const chosen_plan& plan, const deployment& planned, const measured_tunings* measured) {
+std::string plan_files::text() const {
+    return left_alone.empty()
+               ? fmt::format("plan: {}, for --config; its network is {}\n", config.string(), network.string())
+               : fmt::format("plan: {} exists and was left alone (overwrite = on replaces it)\n", left_alone.string());
+}
+
+std::string plan_json(const chosen_plan& plan, const deployment& planned, const plan_files& files,
+                      const measured_tunings* measured) {
     using json = nlohmann::ordered_json;
     const auto figures = [](const plan_figures& one) {
         json entry{{"latency_s", one.latency_s},
@@ -195,9 +202,12 @@ std::string plan_json(const chosen_plan& plan, const deployment& planned, const 
         root["compared"][other.name] = figures(other.figures);
     }
     root["value"] = value_of(plan.planned, plan.objective, plan.given);
-    root["bound"] = plan.bound.value;
-    root["gap"] = plan.gap();
+    const bool bounded = plan.bound.value > 0.0;
+    root["bound"] = bounded ? json(plan.bound.value) : json();
+    root["gap"] = bounded ? json(plan.gap()) : json();
     root["search"] = {{"seconds", plan.seconds}, {"plays", plan.plays}};
+    root["files"] = {
+        {"config", files.config.string()}, {"network", files.network.string()}, {"written", files.left_alone.empty()}};
     if (measured) {
         root["measured"] = measured_json(*measured);
     }

@@ -36,7 +36,7 @@ struct round_line {
     double accuracy = 0, loss = 0; ///< Averaged over the edges; NaN without an evaluation.
     double bits_per_byte = 0;      ///< Averaged over the edges; NaN for classes.
     double latency_s = 0;          ///< Of the slowest edge.
-    energy_parts energy;           ///< Sum over the edges.
+    energy_parts energy = {};      ///< Sum over the edges.
     bool of_tokens() const { return !std::isnan(bits_per_byte); }
     double perplexity() const { return std::exp(loss); } ///< With several edges their geometric mean.
 };

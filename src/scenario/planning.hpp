@@ -82,7 +82,8 @@ struct planning_settings {
     std::vector<plan_metric> pareto =
         of_plan.parsed("pareto", "", "two of latency, energy, spectrum, memory, goodput",
                        "plans between two objectives; into the table /plan/front when output is given", parse_pareto);
-    bool json = of_plan.onoff("json", "off", "print the plan as JSON, and nothing else", {.identity = false});
+    bool json = of_plan.onoff("json", "off", "print the plan as JSON, and nothing else; files are written as without",
+                              {.identity = false});
     /// 0: methods are compared by the ledger alone.
     int measure =
         of_plan.count("measure", "0",

@@ -14,13 +14,13 @@ namespace gaisnet {
 
 /// Ids of tokens that mean no text, where a tokenizer has them.
 struct special_ids {
-    std::optional<std::int32_t> unknown;  ///< Stands for what the vocabulary has no token for.
-    std::optional<std::int32_t> padding;  ///< Fills up a batch.
-    std::optional<std::int32_t> begin;    ///< Begins a text.
-    std::optional<std::int32_t> end;      ///< Ends a text.
-    std::optional<std::int32_t> classify; ///< BERT's [CLS].
-    std::optional<std::int32_t> separate; ///< BERT's [SEP].
-    std::optional<std::int32_t> mask;     ///< BERT's [MASK].
+    std::optional<std::int32_t> unknown = {};  ///< Stands for what the vocabulary has no token for.
+    std::optional<std::int32_t> padding = {};  ///< Fills up a batch.
+    std::optional<std::int32_t> begin = {};    ///< Begins a text.
+    std::optional<std::int32_t> end = {};      ///< Ends a text.
+    std::optional<std::int32_t> classify = {}; ///< BERT's [CLS].
+    std::optional<std::int32_t> separate = {}; ///< BERT's [SEP].
+    std::optional<std::int32_t> mask = {};     ///< BERT's [MASK].
 };
 
 /// The special tokens around a text.

@@ -275,7 +275,8 @@ class TestPlans:
         done = gaisnet("plan", *GPT2, *DRAWN, *SMALL[:4], "--device.client.rate", "uniform(1, 20) GFLOP/s", *words, "--json", "on",
                        "--output", output)
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)["planned"], output.with_suffix(".plan.cfg")
+        told = json.loads(done.stdout)
+        return told["planned"], told["files"]["config"]
 
     def test_requests_take_what_was_planned(self, gaisnet, tmp_path):
         found, config = self.plan(gaisnet, tmp_path / "plan.h5", "--service", "infer", "--optimise", "split,order",
@@ -286,9 +287,9 @@ class TestPlans:
         latencies = table(tmp_path / "run.h5", "inference")["latency_s"]
         assert latencies.mean() == pytest.approx(found["latency_s"], rel=1e-9)
 
-    def test_rounds_take_what_was_planned(self, gaisnet, drawn, tmp_path):
+    def test_rounds_take_what_was_planned(self, gaisnet, tmp_path):
         found, config = self.plan(gaisnet, tmp_path / "plan.h5", "--optimise", "split,order", "--tuning.method", "lora")
-        done = drawn("--config", config, "--output", tmp_path / "run.h5")
+        done = gaisnet("finetune", "--config", config, "--train.rounds", 2, "--output", tmp_path / "run.h5", "--progress", "none")
         assert done.returncode == 0, done.stderr
         # Samples are sensed in the first round alone.
         assert table(tmp_path / "run.h5", "rounds")[1]["latency_s"] == pytest.approx(found["latency_s"], rel=1e-9)
