@@ -1,12 +1,14 @@
 """Compares runs: python3 -m analysis.compare FILE FILE ...
 
-Prints for each results file its accuracy and what it cost in emulated time, energy, bytes and spectrum; with --accuracy A
-also what it cost until the mean accuracy of the edges was first A. --picture PNG draws accuracy over emulated time.
+Prints for each results file its accuracy, of models that tell next tokens also their perplexity, and what it cost in
+emulated time, energy, bytes and spectrum; with --accuracy A or --perplexity P also what it cost until the edges' mean was
+first that good. --picture PNG draws accuracy over emulated time.
 """
 
+import math
 import pathlib
 
-from analysis.results import (ACTIVE_PARTS, open_gaisnet, pandas, parser_of, percent, print_table, pyplot, quantity, run_tool,
+from analysis.results import (ACTIVE_PARTS, numpy, open_gaisnet, pandas, parser_of, percent, print_table, pyplot, quantity, run_tool,
                               save, table)
 
 COSTS = {"time_s": ("time", "s"), "energy_j": ("energy", "J"), "active_j": ("less idling", "J"), "bytes": ("bytes", "B"),
@@ -14,7 +16,8 @@ COSTS = {"time_s": ("time", "s"), "energy_j": ("energy", "J"), "active_j": ("les
 
 
 def totals_of(file):
-    """A record a round: its accuracy (mean over edges), and sums since the start of time (slowest edge), energy, bytes and Hz s.
+    """A record a round: its accuracy (mean over edges) and perplexity (geometric mean; NaN of classes), and sums since the
+    start of time (slowest edge), energy, bytes and Hz s.
 
     Energy is that of all nodes: /energy holds the cloud's as well."""
     rounds, energy = table(file, "rounds"), table(file, "energy")
@@ -24,18 +27,20 @@ def totals_of(file):
     spent = energy.groupby("round").agg(energy_j=("total_j", "sum"), active_j=("active_j", "sum"))
     by_round = rounds.groupby("round")
     sums = by_round[["bytes", "spectrum_hz_s"]].sum().join(spent).fillna(0).cumsum()
-    return by_round.agg(accuracy=("accuracy", "mean"), time_s=("end_s", "max")).join(sums).to_records()
+    means = by_round.agg(accuracy=("accuracy", "mean"), loss=("loss", "mean"), time_s=("end_s", "max"))
+    means["perplexity"] = numpy.exp(means["loss"]) if "perplexity" in rounds else math.nan
+    return means.join(sums).to_records()
 
 
 def cost(total):
     return [quantity(total[what], unit) for what, (_, unit) in COSTS.items()]
 
 
-def rows_until(all_totals, accuracy):
-    """What each run cost until it had that accuracy."""
+def rows_until(all_totals, is_reached):
+    """What each run cost until its totals were good enough."""
     rows = []
     for name, totals in all_totals.items():
-        reached = totals[totals["accuracy"] >= accuracy]
+        reached = totals[is_reached(totals)]
         rows.append([name, *([reached[0]["round"], *cost(reached[0])] if len(reached) else ["never", *["-"] * len(COSTS)])])
     return rows
 
@@ -55,6 +60,7 @@ def main():
     parser = parser_of("compare", __doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", metavar="FILE", help="results files of gaisnet (HDF5)")
     parser.add_argument("--accuracy", type=float, help="also compare the costs up to this accuracy, 0 to 1")
+    parser.add_argument("--perplexity", type=float, help="also compare the costs up to this perplexity, at least 1")
     parser.add_argument("--picture", metavar="PNG", help="accuracy over time and energy")
     given = parser.parse_args()
     found = {}
@@ -64,6 +70,8 @@ def main():
             found[name if name not in found else path] = totals_of(file)
     if given.accuracy is not None and not 0 <= given.accuracy <= 1:
         parser.error(f"--accuracy {given.accuracy:g}: 0 to 1 is accepted")
+    if given.perplexity is not None and not given.perplexity >= 1:
+        parser.error(f"--perplexity {given.perplexity:g}: at least 1 is accepted")
     for name in [name for name, totals in found.items() if not len(totals)]:
         print(f"{name}: has no rounds of training, or none has ended yet")
         del found[name]
@@ -71,11 +79,20 @@ def main():
         return
     heads = [head for head, _ in COSTS.values()]
     print("Runs, all rounds")
-    print_table(pandas.DataFrame([[name, len(totals), percent(totals[-1]["accuracy"]), *cost(totals[-1])]
-                                  for name, totals in found.items()], columns=["run", "rounds", "accuracy", *heads]))
+    qualities = {"accuracy": percent}
+    if any(not math.isnan(totals[-1]["perplexity"]) for totals in found.values()):
+        qualities["perplexity"] = lambda value: "-" if math.isnan(value) else f"{value:.2f}"
+    print_table(pandas.DataFrame([[name, len(totals), *[show(totals[-1][what]) for what, show in qualities.items()],
+                                   *cost(totals[-1])] for name, totals in found.items()],
+                                 columns=["run", "rounds", *qualities, *heads]))
+    goals = []
     if given.accuracy is not None:
-        print(f"\nUntil the accuracy was {100 * given.accuracy:g} %")
-        print_table(pandas.DataFrame(rows_until(found, given.accuracy), columns=["run", "round", *heads]))
+        goals.append((f"accuracy was {100 * given.accuracy:g} %", lambda totals: totals["accuracy"] >= given.accuracy))
+    if given.perplexity is not None:
+        goals.append((f"perplexity was {given.perplexity:g}", lambda totals: totals["perplexity"] <= given.perplexity))
+    for words, is_reached in goals:
+        print(f"\nUntil the {words}")
+        print_table(pandas.DataFrame(rows_until(found, is_reached), columns=["run", "round", *heads]))
     if given.picture:
         draw(found, given.picture)
 

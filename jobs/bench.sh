@@ -14,10 +14,14 @@ Builds the release preset and measures on this machine:
   decode   images a second of a rank's decoding, by threads: drawn value by value on one thread, as it once was; drawn;
            with --images also photos; each decoded anew, and from memory (data.cache)
   ledger   events a second of the ledger pass alone (its share of a run stands with the other two)
+  texts    a Llama of SmolLM2-135M's size on one chain of four clients, one process, one thread: wall time of a plain
+           LibTorch loop over the unsplit model, over that of gaisnet, for LoRA of rank 8 (batches of 4 texts of 128
+           tokens), and for 64 tokens behind prompts of 32 with a cache of keys and values
 
-  --only NAME      one of the four
+  --only NAME      one of the five
   --images DIR     image folder for `split` and `decode` (default: procedural images; speed does not depend on it)
   --weights FILE   ViT-Ti/16 weights for `split` (default: random)
+  --language DIR   a Llama for `texts`, as a folder of Hugging Face's (default: random weights)
   --steps N        batches of 10 a cluster and round in `split` (default: 20)
   --repeat N       pairs of runs in `split` (default: 3)
   --skip-install   install nothing and leave the BLAS alternative alone
@@ -31,10 +35,10 @@ TEXT
 source "$(dirname "${BASH_SOURCE[0]}")/lib/setup.sh"
 
 only=all
-images='' weights=random steps=20 repeat=3 install=1
+images='' weights=random language='' steps=20 repeat=3 install=1
 while [[ $# -gt 0 ]]; do
     case $1 in
-        --only | --images | --weights | --steps | --repeat)
+        --only | --images | --weights | --language | --steps | --repeat)
             [[ -n ${2:-} ]] || { usage >&2; refuse "$1 takes a value"; }
             declare "${1#--}=$2"
             shift 2
@@ -44,9 +48,9 @@ while [[ $# -gt 0 ]]; do
         *) usage >&2; refuse "unknown option '$1'" ;;
     esac
 done
-[[ $only =~ ^(all|split|scale|decode|ledger)$ ]] || refuse "--only $only: split, scale, decode or ledger is accepted"
+[[ $only =~ ^(all|split|scale|decode|ledger|texts)$ ]] || refuse "--only $only: split, scale, decode, ledger or texts is accepted"
 [[ $steps =~ ^[1-9][0-9]*$ && $repeat =~ ^[1-9][0-9]*$ ]] || refuse "--steps and --repeat take whole numbers from 1"
-for path in ${images:+"$images"} $([[ $weights == random ]] || printf '%s' "$weights"); do
+for path in ${images:+"$images"} ${language:+"$language"} $([[ $weights == random ]] || printf '%s' "$weights"); do
     [[ -e $path ]] || refuse "$path does not exist"
 done
 [[ -z $images ]] || images=$(realpath "$images")
@@ -56,7 +60,7 @@ if [[ $install -eq 1 ]]; then
     setup_packages "${project_packages[@]}"
 fi
 find_python || die "the benchmark reads HDF5 files with h5py"
-build_preset release gaisnet monolithic bench_decode
+build_preset release gaisnet monolithic plain_llama bench_decode
 cd "$project_root"
 program=$project_root/build/release/gaisnet
 cores=$(usable_cores)
@@ -80,7 +84,7 @@ ledger_share() { sed -n 's/.*ledger: .*(\(.*\))$/\1/p' "$1"; }
 run_gaisnet() {
     local log=$1 ranks=$(($2 < cores ? $2 : cores))
     shift 2
-    jobs/mpirun.sh -n "$ranks" "$program" "$@" >/dev/null 2>"$log" || { cat "$log" >&2; die "a run of gaisnet failed"; }
+    jobs/mpirun.sh -n "$ranks" "$program" "$@" >"$folder/out" 2>"$log" || { cat "$log" >&2; die "a run of gaisnet failed"; }
 }
 
 # compute EXPRESSION FORMAT: arithmetic with decimals.
@@ -106,7 +110,7 @@ measure_split() {
             "$pair" "$cores" "$whole" "$split" "${ratios[-1]}"
     done
     printf '  split: plain loop / gaisnet = %s (median of %d)\n' \
-        "$(printf '%s\n' "${ratios[@]}" | sort -n | sed -n "$(((repeat + 1) / 2))p")" "$repeat"
+        "$(median "${ratios[@]}")" "$repeat"
     printf '  ledger pass: %s\n' "$(ledger_share "$folder/split.log")"
 }
 
@@ -151,8 +155,57 @@ measure_ledger() {
     done
 }
 
+# median NUMBER...
+median() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }
+
+measure_texts() {
+    local -a model=(--model.weights "${language:-random}" --data.source procedural --network.clusters 1 --network.clients 4
+        --runtime.threads 1 --overwrite on --progress none --output "$folder/texts.h5")
+    if [[ -z $language ]]; then
+        model+=(--model.family llama --model.task next_token --model.vocabulary 49152 --model.positions 2048 --model.dim 576
+            --model.depth 30 --model.heads 9 --model.kv_heads 3 --model.hidden 1536 --model.tied on --split.blocks "10,10,10,0")
+    fi
+    local -a training=("${model[@]}" --model.tokens 128 --tuning.method lora --tuning.rank 8 --train.batch 4 --train.rounds 1
+        --train.epochs 1 --data.samples 240 --data.per_cluster 16 --checkpoint.every 0 --events off)
+    local -a writing=("${model[@]}" --data.samples 240 --tuning.method head --infer.requests 2 --infer.prompt_tokens 32
+        --infer.generate 64 --infer.until length --infer.temperature 0)
+    say "texts: $repeat pairs of runs of each kind"
+    local pair whole split trained=() written=()
+    for ((pair = 1; pair <= repeat; ++pair)); do
+        build/release/monolithic "${training[@]}" >"$folder/whole" 2>"$folder/log" ||
+            { cat "$folder/log" >&2; die "the plain loop failed"; }
+        run_gaisnet "$folder/log" 1 finetune "${training[@]}"
+        whole=$(awk '{ print $2 }' "$folder/whole") split=$(round_seconds "$folder/texts.h5")
+        trained+=("$(compute "$whole / $split" %.3f)")
+        printf '  pair %d, training: plain loop %.2f s; gaisnet %.2f s; ratio %s\n' "$pair" "$whole" "$split" "${trained[-1]}"
+
+        build/release/plain_llama "${writing[@]}" >"$folder/whole" 2>"$folder/log" ||
+            { cat "$folder/log" >&2; die "the plain loop failed"; }
+        run_gaisnet "$folder/log" 1 infer "${writing[@]}"
+        whole=$(awk '{ sum += $1 } END { print sum }' "$folder/whole")
+        split=$(sed -n 's/^  wall time *\([0-9.]*\) s$/\1/p' "$folder/out")
+        written+=("$(compute "$whole / $split" %.3f)")
+        printf '  pair %d, writing: plain loop %.2f s; gaisnet %.2f s; ratio %s; %s\n' "$pair" "$whole" "$split" \
+            "${written[-1]}" "$(same_tokens "$folder/whole" "$folder/texts.h5")"
+    done
+    printf '  texts: plain loop / gaisnet = %s in training and %s in writing (medians of %d)\n' "$(median "${trained[@]}")" \
+        "$(median "${written[@]}")" "$repeat"
+}
+
+# same_tokens TEXTS FILE: whether a session of one start point told what plain_llama has told.
+same_tokens() {
+    "$PYTHON" - "$1" "$2" <<'PYTHON'
+import sys, h5py
+plain = [[int(word) for word in line.split()[1:]] for line in open(sys.argv[1])]
+with h5py.File(sys.argv[2], "r") as file:
+    rows = sorted((row["request"], row["token"], row["id"]) for row in file["tokens"][:])
+told = [[id for request, _, id in rows if request == number] for number in range(len(plain))]
+print("the same tokens" if told == plain else "OTHER TOKENS")
+PYTHON
+}
+
 say "$(usable_cores) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort -u | head -n 1), $("$program" --version | tr -s ' \n' ' ')"
 case $only in
-    all) measure_split; measure_scale; measure_decode; measure_ledger ;;
+    all) measure_split; measure_scale; measure_decode; measure_ledger; measure_texts ;;
     *) "measure_$only" ;;
 esac

@@ -77,6 +77,8 @@ void count_product(const at::RecordFunction& function) {
         counted_mac += size(0, 0) * size(0, 1) * size(1, 1);
     } else if (name == "aten::addmm") {
         counted_mac += size(1, 0) * size(1, 1) * size(2, 1);
+    } else if (name == "aten::addmv" || name == "aten::addmv_") { // and within aten::mv
+        counted_mac += size(1, 0) * size(1, 1);
     } else if (name == "aten::bmm") {
         counted_mac += size(0, 0) * size(0, 1) * size(0, 2) * size(1, 2);
     } else if (name == "aten::baddbmm") {

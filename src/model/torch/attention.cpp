@@ -3,16 +3,19 @@
 #include "base/error.hpp"
 #include "model/torch/torch_support.hpp"
 
+#include <ATen/ops/addmv.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/baddbmm.h>
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/mv.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/tanh.h>
@@ -72,6 +75,15 @@ at::Tensor affine(const at::Tensor& input, const at::Tensor& weight, const at::T
     const bool differentiated = needs_gradient(input) || needs_gradient(weight) || needs_gradient(bias);
     if (differentiated || !input.is_cpu() || input.scalar_type() != at::kFloat) {
         return at::linear(input, weight, bias);
+    }
+    if (input.size(1) == 1) { // a BLAS that packs the matrix for a product would take twice as long
+        auto out = at::empty({input.size(0), 1, weight.size(0)}, input.options());
+        for (std::int64_t sample = 0; sample < input.size(0); ++sample) {
+            auto row = out[sample][0];
+            bias.defined() ? at::addmv_out(row, bias, weight, input[sample][0])
+                           : at::mv_out(row, weight, input[sample][0]);
+        }
+        return out;
     }
     const auto of_each = weight.t().unsqueeze(0).expand({input.size(0), weight.size(1), weight.size(0)});
     return bias.defined() ? at::baddbmm(bias, input, of_each) : at::bmm(input, of_each);
@@ -155,11 +167,14 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& own_keys, const at:
         scaled = scaled.reshape({n, kv_heads, groups * tokens, width});
     }
     // Contiguous as a product makes them of several samples: of one it would take them as they lie, and round otherwise.
-    auto scores = at::matmul(scaled.contiguous(), keys.transpose(-2, -1).contiguous());
+    // Those of a cache are of one text always.
+    const bool cached = context.cache != nullptr;
+    const auto turned = keys.transpose(-2, -1);
+    auto scores = at::matmul(scaled.contiguous(), cached ? turned : turned.contiguous());
     if (const auto mask = mask_of(query, length, groups, causal, context.padding); mask.defined()) {
         scores.add_(mask); // needs nothing of the scores for its gradient
     }
-    const auto mixed = at::matmul(at::softmax(scores, -1), values.contiguous());
+    const auto mixed = at::matmul(at::softmax(scores, -1), cached ? values : values.contiguous());
     return as_tokens(groups > 1 ? mixed.view({n, heads, tokens, width}) : mixed);
 }
 

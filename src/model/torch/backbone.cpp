@@ -4,16 +4,30 @@
 #include "base/registry.hpp"
 #include "model/torch/attention.hpp"
 
-#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 
 namespace gaisnet {
 
 std::pair<at::Tensor, at::Tensor> attention_cache::extend(const at::Tensor& keys, const at::Tensor& values) {
-    keys_ = keys_.defined() ? at::cat({keys_, keys}, 2) : keys;
-    values_ = values_.defined() ? at::cat({values_, values}, 2) : values;
-    return {keys_, values_};
+    const auto before = tokens_;
+    tokens_ += keys.size(2);
+    const auto extended = [&](at::Tensor& all, const at::Tensor& next) {
+        if (!all.defined() || all.size(2) < tokens_) {
+            constexpr std::int64_t least_room = 32;
+            auto shape = next.sizes().vec();
+            shape[2] = before == 0 ? tokens_ + least_room : 2 * tokens_;
+            auto larger = at::empty(shape, next.options());
+            if (before > 0) {
+                larger.narrow(2, 0, before).copy_(all.narrow(2, 0, before));
+            }
+            all = larger;
+        }
+        all.narrow(2, before, next.size(2)).copy_(next);
+        return all.narrow(2, 0, tokens_);
+    };
+    return {extended(keys_, keys), extended(values_, values)};
 }
 
 // A copy, because for a view autograd would keep all tokens alive.

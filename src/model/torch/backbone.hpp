@@ -25,12 +25,13 @@ struct block_hooks {
 /// them.
 class attention_cache {
 public:
-    std::int64_t tokens() const { return keys_.defined() ? keys_.size(2) : 0; }
+    std::int64_t tokens() const { return tokens_; }
     /// Adds those of the next tokens [n, kv_heads, next, dim / heads]. \returns the keys and the values of all.
     std::pair<at::Tensor, at::Tensor> extend(const at::Tensor& keys, const at::Tensor& values);
 
 private:
-    at::Tensor keys_, values_;
+    at::Tensor keys_, values_; ///< With room for more.
+    std::int64_t tokens_ = 0;
 };
 
 /// That of a block; nullptr where there are none.
