@@ -4,6 +4,7 @@
 #include "base/progress.hpp"
 #include "experiment/backbone.hpp"
 #include "experiment/collected.hpp"
+#include "experiment/described_answer.hpp"
 #include "experiment/measurement.hpp"
 #include "experiment/players.hpp"
 #include "experiment/preparation.hpp"
@@ -148,9 +149,9 @@ private:
         options.ranks = describe_ranks(here_.devices());
         options.stages = std::move(stages);
         if (run_.scene->model.tells_next_tokens()) {
-            widest = 1024; // texts
+            widest = recorder_options::most_bytes; // texts
         }
-        options.image_bytes = std::min<std::size_t>(widest, 1024);
+        options.image_bytes = std::min(widest, recorder_options::most_bytes);
         auto header = header_of(given_, scene, here_);
         header.clock = name_of_clock();
         header.time_scale = scene.time_scale;
@@ -360,24 +361,13 @@ private:
             if (own.empty()) {
                 own = run_.data->requests().of(cluster, requester(cluster), plan_.requests_of(cluster));
             }
-            std::tie(row.image, row.label) = run_.data->requests().describe(cluster, own.at(row.request));
-            const auto& given = answers_.at(cluster).at(row.request);
-            if (run_.scene->model.tells_next_tokens()) {
-                row.label = text_of(run_.data->requests().prompt(cluster, own.at(row.request)));
-                row.predicted = text_of({given.tokens.begin(), given.tokens.end()});
-                continue;
-            }
-            row.predicted = models.classes[row.edge].at(given.predicted);
-            row.probability = given.probability;
+            describe_answer(*run_.data, cluster, own.at(row.request), answers_.at(cluster).at(row.request),
+                            models.classes[row.edge], row);
         }
         for (auto& row : played_.tokens) {
             row.id = static_cast<std::int32_t>(
                 answers_.at(static_cast<int>(row.cluster)).at(row.request).tokens.at(row.token));
         }
-    }
-
-    std::string text_of(const std::vector<std::int32_t>& tokens) const {
-        return run_.data->words()->decode(tokens, /*skip_special=*/true);
     }
 
     /// OUTPUT.predictions.csv, and of texts OUTPUT.predictions.jsonl: they have line feeds.

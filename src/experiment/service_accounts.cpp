@@ -139,12 +139,17 @@ service_row service_accounts::answered(std::size_t edge, const answered_session&
     row.level = static_cast<std::uint32_t>(state_.levels[edge]);
     row.expected = believed(edge, state_.levels[edge]);
     row.requests = session.requests.size();
-    for (const auto& one : session.requests) {
-        row.right += one.label == one.predicted ? 1U : 0U;
+    const auto count = static_cast<double>(row.requests);
+    if (scene_.model.tells_next_tokens()) { // nobody knows what the right text is
+        row.right = accounts_[edge].truth.at(row.level) * count;
+    } else {
+        for (const auto& one : session.requests) {
+            row.right += one.label == one.predicted ? 1.0 : 0.0;
+        }
     }
-    row.accuracy = static_cast<double>(row.right) / static_cast<double>(row.requests);
+    row.accuracy = row.right / count;
     row.cost = price(session.effort, row);
-    row.value = scene_.serve.value[edge] * static_cast<double>(row.right);
+    row.value = scene_.serve.value[edge] * row.right;
     auto& its = accounts_[edge];
     its.costs.answer = row.cost / static_cast<double>(row.requests);
     its.answers_cost += row.cost;

@@ -27,6 +27,7 @@ struct service_effort {
 struct answered_session {
     std::string requester; ///< Name of the start point's node.
     std::vector<request_row> requests;
+    std::vector<token_row> tokens; ///< Of texts.
     service_effort effort;
 };
 

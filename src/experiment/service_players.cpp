@@ -1,13 +1,14 @@
 #include "experiment/service_players.hpp"
 
 #include "experiment/collected.hpp"
+#include "experiment/described_answer.hpp"
 #include "experiment/players.hpp"
 #include "experiment/service_table.hpp"
 #include "model/torch/torch_stage.hpp"
 #include "transport/collectives.hpp"
 
 #include <algorithm>
-#include <tuple>
+#include <span>
 #include <utility>
 
 namespace gaisnet {
@@ -23,6 +24,7 @@ public:
     tensor_view inputs(const micro_batch& micro) override { return all_->inputs(after(micro)); }
     tensor_view labels(const micro_batch& micro) override { return all_->labels(after(micro)); }
     tensor_view padding(const micro_batch& micro) override { return all_->padding(after(micro)); }
+    tensor_view prompt(const micro_batch& micro) override { return all_->prompt(after(micro)); }
 
 private:
     micro_batch after(micro_batch micro) const {
@@ -96,7 +98,16 @@ void service_players::make_tensors(const loaded_backbone& backbone, const std::v
                                            requests.empty() ? most : requests[cluster]),
                     used_[cluster]);
             }
-            return std::make_unique<torch_stage>(seat.spec, backbone.backbone, optimizer_settings{}, std::move(source));
+            auto stage =
+                std::make_unique<torch_stage>(seat.spec, backbone.backbone, optimizer_settings{}, std::move(source));
+            const auto& infer = run_.scene->infer;
+            stage->choose_tokens_by(
+                [choose = make_token_chooser({infer.temperature, infer.top_k, infer.top_p}, run_.scene->seed,
+                                             start_points_[cluster]),
+                 &used = used_[cluster]](std::span<const float> logits, std::int64_t request, std::int64_t token) {
+                    return choose(logits, used + request, token);
+                });
+            return stage;
         },
         models, hooks);
     for (const auto& domain : run_.deploy->domains) {
@@ -173,15 +184,16 @@ answered_session service_players::answer(int round, const session_order& order, 
     done.requester = start_points_[static_cast<std::size_t>(cluster)];
     done.effort = effort_of_session(played, edge, now_s);
     done.requests = std::move(played.requests);
+    done.tokens = std::move(played.tokens);
     const auto& data = *run_.data;
     const auto samples = data.requests().of(cluster, done.requester, used);
     const auto& answers = sessions_.back();
     for (auto& one : done.requests) {
-        const auto& given = answers.at(cluster).at(one.request);
-        std::tie(one.image, one.label) =
-            data.requests().describe(cluster, samples.at(static_cast<std::size_t>(before) + one.request));
-        one.predicted = data.shares().class_names(edge).at(given.predicted);
-        one.probability = given.probability;
+        describe_answer(data, cluster, samples.at(static_cast<std::size_t>(before) + one.request),
+                        answers.at(cluster).at(one.request), data.shares().class_names(edge), one);
+    }
+    for (auto& one : done.tokens) {
+        one.id = static_cast<std::int32_t>(answers.at(cluster).at(one.request).tokens.at(one.token));
     }
     return done;
 }

@@ -115,20 +115,24 @@ private:
         if (scene.cloud.period > 0) {
             throw usage_error("cloud.period: a cloud is not built yet for serve; 0 is accepted");
         }
-        if (scene.model.tells_next_tokens()) {
+        const auto& infer = scene.infer;
+        if (infer.arrivals == arrival_kind::trace || !infer.images.empty() || !infer.prompts.empty() ||
+            !infer.modules.empty() || infer.model.whose != served_model::own) {
             throw usage_error(
-                "model.task: serve values right answers, and next tokens are not built yet; classification "
-                "is accepted");
-        }
-        if (scene.infer.arrivals == arrival_kind::trace || !scene.infer.images.empty() ||
-            !scene.infer.modules.empty() || scene.infer.model.whose != served_model::own) {
-            throw usage_error("serve: infer.trace, infer.images, infer.modules and infer.model belong to infer");
+                "serve: infer.trace, infer.images, infer.prompts, infer.modules and infer.model belong to infer");
         }
         for (const auto& node : run_.deploy->net.nodes) {
             if (std::isfinite(node.device.battery_j)) {
                 throw usage_error(node.name + " has a battery: batteries are not built yet for serve");
             }
         }
+    }
+
+    /// How good answers of a model are, 0 to 1.
+    double quality(const round_result& validated) const {
+        const bool by_perplexity =
+            run_.scene->model.tells_next_tokens() && run_.scene->serve.quality == text_quality::perplexity;
+        return by_perplexity ? std::exp(-validated.loss) : validated.accuracy;
     }
 
     /// Up to the first round of service.
@@ -146,7 +150,7 @@ private:
         std::iota(all.begin(), all.end(), 0U);
         const auto starts = players_->evaluate(all);
         for (std::uint32_t edge = 0; here_.root() && edge < edges(); ++edge) {
-            accounts_->open(run_.deploy->net.nodes[edge].name, costs[edge], starts[edge].accuracy,
+            accounts_->open(run_.deploy->net.nodes[edge].name, costs[edge], quality(starts[edge]),
                             run_.data->shares().data_fit(edge, players_->start_points()));
         }
         if (here_.root() && waits()) {
@@ -159,6 +163,9 @@ private:
         options.events = run_.scene->events;
         options.ranks = describe_ranks(here_.devices());
         options.samples = describe_samples(run_);
+        if (run_.scene->model.tells_next_tokens()) {
+            options.image_bytes = recorder_options::most_bytes; // texts
+        }
         auto header = header_of(given_, *run_.scene, here_);
         header.clock = clock_ ? "real" : "virtual";
         header.time_scale = run_.scene->time_scale;
@@ -287,12 +294,19 @@ private:
     }
 
     /// Makes the latencies of requests begin when they came, not with their session.
-    void add_waits(const session_order& order, std::vector<request_row>& requests) const {
-        for (auto& one : requests) {
+    void add_waits(const session_order& order, answered_session& done) const {
+        for (auto& one : done.requests) {
             one.arrival_s = desk_->arrival_s(static_cast<std::size_t>(order.cluster), order.first + one.request);
             const double wait_s = now_s_ - one.arrival_s;
             one.latency_s += wait_s;
+            one.first_token_s += wait_s;
             one.parts["queue"] += wait_s;
+        }
+        for (auto& one : done.tokens) {
+            if (one.token == 0) {
+                one.latency_s +=
+                    now_s_ - desk_->arrival_s(static_cast<std::size_t>(order.cluster), order.first + one.request);
+            }
         }
     }
 
@@ -330,12 +344,13 @@ private:
         const auto& result = results[edge];
         auto& record = played.rounds.front();
         const service_effort effort{played.nodes, played.events, record.latency_s};
-        auto row = accounts_->fine_tuned(edge, effort, result.accuracy);
+        auto row = accounts_->fine_tuned(edge, effort, quality(result));
         now_s_ += row.latency_s;
         record.accuracy = result.accuracy;
         record.loss = result.loss;
         record.train_accuracy = result.train_accuracy;
         record.train_loss = result.train_loss;
+        record.bits_per_byte = result.bits_per_byte;
         write(round, played.rounds, played.nodes, played.events, {});
         book(round, std::move(row), "fine_tune");
     }
@@ -356,18 +371,18 @@ private:
         if (here_.root()) {
             auto row = accounts_->answered(edge_of(order.cluster), done);
             if (desk_) {
-                add_waits(order, done.requests);
+                add_waits(order, done);
                 desk_->answer(static_cast<std::size_t>(order.cluster), row.right);
             }
             now_s_ += row.latency_s;
-            write(round, {}, done.effort.nodes, done.effort.events, done.requests);
+            write(round, {}, done.effort.nodes, done.effort.events, done.requests, done.tokens);
             book(round, std::move(row), "infer");
         }
     }
 
     /// Writes rows of any ledger under the number of the round of service.
     void write(int round, std::vector<round_row> rounds, std::vector<node_row> nodes, std::vector<event_row> events,
-               std::vector<request_row> requests) {
+               std::vector<request_row> requests, std::vector<token_row> tokens = {}) {
         const auto number = static_cast<std::uint32_t>(round) + 1;
         const auto renumber = [&](auto& rows) {
             for (auto& row : rows) {
@@ -378,8 +393,10 @@ private:
         renumber(nodes);
         renumber(events);
         renumber(requests);
+        renumber(tokens);
         if (!requests.empty()) {
             file_->results().write_requests(requests);
+            file_->results().write_tokens(tokens);
         }
         std::vector<fidelity_row> late;
         const auto& fidelity = players_->fidelity();
@@ -448,7 +465,7 @@ private:
                 const auto results = players_->evaluate(std::span(&edge, 1));
                 if (here_.root()) {
                     accounts_->trained_on(edge, {played.nodes, played.events, played.rounds.front().latency_s},
-                                          results[edge].accuracy);
+                                          quality(results[edge]));
                 }
                 if (!end_step()) {
                     return false;

@@ -170,6 +170,8 @@ std::shared_ptr<sample_source> workload::source_of(int cluster, const std::strin
     return loaded_samples(std::make_unique<batch_loader>(set, p.shares.trained_on(cluster), how, *p.supply));
 }
 
+bool workload::tells_next_tokens() const { return parts_->scene.model.tells_next_tokens(); }
+
 std::shared_ptr<sample_source> workload::requests_of(int cluster, const std::string& name,
                                                      std::int64_t requests) const {
     const auto& p = *parts_;

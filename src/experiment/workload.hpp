@@ -47,6 +47,8 @@ public:
     std::string origin() const;
     /// Of texts; null: samples are images.
     std::shared_ptr<const tokenizer> words() const;
+    /// Whether answers are texts, not classes.
+    bool tells_next_tokens() const;
     /// Classes (or no_classes) and validation samples of each edge.
     std::vector<domain_size> sizes() const;
     /// Changes with the names and contents of a checked folder: a resumed run must see the same samples.

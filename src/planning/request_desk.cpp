@@ -110,7 +110,7 @@ void request_desk::note_candidates(int round, const service_outlook& believed, c
     }
 }
 
-void request_desk::answer(std::size_t client, std::uint64_t right) {
+void request_desk::answer(std::size_t client, double right) {
     auto& its = queues_[client];
     const auto count = answerable(client);
     for (auto request = its.first; request < its.first + count; ++request) {

@@ -54,7 +54,7 @@ public:
 
     /// All that can be answered of a client is, by the model as it was at the last choose(): their waits end now. \param
     /// right answers that are.
-    void answer(std::size_t client, std::uint64_t right);
+    void answer(std::size_t client, double right);
     /// A round has ended: requests come and are given up, and the forecast of demand learns.
     void pass_to(double now_s);
 
@@ -74,7 +74,8 @@ private:
         service_price session{}, request{}, delivery{};
         std::optional<service_price> next{};
         std::int64_t first = 0, delivered = -1;
-        std::uint64_t answered = 0, right = 0, expired = 0;
+        std::uint64_t answered = 0, expired = 0;
+        double right = 0;
         double waited_s = 0, longest_wait_s = 0;
     };
     request_stream all_of(const queue&) const;

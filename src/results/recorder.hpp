@@ -37,7 +37,8 @@ struct recorder_options {
     std::vector<stage_description> stages{}; ///< Measured speeds.
     std::vector<chain_description> chains{};
     std::vector<samples_description> samples{};
-    std::size_t image_bytes = 64; ///< Space for an image's name in /inference; longer names are cut.
+    static constexpr std::size_t most_bytes = 1024;
+    std::size_t image_bytes = 64; ///< Space for an image's name or a text in /inference; longer ones are cut.
     bool next_tokens = false;     ///< Models tell next tokens: there are columns for perplexity.
     bool hidden = false;          ///< The file stays hidden until publish().
 };

@@ -108,7 +108,8 @@ struct service_row {
     std::uint32_t level = 0;    ///< Fine-tunings of the model before this round.
     double expected = 0;        ///< Accuracy that the policy expected; NaN: it does not look ahead, or a table.
     double accuracy = 0;        ///< fine_tune: validation afterwards; infer: of the answers; NaN in a table.
-    std::uint64_t requests = 0, right = 0;
+    std::uint64_t requests = 0;
+    double right = 0; ///< Answers; of texts, requests times the model's quality.
     double latency_s = 0, energy_j = 0, spectrum_hz_s = 0;
     double value = 0, cost = 0;
     double income() const { return value - cost; }
@@ -153,7 +154,8 @@ struct service_candidate_row {
 struct service_client_row {
     std::string client;
     std::uint32_t edge = 0;
-    std::uint64_t arrived = 0, answered = 0, right = 0, expired = 0, waiting = 0;
+    std::uint64_t arrived = 0, answered = 0, expired = 0, waiting = 0;
+    double right = 0;                      ///< As in service_row.
     double wait_s = 0, longest_wait_s = 0; ///< Of those answered, until their service began; NaN: there are none.
 };
 

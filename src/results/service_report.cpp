@@ -38,8 +38,8 @@ void add_clients(output out, std::span<const service_client_row> clients) {
                    "came", "answered", "right", "expired", "waiting", "mean wait", "longest");
     for (const auto& row : clients) {
         fmt::format_to(out, "  {:<16}{:<8}{:>9}{:>9}{:>9}{:>9}{:>9}{:>13}{:>13}\n", row.client, row.edge, row.arrived,
-                       row.answered, row.right, row.expired, row.waiting, seconds_text(row.wait_s),
-                       seconds_text(row.longest_wait_s));
+                       row.answered, fmt::format("{:.{}f}", row.right, row.right == std::round(row.right) ? 0 : 1),
+                       row.expired, row.waiting, seconds_text(row.wait_s), seconds_text(row.longest_wait_s));
     }
 }
 

@@ -101,7 +101,7 @@ struct inference_settings {
                             {.least = 0, .most = 1, .above_least = true}, of_text());
     text_end until = key.choice("until", "end_token", text_end_words,
                                 "texts end at the token that ends a text, or go on to infer.generate tokens, whatever "
-                                "they say. A forecast, and clock = real, go on",
+                                "they say. A forecast, serve, and clock = real go on",
                                 of_text());
     delivery_kind delivery =
         section("", commands::answering)

@@ -51,6 +51,11 @@ inline constexpr word<service_arrivals> service_arrival_words[] = {{"given", ser
                                                                    {"burst", service_arrivals::burst},
                                                                    {"trace", service_arrivals::trace}};
 
+/// How good a text is that a model writes, 0 to 1, by what the model is at validation.
+enum class text_quality { accuracy, perplexity };
+inline constexpr word<text_quality> text_quality_words[] = {{"accuracy", text_quality::accuracy},
+                                                            {"perplexity", text_quality::perplexity}};
+
 inline constexpr word<bool> service_forecast_words[] = {{"smoothed", false}, {"known", true}};
 
 struct service_settings {
@@ -114,8 +119,14 @@ struct service_settings {
                                 above_to(0, 1), of_waiting("serve.forecast", {"smoothed"}));
     /// Value of a correct answer; by edge, or one for all.
     std::vector<double> value = key.parsed(
-        "value", "1", "numbers", "value of a right answer; by edge, or one for all",
+        "value", "1", "numbers", "value of a right answer, or of a perfect text; by edge, or one for all",
         [](const std::string& text) { return parse_numbers(text, at_least(0)); }, of_runs());
+    /// Of models that tell next tokens.
+    text_quality quality = key.choice(
+        "quality", "accuracy", text_quality_words,
+        "what part of serve.value a text is worth: how many next tokens its model tells right at validation, or "
+        "1 / perplexity there, the mean probability of the right token (geometric)",
+        {.when = {with("serve.mode", {"real"}), with("model.family", {"llama", "gpt2"})}});
     double price_time = key.real("price.time", "0", "price of a second of a service", at_least(0), of_runs());
     double price_energy =
         key.real("price.energy", "0", "price of a J, of all nodes of the edge", at_least(0), of_runs());

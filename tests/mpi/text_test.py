@@ -293,3 +293,93 @@ class TestPlans:
         assert done.returncode == 0, done.stderr
         # Samples are sensed in the first round alone.
         assert table(tmp_path / "run.h5", "rounds")[1]["latency_s"] == pytest.approx(found["latency_s"], rel=1e-9)
+
+
+class TestServing:
+    """Rounds of service of models that write texts."""
+
+    SERVE = ("--network.edges", 2, "--network.clusters", 2, "--network.clients", 2, *DRAWN, "--tuning.method", "lora",
+             "--train.optimizer", "adamw", "--train.lr", 0.01, "--infer.generate", 6, "--infer.prompt_tokens", 4,
+             "--infer.temperature", 0.8, "--serve.regret", "off", "--progress", "none", "--overwrite", "on", "--log_level",
+             "error")
+
+    @pytest.fixture(scope="class")
+    def serve(self, gaisnet):
+        return gaisnet.bind("serve", *LLAMA, *self.SERVE)
+
+    @pytest.fixture(scope="class")
+    def served(self, serve, tmp_path_factory):
+        output = tmp_path_factory.mktemp("served") / "run.h5"
+        done = serve("--serve.rounds", 8, "--serve.demand", 3, "--serve.policy", "random", "--serve.value", "10,20",
+                     "--serve.quality", "perplexity", "--output", output)
+        assert done.returncode == 0, done.stderr
+        return output
+
+    def test_a_text_is_worth_what_its_model_is_at_validation(self, served):
+        with h5py.File(served) as file:
+            services, rounds = file["service"][:], {row["round"]: row for row in file["rounds"][:]}
+        quality, seen = {}, set()
+        for row in services:
+            action, model = text(row["action"]), text(row["model"])
+            if action == "fine_tune":
+                quality[model] = 1 / rounds[row["round"]]["perplexity"]
+                assert row["accuracy"] == pytest.approx(quality[model], rel=1e-9)
+            elif action == "infer" and model in quality:
+                assert row["right"] == pytest.approx(3 * quality[model], rel=1e-9)
+                assert row["value"] == pytest.approx({"edge0": 10, "edge1": 20}[model] * row["right"], rel=1e-9)
+                seen.add(model)
+        assert seen, "a model answered after it was tuned"
+
+    @pytest.mark.parametrize("waits", [False, True])
+    def test_each_session_has_its_tokens(self, served, waiting, waits):
+        output = waiting if waits else served
+        sessions, tokens = table(output, "inference"), table(output, "tokens")
+        assert len(sessions) > 0 and len(tokens) == 6 * len(sessions)
+        for row in sessions:
+            mine = [one for one in tokens if (one["round"], one["cluster"], one["request"]) ==
+                    (row["round"], row["cluster"], row["request"])]
+            assert sorted(one["token"] for one in mine) == list(range(6))
+            first = next(one for one in mine if one["token"] == 0)
+            assert first["latency_s"] == pytest.approx(row["first_token_s"], rel=1e-9)
+            assert sum(one["latency_s"] for one in mine) == pytest.approx(row["latency_s"], rel=1e-9)
+
+    def test_ranks_do_not_matter(self, serve, served, tmp_path):
+        done = serve("--serve.rounds", 8, "--serve.demand", 3, "--serve.policy", "random", "--serve.value", "10,20",
+                     "--serve.quality", "perplexity", "--output", tmp_path / "run.h5", ranks=2)
+        assert done.returncode == 0, done.stderr
+        for name in ("service", "inference", "tokens"):
+            assert (table(served, name) == table(tmp_path / "run.h5", name)).all(), name
+
+    def test_sessions_go_on_as_one_of_infer_would(self, gaisnet, serve, tmp_path):
+        done = serve("--serve.rounds", 8, "--serve.demand", 3, "--serve.policy", "always_infer", "--output", tmp_path / "run.h5")
+        assert done.returncode == 0, done.stderr
+        options = [word for pair in zip(self.SERVE[::2], self.SERVE[1::2]) if not str(pair[0]).startswith(("--serve", "--train"))
+                   for word in pair]
+        done = gaisnet("infer", *LLAMA, *options, "--infer.requests", 6, "--infer.until", "length", "--output",
+                       tmp_path / "infer.h5")
+        assert done.returncode == 0, done.stderr
+
+        def texts(path):
+            told = {}
+            for row in sorted(table(path, "inference"), key=lambda row: (row["round"], row["request"])):
+                told.setdefault(row["cluster"], []).append((text(row["label"]), text(row["predicted"])))
+            return told
+
+        served, asked = texts(tmp_path / "run.h5"), texts(tmp_path / "infer.h5")
+        assert set(served) == set(asked) and all(len(one) == 6 for one in served.values())
+        assert served == asked
+        assert len({answer for one in served.values() for answer in one}) > 12
+
+    @pytest.fixture(scope="class")
+    def waiting(self, serve, tmp_path_factory):
+        output = tmp_path_factory.mktemp("waiting") / "run.h5"
+        done = serve("--serve.rounds", 4, "--serve.arrivals", "burst", "--serve.requests", 4, "--serve.policy", "fair",
+                     "--serve.quality", "perplexity", "--output", output)
+        assert done.returncode == 0, done.stderr
+        return output
+
+    def test_texts_wait_for_a_round(self, waiting):
+        clients, sessions = table(waiting, "service_clients"), table(waiting, "inference")
+        assert list(clients["answered"]) == [4] * 4 and all(0 < row["right"] < 4 for row in clients)
+        assert sum(clients["right"]) == pytest.approx(sum(table(waiting, "service")["right"]))
+        assert (sessions["arrival_s"] == 0).all() and len(set(sessions["queue_s"])) > 4
