@@ -83,7 +83,11 @@ token_form token_form_of(const scenario& scene, bool drawn, std::size_t threads)
     std::error_code ignored;
     const auto beside = fs::path(scene.model.weights) / "tokenizer.json";
     if (scene.data.tokenizer != "auto") {
-        out.words = read_tokenizer(scene.data.tokenizer);
+        try {
+            out.words = read_tokenizer(scene.data.tokenizer);
+        } catch (const usage_error& problem) {
+            throw usage_error(std::string("data.tokenizer: ") + problem.what());
+        }
     } else if (fs::exists(beside, ignored)) {
         out.tokenizer_name = beside.string();
         out.words = read_tokenizer(beside);

@@ -11,24 +11,33 @@
 
 namespace gaisnet {
 
-data_split stratified_split(const labelled_samples& data, double train_fraction, std::uint64_t seed) {
+namespace {
+
+struct group_of_samples {
+    std::string name;
+    std::vector<std::size_t> members;
+};
+
+std::vector<group_of_samples> by_class(const labelled_samples& data) {
+    std::vector<group_of_samples> groups;
+    for (const auto& name : data.class_names()) {
+        groups.push_back({name, {}});
+    }
+    for (std::size_t sample = 0; sample < data.size(); ++sample) {
+        groups[static_cast<std::size_t>(data.label(sample))].members.push_back(sample);
+    }
+    return groups;
+}
+
+/// Splits each group, of at least two samples, at random.
+data_split split_groups(const std::vector<group_of_samples>& groups, double train_fraction, std::uint64_t seed) {
     if (!(train_fraction > 0.0 && train_fraction < 1.0)) {
         throw usage_error("data.train_fraction = " + std::to_string(train_fraction) +
                           "; a number between 0 and 1 is accepted");
     }
-    const auto classes = data.class_names().size();
-    std::vector<std::vector<std::size_t>> by_class(classes);
-    for (std::size_t sample = 0; sample < data.size(); ++sample) {
-        by_class[static_cast<std::size_t>(data.label(sample))].push_back(sample);
-    }
     data_split out;
-    for (std::size_t label = 0; label < classes; ++label) {
-        const auto& members = by_class[label];
-        if (members.size() < 2) {
-            throw usage_error("class " + data.class_names()[label] + " has " + std::to_string(members.size()) +
-                              " samples; at least two are needed, one to train on and one to validate on");
-        }
-        const auto order = random_stream(seed, "split", data.class_names()[label]).permutation(members.size());
+    for (const auto& [name, members] : groups) {
+        const auto order = random_stream(seed, "split", name).permutation(members.size());
         const auto wanted =
             static_cast<std::size_t>(std::llround(train_fraction * static_cast<double>(members.size())));
         const auto train = std::clamp<std::size_t>(wanted, 1, members.size() - 1);
@@ -41,6 +50,42 @@ data_split stratified_split(const labelled_samples& data, double train_fraction,
     return out;
 }
 
+} // namespace
+
+data_split stratified_split(const labelled_samples& data, double train_fraction, std::uint64_t seed) {
+    const auto groups = by_class(data);
+    for (const auto& [name, members] : groups) {
+        if (members.size() < 2) {
+            throw usage_error("class " + name + " has " + std::to_string(members.size()) +
+                              " samples; at least two are needed, one to train on and one to validate on");
+        }
+    }
+    return split_groups(groups, train_fraction, seed);
+}
+
+data_split split_of_texts(const labelled_samples& texts, double train_fraction, std::uint64_t seed) {
+    if (texts.size() < 2) {
+        throw usage_error((texts.size() == 0 ? "there is no text" : "there is one text, " + texts.name(0)) +
+                          "; at least two are needed, one to train on and one to validate on: more files, or "
+                          "data.text_unit = paragraph where empty lines part a .txt file");
+    }
+    std::vector<group_of_samples> groups, all = by_class(texts);
+    group_of_samples others{"", {}};
+    for (auto& one : all) {
+        if (one.members.size() >= 2) {
+            groups.push_back(std::move(one));
+        } else {
+            others.members.insert(others.members.end(), one.members.begin(), one.members.end());
+        }
+    }
+    if (others.members.size() >= 2) {
+        groups.push_back(std::move(others));
+    } else if (others.members.size() == 1) {
+        groups.front().members.push_back(others.members.front());
+    }
+    return split_groups(groups, train_fraction, seed);
+}
+
 namespace {
 
 using shares = std::vector<std::vector<std::size_t>>;
@@ -51,8 +96,10 @@ shares deal(const std::vector<std::size_t>& samples, std::size_t parts, std::siz
         throw usage_error("data.per_cluster = " + std::to_string(each) + (each == 0 ? " (equal shares): " : ": ") +
                           std::to_string(parts) + " start points cannot have " +
                           (each == 0 ? "at least 1" : std::to_string(each)) + " training samples each out of " +
-                          std::to_string(samples.size()) + "; at most " +
-                          std::to_string(parts == 0 ? 0 : samples.size() / parts) + " each are accepted");
+                          std::to_string(samples.size()) +
+                          (parts == 0 || samples.size() < parts
+                               ? std::string("; more samples, or fewer clusters, are accepted")
+                               : "; at most " + std::to_string(samples.size() / parts) + " each are accepted"));
     }
     const auto order = random_stream(seed, "partition", "iid").permutation(samples.size());
     shares out(parts);

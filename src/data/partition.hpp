@@ -16,6 +16,9 @@ struct data_split {
 /// sets keeps at least one sample of every class. \throws usage_error when a class has fewer than two samples, or
 /// train_fraction is not between 0 and 1.
 data_split stratified_split(const labelled_samples&, double train_fraction, std::uint64_t seed);
+/// The same of texts whose next tokens are told, so that classes only tell files or folders apart: those that have one text
+/// are split together. \throws usage_error for fewer than two texts.
+data_split split_of_texts(const labelled_samples&, double train_fraction, std::uint64_t seed);
 
 /// What a partition_entry deals out, and to how many.
 struct partition_request {

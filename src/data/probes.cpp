@@ -11,7 +11,40 @@ namespace gaisnet {
 
 namespace {
 
-std::string last_name(const std::string& path) { return std::filesystem::weakly_canonical(path).filename().string(); }
+/// The last name of each path, with so many before it that no two are the same; a path that stands twice is numbered.
+std::vector<std::string> short_names(const std::vector<std::string>& paths) {
+    std::vector<std::filesystem::path> whole;
+    std::size_t longest = 1;
+    for (const auto& path : paths) {
+        whole.push_back(std::filesystem::weakly_canonical(path));
+        longest = std::max(longest, static_cast<std::size_t>(std::distance(whole.back().begin(), whole.back().end())));
+    }
+    std::vector<std::string> names(paths.size());
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+        const auto last_of = [](const std::filesystem::path& path, std::size_t count) {
+            std::filesystem::path out;
+            const auto all = static_cast<std::size_t>(std::distance(path.begin(), path.end()));
+            for (auto part = std::next(path.begin(), static_cast<std::ptrdiff_t>(all - std::min(all, count)));
+                 part != path.end(); ++part) {
+                out /= *part;
+            }
+            return out.string();
+        };
+        std::size_t count = 1;
+        const auto shared = [&](const std::filesystem::path& other) {
+            return other != whole[i] && last_of(other, count) == last_of(whole[i], count);
+        };
+        while (count < longest && std::any_of(whole.begin(), whole.end(), shared)) {
+            ++count;
+        }
+        names[i] = last_of(whole[i], count);
+        const auto before = std::count(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(i), whole[i]);
+        if (before > 0) {
+            names[i] += fmt::format(" ({})", before + 1);
+        }
+    }
+    return names;
+}
 
 } // namespace
 
@@ -19,10 +52,16 @@ probe_domains::probe_domains(const scenario& scene, const data_shares& shares, d
     : scene_(scene)
     , shares_(shares) {
     const auto& data = scene.data;
+    const auto& unseen_root = scene.probe.unseen_root;
+    auto roots = data.source == data_source::procedural ? std::vector<std::string>() : data.roots;
+    if (!unseen_root.empty()) {
+        roots.push_back(unseen_root);
+    }
+    const auto names = short_names(roots);
     for (std::size_t set = 0; set < shares.sets(); ++set) {
         const bool joined = data.partition.by_domain();
         const std::string name = joined                                   ? fmt::format("edge{}", set)
-                                 : data.source != data_source::procedural ? last_name(data.roots[set])
+                                 : data.source != data_source::procedural ? names[set]
                                                                           : fmt::format("domain {}", data.domain + set);
         domains_.push_back({name, true, shares.set(set).class_names()});
     }
@@ -35,7 +74,7 @@ probe_domains::probe_domains(const scenario& scene, const data_shares& shares, d
         domains_.push_back({fmt::format("domain {}", *probe.unseen), false, unseen_->class_names()});
     } else if (!probe.unseen_root.empty()) {
         unseen_ = source.read(probe.unseen_root, "probe.unseen");
-        domains_.push_back({last_name(probe.unseen_root), false, unseen_->class_names()});
+        domains_.push_back({names.back(), false, unseen_->class_names()});
     }
     if (unseen_) {
         unseen_split_ = split_of(*unseen_, data.train_fraction, scene.seed);

@@ -70,7 +70,7 @@ image degrade(image picture, const sample_quality& quality, std::uint64_t seed, 
 
 std::int64_t sensed_label(std::int64_t label, std::int64_t classes, const sample_quality& quality, std::uint64_t seed,
                           const std::string& name) {
-    if (quality.label_noise <= 0.0) {
+    if (quality.label_noise <= 0.0 || classes < 2) {
         return label;
     }
     random_stream stream(seed, "data.label_noise", name);

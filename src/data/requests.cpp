@@ -3,6 +3,7 @@
 #include "base/random.hpp"
 #include "base/text.hpp"
 #include "base/utf8.hpp"
+#include "data/domain_source.hpp"
 #include "data/image_folder.hpp"
 #include "data/text_folder.hpp"
 
@@ -16,7 +17,7 @@ request_samples::request_samples(const scenario& scene, const data_shares& share
     , shares_(shares)
     , words_(source.words()) {
     if (scene.service == service_kind::inference && !scene.infer.prompts.empty()) {
-        prompts_ = std::make_unique<text_folder>(scene.infer.prompts, text_folder_rules{.key = "infer.prompts"});
+        prompts_ = std::make_unique<text_folder>(scene.infer.prompts, rules_of(scene, "infer.prompts", false));
     }
     if (scene.service == service_kind::inference && !scene.infer.images.empty()) {
         auto folder = std::make_unique<image_folder>(image_folder::without_labels(scene.infer.images, "infer.images"));
@@ -68,12 +69,6 @@ std::vector<std::int32_t> request_samples::prompt(int cluster, std::size_t sampl
     auto tokens = words_->frame().before;
     const auto own = words_->encode(prompts_->text(sample), false);
     tokens.insert(tokens.end(), own.begin(), own.end());
-    const auto most = scene_.model.positions - scene_.infer.generate;
-    if (tokens.empty() || static_cast<std::int64_t>(tokens.size()) > most) {
-        throw usage_error("infer.prompts: " + prompts_->name(sample) + " has " + std::to_string(tokens.size()) +
-                          " tokens; 1 to " + std::to_string(most) +
-                          " are accepted, model.positions less infer.generate");
-    }
     return tokens;
 }
 

@@ -32,8 +32,7 @@ public:
     std::vector<std::int64_t> own() const;
     /// The data that a cluster's samples are of. Not with prompts of the user's.
     const dataset& set_of(int cluster) const;
-    /// The tokens of a prompt: a sample as of() gives them. \throws usage_error for one that leaves no room for
-    /// infer.generate tokens.
+    /// The tokens of a prompt: a sample as of() gives them.
     std::vector<std::int32_t> prompt(int cluster, std::size_t sample) const;
     /// The samples of a start point's requests, in order of arrival. \param name of its node.
     std::vector<std::size_t> of(int cluster, const std::string& name, std::int64_t requests) const;

@@ -103,7 +103,7 @@ std::unique_ptr<dataset> make_labelled_texts(std::unique_ptr<text_dataset> texts
 std::unique_ptr<dataset> make_next_tokens(std::unique_ptr<text_dataset> texts, const token_form& form,
                                           double train_fraction, std::uint64_t seed) {
     check_vocabulary(form);
-    const auto split = stratified_split(*texts, train_fraction, seed);
+    const auto split = split_of_texts(*texts, train_fraction, seed);
     return std::make_unique<next_tokens_of_texts>(std::move(texts), form, split);
 }
 

@@ -108,6 +108,11 @@ loaded_backbone load_backbone(const scenario& scene, session& here) {
                          "install libopenblas0-openmp",
                          gflops);
         }
+        const bool halved = scene.compute.precision == compute_precision::bf16;
+        if (const double half = halved ? measure_gemm_gflops(true) : gflops; half < 0.5 * gflops) {
+            spdlog::warn("precision = bf16: matrix products run at {:.1f} GFLOP/s here, those of fp32 at {:.1f}", half,
+                         gflops);
+        }
     }
     // Opened lazily: drawing a large model takes seconds, and only the first of the ranks that share a GPU needs the
     // values.

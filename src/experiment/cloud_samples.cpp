@@ -16,9 +16,9 @@ pretraining_kind pretraining_of(const scenario& scene) {
     if (scene.pretrain.objective != pretraining_kind::automatic) {
         return scene.pretrain.objective;
     }
-    return !scene.model.takes_texts()        ? pretraining_kind::supervised
-           : scene.model.tells_next_tokens() ? pretraining_kind::next_token
-                                             : pretraining_kind::masked;
+    return !scene.model.takes_texts()    ? pretraining_kind::supervised
+           : make_model(scene)->causal() ? pretraining_kind::next_token
+                                         : pretraining_kind::masked;
 }
 
 cloud_samples::cloud_samples(const scenario& scene, session& here, bool check)

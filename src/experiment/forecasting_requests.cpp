@@ -1,9 +1,9 @@
 // The part of forecasting that is about requests (service = infer).
 
 #include "experiment/forecasting.hpp"
+#include "experiment/request_session.hpp"
 #include "experiment/served_models.hpp"
 #include "planning/request_forecast.hpp"
-#include "rounds/describe.hpp"
 #include "rounds/slow_links.hpp"
 
 #include <fmt/format.h>
@@ -16,7 +16,7 @@ namespace gaisnet {
 request_outcome forecasting::run_requests() {
     const auto& deploy = *run_.deploy;
     session::check_interrupt();
-    request_outcome out{{}, inference_ledger(deploy).play(make_inference_plan(deploy, run_.data->requests().own()))};
+    request_outcome out{{}, inference_ledger(deploy).play(plan_of_requests(run_))};
     for (auto& row : out.found.requests) { // nothing is computed
         row.probability = std::numeric_limits<double>::quiet_NaN();
     }
@@ -25,15 +25,14 @@ request_outcome forecasting::run_requests() {
     for (const auto& warning : slow_links(deploy).find(out.found.events)) {
         spdlog::warn("{}", warning);
     }
-    const auto nodes = describe_nodes(deploy, run_.rank_of);
     auto& summary = out.summary;
-    summary.requests = out.found.requests;
-    summary.resources = resources_of(out.found.nodes, out.found.events, nodes);
+    summary = summary_of(run_, out.found);
     summary.planned = true;
     summary.clock = "virtual";
     summary.served_by = origin_of_models(*run_.scene);
     if (auto file = results_file()) {
         file->write_requests(out.found.requests);
+        file->write_tokens(out.found.tokens);
         file->write_round({{}, out.found.nodes, out.found.events, {}, {}});
         write_front(*file);
         file->finish(run_status::complete, "all requests were played", false);

@@ -9,6 +9,7 @@
 #include "experiment/players.hpp"
 #include "experiment/preparation.hpp"
 #include "experiment/real_clock.hpp"
+#include "experiment/request_session.hpp"
 #include "experiment/resumable_run.hpp"
 #include "experiment/served_models.hpp"
 #include "model/files/safetensors.hpp"
@@ -59,7 +60,7 @@ public:
         : given_(with_tuning_of_modules(given))
         , here_(here)
         , run_(prepare(given_, here, true))
-        , plan_(make_plan()) {}
+        , plan_(plan_of_requests(run_)) {}
 
     inference_summary forecast() {
         const auto models = prepare_session(load_backbone(*run_.scene, here_));
@@ -98,19 +99,6 @@ public:
     std::string predictions() const { return predictions_path(*run_.scene).string(); }
 
 private:
-    inference_plan make_plan() const {
-        auto plan = make_inference_plan(*run_.deploy, run_.data->requests().own());
-        for (std::size_t c = 0; !run_.scene->infer.prompts.empty() && c < plan.lines.size(); ++c) {
-            const int cluster = static_cast<int>(c);
-            const auto samples = run_.data->requests().of(cluster, requester(cluster), plan.requests_of(cluster));
-            for (std::size_t request = 0; request < samples.size(); ++request) {
-                plan.lines[c].texts[request].prompt =
-                    static_cast<std::int64_t>(run_.data->requests().prompt(cluster, samples[request]).size());
-            }
-        }
-        return plan;
-    }
-
     /// Prepares everything before the ledger pass. \returns the models that answer.
     served_models prepare_session(const loaded_backbone& backbone) {
         speeds_ = measure_as_wanted(run_, here_, backbone, clock_.get(), file_ ? file_->from() : std::nullopt);
@@ -410,16 +398,7 @@ private:
     }
 
     inference_summary summary(const std::string& from) const {
-        inference_summary out;
-        out.requests = played_.requests;
-        out.tokens = played_.tokens;
-        for (const auto& node : played_.nodes) {
-            if (node.cache_bytes > out.cache_bytes) {
-                out.cache_bytes = node.cache_bytes;
-                out.cache_node = run_.deploy->net.nodes[node.node].name;
-            }
-        }
-        out.resources = resources_of(played_.nodes, played_.events, describe_nodes(*run_.deploy, run_.rank_of));
+        auto out = summary_of(run_, played_);
         out.planned = given_.dry_run;
         out.wall_s = wall_s_;
         out.clock = name_of_clock();

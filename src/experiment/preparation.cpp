@@ -7,6 +7,7 @@
 #include "data/text_tree.hpp"
 #include "experiment/planned_way.hpp"
 #include "experiment/served_models.hpp"
+#include "experiment/text_lengths.hpp"
 #include "model/torch/torch_support.hpp"
 #include "network/clustering.hpp"
 #include "planning/edge_share.hpp"
@@ -230,6 +231,7 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
     const auto& scene = *out.scene;
     check_outputs(given, scene);
     auto method = make_tuning_method(scene);
+    check_text_lengths(scene, *method, !serves, serves || given.command == "serve");
     chosen.cluster.formed = form_clusters(scene);
     const bool planned = wants_plan(scene);
     const auto place = [&] {
@@ -337,7 +339,8 @@ std::filesystem::path predictions_path(const scenario& scene) {
 
 void check_outputs(const configuration& given, const scenario& scene) {
     namespace fs = std::filesystem;
-    std::vector<std::pair<std::string, std::string>> inputs{{"model.weights", scene.model.weights}};
+    std::vector<std::pair<std::string, std::string>> inputs{{"model.weights", scene.model.weights},
+                                                            {"data.tokenizer", scene.data.tokenizer}};
     for (const auto& file : scene.infer.modules) {
         inputs.emplace_back("infer.modules", file);
     }
@@ -365,9 +368,11 @@ void check_outputs(const configuration& given, const scenario& scene) {
     }
     for (const auto& output : outputs) {
         for (const auto& [key, input] : inputs) {
-            if (!input.empty() && fs::equivalent(output, input, code)) {
-                throw usage_error("output " + scene.output + ": " + output.string() + " is " + key +
-                                  "; another output is accepted");
+            const auto extension = output.extension();
+            const bool of_model = extension == ".json" || extension == ".safetensors"; // in a folder of Hugging Face's
+            if (!input.empty() && (fs::equivalent(output, input, code) || (of_model && lies_in(output, input)))) {
+                throw usage_error("output " + scene.output + ": " + output.string() + " is " +
+                                  (fs::is_directory(input, code) ? "in " : "") + key + "; another output is accepted");
             }
         }
         const bool texts = scene.model.takes_texts();
@@ -437,11 +442,13 @@ void check_memory(const deployment& deploy, std::span<const node_row> rows) {
     }
     if (count > 0) {
         const bool serves = deploy.scene->service == service_kind::inference;
-        throw does_not_fit(
-            fmt::format("a stage does not fit: {}{}: another split, a smaller {}, or more device.*.memory "
-                        "is accepted",
-                        worst, count > 1 ? fmt::format(", and so do {} more nodes", count - 1) : "",
-                        serves ? "infer.batch" : "train.batch, train.schedule = 1f1b"));
+        throw does_not_fit(fmt::format(
+            "a stage does not fit: {}{}: another split, a smaller {}, or more device.*.memory "
+            "is accepted",
+            worst, count > 1 ? fmt::format(", and so do {} more node(s)", count - 1) : "",
+            !serves                                   ? "train.batch, train.schedule = 1f1b"
+            : deploy.scene->model.tells_next_tokens() ? "infer.in_flight or infer.generate (keys and values)"
+                                                      : "infer.batch"));
     }
 }
 

@@ -57,7 +57,9 @@ std::vector<fidelity_row> real_clock::end_round(std::uint32_t round, double late
 void real_clock::check_scale(const deployment& deploy, const std::vector<int>& rank_of, const round_forecast& round,
                              const std::vector<stage_speed>& speeds) const {
     const double least = smallest_time_scale(deploy, rank_of, round, speeds, scene_.fidelity_tolerance);
-    spdlog::info("clock = real: this computer can keep a time_scale of about {:.3g}, and it is {:g}", least,
+    constexpr double any = 1e-8; // within fidelity.tolerance all is computed at once
+    spdlog::info("clock = real: this computer can keep {}, and it is {:g}",
+                 least < any ? "any time_scale" : fmt::format("a time_scale of about {:.3g}", least),
                  scene_.time_scale);
     if (scene_.strict_fidelity && least > scene_.time_scale) {
         throw error(

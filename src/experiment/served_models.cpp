@@ -81,7 +81,7 @@ configuration with_tuning_of_modules(const configuration& given) {
     auto out = given;
     const auto scene = read_scenario(given.values, service_kind::inference);
     if (untuned(scene)) {
-        out.values["tuning.method"] = {"head",
+        out.values["tuning.method"] = {scene.model.tells_next_tokens() ? "none" : "head",
                                        scene.infer.modules.empty() ? "no infer.modules" : "infer.model = untuned"};
         return out;
     }
@@ -144,6 +144,12 @@ served_models load_served_models(const prepared_run& run, const loaded_backbone&
             const auto name = file.metadata.find("weights");
             spdlog::warn("{} was tuned on other weights than model.weights = {}{}", file.path.string(),
                          scene.model.weights, name == file.metadata.end() ? "" : ": on a file called " + name->second);
+        }
+        const auto task = file.metadata.find("task");
+        if (task != file.metadata.end() && (task->second == "next_token") != tells_tokens) {
+            throw usage_error(fmt::format("infer.modules: {} was tuned with model.task = {}, and model.task is {} here",
+                                          file.path.string(), task->second,
+                                          tells_tokens ? "next_token" : "classification"));
         }
         const bool other_classes = !tells_tokens && file.classes != out.classes[edge];
         if (other_classes && scene.infer.model.whose == served_model::own) {

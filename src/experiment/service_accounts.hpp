@@ -27,8 +27,8 @@ struct service_effort {
 struct answered_session {
     std::string requester; ///< Name of the start point's node.
     std::vector<request_row> requests;
-    std::vector<token_row> tokens; ///< Of texts.
     service_effort effort;
+    std::vector<token_row> tokens{}; ///< Of texts.
 };
 
 /// What services of an edge take.

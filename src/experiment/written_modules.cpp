@@ -16,6 +16,7 @@ std::string write_tuned_modules(const prepared_run& run, const loaded_backbone& 
                                 const tensor_view& model) {
     const auto path = modules_path(*run.scene, static_cast<int>(edge));
     auto metadata = metadata_of(run.scene->tuning, largest_tuning_size(*run.scene));
+    metadata["task"] = run.scene->model.tells_next_tokens() ? "next_token" : "classification";
     metadata["classes"] = nlohmann::json(run.data->shares().class_names(edge)).dump();
     metadata["weights"] = valid_utf8(std::filesystem::path(run.scene->model.weights).filename().string());
     metadata["weights_hash"] = fmt::format("{:016x}", backbone.fingerprint());

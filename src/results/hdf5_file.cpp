@@ -143,10 +143,10 @@ void hdf5_file::check(const std::string& path, bool overwrite) {
                           " bytes); choose another path with --output");
     }
     if (exists && !overwrite) {
-        throw usage_error(
-            "output '" + path +
-            "': the file exists; --overwrite on replaces it, --output chooses another path, and finetune " +
-            "goes on from its last checkpoint with --resume auto");
+        throw usage_error("output '" + path +
+                          "': the file exists; --overwrite on replaces it, --output chooses another path, and the run "
+                          "goes on from its " +
+                          "last checkpoint with --resume auto");
     }
     if (::access(exists ? path.c_str() : parent.c_str(), W_OK) != 0) {
         throw_unwritable(path, errno);

@@ -50,7 +50,8 @@ std::vector<column<node_entry>> topology_node_columns(std::size_t name_bytes) {
         number("x_m", "m", "Position at the start, first coordinate (an edge without cells: its first access point)",
                &node::x_m),
         number("y_m", "m", "Position at the start, second coordinate", &node::y_m),
-        number("tuning_rank", "1", "Rank with which it tunes, where that is smaller than its edge's; 0: its edge's",
+        number("tuning_rank", "1",
+               "Rank with which it tunes (lora); that of edges is the largest of all; 0: its method has none",
                &node::tuning_rank),
     };
 }

@@ -1,5 +1,7 @@
 #include "rounds/describe.hpp"
 
+#include "network/population.hpp"
+
 #include <fmt/format.h>
 
 #include <limits>
@@ -19,6 +21,7 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
         }
     }
     std::vector<node_description> out;
+    const auto largest = largest_tuning_size(*deploy.scene);
     for (std::size_t i = 0; i < deploy.net.nodes.size(); ++i) {
         const auto& node = deploy.net.nodes[i];
         node_description row;
@@ -51,8 +54,9 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
         row.x_m = place.x;
         row.y_m = place.y;
         row.memory_bytes = node.device.memory_bytes;
-        const bool as_its_edge = sized(deploy.method, node.tuning_size) == deploy.method;
-        row.tuning_rank = as_its_edge ? 0 : static_cast<std::int32_t>(node.tuning_size);
+        if (deploy.scene->tuning.method == "lora") {
+            row.tuning_rank = static_cast<std::int32_t>(node.role == node_role::client ? node.tuning_size : largest);
+        }
         out.push_back(row);
     }
     return out;

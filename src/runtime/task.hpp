@@ -32,10 +32,25 @@ private:
 
 namespace detail {
 
+/// Tasks that run concurrently. The last one to finish, or the first to fail, resumes who waits for them: the others of a
+/// failed one may wait for it forever.
+struct task_group {
+    std::size_t unfinished = 0;
+    bool failed = false;
+    bool is_over(bool by_failure) {
+        --unfinished;
+        if (failed) {
+            return false; // the waiter has been resumed
+        }
+        failed = by_failure;
+        return failed || unfinished == 0;
+    }
+};
+
 struct promise_base {
     trampoline* runner = nullptr;
     std::coroutine_handle<> continuation;
-    std::size_t* unfinished = nullptr; ///< Shared by the tasks of a when_all; the last one resumes the waiter.
+    task_group* group = nullptr; ///< Of a when_all.
     std::exception_ptr failure;
 
     struct final_awaiter {
@@ -43,7 +58,7 @@ struct promise_base {
         template <typename Promise>
         void await_suspend(std::coroutine_handle<Promise> finished) const noexcept {
             promise_base& promise = finished.promise();
-            if (promise.unfinished && --*promise.unfinished > 0) {
+            if (promise.group && !promise.group->is_over(promise.failure != nullptr)) {
                 return;
             }
             if (promise.continuation) {
@@ -154,11 +169,11 @@ inline task<void> promise<void>::get_return_object() {
 
 } // namespace detail
 
-/// Runs several tasks of one role concurrently and resumes the waiter when all have finished. Throws the exception of
-/// the first task in the list that failed.
+/// Runs several tasks of one role concurrently and resumes the waiter when all have finished. When one has failed, the
+/// waiter is resumed at once, the others end where they are, and its exception is thrown.
 class when_all {
 public:
-    explicit when_all(std::vector<task<>> children): children_(std::move(children)), unfinished_(children_.size()) {}
+    explicit when_all(std::vector<task<>> children): children_(std::move(children)), group_{children_.size(), false} {}
     when_all(const when_all&) = delete;
     when_all& operator=(const when_all&) = delete;
 
@@ -169,7 +184,7 @@ public:
             auto& promise = child.coroutine().promise();
             promise.runner = parent.promise().runner;
             promise.continuation = parent;
-            promise.unfinished = &unfinished_;
+            promise.group = &group_;
             promise.runner->push(child.coroutine());
         }
     }
@@ -181,7 +196,7 @@ public:
 
 private:
     std::vector<task<>> children_;
-    std::size_t unfinished_;
+    detail::task_group group_;
 };
 
 } // namespace gaisnet

@@ -98,6 +98,8 @@ key_traits data_settings::drawn_ones() {
 
 key_traits data_settings::of_texts() { return {.commands = commands::all, .when = {unless("model.family", {"vit"})}}; }
 
+key_traits data_settings::of_images() { return {.when = {with("model.family", {"vit"})}}; }
+
 key_traits data_settings::text_folders() {
     return {.commands = commands::all,
             .when = {with("data.source", {"text"}).for_commands(commands::emulating),
@@ -168,6 +170,13 @@ void check_data(scenario& scene, const value_reader& in) {
     }
     if (sense.stream() && scene.train.steps > 0) {
         in.reject("sense.mode", "a stream has whole epochs a round: train.steps = 0 is accepted");
+    }
+    if (scene.model.tells_next_tokens() && !scene.data.label_noise.is_zero()) {
+        in.reject("data.label_noise", "next tokens have no labels: 0 is accepted, and data.token_noise");
+    }
+    if (scene.model.tells_next_tokens() && scene.tuning.method == "none" &&
+        scene.service == service_kind::fine_tuning) {
+        in.reject("tuning.method", "nothing is tuned where next tokens are told; another method is accepted");
     }
     complete_probe(scene, in);
 }

@@ -70,6 +70,7 @@ struct data_settings {
     static key_traits drawn_ones();
     static key_traits folders();
     static key_traits of_texts();
+    static key_traits of_images();
     static key_traits text_folders();
 
     data_source source =
@@ -112,10 +113,11 @@ struct data_settings {
     /// For a start point's training samples; see sample_quality.
     distribution label_noise =
         key.drawn("label_noise", dimension::number, "0", "probability of a wrong label, a start point", within(0, 1));
-    distribution blur =
-        key.drawn("blur", dimension::number, "0", "Gaussian blur in pixels, a start point", within(0, 100));
-    distribution noise = key.drawn("noise", dimension::number, "0",
-                                   "Gaussian noise, parts of the full scale, a start point", within(0, 10));
+    distribution blur = key.drawn("blur", dimension::number, "0", "Gaussian blur in pixels, a start point",
+                                  within(0, 100), of_images());
+    distribution noise =
+        key.drawn("noise", dimension::number, "0", "Gaussian noise, parts of the full scale, a start point",
+                  within(0, 10), of_images());
     distribution token_noise =
         key.drawn("token_noise", dimension::number, "0",
                   "probability that a token is read as another one, a start point", within(0, 1), of_texts());

@@ -46,21 +46,13 @@ served_choice inference_settings::parse_model(const std::string& text) {
     return {served_model::other, static_cast<int>(parse_integer(text, at_least(0)))};
 }
 
-void check_inference(const scenario& scene, const value_reader& in) {
+void check_inference(scenario& scene, const value_reader& in) {
+    if (!scene.model.tells_next_tokens()) {
+        scene.infer.prompts.clear();
+    }
     const auto& infer = scene.infer;
     if (scene.model.takes_texts() && !infer.images.empty()) {
         in.reject("infer.images", "model.family = " + scene.model.family + " takes texts");
-    }
-    if (scene.model.tells_next_tokens() && scene.service != service_kind::fine_tuning) {
-        const auto longest = static_cast<std::int64_t>(infer.prompt_tokens) + infer.generate;
-        if (infer.prompts.empty() && infer.prompt_tokens > scene.model.tokens) {
-            in.reject("infer.prompt_tokens", "a sample has model.tokens = " + std::to_string(scene.model.tokens));
-        }
-        if (longest > scene.model.positions) {
-            in.reject("infer.generate",
-                      "with the prompt " + std::to_string(longest) +
-                          " tokens, and the model has model.positions = " + std::to_string(scene.model.positions));
-        }
     }
     check_arrivals(infer, in);
     if (std::find(infer.modules.begin(), infer.modules.end(), "") != infer.modules.end()) {

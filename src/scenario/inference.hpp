@@ -96,9 +96,10 @@ struct inference_settings {
     double temperature =
         key.real("temperature", "0", "divides logits before a token is drawn; 0: the likeliest is taken",
                  within(0, 1000), of_text());
-    int top_k = key.count("top_k", "0", "a token is drawn among the likeliest so many; 0: all", at_least(0), of_text());
+    int top_k =
+        key.count("top_k", "0", "a token is drawn among the likeliest so many; 0: all", at_least(0), of_drawn_tokens());
     double top_p = key.real("top_p", "1", "and among the likeliest that have this probability together",
-                            {.least = 0, .most = 1, .above_least = true}, of_text());
+                            {.least = 0, .most = 1, .above_least = true}, of_drawn_tokens());
     text_end until = key.choice("until", "end_token", text_end_words,
                                 "texts end at the token that ends a text, or go on to infer.generate tokens, whatever "
                                 "they say. A forecast, serve, and clock = real go on",
@@ -112,12 +113,18 @@ private:
     /// Requests that wait for a round of service are there when it begins.
     static condition given_to_a_round() { return with("serve.arrivals", {"given"}).for_commands(commands::serve); }
     static key_traits of_text(bool identity = true) {
-        return {.when = {with("model.family", {"llama", "gpt2"})}, .identity = identity};
+        return {.when = {with("model.family", {"llama", "gpt2"}), unless("model.task", {"classification"})},
+                .identity = identity};
+    }
+    static key_traits of_drawn_tokens() {
+        auto traits = of_text();
+        traits.when.push_back(unless("infer.temperature", {"0"}));
+        return traits;
     }
     static served_choice parse_model(const std::string&);
 };
 
-/// \throws usage_error
-void check_inference(const scenario&, const value_reader&);
+/// Also forgets prompts that are for no model that tells next tokens. \throws usage_error
+void check_inference(scenario&, const value_reader&);
 
 } // namespace gaisnet

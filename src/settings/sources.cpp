@@ -65,8 +65,12 @@ void read_config_file(const std::string& path, settings& values) {
         const auto key = section + std::string(trimmed(text.substr(0, equals)));
         if (!find_key(key)) {
             const auto guess = nearest(key, key_names());
+            const auto alone = key.substr(key.find('.') + 1); // the keys that --help lists under [general]
+            const bool has_none = find_key(alone) && alone.find('.') == std::string::npos;
             throw usage_error(where + ": unknown key " + key +
-                              (guess.empty() ? "; --help lists all" : ", did you mean " + guess + "?"));
+                              (has_none        ? ": " + alone + " belongs to no section, and stands before the first"
+                               : guess.empty() ? "; --help lists all"
+                                               : ", did you mean " + guess + "?"));
         }
         if (const auto [before, is_new] = lines.emplace(key, number); !is_new) {
             throw usage_error(where + ": " + key + " stands here again; it was given at line " +

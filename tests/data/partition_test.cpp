@@ -79,6 +79,23 @@ TEST(split, holds_every_sample_once_and_ascending) {
     EXPECT_TRUE(std::is_sorted(split.validation.begin(), split.validation.end()));
 }
 
+TEST(split, texts_of_files_with_one_text_are_split_together) {
+    const labels_only files({"a", "b", "c", "d", "e", "book"}, {0, 1, 2, 3, 4, 5, 5, 5, 5, 5});
+    const auto split = split_of_texts(files, 0.8, 1);
+    EXPECT_EQ(split.train.size(), 8U);
+    EXPECT_EQ(split.validation.size(), 2U) << "one of the files, and one of the book's texts";
+    EXPECT_LT(split.validation.at(0), 5U);
+    EXPECT_GE(split.validation.at(1), 5U);
+    // A single one goes with another file's.
+    EXPECT_EQ(split_of_texts(labels_only({"a", "b"}, {0, 1, 1, 1}), 0.75, 1).train.size(), 3U);
+    EXPECT_EQ(split_of_texts(labels_only({"a", "b"}, {0, 1}), 0.8, 1).validation.size(), 1U);
+    // With two texts or more of each file nothing is different.
+    const labels_only two({"a", "b"}, {0, 0, 0, 1, 1, 1});
+    EXPECT_EQ(split_of_texts(two, 0.8, 3).train, stratified_split(two, 0.8, 3).train);
+    EXPECT_THAT(refusal([] { split_of_texts(labels_only({"a"}, {0}), 0.8, 1); }),
+                testing::AllOf(testing::HasSubstr("one text"), testing::HasSubstr("at least two")));
+}
+
 TEST(split, depends_on_the_seed_and_on_nothing_else) {
     EXPECT_EQ(stratified_split(flowers(), 0.8, 1).train, stratified_split(flowers(), 0.8, 1).train);
     EXPECT_NE(stratified_split(flowers(), 0.8, 1).train, stratified_split(flowers(), 0.8, 2).train);

@@ -138,7 +138,36 @@ class TestFolders:
         assert done.returncode == 2
         assert "is a text in infer.prompts" in done.stderr, done.stderr
 
+    def test_a_text_a_file(self, finetune, letters, tmp_path):
+        for number in range(30):
+            (tmp_path / f"{number}.txt").write_text("ax ay az aw bx by bz bw " * 8)
+        done = finetune(*GPT2, *self.arguments(letters), "--data.root", tmp_path, "--data.text_unit", "file", "--output",
+                        tmp_path / "run.h5")
+        assert done.returncode == 0, done.stderr
+
+    def test_folders_of_equal_names_are_domains_of_their_own(self, finetune, letters, tmp_path):
+        for domain in ("one", "two"):
+            (tmp_path / domain / "train").mkdir(parents=True)
+            (tmp_path / domain / "train" / "all.txt").write_bytes((letters / "texts" / "first.txt").read_bytes())
+        roots = f"{tmp_path}/one/train,{tmp_path}/two/train"
+        done = finetune(*GPT2, *self.arguments(letters), "--data.root", roots, "--network.edges", 2, "--output",
+                        tmp_path / "run.h5")
+        assert done.returncode == 0, done.stderr
+        rows = table(tmp_path / "run.h5", "accuracy_by_domain")
+        assert {text(row["domain"]) for row in rows} == {"one/train", "two/train"}
+
+    def test_the_tokenizer_is_not_written_over(self, finetune, letters, tmp_path):
+        copy = tmp_path / "tokenizer.json"
+        copy.write_bytes((letters / "tokenizer.json").read_bytes())
+        for given in (copy, tmp_path):
+            done = finetune(*GPT2, *self.arguments(letters), "--data.tokenizer", given, "--output", copy)
+            assert done.returncode == 2 and "data.tokenizer" in done.stderr, done.stderr
+        assert copy.read_bytes() == (letters / "tokenizer.json").read_bytes()
+
     @pytest.mark.parametrize("change, words", [
+        (("--data.label_noise", 0.2), ["data.label_noise", "token_noise"]),
+        (("--tuning.method", "none"), ["tuning.method", "nothing is tuned"]),
+        (("--data.tokenizer", "nowhere"), ["data.tokenizer", "nowhere"]),
         (("--data.tokenizer", "auto"), ["data.tokenizer", "tokenizer.json"]),
         (("--model.vocabulary", 10), ["data.tokenizer", "20 tokens", "model.vocabulary = 10"]),
         (("--data.source", "folder"), ["data.source", "takes texts"]),
@@ -268,6 +297,61 @@ class TestPreTraining:
             assert done.returncode == 0, done.stderr
             losses.append(table(tmp_path / "run.h5", "rounds")[0]["loss"])
         assert losses[1] < 0.9 * losses[0]
+
+
+class TestSessions:
+    """What is asked of infer."""
+
+    @pytest.fixture(scope="class")
+    def infer(self, gaisnet):
+        return gaisnet.bind("infer", *DRAWN, "--network.clusters", 1, "--network.clients", 2, "--progress", "none", "--overwrite", "on",
+                            "--log_level", "error")
+
+    def test_an_untuned_model_has_nothing_to_deliver(self, infer, tmp_path):
+        done = infer(*GPT2, "--infer.requests", 2, "--output", tmp_path / "run.h5")
+        assert done.returncode == 0, done.stderr
+        assert [line.split()[2:4] for line in done.stdout.splitlines() if "CS downlink" in line] == [["0", "B"]]
+        assert [line.split()[3:5] for line in done.stdout.splitlines() if "waiting for modules" in line] == [["0", "s"]]
+
+    @pytest.mark.parametrize("model", [BERT, (*GPT2, "--model.task", "classification")], ids=["bert", "gpt2"])
+    def test_prompts_mean_nothing_to_a_classifier(self, infer, tmp_path, model):
+        (tmp_path / "prompts.txt").write_text("the red")
+        done = infer(*model, "--infer.prompts", tmp_path, "--infer.requests", 2, "--output", tmp_path / "run.h5", "--log_level", "info")
+        assert done.returncode == 0, done.stderr
+        assert "infer.prompts" in done.stderr and "no effect" in done.stderr
+
+    @pytest.mark.parametrize("ranks", [None, 2])
+    @pytest.mark.parametrize("generate, accepted", [(61, True), (62, False)])
+    def test_prompts_of_the_method_take_positions(self, finetune, infer, tmp_path, generate, accepted, ranks):
+        prompted = ("--tuning.method", "prompt_deep", "--tuning.prompts", 5)
+        done = finetune(*GPT2, *DRAWN, *prompted, "--train.rounds", 1, "--output", tmp_path / "run.h5")
+        assert done.returncode == 0, done.stderr
+        # 80 positions: 5 prompts, 14 tokens of a sample, and what is generated.
+        done = infer(*GPT2, "--infer.modules", tmp_path / "run.safetensors", "--infer.requests", 1, "--infer.prompt_tokens", 14,
+                     "--infer.generate", generate, "--output", tmp_path / "texts.h5", ranks=ranks)
+        assert done.returncode == (0 if accepted else 2), done.stderr
+        assert accepted or all(words in done.stderr for words in ("infer.generate = 62", "tuning.prompts", "81", "80"))
+
+    def test_prompts_are_checked_by_their_own_length(self, infer, tmp_path):
+        (tmp_path / "prompts").mkdir()
+        (tmp_path / "prompts" / "one.txt").write_text("the red")
+        for generate, accepted in ((70, True), (79, False)):
+            done = infer(*GPT2, "--infer.prompts", tmp_path / "prompts", "--infer.generate", generate, "--output", tmp_path / "texts.h5")
+            assert done.returncode == (0 if accepted else 2), done.stderr
+        assert "infer.prompts" in done.stderr and "tokens" in done.stderr
+
+    def test_modules_know_their_task(self, infer, tuned, tmp_path):
+        done = infer(*GPT2, "--model.task", "classification", "--infer.modules", tuned.with_suffix(".safetensors"), "--output",
+                     tmp_path / "run.h5")
+        assert done.returncode == 2 and "model.task = next_token" in done.stderr, done.stderr
+
+    def test_a_forecast_prints_what_is_generated(self, gaisnet, infer, tmp_path):
+        given = (*GPT2, *DRAWN, "--network.clusters", 1, "--network.clients", 2, "--infer.requests", 3)
+        done = gaisnet("plan", "--service", "infer", *given, "--output", tmp_path / "plan.h5")
+        assert done.returncode == 0, done.stderr
+        run = infer(*GPT2, "--infer.requests", 3, "--infer.until", "length", "--output", tmp_path / "run.h5")
+        section = [line for line in run.stdout.split("Tokens")[1].splitlines() if line.startswith("  ")][:7]
+        assert "\n".join(section) in done.stdout
 
 
 class TestPlans:

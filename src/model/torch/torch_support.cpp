@@ -97,10 +97,11 @@ void with_clear_errors(const std::function<void()>& work) {
 
 std::string torch_version() { return TORCH_VERSION; }
 
-double measure_gemm_gflops() {
+double measure_gemm_gflops(bool in_bfloat16) {
     const std::int64_t n = 512;
-    const auto a = at::ones({n, n});
-    const auto b = at::ones({n, n});
+    const auto type = in_bfloat16 ? at::kBFloat16 : at::kFloat;
+    const auto a = at::ones({n, n}, type);
+    const auto b = at::ones({n, n}, type);
     auto c = at::mm(a, b);
     double best = 0.0;
     for (int i = 0; i < 3; ++i) {

@@ -47,8 +47,8 @@ void with_clear_errors(const std::function<void()>& work);
 
 std::string torch_version();
 
-/// GFLOP/s of a 512 x 512 single-precision matrix product; tells reference BLAS from a fast one.
-double measure_gemm_gflops();
+/// GFLOP/s of a 512 x 512 matrix product on the CPU; tells reference BLAS from a fast one.
+double measure_gemm_gflops(bool in_bfloat16 = false);
 
 /// Measures the tensor memory that this thread allocates and frees while the object lives, in bytes.
 class allocation_meter {

@@ -15,16 +15,21 @@ std::vector<tunable_spec> whole_output(const foundation_model& model) {
     return out;
 }
 
-/// Tunes only the head, or the output layer.
-class head_only final : public tuning_method {
+/// Tunes only the head for classes: nothing where next tokens are told.
+class frozen : public tuning_method {
 public:
     block_change change(const foundation_model&, std::int64_t) const override { return {}; }
     std::vector<tunable_spec> of_block(const foundation_model&, std::int64_t) const override { return {}; }
-    std::vector<tunable_spec> of_output(const foundation_model& model) const override { return whole_output(model); }
     at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                        std::span<const at::Tensor>) const override {
         return block(tokens);
     }
+};
+
+/// Tunes only the head, or the output layer.
+class head_only final : public frozen {
+public:
+    std::vector<tunable_spec> of_output(const foundation_model& model) const override { return whole_output(model); }
 };
 
 std::vector<tunable_spec> pretrained(const std::vector<tensor_spec>& tensors) {
@@ -64,6 +69,7 @@ template <typename Method>
 std::shared_ptr<const tuning_method> make_whole(const scenario&) {
     return std::make_shared<Method>();
 }
+const registration<tuning_entry> registered_none{{"none", make_whole<frozen>}};
 const registration<tuning_entry> registered_head{{"head", make_whole<head_only>}};
 const registration<tuning_entry> registered_full{{"full", make_whole<full>}};
 
