@@ -23,7 +23,7 @@ Builds the release preset and measures on this machine:
   --weights FILE   ViT-Ti/16 weights for `split` (default: random)
   --language DIR   a Llama for `texts`, as a folder of Hugging Face's (default: random weights)
   --steps N        batches of 10 a cluster and round in `split` (default: 20)
-  --repeat N       pairs of runs in `split` (default: 3)
+  --repeat N       pairs of runs in `split` and `texts` (default: 3)
   --skip-install   install nothing and leave the BLAS alternative alone
   --help           print this text
 
@@ -167,7 +167,7 @@ measure_texts() {
     fi
     local -a training=("${model[@]}" --model.tokens 128 --tuning.method lora --tuning.rank 8 --train.batch 4 --train.rounds 1
         --train.epochs 1 --data.samples 240 --data.per_cluster 16 --checkpoint.every 0 --events off)
-    local -a writing=("${model[@]}" --data.samples 240 --tuning.method head --infer.requests 2 --infer.prompt_tokens 32
+    local -a writing=("${model[@]}" --data.samples 240 --tuning.method none --infer.requests 2 --infer.prompt_tokens 32
         --infer.generate 64 --infer.until length --infer.temperature 0)
     say "texts: $repeat pairs of runs of each kind"
     local pair whole split trained=() written=()

@@ -59,8 +59,8 @@ probe_row by_next_tokens(const workload& data, const tuned_model& model, std::si
 
 } // namespace
 
-std::vector<probe_row> judge_models(const prepared_run& run, const loaded_backbone& backbone, session& here,
-                                    std::vector<judged_model> models, int round) {
+std::vector<probe_row> judge_models(const prepared_run& run, std::shared_ptr<const model_backbone> backbone,
+                                    session& here, std::vector<judged_model> models, int round) {
     const auto samples = run.scene->probe.samples;
     const auto& domains = run.data->probes().all();
     std::vector<tensor_view> modules;
@@ -77,12 +77,10 @@ std::vector<probe_row> judge_models(const prepared_run& run, const loaded_backbo
         const auto classes = run.deploy->domain_of(judged.edge).size.classes;
         const bool untuned = modules[which].empty();
         const auto method =
-            untuned ? registry<tuning_entry>::at("head", "method").make(*run.scene) : run.deploy->method;
-        tuned_model model(backbone.backbone, method, classes);
+            untuned ? registry<tuning_entry>::at("none", "method").make(*run.scene) : run.deploy->method;
+        tuned_model model(backbone, method, classes);
         if (!untuned) {
             model.load(modules[which]);
-        } else if (model.tells_tokens()) {
-            model.load(initial_values(model.tunables(), run.scene->seed, backbone.weights)); // the output layer
         }
         std::vector<probe_row> rows;
         with_clear_errors([&] {

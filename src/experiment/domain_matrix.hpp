@@ -1,8 +1,8 @@
 #pragma once
 
-#include "experiment/backbone.hpp"
 #include "experiment/preparation.hpp"
 #include "experiment/session.hpp"
+#include "model/torch/backbone.hpp"
 #include "results/rows.hpp"
 
 #include <memory>
@@ -21,7 +21,7 @@ struct judged_model {
 
 /// Evaluates models on every domain of the workload (see probe_domains); each pair is evaluated by one rank. Every rank has
 /// to call it; only rank 0 needs the models. \returns the rows at rank 0, by model and domain; empty elsewhere.
-std::vector<probe_row> judge_models(const prepared_run&, const loaded_backbone&, session&, std::vector<judged_model>,
-                                    int round);
+std::vector<probe_row> judge_models(const prepared_run&, std::shared_ptr<const model_backbone>, session&,
+                                    std::vector<judged_model>, int round);
 
 } // namespace gaisnet

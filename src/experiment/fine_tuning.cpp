@@ -455,7 +455,7 @@ private:
                 one.modules = models[one.edge];
             }
         }
-        const auto rows = judge_models(run_, backbone_, here_, std::move(which), round);
+        const auto rows = judge_models(run_, backbone_.backbone, here_, std::move(which), round);
         if (here_.root()) {
             log_.add(rows);
             if (auto* file = recorded()) {

@@ -257,6 +257,10 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
     }
     out.data = std::make_unique<workload>(scene, here, check_images);
     auto sizes = out.data->sizes();
+    if (!serves && whole_model(make_model(scene), method, sizes.front().classes).tunables().empty()) {
+        throw usage_error("tuning.method = " + scene.tuning.method +
+                          ": nothing is tuned where next tokens are told; another method is accepted");
+    }
     if (serves && !scene.model.tells_next_tokens()) {
         const auto classes = served_classes(scene, *out.data);
         for (std::size_t edge = 0; edge < sizes.size(); ++edge) {

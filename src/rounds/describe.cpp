@@ -1,14 +1,23 @@
 #include "rounds/describe.hpp"
 
-#include "network/population.hpp"
-
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <set>
 #include <utility>
 
 namespace gaisnet {
+
+namespace {
+
+/// With which a node tunes; 0: its method changes nothing by low rank.
+std::int64_t largest_rank(const deployment& deploy, const node& of) {
+    const auto ranks = sized(deploy.method, of.tuning_size)->change(*deploy.model, 0).rank;
+    return *std::max_element(ranks.begin(), ranks.end());
+}
+
+} // namespace
 
 std::vector<node_description> describe_nodes(const deployment& deploy, const std::vector<int>& rank_of) {
     // A node may have several stages. For a client with two, this is the one at the start point; for an edge that is a
@@ -21,7 +30,6 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
         }
     }
     std::vector<node_description> out;
-    const auto largest = largest_tuning_size(*deploy.scene);
     for (std::size_t i = 0; i < deploy.net.nodes.size(); ++i) {
         const auto& node = deploy.net.nodes[i];
         node_description row;
@@ -54,9 +62,7 @@ std::vector<node_description> describe_nodes(const deployment& deploy, const std
         row.x_m = place.x;
         row.y_m = place.y;
         row.memory_bytes = node.device.memory_bytes;
-        if (deploy.scene->tuning.method == "lora") {
-            row.tuning_rank = static_cast<std::int32_t>(node.role == node_role::client ? node.tuning_size : largest);
-        }
+        row.tuning_rank = static_cast<std::int32_t>(largest_rank(deploy, node));
         out.push_back(row);
     }
     return out;

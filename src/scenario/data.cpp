@@ -174,10 +174,6 @@ void check_data(scenario& scene, const value_reader& in) {
     if (scene.model.tells_next_tokens() && !scene.data.label_noise.is_zero()) {
         in.reject("data.label_noise", "next tokens have no labels: 0 is accepted, and data.token_noise");
     }
-    if (scene.model.tells_next_tokens() && scene.tuning.method == "none" &&
-        scene.service == service_kind::fine_tuning) {
-        in.reject("tuning.method", "nothing is tuned where next tokens are told; another method is accepted");
-    }
     complete_probe(scene, in);
 }
 

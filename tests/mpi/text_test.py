@@ -365,7 +365,7 @@ class TestPlans:
     def test_requests_take_what_was_planned(self, gaisnet, tmp_path):
         found, config = self.plan(gaisnet, tmp_path / "plan.h5", "--service", "infer", "--optimise", "split,order",
                                   "--infer.requests", 6, "--infer.generate", 12)
-        done = gaisnet("infer", "--config", config, "--infer.until", "length", "--tuning.method", "head", "--output",
+        done = gaisnet("infer", "--config", config, "--infer.until", "length", "--output",
                        tmp_path / "run.h5", "--progress", "none")
         assert done.returncode == 0, done.stderr
         latencies = table(tmp_path / "run.h5", "inference")["latency_s"]
