@@ -15,13 +15,13 @@
 #include "experiment/written_modules.hpp"
 #include "model/torch/torch_support.hpp"
 #include "results/report.hpp"
+#include "roles/fusion.hpp"
 #include "rounds/checkpoint.hpp"
 #include "rounds/describe.hpp"
 #include "rounds/ledger_run.hpp"
 #include "rounds/slow_links.hpp"
 #include "rounds/stop_watch.hpp"
 #include "rounds/tensor_run.hpp"
-#include "runtime/placement.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -181,7 +181,7 @@ private:
         }
         auto hooks =
             watchful_hooks(run_, here_, clock_.get(), [this] { return fmt::format("round {}: ", rounds_done() + 1); });
-        hooks.computed = [this] { show_progress(work_done_ + 1); };
+        hooks.computed = [this](std::size_t strands) { show_progress(work_done_ + strands); };
         hooks.nan_when_diverged = !options_.keeps_files;
         work_a_round_ = computations_a_round(run_, here_.rank());
         work_done_ = work_a_round_ * rounds_.size();
@@ -269,7 +269,7 @@ private:
         tensors_.reset();
         ledger_.reset();
         *run_.deploy = std::move(*made);
-        run_.rank_of = place_nodes(run_.deploy->net, run_.scene->placement, run_.ranks);
+        run_.rank_of = place_nodes(placement_of(*run_.deploy, run_.ranks), run_.scene->placement);
         if (now) {
             ledger_ = std::make_unique<ledger_run>(*run_.deploy, ranks_for_order(), *now);
             if (auto* file = recorded()) {

@@ -191,9 +191,10 @@ private:
         }
         const auto& scene = *run_.scene;
         auto hooks = watchful_hooks(run_, here_, clock_.get());
-        hooks.computed = [&] {
+        hooks.computed = [&](std::size_t strands) {
+            done += strands;
             if (here_.root()) {
-                progress_.update(++done, work, "inference");
+                progress_.update(done, work, "inference");
             }
         };
         inference_run tensors(

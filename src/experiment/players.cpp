@@ -10,11 +10,37 @@
 
 namespace gaisnet {
 
+stage_stacks::stage_stacks(const deployment& deploy, std::shared_ptr<const model_backbone> backbone,
+                           optimizer_settings optimiser)
+    : deploy_(deploy)
+    , backbone_(std::move(backbone))
+    , optimiser_(optimiser) {}
+
+std::shared_ptr<stage_stack> stage_stacks::of(const stage_seat& seat) {
+    const auto alone = [&] { return std::make_shared<stage_stack>(seat.spec, backbone_, optimiser_, 1); };
+    const auto& own = deploy_.chains[seat.cluster][seat.position];
+    if (seat.node != own.node) { // an heir's
+        return alone();
+    }
+    const int group = deploy_.groups[static_cast<std::size_t>(seat.cluster)];
+    const auto size = static_cast<std::size_t>(std::count(deploy_.groups.begin(), deploy_.groups.end(), group));
+    if (size == 1) {
+        return alone();
+    }
+    auto& stack = stacks_[{group, seat.position}];
+    if (!stack) {
+        // Of the first cluster's seat, which lasts as long as the deployment.
+        stack = std::make_shared<stage_stack>(own.spec, backbone_, optimiser_, size);
+    }
+    return stack;
+}
+
 executor_factory training_executors(const prepared_run& run, std::shared_ptr<const model_backbone> backbone) {
     const auto& train = run.scene->train;
     const optimizer_settings optimiser{train.optimizer, train.momentum, train.weight_decay};
     auto sources = std::make_shared<std::map<int, std::shared_ptr<sample_source>>>();
-    return [&run, backbone, optimiser, sources](const stage_seat& seat) {
+    auto stacks = std::make_shared<stage_stacks>(*run.deploy, backbone, optimiser);
+    return [&run, sources, stacks](const stage_seat& seat) {
         const auto& deploy = *run.deploy;
         std::shared_ptr<sample_source> source;
         const auto start_point = deploy.chains[static_cast<std::size_t>(seat.cluster)].front().node;
@@ -25,7 +51,7 @@ executor_factory training_executors(const prepared_run& run, std::shared_ptr<con
             }
             source = shared;
         }
-        auto stage = std::make_unique<torch_stage>(seat.spec, backbone, optimiser, std::move(source));
+        auto stage = std::make_unique<torch_stage>(stacks->of(seat), std::move(source));
         if (run.scene->train.cache && seat.spec.frozen_up_to_head()) {
             stage->keep_outputs(run.data->numbers_of(seat.cluster, deploy.net.nodes[start_point].name));
         }

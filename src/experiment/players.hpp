@@ -5,18 +5,36 @@
 #include "experiment/preparation.hpp"
 #include "experiment/real_clock.hpp"
 #include "experiment/session.hpp"
+#include "model/torch/stage_stack.hpp"
 #include "model/torch/tuned_model.hpp"
 #include "roles/cast.hpp"
 #include "rounds/tensor_run.hpp"
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gaisnet {
+
+/// The stacks of clusters that compute together (deployment::groups), made where they are asked for first. All stages of a
+/// stack are on one rank (see place_nodes).
+class stage_stacks {
+public:
+    stage_stacks(const deployment&, std::shared_ptr<const model_backbone>, optimizer_settings);
+    /// That of a seat, which joins it next.
+    std::shared_ptr<stage_stack> of(const stage_seat&);
+
+private:
+    const deployment& deploy_;
+    std::shared_ptr<const model_backbone> backbone_;
+    optimizer_settings optimiser_;
+    std::map<std::pair<int, std::size_t>, std::shared_ptr<stage_stack>> stacks_; ///< By group and position.
+};
 
 /// Makes the training executors of this rank's stages. The run must outlive them.
 executor_factory training_executors(const prepared_run&, std::shared_ptr<const model_backbone>);

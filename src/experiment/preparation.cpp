@@ -13,8 +13,8 @@
 #include "planning/edge_share.hpp"
 #include "planning/plan_report.hpp"
 #include "results/report.hpp"
+#include "roles/fusion.hpp"
 #include "rounds/describe.hpp"
-#include "runtime/placement.hpp"
 #include "scenario/scenario.hpp"
 #include "settings/key.hpp"
 #include "settings/value_reader.hpp"
@@ -240,7 +240,7 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
             spdlog::warn("{}", warning);
         }
         out.ranks = given.dry_run && scene.job.ranks > 0 ? scene.job.ranks : here.ranks();
-        out.rank_of = place_nodes(net, scene.placement, out.ranks);
+        out.rank_of = place_nodes(placement_of(scene, net, make_model(scene), method, out.ranks), scene.placement);
         std::string mine;
         for (std::size_t node = 0; node < out.rank_of.size(); ++node) {
             if (out.rank_of[node] == here.rank() && mine.size() < 100) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -62,6 +63,15 @@ struct executor_state {
     static auto parts(auto& self) { return std::tie(self.tensors, self.steps); }
 };
 
+class stage_executor;
+
+/// A request of one of several stages that compute together.
+struct joint_request {
+    stage_executor* stage = nullptr;
+    const stage_request* work = nullptr;
+    tensor_view output{}; ///< Its result.
+};
+
 /// Executes one stage of the model. In the ledger pass it knows only shapes; in the tensor pass it computes.
 class stage_executor {
 public:
@@ -77,6 +87,16 @@ public:
     /// classes], or [n, tokens, vocabulary], in host memory. generate: returns the output, or for the output layer the token, int64 [1]; the input of
     /// the embedding is the token that was told last, and of the first pass nothing: the prompt is the start point's.
     virtual tensor_view run(const stage_request&) = 0;
+
+    /// Stages with the same peers, which are those of several clusters at the same place of the model, may compute
+    /// together. Null: it has none.
+    virtual const void* peers() const { return nullptr; }
+    /// Runs requests of peers, which differ in their samples and learning rates only, as one. Each gets its output.
+    virtual void run_together(std::span<joint_request> all) {
+        for (auto& one : all) {
+            one.output = one.stage->run(*one.work);
+        }
+    }
 
     /// Returns the totals since the last call.
     virtual training_totals take_totals() { return {}; }

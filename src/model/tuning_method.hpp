@@ -60,7 +60,8 @@ public:
     virtual std::vector<average_rule> averages(const foundation_model&, std::int64_t /*block*/) const { return {}; }
 
     /// A block's output [n, tokens, dim], of the same type as `tokens` (bfloat16 if blocks compute in it). \param
-    /// tunables the block's tensors in the order of of_block(), float32.
+    /// tunables the block's tensors in the order of of_block(), float32 [members, shape]: n / members samples of each (see
+    /// model/torch/members.hpp).
     virtual at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                                std::span<const at::Tensor> tunables) const = 0;
 };

@@ -1,5 +1,8 @@
 #include "roles/deployment.hpp"
 
+#include "roles/chain_stages.hpp"
+#include "roles/fusion.hpp"
+
 #include "base/error.hpp"
 
 #include <algorithm>
@@ -145,28 +148,6 @@ tunable_slice part_of(tunable_slice place, const std::vector<std::int64_t>& whol
     return place;
 }
 
-/// The methods of a chain's stages, by the sizes of the nodes that hold them.
-std::vector<std::shared_ptr<const tuning_method>>
-methods_of(const deployment& deploy, const cluster& group,
-           std::map<std::int64_t, std::shared_ptr<const tuning_method>>& known) {
-    std::vector<std::shared_ptr<const tuning_method>> methods;
-    for (const auto& stage : group.chain) {
-        const auto size = deploy.net.nodes[stage.node].tuning_size;
-        auto& method = known[size];
-        method = method ? method : sized(deploy.method, size);
-        methods.push_back(method);
-    }
-    return methods;
-}
-
-std::vector<stage_cut> cuts_of(const cluster& group) {
-    std::vector<stage_cut> cuts;
-    for (const auto& stage : group.chain) {
-        cuts.push_back({stage.embedding, stage.first_block, stage.blocks, stage.head});
-    }
-    return cuts;
-}
-
 } // namespace
 
 backward_hops hops_with_gradients(std::shared_ptr<const foundation_model> model,
@@ -213,13 +194,13 @@ deployment make_deployment(const scenario& scene, topology net, std::shared_ptr<
     out.shared_average = first_tensors(out.domains.front().average, out.domains.front().shared.size());
 
     std::uint32_t stages = 0;
-    std::map<std::int64_t, std::shared_ptr<const tuning_method>> methods; // by size
+    sized_methods methods(out.method);
     const auto codec = make_codec(scene);
     for (std::size_t c = 0; c < out.net.clusters.size(); ++c) {
         const auto& group = out.net.clusters[c];
         const auto edge = static_cast<std::size_t>(group.edge);
         auto specs =
-            make_stages(out.model, methods_of(out, group, methods), sizes[edge].classes, cuts_of(group), codec);
+            make_stages(out.model, methods.of_chain(out.net, group), sizes[edge].classes, cuts_of(group), codec);
         auto& contributors = out.contributors[edge];
         std::vector<stage_seat> chain;
         for (std::size_t position = 0; position < specs.size(); ++position) {
@@ -264,6 +245,7 @@ deployment make_deployment(const scenario& scene, topology net, std::shared_ptr<
         plan.fresh = scene.sense.stream() ? scene.sense.rate : 0;
         out.plans.push_back(plan);
     }
+    out.groups = fusion_groups(scene, out.net, out.model, out.method);
     return out;
 }
 

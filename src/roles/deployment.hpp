@@ -78,6 +78,7 @@ struct deployment {
     indexed<indexed<stage_seat>> chains;            ///< By cluster, in chain order.
     indexed<cluster_plan> plans;                    ///< By cluster.
     indexed<std::vector<std::string>> contributors; ///< Indexed by edge: the node behind each contribution.
+    std::vector<int> groups;                        ///< By cluster: see fusion_groups().
     int first_round = 1;                            ///< In which these clusters play.
     std::map<std::uint32_t, std::int64_t> lacking;  ///< By client: frozen weights that it needs and has never had.
 

@@ -113,6 +113,7 @@ task<> stage_role::train_round(pass& in, const round_plan& round) {
     const auto whole = plan().batches_a_round;
     const auto mine = fate_->held_by(me.node, *seat, whole);
     for (batch_ = mine.first; batch_ < mine.end; ++batch_) {
+        me.batch = batch_;
         const auto index = (round.round - 1) * whole + batch_;
         if (first()) {
             announce_losses(in);

@@ -228,10 +228,11 @@ void inference_ledger::order_exchanges(const std::vector<sent_message>& sent, in
         const bool founds = one.route.kind == message_kind::request || one.route.kind == message_kind::modules;
         const double start =
             one.event < 0 ? one.sent_at : emulated_.accounts().events()[static_cast<std::size_t>(one.event)].start_s;
-        const int wave = founds ? exchange_order::before_all : one.cluster / deploy_.scene->runtime.active_clusters;
-        order.add({one.route, one.shape}, wave, start);
+        order.add({one.route, one.shape}, {founds ? exchange_place::nobody : one.cluster}, start);
     }
-    out.decisions.exchanges = order.take();
+    std::vector<int> alone(deploy_.chains.size());
+    std::iota(alone.begin(), alone.end(), 0);
+    out.decisions.exchanges = order.take(alone, deploy_.scene->runtime.active_clusters);
 }
 
 std::size_t most_batches(const inference_decisions& decisions) {

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "model/shape_stage.hpp"
+#include "roles/fusion.hpp"
 #include "rounds/ledger_rows.hpp"
 
 #include <algorithm>
@@ -84,8 +85,6 @@ ledger_state ledger_run::state() const {
     return out;
 }
 
-int ledger_run::wave_of(int cluster) const { return cluster / deploy_.scene->runtime.active_clusters; }
-
 round_forecast ledger_run::play(int round) {
     std::vector<std::uint32_t> all(static_cast<std::size_t>(deploy_.net.edges));
     std::iota(all.begin(), all.end(), 0U);
@@ -142,7 +141,8 @@ round_forecast ledger_run::play_edges(int round, std::span<const std::uint32_t> 
         plan.fates[c].plays = plan.fates[c].plays && std::find(edges.begin(), edges.end(), edge) != edges.end();
     }
     out.decisions.fates = std::move(plan.fates);
-    for (auto& one : exchanges.take()) {
+    const auto groups = undisturbed_groups(deploy_, out.decisions.fates);
+    for (auto& one : exchanges.take(groups, deploy_.scene->runtime.active_clusters)) {
         if (one.is_average()) {
             out.decisions.averages.push_back(static_cast<std::uint32_t>(one.average_of));
         }

@@ -54,10 +54,8 @@ struct ledger_state {
 class ledger_run {
 public:
     /// \param rank_of the rank of every node. If given, the decisions contain the exchanges between ranks in one total
-    /// order that respects the dependencies in the tensor pass. Clusters come in waves of runtime.active_clusters,
-    /// since a rank lets no more of them compute at a time. Within a wave exchanges are sorted by the ledger's start,
-    /// relative to the start of the edge's round, then by the order of sending. Delivery comes before all waves, and an
-    /// edge's average belongs to the wave of its last cluster.
+    /// order that respects the dependencies in the tensor pass (see exchange_order), by their start relative to that of the
+    /// edge's round.
     explicit ledger_run(const deployment&, std::vector<int> rank_of = {});
     /// Goes on where another one has stopped, with other clusters of the same nodes.
     ledger_run(const deployment&, std::vector<int> rank_of, const ledger_state&);
@@ -109,7 +107,6 @@ private:
     void federate(round_forecast& out, round_decisions& decided);
     void report(const edge_round&, const round_plan&, round_forecast& out, exchange_order& exchanges);
     average_expectation expectation_of(std::uint32_t edge, const round_plan&) const;
-    int wave_of(int cluster) const;
 
     const deployment& deploy_;
     std::vector<int> rank_of_; ///< Empty: exchanges are not recorded.

@@ -17,9 +17,13 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
             continue;
         }
         const double begin = sent.event < 0 ? sent.sent_at : events[sent.event].start_s;
-        // Delivery comes first: it depends on nothing, and everything depends on it.
-        const int wave = sent.cluster < 0 ? exchange_order::before_all : wave_of(sent.cluster);
-        exchanges.add({sent.route, sent.shape}, wave, begin - played.start_s);
+        exchange_place where{sent.cluster, sent.batch};
+        if (sent.cluster >= 0 && sent.batch >= 0) {
+            const auto& batches = deploy_.plans[sent.cluster];
+            where.size = batches.batch_at((plan.round - 1) * batches.batches_a_round + sent.batch).of;
+            where.stage = sent.route.stage - deploy_.chains[sent.cluster].front().number;
+        }
+        exchanges.add({sent.route, sent.shape}, where, begin - played.start_s);
     }
     auto& decisions = out.decisions;
     for (const auto& [route, times] : played.arrivals) {
@@ -33,7 +37,8 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
     decisions.closes[edge] = played.closing.closed_s - played.since_s;
     decisions.latency_s = std::max(decisions.latency_s, played.end_s - played.since_s);
     if (!done.empty()) {
-        exchanges.add({{}, {}, static_cast<int>(edge)}, wave_of(*done.rbegin()), played.end_s - played.start_s);
+        exchanges.add_average({{}, {}, static_cast<int>(edge)}, {done.begin(), done.end()},
+                              played.end_s - played.start_s);
     }
 
     round_row row;

@@ -1,5 +1,7 @@
 #include "rounds/tensor_run.hpp"
 
+#include "roles/fusion.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <set>
@@ -144,6 +146,7 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
     for (const auto& seated : cast_.taken()) {
         ++plan.strands[seated.seat->cluster];
     }
+    plan.together = together(round);
     plan.active_clusters = static_cast<std::size_t>(deploy_.scene->runtime.active_clusters);
     plan.idle = hooks_.idle;
     plan.note = hooks_.note;
@@ -184,6 +187,20 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
     cast_.play(*pass_, round_);
     averaged_ = decisions.averages;
     pass_->start();
+}
+
+/// Who computes together in this round: clusters of a group that nothing disturbs, as long as their batches have the same
+/// size.
+fusion tensor_run::together(int round) const {
+    fusion out{undisturbed_groups(deploy_, round_.fates), {}};
+    for (std::size_t c = 0; c < deploy_.chains.size(); ++c) {
+        const auto& plan = deploy_.plans[c];
+        for (std::int64_t batch = 0; batch < plan.batches_a_round && round_.fates[c].plays; ++batch) {
+            const auto size = plan.batch_at((round - 1) * plan.batches_a_round + batch).of;
+            ++out.members[{out.group_of[c], batch, size}];
+        }
+    }
+    return out;
 }
 
 void tensor_run::end() {

@@ -31,7 +31,7 @@ std::map<std::string, executor_state> renamed(std::map<std::string, executor_sta
 struct tensor_run_hooks {
     std::function<void()> idle; ///< See tensor_pass::settings.
     std::function<void(std::uint32_t, const char*)> note;
-    std::function<void()> computed;
+    std::function<void(std::size_t)> computed;
     const pacer* clock = nullptr;   ///< `clock = real`
     bool nan_when_diverged = false; ///< See tensor_pass::settings.
 };
@@ -75,6 +75,7 @@ public:
 private:
     std::vector<exchange> exchanges_of(const round_decisions&) const;
     average_plan cloud_average() const;
+    fusion together(int round) const;
 
     const deployment& deploy_;
     transport& network_;

@@ -258,7 +258,7 @@ void ledger_pass::send(actor& from, std::span<const std::uint32_t> to, message_k
     for (const auto receiver : to) {
         const channel route{from.node, receiver, kind, stage};
         if (log_ && recorded_(route)) {
-            log_->push_back({route, tensor, from.cluster, -1, queue_.now()});
+            log_->push_back({route, tensor, from.cluster, -1, queue_.now(), from.batch});
         }
         arrived.push_back({[](void* self, std::uint64_t message) { static_cast<ledger_pass*>(self)->deliver(message); },
                            this, messages_.size()});

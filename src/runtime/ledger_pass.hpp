@@ -36,6 +36,7 @@ struct sent_message {
     int cluster = -1;        ///< -1: sent by an edge's own work.
     std::int64_t event = -1; ///< The transfer that was charged for it; -1: none, it started at once.
     double sent_at = 0;
+    std::int64_t batch = -1; ///< Of its sender.
 };
 
 /// Peak memory of one node in a round, computed from shapes.

@@ -121,10 +121,9 @@ void ledger_pass::note_sensing(const actor& who) {
 }
 
 void ledger_pass::note_work(const actor& who, std::int64_t event) {
-    if (who.batch < 0) {
-        return;
+    if (const auto desk = desks_.find(who.cluster); desk != desks_.end() && who.batch >= 0) {
+        desk->second.log.batches.at(static_cast<std::size_t>(who.batch)).events.push_back(event);
     }
-    desks_.at(who.cluster).log.batches.at(static_cast<std::size_t>(who.batch)).events.push_back(event);
 }
 
 } // namespace gaisnet

@@ -23,7 +23,7 @@ struct actor {
     int cluster = -1;             ///< Global index; -1 for the edge's own work.
     std::int64_t cause = -1;      ///< Ledger pass: the event that this strand last waited for.
     std::uint64_t held_bytes = 0; ///< Ledger pass: received smashed data that has not been used.
-    std::int64_t batch = -1;      ///< Inference: the current batch of requests, from 0.
+    std::int64_t batch = -1;      ///< The current batch of the round or, in inference, of requests, from 0.
 };
 
 /// The cost of a computation.

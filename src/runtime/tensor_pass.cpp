@@ -13,8 +13,10 @@ tensor_pass::tensor_pass(transport& network, settings plan, backlog_type& backlo
     : network_(network)
     , plan_(std::move(plan))
     , backlog_(backlog)
-    , rank_(network.rank())
-    , remaining_strands_(plan_.strands) {
+    , rank_(network.rank()) {
+    for (const auto& [cluster, strands] : plan_.strands) {
+        remaining_strands_[plan_.together.group(cluster)] += strands;
+    }
     for (const auto& average : plan_.averages) {
         auto& state = averages_[average.edge];
         state.plan = &average;
@@ -280,9 +282,9 @@ void tensor_pass::activate_clusters() {
 }
 
 void tensor_pass::leave(actor& who) {
-    auto& remaining = remaining_strands_.at(who.cluster);
-    if (--remaining == 0) {
-        std::erase(active_, who.cluster);
+    const int group = plan_.together.group(who.cluster);
+    if (--remaining_strands_.at(group) == 0) {
+        std::erase(active_, group);
         activate_clusters();
     }
 }
@@ -300,20 +302,7 @@ bool tensor_pass::begin(operation& op) {
         return true;
     }
     if (auto* compute = std::get_if<compute_request>(&op.request)) {
-        if (compute->stage) {
-            if (plan_.note) {
-                plan_.note(who.node, name_of(compute->cost.kind));
-            }
-            computation_.begin = plan_.pace ? pacer::clock::now() : pacer::clock::time_point{};
-            op.result = compute->stage->run(compute->work);
-            computation_.end = plan_.pace ? pacer::clock::now() : pacer::clock::time_point{};
-            computation_.node = who.node;
-            if (plan_.computed) {
-                plan_.computed();
-            }
-            progress(); // so that messages leave during the next computation
-        }
-        return true;
+        return compute->stage == nullptr || this->compute(op, *compute);
     }
     if (auto* average = std::get_if<average_request>(&op.request)) {
         const auto found = averages_.find(average->edge);
@@ -329,10 +318,11 @@ bool tensor_pass::begin(operation& op) {
         return true;
     }
     if (std::holds_alternative<enter_request>(op.request)) {
-        if (std::find(active_.begin(), active_.end(), who.cluster) != active_.end()) {
+        const int group = plan_.together.group(who.cluster);
+        if (std::find(active_.begin(), active_.end(), group) != active_.end()) {
             return true;
         }
-        entering_[who.cluster].push_back(&op);
+        entering_[group].push_back(&op);
         return false;
     }
     if (std::holds_alternative<batch_request>(op.request)) {
@@ -344,6 +334,63 @@ bool tensor_pass::begin(operation& op) {
         return false;
     }
     return true; // sensing and arrivals of requests take virtual time only
+}
+
+/// \returns false when other strands have to come first; the last one of a group resumes them.
+bool tensor_pass::compute(operation& op, compute_request& wanted) {
+    const auto* peers = wanted.stage->peers();
+    const auto& micro = wanted.work.micro;
+    const auto members = peers ? plan_.together.members_of(op.who().cluster, op.who().batch, micro.of) : 1;
+    if (members == 1) {
+        auto* alone = &op;
+        run({&alone, 1});
+        return true;
+    }
+    const gathering_place place{peers, wanted.work.operation, op.who().batch, micro.of, micro.first};
+    auto& gathered = gathering_[place];
+    gathered.push_back(&op);
+    if (gathered.size() < members) {
+        return false;
+    }
+    auto strands = std::move(gathered);
+    gathering_.erase(place);
+    std::sort(strands.begin(), strands.end(),
+              [](const operation* a, const operation* b) { return a->who().cluster < b->who().cluster; });
+    run(strands);
+    for (auto one = strands.rbegin(); one != strands.rend(); ++one) { // the first is resumed first
+        if (*one != &op) {
+            make_ready(**one);
+        }
+    }
+    return true;
+}
+
+void tensor_pass::run(std::span<operation*> strands) {
+    auto& first = std::get<compute_request>(strands.front()->request);
+    const auto node = strands.front()->who().node;
+    if (plan_.note) {
+        plan_.note(node, name_of(first.cost.kind));
+    }
+    computation_.begin = plan_.pace ? pacer::clock::now() : pacer::clock::time_point{};
+    if (strands.size() == 1) {
+        strands.front()->result = first.stage->run(first.work);
+    } else {
+        std::vector<joint_request> all;
+        for (auto* one : strands) {
+            const auto& wanted = std::get<compute_request>(one->request);
+            all.push_back({wanted.stage, &wanted.work, {}});
+        }
+        first.stage->run_together(all);
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            strands[i]->result = std::move(all[i].output);
+        }
+    }
+    computation_.end = plan_.pace ? pacer::clock::now() : pacer::clock::time_point{};
+    computation_.node = node;
+    if (plan_.computed) {
+        plan_.computed(strands.size());
+    }
+    progress(); // so that messages leave during the next computation
 }
 
 /// Allows as many batches at a time as the ledger. Otherwise a start point would compute all of its work first and fill

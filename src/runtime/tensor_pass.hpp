@@ -10,7 +10,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace gaisnet {
@@ -26,10 +28,27 @@ struct average_plan {
     std::size_t local_contributions = 0;   ///< Number of contributions from this rank.
 };
 
+/// Clusters that compute together: their strands reach a computation one by one, the last one lets it run for all. Which
+/// those are is known beforehand, so it does not depend on how strands of different ranks happen to run.
+struct fusion {
+    /// By cluster: the first cluster of its group, in the order of clusters; itself if it computes alone. Empty: all do.
+    std::vector<int> group_of;
+    /// By group, batch of the round or session, and its size: how many clusters have it.
+    std::map<std::tuple<int, std::int64_t, std::int64_t>, std::size_t> members;
+
+    int group(int cluster) const {
+        return group_of.empty() || cluster < 0 ? cluster : group_of[static_cast<std::size_t>(cluster)];
+    }
+    std::size_t members_of(int cluster, std::int64_t batch, std::int64_t size) const {
+        const auto found = members.find({group(cluster), batch, size});
+        return found == members.end() ? 1 : found->second;
+    }
+};
+
 /// Runs the roles of this rank's nodes with real tensors, as fast as possible, following the decisions of the ledger
-/// pass. Ready strands are resumed depth first. Only the first `active_clusters` unfinished clusters of this rank, in
-/// global order, may have batches in flight. So the smallest unfinished cluster is active on every rank that hosts a
-/// part of it, and no deadlock is possible. One object per round; messages of the next round that arrive early stay in
+/// pass. Ready strands are resumed depth first. Only the first `active_clusters` unfinished groups of clusters of this
+/// rank, in global order, may have batches in flight. So the smallest unfinished group is active on every rank that hosts
+/// a part of it, and no deadlock is possible. One object per round; messages of the next round that arrive early stay in
 /// `backlog`.
 class tensor_pass final : public pass {
 public:
@@ -40,12 +59,13 @@ public:
         std::vector<std::string> names;     ///< Indexed by node.
         std::vector<average_plan> averages; ///< In the ledger's order; only those in which this rank takes part.
         std::map<int, std::size_t> strands; ///< By cluster: number of strands on this rank that will enter it.
-        std::size_t active_clusters = 1;
+        fusion together;
+        std::size_t active_clusters = 1;                      ///< Groups of fusion that may have batches in flight.
         std::function<void()> idle;                           ///< Called while waiting; throws errors from elsewhere.
         std::function<void(std::uint32_t, const char*)> note; ///< Reports what a node does now, for failure reports.
-        std::function<void()> computed;                       ///< Called after every computation.
-        std::optional<pacing> pace;                           ///< `clock = real`
-        bool nan_when_diverged = false; ///< An average of unusable values is NaN, in place of an error.
+        std::function<void(std::size_t)> computed; ///< Called after every computation: how many strands it was for.
+        std::optional<pacing> pace;                ///< `clock = real`
+        bool nan_when_diverged = false;            ///< An average of unusable values is NaN, in place of an error.
         struct request_batches {
             std::vector<request_batch> batches;
             int in_flight = 1;
@@ -125,6 +145,9 @@ private:
                               : desk.answered >= before.at(desk.taken);
     }
     bool take(request_desk&, operation&);
+    bool compute(operation&, compute_request&);
+    /// Runs the computation of some strands as one.
+    void run(std::span<operation*> strands);
     void deliver(const channel& route, tensor_view tensor);
     void hand_over(const channel& route, tensor_view tensor);
     bool release_held();
@@ -143,10 +166,13 @@ private:
     int rank_;
     std::map<channel, mailbox> mailboxes_;
     std::map<std::uint32_t, average_state> averages_;
-    std::size_t next_average_ = 0; ///< Sums start in the ledger's order.
-    std::map<int, std::size_t> remaining_strands_;
+    std::size_t next_average_ = 0;                 ///< Sums start in the ledger's order.
+    std::map<int, std::size_t> remaining_strands_; ///< By group.
     std::map<int, std::vector<operation*>> entering_;
     std::vector<int> active_;
+    /// Strands that wait for others of their group: peers, operation, batch, its size, first sample.
+    using gathering_place = std::tuple<const void*, stage_operation, std::int64_t, std::int64_t, std::int64_t>;
+    std::map<gathering_place, std::vector<operation*>> gathering_;
     std::vector<std::coroutine_handle<>> ready_; ///< A stack, for depth-first order.
     std::vector<task<>> roles_;
     std::size_t unfinished_roles_ = 0, unfinished_sums_ = 0;

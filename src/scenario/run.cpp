@@ -16,6 +16,21 @@ std::uint64_t run_settings::parse_seed(const std::string& text) {
     return seed;
 }
 
+fusion_rule runtime_settings::parse_fusion(const std::string& text) {
+    if (text == "auto") {
+        return {};
+    }
+    if (text == "off") {
+        return {false, 1};
+    }
+    int clusters = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), clusters);
+    if (code != std::errc{} || end != text.data() + text.size() || clusters < 1) {
+        throw usage_error("off, auto, or a number of clusters from 1 is accepted");
+    }
+    return {false, clusters};
+}
+
 void check_run(scenario& scene, const value_reader& in) {
     if (scene.compute.device == device_choice::cpu && scene.compute.precision == compute_precision::tf32) {
         in.reject("precision", "device = cpu has no TF32; fp32 and bf16 are accepted");
@@ -32,6 +47,17 @@ void check_run(scenario& scene, const value_reader& in) {
     if (scene.clock == clock_kind::real && !in.is_changed("runtime.active_clusters")) {
         scene.runtime.active_clusters =
             std::max(1, first_cluster_of(scene, scene.network.edges)); // they train at the same time
+    }
+    if (const auto& fuse = scene.runtime.fuse; !fuse.automatic && fuse.clusters > 1) {
+        if (scene.clock == clock_kind::real) {
+            in.reject("runtime.fuse",
+                      "with clock = real each cluster goes on when its own messages arrive, so none waits "
+                      "to compute with others; off or auto is accepted");
+        }
+        if (scene.tuning.method == "full") {
+            in.reject("runtime.fuse", "tuning.method = full: clusters have no frozen weights in common; off or auto is "
+                                      "accepted");
+        }
     }
     for (const auto* key : {"time_scale", "strict_fidelity", "fidelity.tolerance"}) {
         if (scene.clock == clock_kind::virtual_time && in.is_changed(key)) {

@@ -53,17 +53,33 @@ struct job_settings {
         key.quantity("time", dimension::time, "1 h", "time limit of a Slurm job", above(0), {.identity = false});
 };
 
+/// How many clusters compute together, at most.
+struct fusion_rule {
+    bool automatic = true;
+    int clusters = 1; ///< Unless it is automatic; 1: each computes alone.
+};
+
 struct runtime_settings {
     static constexpr section key{"runtime"};
+    fusion_rule fuse = key.parsed(
+        "fuse", "auto", "off, auto, or a number of clusters",
+        "clusters of equal chains of which so many at a time are computed as one batch, on one rank; changes the "
+        "last bits of results (tuning.method = full: off)",
+        parse_fusion, {.commands = commands::training});
     int threads = key.count("threads", "1", "threads of torch and BLAS a rank; changes the last bits of results",
                             within(1, 1024));
-    int active_clusters = key.count("active_clusters", "1",
-                                    "clusters with batches in flight a rank (clock = real: all, unless it is set)",
-                                    at_least(1), {.commands = commands::emulating, .identity = false});
+    int active_clusters =
+        key.count("active_clusters", "1",
+                  "clusters with batches in flight a rank, or groups of runtime.fuse (clock = real: all, "
+                  "unless it is set)",
+                  at_least(1), {.commands = commands::emulating, .identity = false});
     /// Time without a heartbeat, s, after which a rank counts as dead.
     double silence =
         key.quantity("silence", dimension::time, "10 s", "without a sign of life a rank counts as dead after",
                      within(3, 600, "3 s to 600 s"), {.identity = false});
+
+private:
+    static fusion_rule parse_fusion(const std::string&);
 };
 
 struct checkpoint_settings {
@@ -78,13 +94,13 @@ struct checkpoint_settings {
                                  above(0), {.commands = commands::infer, .identity = false});
 };
 
-struct topology;
+struct placement_request;
 
 /// A rule that gives every node a rank; see runtime/placement.hpp.
 struct placement_entry {
     const char* name;
     /// \returns the rank of every node, 0 to ranks - 1. \throws usage_error when ranks would have nothing to do.
-    std::vector<int> (*place)(const topology&, int ranks);
+    std::vector<int> (*place)(const placement_request&);
 };
 
 enum class compute_model { by_rate, measured };

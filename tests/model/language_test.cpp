@@ -241,13 +241,18 @@ TEST(language, a_cache_gives_what_the_whole_text_gives_with_every_method) {
             scene.tuning = settings;
             const auto spec = whole_model(model, make_tuning_method(scene), lab::classes);
             tuned_part part(spec, backbone);
-            part.load(initial_values(spec.tunables(), 1, lab::weights_of(backbone)));
-            const auto whole = part.run_blocks(part.embed(ids));
+            auto tunables = make_parameters(spec.tunables());
+            load_parameters(tunables, initial_values(spec.tunables(), 1, lab::weights_of(backbone)));
+            for (auto& one : tunables) {
+                one = one.unsqueeze(0);
+            }
+            const auto whole = part.run_blocks(tunables, part.embed(tunables, ids));
             std::vector<attention_cache> caches(static_cast<std::size_t>(model->depth()));
             std::int64_t done = 0;
             for (const std::int64_t take : {5, 1, 2, 1}) {
                 const auto past = caches.front().tokens();
-                const auto tokens = part.run_blocks(part.embed(ids.narrow(1, done, take), past), {}, caches);
+                const auto tokens =
+                    part.run_blocks(tunables, part.embed(tunables, ids.narrow(1, done, take), past), {}, caches);
                 done += take;
                 expect_near(tokens.select(1, tokens.size(1) - 1), whole.select(1, whole.size(1) - 10 + done), 1e-4);
             }

@@ -101,11 +101,7 @@ training train_split(const scenario& scene, std::shared_ptr<const model_backbone
         }
         if (i == 0) {
             for (auto& stage : stages) {
-                std::vector<at::Tensor> gradients;
-                for (const auto& parameter : stage->parameters()) {
-                    gradients.push_back(parameter.grad().clone());
-                }
-                const auto values = flat(gradients);
+                const auto values = flat(stage->gradients());
                 out.first_gradients.insert(out.first_gradients.end(), values.begin(), values.end());
             }
         }

@@ -1,8 +1,8 @@
 // What must hold whatever the network looks like: properties over random scenarios.
 
 #include "base/error.hpp"
+#include "roles/fusion.hpp"
 #include "rounds/inference_ledger.hpp"
-#include "runtime/placement.hpp"
 #include "scenario/scenario.hpp"
 #include "support/lab.hpp"
 #include "support/tuned.hpp"
@@ -357,7 +357,7 @@ TEST(properties, placement_changes_nothing_in_the_ledger) {
         for (const auto placement : {"cluster", "node"}) {
             const auto units = std::string(placement) == "node" ? deploy.net.nodes.size() : deploy.net.clusters.size();
             const int ranks = static_cast<int>(std::min<std::size_t>(3, units));
-            const auto spread = ledger_run(deploy, place_nodes(deploy.net, placement, ranks)).play(1);
+            const auto spread = ledger_run(deploy, place_nodes(placement_of(deploy, ranks), placement)).play(1);
             ASSERT_EQ(alone.rounds.front().end_s, spread.rounds.front().end_s) << number;
             ASSERT_EQ(alone.events.size(), spread.events.size()) << number;
             for (std::size_t i = 0; i < alone.events.size(); ++i) {

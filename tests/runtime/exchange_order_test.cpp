@@ -6,6 +6,7 @@
 #include "model/shape_stage.hpp"
 #include "rounds/inference_run.hpp"
 #include "rounds/tensor_run.hpp"
+#include "runtime/placement.hpp"
 #include "support/lab.hpp"
 #include "support/rendezvous_fabric.hpp"
 #include "support/vits.hpp"
@@ -24,9 +25,12 @@ namespace {
 /// changes the result.
 class mixing_stage final : public stage_executor {
 public:
-    explicit mixing_stage(const stage_seat& seat)
+    mixing_stage(const deployment& deploy, const stage_seat& seat)
         : shapes_(seat.spec)
-        , name_(static_cast<std::uint64_t>(seat.cluster) * 100 + seat.position) {}
+        , name_(static_cast<std::uint64_t>(seat.cluster) * 100 + seat.position)
+        , peers_(&deploy.chains[deploy.groups[static_cast<std::size_t>(seat.cluster)]][seat.position]) {}
+
+    const void* peers() const override { return peers_; }
 
     void load(const tensor_view& modules) override {
         values_.assign(modules.as<float>(), modules.as<float>() + modules.elements());
@@ -73,6 +77,7 @@ private:
 
     shape_stage shapes_;
     std::uint64_t name_, state_ = 0xcbf29ce484222325U;
+    const stage_seat* peers_; ///< The seat of the first cluster with which it computes.
     std::vector<float> values_;
 };
 
@@ -97,9 +102,11 @@ scenario random_scenario(dice& roll) {
     scene.network.edges = roll.between(1, 3);
     scene.network.clusters = roll.between(1, 4);
     scene.network.clients.clear();
+    const bool alike = roll.one_in(2);
     for (int c = 0; c < scene.network.clusters; ++c) {
-        scene.network.clients.push_back(roll.between(1, 5));
+        scene.network.clients.push_back(alike && c > 0 ? scene.network.clients.front() : roll.between(1, 5));
     }
+    scene.runtime.fuse = {false, roll.between(1, 4)};
     scene.train.batch = roll.between(2, 4);
     scene.train.micro_batches = roll.between(1, 4);
     scene.train.schedule = static_cast<schedule_kind>(roll.between(0, 2));
@@ -233,7 +240,9 @@ std::vector<tensor_view> initial_models(const deployment& deploy) {
     return initial;
 }
 
-std::unique_ptr<stage_executor> mixing(const stage_seat& seat) { return std::make_unique<mixing_stage>(seat); }
+executor_factory mixing(const deployment& deploy) {
+    return [&deploy](const stage_seat& seat) { return std::make_unique<mixing_stage>(deploy, seat); };
+}
 
 /// Plays rounds of fine-tuning.
 played play(const deployment& deploy, const std::vector<int>& rank_of, const std::vector<round_forecast>& rounds,
@@ -255,8 +264,8 @@ played play(const deployment& deploy, const std::vector<int>& rank_of, const std
     }
     for (auto& network : all.networks) {
         const int rank = static_cast<int>(runs.size());
-        auto& run =
-            *runs.emplace_back(std::make_unique<tensor_run>(deploy, *network, rank_of, mixing, initial_models(deploy)));
+        auto& run = *runs.emplace_back(
+            std::make_unique<tensor_run>(deploy, *network, rank_of, mixing(deploy), initial_models(deploy)));
         ranks.push_back({[&, rank](std::size_t which) {
                              auto decisions = *parts[which].decisions;
                              if (change) {
@@ -290,7 +299,7 @@ played serve(const deployment& deploy, const std::vector<session_part>& sessions
     result.models.resize(deploy.chains.size());
     for (auto& network : all.networks) {
         auto& run = *runs.emplace_back(
-            std::make_unique<inference_run>(deploy, *network, rank_of, mixing, initial_models(deploy)));
+            std::make_unique<inference_run>(deploy, *network, rank_of, mixing(deploy), initial_models(deploy)));
         auto now = std::make_shared<std::size_t>(0);
         ranks.push_back({[&, now](std::size_t session) {
                              *now = session;
@@ -327,6 +336,7 @@ struct random_network {
             rank_of.push_back(roll.between(0, ranks - 1));
         }
         rank_of.back() = ranks - 1;
+        keep_together({deploy.net, ranks, {}, deploy.groups}, rank_of);
     }
     /// Some of the ranks, two at least.
     std::vector<int> some_ranks() {

@@ -1,15 +1,18 @@
 #include "support/lab.hpp"
 
 #include "base/error.hpp"
+#include "experiment/players.hpp"
 #include "model/files/weight_store.hpp"
 #include "model/torch/torch_support.hpp"
+#include "model/torch/tuned_model.hpp"
+#include "roles/fusion.hpp"
 #include "rounds/inference_ledger.hpp"
 #include "rounds/tensor_run.hpp"
-#include "runtime/placement.hpp"
 #include "support/vits.hpp"
 #include "transport/loopback.hpp"
 
 #include <ATen/ops/from_blob.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -243,6 +246,7 @@ struct shared_state {
     pacer::clock::time_point start;            ///< Of the round, chosen by rank 0.
     std::map<int, double> took;                ///< Real s, by round.
     std::map<int, std::vector<lateness>> late; ///< By round
+    std::atomic<std::uint64_t> computations = 0, joint = 0;
     std::atomic<bool> failed = false; ///< One rank has failed: the others end too, as MPI_Abort would end them.
 };
 
@@ -252,7 +256,8 @@ void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const
     set_torch_threads(1); // the setting belongs to a thread
     const auto& scene = *deploy.scene;
     recording_transport network(inner, shared.messages, shared.guard);
-    const auto rank_of = place_nodes(deploy.net, scene.placement, network.ranks());
+    const auto rank_of = place_nodes(placement_of(deploy, network.ranks()), scene.placement);
+    stage_stacks stacks(deploy, backbone, {scene.train.optimizer, scene.train.momentum, scene.train.weight_decay});
     std::vector<tensor_view> initial;
     for (const auto& domain : deploy.domains) {
         initial.push_back(initial_values(domain.tunables, scene.seed, weights_of(backbone)));
@@ -265,10 +270,17 @@ void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const
                            first_sample += deploy.plans[static_cast<std::size_t>(c)].samples;
                        }
                        const auto batch = deploy.plans[static_cast<std::size_t>(seat.cluster)].batch;
-                       return std::make_unique<torch_stage>(
-                           seat.spec, backbone,
-                           optimizer_settings{scene.train.optimizer, scene.train.momentum, scene.train.weight_decay},
-                           std::make_shared<random_samples>(deploy.model, first_sample, batch));
+                       auto stage = std::make_unique<torch_stage>(
+                           stacks.of(seat), std::make_shared<random_samples>(deploy.model, first_sample, batch));
+                       if (scene.train.cache && seat.spec.frozen_up_to_head()) {
+                           stage->keep_outputs([batch](const micro_batch& micro) {
+                               std::vector<std::size_t> numbers(static_cast<std::size_t>(micro.count));
+                               std::iota(numbers.begin(), numbers.end(),
+                                         static_cast<std::size_t>(micro.batch * batch + micro.first));
+                               return numbers;
+                           });
+                       }
+                       return stage;
                    },
                    initial,
                    {[&] {
@@ -277,7 +289,10 @@ void play_rank(const deployment& deploy, transport& inner, std::shared_ptr<const
                         }
                     },
                     {},
-                    {},
+                    [&](std::size_t clusters) {
+                        ++shared.computations;
+                        shared.joint += clusters > 1 ? 1U : 0U;
+                    },
                     scene.clock == clock_kind::real ? &clock : nullptr});
     if (first > 1) {
         run.restore(shared.stages);
@@ -370,11 +385,52 @@ hfsl_result run_hfsl(const scenario& scene, const lab_options& options) {
         result.totals.push_back(totals);
     }
     result.messages = std::move(shared.messages);
+    result.computations = shared.computations;
+    result.joint = shared.joint;
     for (auto& [round, rows] : shared.late) {
         result.took_s.push_back(shared.took[round]);
         result.late.push_back(std::move(rows));
     }
     return result;
+}
+
+/// What a model says of some samples.
+static std::vector<float> some_logits(const deployment& deploy, std::size_t edge, const std::vector<float>& model) {
+    const c10::NoGradGuard no_gradients;
+    tuned_model whole(random_backbone(deploy.model), deploy.method, deploy.domains[edge].size.classes);
+    auto values = tensor_view::allocate({static_cast<std::int64_t>(model.size())});
+    std::copy(model.begin(), model.end(), values.as<float>());
+    whole.load(values);
+    const auto logits =
+        whole.forward(to_torch(random_samples(deploy.model, 0, 6).inputs({0, 0, 0, 6, 6}))).contiguous();
+    return {logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel()};
+}
+
+/// Clusters that compute together train the same models, but for rounding; and the same bits on any ranks.
+static void expect_same_together(scenario scene, const hfsl_result& one_by_one, const std::string& name) {
+    if (scene.tuning.method == "full") {
+        return;
+    }
+    scene.runtime.fuse = {false, 3};
+    scene.placement = "node";
+    const auto together = run_hfsl(scene, {.ranks = 1, .rounds = 3});
+    EXPECT_EQ(one_by_one.rounds.back().rounds[0].end_s, together.rounds.back().rounds[0].end_s) << name;
+    const auto deployed = deploy(scene);
+    // Factors of products that are averaged are not unique: what they come to has to agree.
+    const bool by_logits = scene.tuning.method == "lora" && scene.tuning.average == rank_average::product;
+    for (std::size_t i = 0; i < together.models.size(); ++i) {
+        const auto seen = [&](const std::vector<float>& model) {
+            return by_logits ? some_logits(deployed, i % deployed.domains.size(), model) : model;
+        };
+        EXPECT_LT(largest_difference(seen(one_by_one.models[i]), seen(together.models[i])), by_logits ? 1e-4 : 1e-5)
+            << name << ", together";
+    }
+    for (const int ranks : {2, 3}) {
+        const auto spread = run_hfsl(scene, {.ranks = ranks, .rounds = 3});
+        EXPECT_EQ(together.models, spread.models) << name << ", together on " << ranks;
+    }
+    const auto resumed = run_hfsl(scene, {.ranks = 2, .rounds = 3, .restart_after = 1, .restart_ranks = 1});
+    EXPECT_EQ(together.models, resumed.models) << name << ", together";
 }
 
 hfsl_result expect_same_everywhere(scenario scene, const std::string& name) {
@@ -389,6 +445,7 @@ hfsl_result expect_same_everywhere(scenario scene, const std::string& name) {
     const auto resumed = run_hfsl(scene, {.ranks = 2, .rounds = 3, .restart_after = 1, .restart_ranks = 3});
     EXPECT_EQ(alone.models, resumed.models) << name;
     EXPECT_EQ(alone.rounds.back().rounds[0].end_s, resumed.rounds.back().rounds[0].end_s) << name;
+    expect_same_together(scene, alone, name);
     return alone;
 }
 
@@ -438,7 +495,7 @@ void play_session(const deployment& deploy, const inference_plan& plan, int rank
                   std::shared_ptr<const model_backbone> backbone, const executor_factory& make,
                   const std::function<void(const inference_run&)>& collect, std::size_t first, std::size_t part) {
     auto world = loopback_world(ranks);
-    const auto rank_of = place_nodes(deploy.net, deploy.scene->placement, ranks);
+    const auto rank_of = place_nodes(placement_of(deploy, ranks), deploy.scene->placement);
     const auto decisions = inference_ledger(deploy, rank_of).play(plan).decisions;
     std::mutex guard;
     std::vector<std::jthread> threads;

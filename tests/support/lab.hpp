@@ -74,6 +74,8 @@ struct hfsl_result {
     std::vector<training_totals> totals;     ///< By round * clusters + cluster
     std::vector<double> took_s;              ///< Real time of each round, `clock = real`
     std::vector<std::vector<lateness>> late; ///< By round, `clock = real`
+    std::uint64_t computations = 0;          ///< In all ranks and rounds; one for several clusters counts once ...
+    std::uint64_t joint = 0;                 ///< ... and these were for several.
     std::vector<seen_message> messages;      ///< Between ranks, in no particular order over ranks
 };
 

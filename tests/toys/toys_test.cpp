@@ -5,7 +5,7 @@
 #include "data/procedural.hpp"
 #include "emulation/path_loss.hpp"
 #include "model/smashed_codec.hpp"
-#include "model/torch/backbone.hpp"
+#include "model/torch/members.hpp"
 #include "model/torch/torch_support.hpp"
 #include "model/torch/tuned_model.hpp"
 #include "model/tuning_method.hpp"
@@ -61,7 +61,8 @@ public:
     }
     at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                        std::span<const at::Tensor> tunables) const override {
-        return block(tokens) * (1.0 + strength_ * tunables[0].to(tokens.scalar_type()));
+        const auto gain = for_samples(tunables[0], tokens.size(0)).unsqueeze(1); // that of a sample's cluster
+        return block(tokens) * (1.0 + strength_ * gain.to(tokens.scalar_type()));
     }
 
 private:
@@ -385,7 +386,7 @@ const registration<partition_entry> registered_toy_partition{
          return shares;
      }}};
 const registration<placement_entry> registered_toy_placement{
-    {"toy_one", [](const topology& net, int ranks) { return std::vector<int>(net.nodes.size(), ranks - 1); }}};
+    {"toy_one", [](const placement_request& in) { return std::vector<int>(in.net.nodes.size(), in.ranks - 1); }}};
 
 TEST(toys, a_partition_deals_samples_out) {
     const auto images = make_procedural({0, 6, 16, 120, 1});
@@ -399,7 +400,7 @@ TEST(toys, a_partition_deals_samples_out) {
 }
 
 TEST(toys, a_placement_puts_nodes_on_ranks) {
-    EXPECT_THAT(place_nodes(make_topology(lab::small_scenario()), "toy_one", 3), Each(2));
+    EXPECT_THAT(place_nodes({make_topology(lab::small_scenario()), 3}, "toy_one"), Each(2));
 }
 
 // ---- A part of a round's latency: gradients on their way, which are smashed data else.

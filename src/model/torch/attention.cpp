@@ -1,6 +1,7 @@
 #include "model/torch/attention.hpp"
 
 #include "base/error.hpp"
+#include "model/torch/members.hpp"
 #include "model/torch/torch_support.hpp"
 
 #include <ATen/ops/addmv.h>
@@ -30,14 +31,13 @@ namespace gaisnet {
 
 namespace {
 
-/// Keys or values [n, heads, more, width] with those of the prefixes [prefixes, heads x width] before them.
+/// Keys or values [n, heads, more, width] with those of the prefixes [members, prefixes, heads x width] before them.
 at::Tensor with_prefix(const at::Tensor& prefix, const at::Tensor& own) {
     if (!prefix.defined()) {
         return own;
     }
-    const auto n = own.size(0), heads = own.size(1), width = own.size(3);
-    const auto each = prefix.to(own.scalar_type()).reshape({1, -1, heads, width}).transpose(1, 2);
-    return at::cat({each.expand({n, heads, prefix.size(0), width}), own}, 2);
+    const auto n = own.size(0), heads = own.size(1);
+    return at::cat({of_heads(for_samples(prefix.to(own.scalar_type()), n), heads), own}, 2);
 }
 
 /// What is added to scores: 0, or minus infinity for a pair that does not attend. Undefined: nothing.

@@ -14,7 +14,7 @@ namespace gaisnet {
 
 /// A tuning method's additions to a block; an absent one changes nothing.
 struct block_hooks {
-    at::Tensor prefix_keys, prefix_values; ///< [prefixes, kv_dim], inserted before those of the tokens.
+    at::Tensor prefix_keys, prefix_values; ///< [members, prefixes, kv_dim], inserted before those of the tokens.
     /// Maps the input of a linear layer to an addition to its output [n, tokens, its width]; undefined: none.
     std::function<at::Tensor(block_linear, const at::Tensor& input)> linear;
     /// Replaces the output of attention (0) or MLP (1) before it is added to the residual stream.

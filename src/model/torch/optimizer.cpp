@@ -9,72 +9,89 @@
 
 namespace gaisnet {
 
-void optimizer::step(std::vector<at::Tensor>& parameters, double learning_rate) {
-    const c10::NoGradGuard no_grad;
-    const bool adam = settings_.kind == optimizer_kind::adamw;
-    if (first_.empty()) {
-        for (const auto& parameter : parameters) {
-            first_.push_back(at::zeros_like(parameter));
+namespace {
+
+/// On GPUs one kernel updates all parameters: separate kernels would take longer to launch than to run.
+bool update_fused(const optimizer_settings& settings, const optimizer_tensors& all, double learning_rate,
+                  std::int64_t steps) {
+    if (all.parameters.empty() || !all.parameters.front().is_cuda()) {
+        return false;
+    }
+    const bool adam = settings.kind == optimizer_kind::adamw;
+    optimizer_tensors some;
+    for (std::size_t i = 0; i < all.parameters.size(); ++i) {
+        if (all.gradients[i].defined()) {
+            some.parameters.push_back(all.parameters[i]);
+            some.gradients.push_back(all.gradients[i]);
+            some.first.push_back(all.first[i]);
             if (adam) {
-                second_.push_back(at::zeros_like(parameter));
+                some.second.push_back(all.second[i]);
             }
         }
     }
-    ++steps_;
-    if (step_fused(parameters, learning_rate)) {
+    if (some.parameters.empty()) {
+        return true;
+    }
+    const fused_step step{some.parameters, some.gradients,        some.first,        some.second,
+                          learning_rate,   settings.weight_decay, settings.momentum, steps};
+    return adam ? fused_adamw(step) : fused_sgd(step);
+}
+
+} // namespace
+
+void update(const optimizer_settings& settings, const optimizer_tensors& all, double learning_rate,
+            std::int64_t steps) {
+    const c10::NoGradGuard no_grad;
+    if (update_fused(settings, all, learning_rate, steps)) {
         return;
     }
     constexpr double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-    const double correction1 = 1.0 - std::pow(beta1, static_cast<double>(steps_));
-    const double correction2 = 1.0 - std::pow(beta2, static_cast<double>(steps_));
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-        auto& parameter = parameters[i];
-        auto gradient = parameter.grad();
+    const double correction1 = 1.0 - std::pow(beta1, static_cast<double>(steps));
+    const double correction2 = 1.0 - std::pow(beta2, static_cast<double>(steps));
+    for (std::size_t i = 0; i < all.parameters.size(); ++i) {
+        const auto &parameter = all.parameters[i], &gradient = all.gradients[i], &first = all.first[i];
         if (!gradient.defined()) {
             continue;
         }
-        if (adam) {
-            parameter.mul_(1.0 - learning_rate * settings_.weight_decay);
-            first_[i].mul_(beta1).add_(gradient, 1.0 - beta1);
-            second_[i].mul_(beta2).addcmul_(gradient, gradient, 1.0 - beta2);
-            const auto root = (second_[i].sqrt() / std::sqrt(correction2)).add_(epsilon);
-            parameter.addcdiv_(first_[i], root, -learning_rate / correction1);
+        if (settings.kind == optimizer_kind::adamw) {
+            const auto& second = all.second[i];
+            parameter.mul_(1.0 - learning_rate * settings.weight_decay);
+            first.mul_(beta1).add_(gradient, 1.0 - beta1);
+            second.mul_(beta2).addcmul_(gradient, gradient, 1.0 - beta2);
+            const auto root = (second.sqrt() / std::sqrt(correction2)).add_(epsilon);
+            parameter.addcdiv_(first, root, -learning_rate / correction1);
         } else {
-            gradient.add_(parameter, settings_.weight_decay);
+            gradient.add_(parameter, settings.weight_decay);
             // As in PyTorch, the first step from a zero buffer yields the gradient itself.
-            first_[i].mul_(settings_.momentum).add_(gradient);
-            parameter.add_(first_[i], -learning_rate);
+            first.mul_(settings.momentum).add_(gradient);
+            parameter.add_(first, -learning_rate);
         }
-        parameter.mutable_grad().reset();
     }
 }
 
-/// On GPUs one kernel updates all parameters: separate kernels would take longer to launch than to run.
-bool optimizer::step_fused(std::vector<at::Tensor>& parameters, double learning_rate) {
-    if (parameters.empty() || !parameters.front().is_cuda()) {
-        return false;
-    }
-    std::vector<at::Tensor> some, gradients, first, second;
-    const bool adam = settings_.kind == optimizer_kind::adamw;
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-        if (auto gradient = parameters[i].grad(); gradient.defined()) {
-            some.push_back(parameters[i]);
-            gradients.push_back(std::move(gradient));
-            first.push_back(first_[i]);
-            if (adam) {
-                second.push_back(second_[i]);
-            }
+void begin_moments(const optimizer_settings& settings, std::span<const at::Tensor> parameters,
+                   std::vector<at::Tensor>& first, std::vector<at::Tensor>& second) {
+    const c10::NoGradGuard no_grad;
+    for (const auto& parameter : parameters) {
+        first.push_back(at::zeros_like(parameter));
+        if (settings.kind == optimizer_kind::adamw) {
+            second.push_back(at::zeros_like(parameter));
         }
     }
-    const fused_step all{some,  gradients, first, second, learning_rate, settings_.weight_decay, settings_.momentum,
-                         steps_};
-    if (some.empty() || !(adam ? fused_adamw(all) : fused_sgd(all))) {
-        return some.empty();
+}
+
+void optimizer::step(std::vector<at::Tensor>& parameters, double learning_rate) {
+    if (first_.empty()) {
+        begin_moments(settings_, parameters, first_, second_);
     }
-    for (auto& parameter : some) {
+    optimizer_tensors all{parameters, {}, first_, second_};
+    for (const auto& parameter : parameters) {
+        all.gradients.push_back(parameter.grad());
+    }
+    update(settings_, all, learning_rate, ++steps_);
+    for (auto& parameter : parameters) {
         parameter.mutable_grad().reset();
     }
-    return true;
 }
 
 void optimizer::restore(std::vector<at::Tensor> first, std::vector<at::Tensor> second, std::int64_t steps) {

@@ -4,6 +4,7 @@
 
 #include <ATen/TensorOperators.h>
 
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,26 +19,37 @@ struct optimizer_settings {
 
 /// SGD with momentum, or AdamW (Loshchilov and Hutter, ICLR 2019; betas 0.9 and 0.999, eps 1e-8), as PyTorch defines
 /// them. The state stays with the client: it is neither averaged nor sent.
+struct optimizer_tensors {
+    std::vector<at::Tensor> parameters;
+    std::vector<at::Tensor> gradients; ///< Undefined where there is none; may be overwritten.
+    std::vector<at::Tensor> first;     ///< Momentum or first moment.
+    std::vector<at::Tensor> second;    ///< Second moment of AdamW; otherwise empty.
+};
+/// One step: updates parameters and moments. \param steps so far, with this one
+void update(const optimizer_settings&, const optimizer_tensors&, double learning_rate, std::int64_t steps);
+
+/// The state of an optimiser before its first step: zeros like the parameters.
+void begin_moments(const optimizer_settings&, std::span<const at::Tensor> parameters, std::vector<at::Tensor>& first,
+                   std::vector<at::Tensor>& second);
+
+/// An optimiser of leaf tensors.
 class optimizer {
 public:
     explicit optimizer(optimizer_settings given): settings_(given) {}
 
-    /// Updates leaf tensors from their .grad and clears the gradients. Every call needs the same tensors in the same
+    /// Updates them from their .grad and clears the gradients. Every call needs the same tensors in the same
     /// order.
     void step(std::vector<at::Tensor>& parameters, double learning_rate);
 
-    /// State for a checkpoint: at most two lists of tensors, and the number of steps.
+    /// State for a checkpoint: at most two lists of tensors (see optimizer_tensors), and the number of steps.
     std::vector<at::Tensor>& first_moments() { return first_; }
     std::vector<at::Tensor>& second_moments() { return second_; }
     std::int64_t steps() const { return steps_; }
     void restore(std::vector<at::Tensor> first, std::vector<at::Tensor> second, std::int64_t steps);
 
 private:
-    bool step_fused(std::vector<at::Tensor>& parameters, double learning_rate);
-
     optimizer_settings settings_;
-    std::vector<at::Tensor> first_;  ///< Momentum or first moment.
-    std::vector<at::Tensor> second_; ///< Second moment of AdamW.
+    std::vector<at::Tensor> first_, second_;
     std::int64_t steps_ = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/ones.h>
@@ -39,6 +40,40 @@ at::Tensor on_device(const tensor_view& view, at::Device device) {
     // A copy from pageable memory would make the host wait. Page-locked memory (cuda_memory::pinned) is reused only
     // after all work that the device has been given so far; LibTorch does the same with its own.
     return (tensor.is_pinned() ? tensor : tensor.pin_memory()).to(device, /*non_blocking=*/true);
+}
+
+at::Tensor on_device(std::span<const tensor_view> parts, at::Device device) {
+    if (parts.size() == 1) {
+        return on_device(parts.front(), device);
+    }
+    tensor_view all = parts.front();
+    std::vector<at::Tensor> copied;
+    std::vector<std::shared_ptr<void>> owners;
+    const auto* end = all.data;
+    bool together = true;
+    all.shape.front() = 0;
+    for (const auto& part : parts) {
+        together = together && part.data == end && part.memory == all.memory;
+        end = part.data + part.bytes();
+        all.shape.front() += part.shape.front();
+        owners.push_back(part.owner);
+    }
+    if (together) {
+        all.owner = std::make_shared<decltype(owners)>(std::move(owners));
+        return on_device(all, device);
+    }
+    for (const auto& part : parts) {
+        copied.push_back(to_torch(part));
+    }
+    const bool on_host = std::all_of(parts.begin(), parts.end(),
+                                     [](const tensor_view& part) { return part.memory == memory_space::host; });
+    if (on_host) {
+        return on_device(to_view(at::cat(copied)), device);
+    }
+    for (auto& part : copied) {
+        part = part.to(device);
+    }
+    return at::cat(copied);
 }
 
 tensor_view to_view(const at::Tensor& tensor) {

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,9 @@ tensor_view to_view(const at::Tensor&);
 
 /// The same on a device. The copy goes through page-locked memory, so the host does not wait.
 at::Tensor on_device(const tensor_view&, at::Device);
+/// Tensors with equal shapes behind the first dimension, one behind the other. Nothing is copied where they lie like that
+/// in memory already, as slices of one tensor do.
+at::Tensor on_device(std::span<const tensor_view>, at::Device);
 
 /// From now on this thread computes in this stream of the current GPU (see accelerator::compute_stream).
 void compute_in_stream(void* stream);

@@ -28,21 +28,26 @@ public:
     void load(const tensor_view& modules);
     /// What is left for the head of samples after all blocks, and its logits.
     at::Tensor pooled(const model_input&) const;
-    at::Tensor predict(const at::Tensor& behind_blocks) const { return part_.predict(behind_blocks); }
+    at::Tensor predict(const at::Tensor& behind_blocks) const {
+        return part_.predict(tunables_of_one(), behind_blocks);
+    }
     /// Whether pooled tokens stay the same during training (see stage_spec::frozen_up_to_head).
     bool frozen_up_to_head() const { return spec_->frozen_up_to_head(); }
     /// The input of the head, [n, dim].
     at::Tensor features(const model_input&) const;
     /// Logits of samples [n, sample_shape...]: [n, classes], or [n, tokens, vocabulary].
     at::Tensor forward(const model_input&) const;
-    std::vector<at::Tensor>& parameters() { return part_.parameters(); }
+    std::vector<at::Tensor>& parameters() { return parameters_; }
     const std::vector<tunable_spec>& tunables() const { return spec_->tunables(); }
     bool tells_tokens() const { return spec_->tells_tokens(); }
     std::int64_t dim() const { return spec_->model().dim(); } ///< Width of its features.
 
 private:
+    std::vector<at::Tensor> tunables_of_one() const; ///< As tuned_part takes them.
+
     std::unique_ptr<const stage_spec> spec_; ///< On the heap, so that moving the model keeps its address.
     tuned_part part_;
+    std::vector<at::Tensor> parameters_; ///< In the order of spec.tunables().
 };
 
 } // namespace gaisnet

@@ -1,28 +1,10 @@
 #include "model/torch/tuned_part.hpp"
 
-#include "model/torch/torch_support.hpp"
-
-#include <ATen/ops/cat.h>
-#include <ATen/ops/linear.h>
+#include "model/torch/members.hpp"
 
 namespace gaisnet {
 
-tuned_part::tuned_part(const stage_spec& spec, std::shared_ptr<const model_backbone> backbone)
-    : spec_(&spec)
-    , backbone_(std::move(backbone))
-    , parameters_(make_parameters(spec.tunables(), backbone_->device())) {}
-
-void tuned_part::load(const tensor_view& modules) { load_parameters(parameters_, modules); }
-
-tensor_view tuned_part::unload() const {
-    std::vector<at::Tensor> parts;
-    for (const auto& parameter : parameters_) {
-        parts.push_back(parameter.detach().reshape({-1}));
-    }
-    return to_view(at::cat(parts).cpu());
-}
-
-at::Tensor tuned_part::embed(const at::Tensor& samples, std::int64_t past) const {
+at::Tensor tuned_part::embed(weights_view tunables, const at::Tensor& samples, std::int64_t past) const {
     const auto& model = spec_->model();
     const auto count = spec_->method().of_embedding(model).size();
     // Prompts of a causal model stand before all of its tokens and have the first positions; a cache counts them.
@@ -31,14 +13,15 @@ at::Tensor tuned_part::embed(const at::Tensor& samples, std::int64_t past) const
     if (count == 0) {
         return backbone_->embed(samples, first_position);
     }
-    std::vector<at::Tensor> weights;
-    for (const auto& one : own(0, count)) {
-        weights.push_back(one.to(backbone_->type()));
-    }
-    return backbone_->forward->embed(weights, samples, first_position);
+    return of_each_member(tunables.first(count), samples, [&](std::vector<at::Tensor> weights, const at::Tensor& some) {
+        for (auto& one : weights) {
+            one = one.to(backbone_->type());
+        }
+        return backbone_->forward->embed(weights, some, first_position);
+    });
 }
 
-at::Tensor tuned_part::run_blocks(at::Tensor tokens, const at::Tensor& padding,
+at::Tensor tuned_part::run_blocks(weights_view tunables, at::Tensor tokens, const at::Tensor& padding,
                                   std::span<attention_cache> caches) const {
     const auto& method = spec_->method();
     const auto& cut = spec_->cut();
@@ -47,7 +30,7 @@ at::Tensor tuned_part::run_blocks(at::Tensor tokens, const at::Tensor& padding,
     for (auto block = cut.first_block; block < cut.first_block + cut.blocks; ++block) {
         const auto count = method.of_block(spec_->model(), block).size();
         tokens = method.forward(backbone_->block(block, {padding, cache_of(caches, block - cut.first_block)}), tokens,
-                                own(next, count));
+                                tunables.subspan(next, count));
         next += count;
     }
     return tokens.to(at::kFloat);
@@ -65,19 +48,29 @@ std::size_t tuned_part::of_head() const {
     return spec_->tells_tokens() ? spec_->method().of_output(spec_->model()).size() : 2;
 }
 
-at::Tensor tuned_part::features(const at::Tensor& pooled) const {
+at::Tensor tuned_part::features(weights_view tunables, const at::Tensor& pooled) const {
     const auto norms = spec_->method().of_norm(spec_->model()).size();
-    return norms == 0 ? backbone_->normalise(pooled)
-                      : backbone_->forward->normalise(own(parameters_.size() - of_head() - norms, norms), pooled);
+    if (norms == 0) {
+        return backbone_->normalise(pooled);
+    }
+    return of_each_member(tunables.last(of_head() + norms).first(norms), pooled,
+                          [&](const std::vector<at::Tensor>& weights, const at::Tensor& some) {
+                              return backbone_->forward->normalise(weights, some);
+                          });
 }
 
-at::Tensor tuned_part::predict(const at::Tensor& pooled) const {
-    const auto count = of_head();
-    const auto head = own(parameters_.size() - count, count);
+at::Tensor tuned_part::predict(weights_view tunables, const at::Tensor& pooled) const {
+    const auto head = tunables.last(of_head());
+    const auto normal = features(tunables, pooled);
     if (!spec_->tells_tokens()) {
-        return at::linear(features(pooled), head[0], head[1]);
+        return affine_of_members(normal, head[0], head[1]);
     }
-    return count == 0 ? backbone_->logits(features(pooled)) : backbone_->forward->logits(head, features(pooled));
+    if (head.empty()) {
+        return backbone_->logits(normal);
+    }
+    return of_each_member(head, normal, [&](const std::vector<at::Tensor>& weights, const at::Tensor& some) {
+        return backbone_->forward->logits(weights, some);
+    });
 }
 
 } // namespace gaisnet

@@ -1,5 +1,6 @@
 #include "base/error.hpp"
 #include "model/torch/attention.hpp"
+#include "model/torch/members.hpp"
 #include "model/tuning_method.hpp"
 #include "scenario/scenario.hpp"
 
@@ -38,7 +39,8 @@ public:
             const auto own = [&](std::size_t index) {
                 return tunables[4 * static_cast<std::size_t>(sublayer) + index].to(output.scalar_type());
             };
-            return output + affine(activate(activation::gelu, affine(output, own(0), own(1))), own(2), own(3));
+            const auto down = affine_of_members(output, own(0), own(1));
+            return output + affine_of_members(activate(activation::gelu, down), own(2), own(3));
         };
         return block(tokens, hooks);
     }

@@ -1,6 +1,6 @@
 #include "base/error.hpp"
 #include "model/low_rank.hpp"
-#include "model/torch/attention.hpp"
+#include "model/torch/members.hpp"
 #include "model/tuning_method.hpp"
 #include "network/population.hpp"
 #include "scenario/scenario.hpp"
@@ -84,7 +84,7 @@ public:
             const auto place = static_cast<std::size_t>(found - targets.begin());
             const auto a = tunables[2 * place].to(input.scalar_type());
             const auto b = tunables[2 * place + 1].to(input.scalar_type());
-            return affine(affine(input, a, {}), b, {}) * scale_;
+            return affine_of_members(affine_of_members(input, a, {}), b, {}) * scale_;
         };
         return block(tokens, hooks);
     }

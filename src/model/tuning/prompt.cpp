@@ -1,5 +1,5 @@
 #include "base/error.hpp"
-#include "model/torch/backbone.hpp"
+#include "model/torch/members.hpp"
 #include "model/tuning_method.hpp"
 #include "scenario/scenario.hpp"
 
@@ -11,9 +11,9 @@ namespace gaisnet {
 
 namespace {
 
-/// Prompts go behind the leading tokens.
+/// Prompts go behind the leading tokens. \param prompts [members, prompts, dim]
 at::Tensor with_prompts(const at::Tensor& tokens, const at::Tensor& prompts, std::int64_t lead) {
-    const auto of_each = prompts.unsqueeze(0).expand({tokens.size(0), -1, -1}).to(tokens.scalar_type());
+    const auto of_each = for_samples(prompts, tokens.size(0)).to(tokens.scalar_type());
     return at::cat({tokens.narrow(1, 0, lead), of_each, tokens.narrow(1, lead, tokens.size(1) - lead)}, 1);
 }
 

@@ -1,4 +1,4 @@
-#include "model/torch/backbone.hpp"
+#include "model/torch/members.hpp"
 #include "model/tuning_method.hpp"
 #include "scenario/scenario.hpp"
 
@@ -57,11 +57,12 @@ public:
 
     at::Tensor forward(const frozen_block& block, const at::Tensor& tokens,
                        std::span<const at::Tensor> tunables) const override {
-        std::vector<at::Tensor> weights;
-        for (const auto& one : tunables) {
-            weights.push_back(one.to(tokens.scalar_type()));
-        }
-        return block.with_weights(weights, tokens);
+        return of_each_member(tunables, tokens, [&](std::vector<at::Tensor> weights, const at::Tensor& some) {
+            for (auto& one : weights) {
+                one = one.to(some.scalar_type());
+            }
+            return block.with_weights(weights, some);
+        });
     }
 };
 
