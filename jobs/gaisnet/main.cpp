@@ -7,6 +7,7 @@
 #include "settings/sources.hpp"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -41,9 +42,18 @@ exit_code run(const command_line& given, session& here) {
     return registry<command_action>::at(given.command, "command").run(given, here);
 }
 
+/// Training frees and takes tensors of the same sizes all the time. The system would have to clear their pages anew.
+void keep_freed_memory() {
+    constexpr int mib = 1 << 20;
+    mallopt(M_MMAP_THRESHOLD, 32 * mib); // the most that glibc accepts
+    mallopt(M_TRIM_THRESHOLD, 512 * mib);
+    mallopt(M_TOP_PAD, 64 * mib);
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
+    keep_freed_memory();
     std::unique_ptr<session> here;
     try {
         here = std::make_unique<session>(argc, argv);

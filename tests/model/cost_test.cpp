@@ -1,5 +1,6 @@
 // What a stage costs by its shapes, against published figures of ViT-B/16 and against what torch really does.
 
+#include "model/torch/attention.hpp"
 #include "model/torch/torch_stage.hpp"
 #include "model/torch/torch_support.hpp"
 #include "roles/stage_role.hpp"
@@ -118,6 +119,7 @@ private:
 
 /// Stages of a small model, with inputs that have the right shapes.
 struct bench {
+    counted_operations counted; ///< What is charged is what torch's own operations compute and keep.
     explicit bench(std::shared_ptr<const foundation_model> its_model, std::int64_t its_count,
                    const std::vector<stage_cut>& cuts = {{true, 0, 1, false},
                                                          {false, 1, 2, false},

@@ -69,11 +69,17 @@ at::Tensor repeated(const at::Tensor& of_group, std::int64_t groups) {
     return groups == 1 ? of_group : of_group.repeat_interleave(groups, 1);
 }
 
+thread_local int counting = 0;
+
 } // namespace
+
+counted_operations::counted_operations() { ++counting; }
+counted_operations::~counted_operations() { --counting; }
+bool counted_operations::wanted() { return counting > 0; }
 
 at::Tensor affine(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
     const bool differentiated = needs_gradient(input) || needs_gradient(weight) || needs_gradient(bias);
-    if (differentiated || !input.is_cpu() || input.scalar_type() != at::kFloat) {
+    if (differentiated || !input.is_cpu() || input.scalar_type() != at::kFloat || counted_operations::wanted()) {
         return at::linear(input, weight, bias);
     }
     if (input.size(1) == 1) { // a BLAS that packs the matrix for a product would take twice as long
@@ -85,8 +91,7 @@ at::Tensor affine(const at::Tensor& input, const at::Tensor& weight, const at::T
         }
         return out;
     }
-    const auto of_each = weight.t().unsqueeze(0).expand({input.size(0), weight.size(1), weight.size(0)});
-    return bias.defined() ? at::baddbmm(bias, input, of_each) : at::bmm(input, of_each);
+    return affine_of_each(input, weight, bias);
 }
 
 at::Tensor affine(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias, const block_hooks& hooks,
@@ -129,10 +134,10 @@ at::Tensor of_heads(const at::Tensor& tokens, std::int64_t heads) {
 std::array<at::Tensor, 3> joint_projection(const at::Tensor& tokens, const at::Tensor& weight, const at::Tensor& bias,
                                            std::int64_t heads, const block_hooks& hooks) {
     const auto n = tokens.size(0), length = tokens.size(1), dim = tokens.size(2);
-    const auto all = affine(tokens, weight, bias).reshape({n, length, 3, heads, dim / heads});
+    const auto all = affine(tokens, weight, bias).reshape({n, length, 3, heads, dim / heads}).unbind(2);
     std::array<at::Tensor, 3> parts;
     for (std::size_t i = 0; i < parts.size(); ++i) {
-        auto part = all.select(2, static_cast<std::int64_t>(i));
+        const auto& part = all[i];
         const auto change = hooks.linear ? hooks.linear(static_cast<block_linear>(i), tokens) : at::Tensor();
         parts[i] = (change.defined() ? part + change.reshape(part.sizes()) : part).transpose(1, 2);
     }
@@ -155,9 +160,10 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& own_keys, const at:
         return mixed.transpose(1, 2).reshape({n, tokens, heads * width});
     };
     // The kernel's own causal mask is for as many keys as tokens.
-    if (query.is_cuda() && (causal ? tokens == 1 || tokens == length : !context.padding.defined())) {
-        const auto mixed =
-            fused_attention(query, repeated(keys, groups), repeated(values, groups), causal && tokens > 1);
+    const bool fused = query.is_cuda() || (groups == 1 && context.cache == nullptr && !counted_operations::wanted());
+    if (fused && (!causal || tokens == 1 || tokens == length)) {
+        const auto mixed = fused_attention(query, repeated(keys, groups), repeated(values, groups),
+                                           causal && tokens > 1, causal ? at::Tensor() : context.padding);
         if (mixed.defined()) {
             return as_tokens(mixed);
         }

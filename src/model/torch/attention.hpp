@@ -39,6 +39,16 @@ std::array<at::Tensor, 3> joint_projection(const at::Tensor& tokens, const at::T
 at::Tensor attend(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values, bool causal,
                   const block_hooks& hooks, const block_context& context);
 
+/// While it lives, this thread computes with LibTorch's own operations, which a test can count, in place of own ones.
+class counted_operations {
+public:
+    counted_operations();
+    ~counted_operations();
+    counted_operations(const counted_operations&) = delete;
+    counted_operations& operator=(const counted_operations&) = delete;
+    static bool wanted();
+};
+
 /// What a tuning method makes of the output of attention (0) or MLP (1).
 at::Tensor changed(const block_hooks& hooks, int sublayer, const at::Tensor& output);
 

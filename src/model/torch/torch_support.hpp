@@ -70,9 +70,13 @@ private:
 };
 
 /// softmax(q k' / sqrt(d)) v for [n, heads, tokens, d], in one kernel that stores no probabilities; undefined if this
-/// LibTorch has no such kernel. \param causal masks later tokens, of as many keys as tokens.
+/// LibTorch has no such kernel. \param causal masks later tokens, of as many keys as tokens. \param padding keys at the
+/// end of each sample to which no token attends, int64 [n]; undefined: none
 at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
-                           bool causal = false);
+                           bool causal = false, const at::Tensor& padding = {});
+/// x W' + b by a product for each sample of x [n, tokens, in]. Float32 on the CPU, without gradients.
+/// \param weight [out, in] \param bias undefined: none
+at::Tensor affine_of_each(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias);
 /// One step of SGD with momentum or AdamW on all parameters in one kernel (definitions: model/optimizer.hpp); updates
 /// the moments in place. Returns false and does nothing if this LibTorch has no such kernel.
 struct fused_step {

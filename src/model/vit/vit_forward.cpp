@@ -5,6 +5,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/layer_norm.h>
+#include <c10/core/GradMode.h>
 
 namespace gaisnet {
 
@@ -19,9 +20,11 @@ public:
     at::Tensor embed(weights_view w, const at::Tensor& images, std::int64_t) const override {
         const auto &cls_token = w[0], &pos_embed = w[1], &patch_weight = w[2], &patch_bias = w[3];
         const auto n = images.size(0);
-        const auto patches = at::conv2d(images.to(patch_weight.device()).to(patch_weight.scalar_type()), patch_weight,
-                                        patch_bias, /*stride=*/patch_);
-        const auto tokens = patches.flatten(2).transpose(1, 2);
+        const auto values = images.to(patch_weight.device()).to(patch_weight.scalar_type());
+        const bool tuned = c10::GradMode::is_enabled() && patch_weight.requires_grad();
+        const auto tokens =
+            tuned ? at::conv2d(values, patch_weight, patch_bias, /*stride=*/patch_).flatten(2).transpose(1, 2)
+                  : affine(patches_of(values), patch_weight.flatten(1), patch_bias);
         return at::cat({cls_token.expand({n, 1, cls_token.size(2)}), tokens}, 1) + pos_embed;
     }
 
@@ -35,6 +38,15 @@ public:
     }
 
 private:
+    /// [n, patches, values of one]: the convolution of patches that do not overlap is a product with these. A tuned one
+    /// would keep this copy for its gradient.
+    at::Tensor patches_of(const at::Tensor& images) const {
+        const auto n = images.size(0), down = images.size(2) / patch_, across = images.size(3) / patch_;
+        return images.reshape({n, 3, down, patch_, across, patch_})
+            .permute({0, 2, 4, 1, 3, 5})
+            .reshape({n, down * across, 3 * patch_ * patch_});
+    }
+
     std::int64_t patch_;
     pre_norm_rules rules_;
 };

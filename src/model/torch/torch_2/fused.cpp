@@ -2,15 +2,30 @@
 
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/baddbmm.h>
+#include <ATen/ops/bmm.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <c10/core/GradMode.h>
 
 #include <vector>
 
 namespace gaisnet {
 
-at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values, bool causal) {
+at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values, bool causal,
+                           const at::Tensor& padding) {
+    if (padding.defined()) {
+        return {};
+    }
+    if (query.is_cpu() && !c10::GradMode::is_enabled()) {
+        return {}; // its blocks depend on the batch
+    }
     return at::scaled_dot_product_attention(query, keys, values, /*attn_mask=*/{}, /*dropout_p=*/0.0, causal);
+}
+
+at::Tensor affine_of_each(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
+    const auto of_each = weight.t().unsqueeze(0).expand({input.size(0), weight.size(1), weight.size(0)});
+    return bias.defined() ? at::baddbmm(bias, input, of_each) : at::bmm(input, of_each);
 }
 
 // The moments exist from the first step, initialised to zero, so that the first step equals PyTorch's. Without momentum
