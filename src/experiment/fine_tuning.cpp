@@ -198,12 +198,14 @@ private:
     void show_progress(std::uint64_t work_done) {
         work_done_ = work_done;
         if (here_.root() && work_a_round_ > 0) {
-            std::string text = fmt::format("round {}/{}", rounds_done() + 1, run_.scene->train.rounds);
-            if (!rounds_.empty()) {
-                const auto& last = rounds_.back().results.front();
-                text += fmt::format(", accuracy {:.4f}, loss {:.4f}", last.accuracy, last.loss);
+            if (std::exchange(told_rounds_, rounds_done()) != rounds_done()) {
+                told_ = fmt::format("round {}/{}", rounds_done() + 1, run_.scene->train.rounds);
+                if (!rounds_.empty()) {
+                    const auto& last = rounds_.back().results.front();
+                    told_ += fmt::format(", accuracy {:.4f}, loss {:.4f}", last.accuracy, last.loss);
+                }
             }
-            progress_.update(work_done_, work_a_round_ * static_cast<std::uint64_t>(run_.scene->train.rounds), text);
+            progress_.update(work_done_, work_a_round_ * static_cast<std::uint64_t>(run_.scene->train.rounds), told_);
         }
     }
 
@@ -524,6 +526,8 @@ private:
     double ledger_s_ = 0;
     std::uint64_t work_a_round_ = 0, work_done_ = 0;
     progress progress_{given_.progress};
+    int told_rounds_ = -1; ///< Of which the progress tells.
+    std::string told_;
     run_ending ending_ = run_ending::none;
     fine_tuning_outcome outcome_; ///< Rank 0
 };
@@ -534,13 +538,9 @@ fine_tuning::fine_tuning(configuration given, session& here, fine_tuning_options
 fine_tuning::~fine_tuning() = default;
 
 std::optional<finished_round> fine_tuning::next() { return parts_->next(); }
-
 run_ending fine_tuning::ending() const { return parts_->ending(); }
-
 const fine_tuning_outcome& fine_tuning::outcome() const { return parts_->outcome(); }
-
 run_summary fine_tuning::so_far() const { return parts_->so_far(); }
-
 const prepared_run& fine_tuning::prepared() const { return parts_->prepared(); }
 
 std::shared_ptr<const loaded_backbone> fine_tuning::backbone() const {

@@ -64,9 +64,16 @@ tensor_run_hooks watchful_hooks(const prepared_run& run, session& here, const re
     tensor_run_hooks hooks;
     hooks.clock = clock ? &clock->timer() : nullptr;
     hooks.idle = session::check_interrupt;
-    hooks.note = [&run, &here, where = std::move(where)](std::uint32_t node, const char* what) {
+    hooks.note = [&run, &here, where = std::move(where), text = std::string()](std::uint32_t node,
+                                                                               const char* what) mutable {
         session::check_interrupt();
-        here.note(fmt::format("{}{} of {}", where ? where() : std::string(), what, run.deploy->net.nodes[node].name));
+        if (here.ranks() > 1) { // for the others, if this one falls silent
+            text = where ? where() : std::string();
+            text += what;
+            text += " of ";
+            text += run.deploy->net.nodes[node].name;
+            here.note(text);
+        }
     };
     return hooks;
 }

@@ -271,17 +271,15 @@ std::optional<std::pair<int, client_loss>> ledger_run::find_empty_battery(const 
     return found;
 }
 
-/// Size of the stages that a node takes over in a round, with its part of the frozen weights.
-std::uint64_t ledger_run::taken_bytes(std::uint32_t node, const round_plan& plan) const {
-    std::uint64_t bytes = 0;
+/// Size of the stages that nodes take over in a round, with their part of the frozen weights.
+std::map<std::uint32_t, std::uint64_t> ledger_run::taken_bytes(const round_plan& plan) const {
+    std::map<std::uint32_t, std::uint64_t> bytes;
     for (std::size_t c = 0; c < plan.fates.size(); ++c) {
         for (const auto& one : plan.fates[c].takeovers) {
-            if (one.heir == node) {
-                const auto& spec = deploy_.chains[c][one.stage].spec;
-                bytes += tuning_bytes(deploy_, spec);
-                for (const auto& tensor : spec.frozen()) {
-                    bytes += static_cast<std::uint64_t>(tensor.elements()) * sizeof(float);
-                }
+            const auto& spec = deploy_.chains[c][one.stage].spec;
+            bytes[one.heir] += tuning_bytes(deploy_, spec);
+            for (const auto& tensor : spec.frozen()) {
+                bytes[one.heir] += static_cast<std::uint64_t>(tensor.elements()) * sizeof(float);
             }
         }
     }
@@ -291,9 +289,14 @@ std::uint64_t ledger_run::taken_bytes(std::uint32_t node, const round_plan& plan
 /// A takeover that does not fit into the memory of its new node, if there is one.
 std::optional<std::pair<int, takeover>> ledger_run::find_full_memory(const edge_round& played,
                                                                      const round_plan& plan) const {
+    const auto taken = taken_bytes(plan);
     for (std::size_t i = 0; i < played.members.size(); ++i) {
         const auto member = played.members[i];
-        const auto needs = resident_bytes_[member] + taken_bytes(member, plan) + played.memory[i].peak;
+        const auto its = taken.find(member);
+        if (its == taken.end()) {
+            continue;
+        }
+        const auto needs = resident_bytes_[member] + its->second + played.memory[i].peak;
         if (needs <= deploy_.net.nodes[member].device.memory_bytes) {
             continue;
         }

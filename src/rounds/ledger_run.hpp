@@ -103,7 +103,7 @@ private:
     std::optional<std::pair<int, client_loss>> find_empty_battery(const edge_round&, const round_plan&) const;
     std::optional<std::pair<int, takeover>> find_full_memory(const edge_round&, const round_plan&) const;
     void note_sensing(std::uint32_t edge, const round_plan&);
-    std::uint64_t taken_bytes(std::uint32_t node, const round_plan&) const;
+    std::map<std::uint32_t, std::uint64_t> taken_bytes(const round_plan&) const; ///< By node.
     void federate(round_forecast& out, round_decisions& decided);
     void report(const edge_round&, const round_plan&, round_forecast& out, exchange_order& exchanges);
     average_expectation expectation_of(std::uint32_t edge, const round_plan&) const;

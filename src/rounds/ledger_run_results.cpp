@@ -67,6 +67,7 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
             row.airtime_hz_s[link] += event.airtime_hz_s;
         }
     }
+    const auto taken = taken_bytes(plan);
     for (std::size_t i = 0; i < played.members.size(); ++i) {
         const auto member = played.members[i];
         const auto& account = ledger_.account(member);
@@ -77,7 +78,10 @@ void ledger_run::report(const edge_round& played, const round_plan& plan, round_
         add(node, account);
         node.battery_j = battery_j_[member];
         node.temporary_bytes = played.memory[i].peak;
-        node.total_bytes = resident_bytes_[member] + taken_bytes(member, plan) + node.temporary_bytes;
+        node.total_bytes = resident_bytes_[member] + node.temporary_bytes;
+        if (const auto its = taken.find(member); its != taken.end()) {
+            node.total_bytes += its->second;
+        }
         node.backbone_bytes = backbone_bytes_[member];
         if (who.cluster >= 0) {
             const auto& fate = plan.fate_of(who.cluster);

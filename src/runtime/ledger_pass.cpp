@@ -109,12 +109,7 @@ void ledger_pass::report_stuck() const {
         throw usage_error("these links carry nothing, and never will: " + links +
                           ": a larger link.*.rate, more power, or shorter distances are accepted");
     }
-    std::string text = "the role network is stuck:";
-    for (const auto& [route, box] : mailboxes_) {
-        if (box.waiting) {
-            text += "\n  " + names_[route.to] + " waits for " + name_of(route.kind) + " from " + names_[route.from];
-        }
-    }
+    auto text = "the role network is stuck:" + waiting_at(mailboxes_, names_);
     for (const auto& [edge, state] : averages_) {
         if (state.waiting) {
             for (const auto& [cluster, expected] : state.expected.contributions) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace gaisnet {
@@ -166,7 +167,7 @@ private:
     event_queue& queue_;
     std::vector<std::string> names_;
     std::map<std::uint32_t, average_state> averages_;
-    std::map<channel, mailbox> mailboxes_;
+    std::unordered_map<channel, mailbox, channel_hash> mailboxes_;
     std::deque<in_flight> messages_;
     std::vector<memory_account> memory_;
     std::vector<std::pair<std::uint32_t, task<>>> roles_;
@@ -182,7 +183,5 @@ private:
     std::vector<sent_message>* log_ = nullptr;
     std::map<channel, std::vector<double>>* arrivals_ = nullptr;
 };
-
-const char* name_of(message_kind);
 
 } // namespace gaisnet

@@ -5,6 +5,7 @@
 #include "runtime/task.hpp"
 #include "transport/transport.hpp"
 
+#include <algorithm>
 #include <coroutine>
 #include <cstdint>
 #include <span>
@@ -132,6 +133,25 @@ public:
     using operation::operation;
     averaged await_resume() { return {std::move(result), std::move(std::get<average_request>(request).parties)}; }
 };
+
+const char* name_of(message_kind);
+
+/// The channels at whose end somebody waits, in their order: one line each.
+template <typename Mailboxes>
+std::string waiting_at(const Mailboxes& mailboxes, const std::vector<std::string>& names) {
+    std::vector<channel> routes;
+    for (const auto& [route, box] : mailboxes) {
+        if (box.waiting) {
+            routes.push_back(route);
+        }
+    }
+    std::sort(routes.begin(), routes.end());
+    std::string text;
+    for (const auto& route : routes) {
+        text += "\n  " + names[route.to] + " waits for " + name_of(route.kind) + " from " + names[route.from];
+    }
+    return text;
+}
 
 /// The operations of a role. The same role code runs in the ledger pass, which uses shapes and determines the time, and
 /// in the tensor pass, which computes. Receives name their source (a Kahn process network), so values do not depend on

@@ -134,11 +134,10 @@ bool tensor_pass::done() {
 }
 
 std::string tensor_pass::waiting_for() const {
-    std::string text;
-    for (const auto& [route, box] : mailboxes_) {
-        if (box.waiting) {
-            text += "\n  " + plan_.names[route.to] + " waits for " + name_of(route.kind) + " from " +
-                    plan_.names[route.from];
+    auto text = waiting_at(mailboxes_, plan_.names);
+    for (const auto& [place, strands] : gathering_) {
+        for (const auto* one : strands) {
+            text += "\n  " + plan_.names[one->who().node] + " waits for others of its group (runtime.fuse)";
         }
     }
     for (const auto& [edge, state] : averages_) {

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <tuple>
+#include <unordered_map>
 #include <vector>
 
 namespace gaisnet {
@@ -164,7 +165,7 @@ private:
     settings plan_;
     backlog_type& backlog_;
     int rank_;
-    std::map<channel, mailbox> mailboxes_;
+    std::unordered_map<channel, mailbox, channel_hash> mailboxes_;
     std::map<std::uint32_t, average_state> averages_;
     std::size_t next_average_ = 0;                 ///< Sums start in the ledger's order.
     std::map<int, std::size_t> remaining_strands_; ///< By group.
@@ -179,8 +180,8 @@ private:
     std::exception_ptr failure_; ///< Of the first role that failed; the run ends at once, its peers may wait forever.
     trampoline trampoline_;
     std::map<int, request_desk> desks_;
-    std::map<channel, std::size_t> paced_; ///< Number of messages so far, by channel.
-    std::vector<held_message> held_;       ///< A heap.
+    std::unordered_map<channel, std::size_t, channel_hash> paced_; ///< Number of messages so far, by channel.
+    std::vector<held_message> held_;                               ///< A heap.
     std::uint64_t next_held_ = 0;
     std::vector<lateness> late_;
     struct {

@@ -37,6 +37,16 @@ struct channel {
     auto operator<=>(const channel&) const = default;
 };
 
+struct channel_hash {
+    std::size_t operator()(const channel& one) const {
+        const auto nodes = (std::uint64_t{one.from} << 32) | one.to;
+        const auto rest = (std::uint64_t{one.stage} << 8) | static_cast<std::uint64_t>(one.kind);
+        return static_cast<std::size_t>((nodes * 0x9e3779b97f4a7c15U) ^ (rest * 0xc2b2ae3d27d4eb4fU)) *
+                   0x9e3779b97f4a7c15U >>
+               7;
+    }
+};
+
 /// A message between nodes, with its tensor.
 struct message {
     channel route;
