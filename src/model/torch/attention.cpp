@@ -160,7 +160,8 @@ at::Tensor attend(const at::Tensor& query, const at::Tensor& own_keys, const at:
         return mixed.transpose(1, 2).reshape({n, tokens, heads * width});
     };
     // The kernel's own causal mask is for as many keys as tokens.
-    const bool fused = query.is_cuda() || (groups == 1 && context.cache == nullptr && !counted_operations::wanted());
+    const bool fused = query.is_cuda() || (computes_attention_on_cpus() && groups == 1 && context.cache == nullptr &&
+                                           !counted_operations::wanted());
     if (fused && (!causal || tokens == 1 || tokens == length)) {
         const auto mixed = fused_attention(query, repeated(keys, groups), repeated(values, groups),
                                            causal && tokens > 1, causal ? at::Tensor() : context.padding);

@@ -74,6 +74,9 @@ private:
 /// end of each sample to which no token attends, int64 [n]; undefined: none
 at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values,
                            bool causal = false, const at::Tensor& padding = {});
+/// Whether that kernel may be used on CPUs: a sample has to get the same bits with gradients and without, alone and in any
+/// batch.
+bool computes_attention_on_cpus();
 /// x W' + b by a product for each sample of x [n, tokens, in]. Float32 on the CPU, without gradients.
 /// \param weight [out, in] \param bias undefined: none
 at::Tensor affine_of_each(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias);

@@ -109,6 +109,8 @@ public:
 
 } // namespace
 
+bool computes_attention_on_cpus() { return true; }
+
 at::Tensor fused_attention(const at::Tensor& query, const at::Tensor& keys, const at::Tensor& values, bool causal,
                            const at::Tensor& padding) {
     if (!query.is_cpu() || query.scalar_type() != at::kFloat) {
