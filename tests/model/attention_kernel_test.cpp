@@ -17,7 +17,7 @@
 namespace gaisnet {
 namespace {
 
-constexpr float never = -std::numeric_limits<float>::infinity();
+constexpr float masked = -std::numeric_limits<float>::infinity();
 
 at::Tensor drawn(std::vector<std::int64_t> shape, std::uint32_t number) {
     auto out = at::empty(shape);
@@ -29,9 +29,9 @@ at::Tensor drawn(std::vector<std::int64_t> shape, std::uint32_t number) {
 }
 
 /// Query, keys and values [2, 3, tokens, 8], as parts of rows that they share, which is how projections leave them.
-struct inputs {
+struct projected {
     at::Tensor rows;
-    explicit inputs(std::int64_t tokens): rows(drawn({2, tokens, 3, 3, 8}, 1).requires_grad_(true)) {}
+    explicit projected(std::int64_t tokens): rows(drawn({2, tokens, 3, 3, 8}, 1).requires_grad_(true)) {}
     at::Tensor part(std::int64_t which) const { return rows.select(2, which).transpose(1, 2); }
 };
 
@@ -41,20 +41,20 @@ at::Tensor by_definition(const at::Tensor& query, const at::Tensor& keys, const 
     return at::matmul(at::softmax(mask.defined() ? products + mask : products, -1), values);
 }
 
-void expect_near(const at::Tensor& a, const at::Tensor& b) { EXPECT_LT((a - b).abs().max().item<float>(), 1e-5F); }
+void expect_alike(const at::Tensor& a, const at::Tensor& b) { EXPECT_LT((a - b).abs().max().item<float>(), 1e-5F); }
 
 TEST(attention_kernel, has_the_values_and_gradients_of_its_definition) {
     for (const bool causal : {false, true}) {
-        const inputs fused(5), plain(5);
-        const auto mask = causal ? at::full({5, 5}, never).triu(1) : at::Tensor();
+        const projected fused(5), plain(5);
+        const auto mask = causal ? at::full({5, 5}, masked).triu(1) : at::Tensor();
         const auto out = fused_attention(fused.part(0), fused.part(1), fused.part(2), causal);
         ASSERT_TRUE(out.defined());
         const auto expected = by_definition(plain.part(0), plain.part(1), plain.part(2), mask);
-        expect_near(out, expected);
+        expect_alike(out, expected);
         const auto gradient = drawn({2, 3, 5, 8}, 9);
         run_backward(out, gradient);
         run_backward(expected, gradient);
-        expect_near(fused.rows.grad(), plain.rows.grad());
+        expect_alike(fused.rows.grad(), plain.rows.grad());
     }
 }
 
@@ -67,16 +67,16 @@ TEST(attention_kernel, takes_more_keys_than_queries) {
     }
     const auto out = fused_attention(fused[0], fused[1], fused[2]);
     const auto expected = by_definition(plain[0], plain[1], plain[2]);
-    expect_near(out, expected);
+    expect_alike(out, expected);
     run_backward(out, drawn({2, 3, 5, 8}, 9));
     run_backward(expected, drawn({2, 3, 5, 8}, 9));
     for (std::size_t i = 0; i < 3; ++i) {
-        expect_near(fused[i].grad(), plain[i].grad());
+        expect_alike(fused[i].grad(), plain[i].grad());
     }
 }
 
 TEST(attention_kernel, attends_to_no_padding_or_leaves_it_to_others) {
-    const inputs given(5);
+    const projected given(5);
     auto padding = at::zeros({2}, at::kLong);
     padding[1].fill_(2);
     const auto out = fused_attention(given.part(0), given.part(1), given.part(2), false, padding);
@@ -85,8 +85,8 @@ TEST(attention_kernel, attends_to_no_padding_or_leaves_it_to_others) {
         return;
     }
     auto mask = at::zeros({2, 1, 1, 5});
-    mask[1].narrow(-1, 3, 2).fill_(never);
-    expect_near(out, by_definition(given.part(0), given.part(1), given.part(2), mask));
+    mask[1].narrow(-1, 3, 2).fill_(masked);
+    expect_alike(out, by_definition(given.part(0), given.part(1), given.part(2), mask));
 }
 
 // Otherwise a split model, whose first stages know no gradients, would not equal the whole one; nor would cached outputs.
@@ -95,7 +95,7 @@ TEST(attention_kernel, rounds_alike_alone_in_a_batch_and_without_gradients) {
         SUCCEED() << "it is not used on CPUs";
         return;
     }
-    const inputs given(27);
+    const projected given(27);
     const auto all = fused_attention(given.part(0), given.part(1), given.part(2));
     const c10::NoGradGuard no_gradients;
     const auto one = [&](std::int64_t which) { return given.part(which).narrow(0, 1, 1); };
