@@ -16,7 +16,7 @@ project_root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 # shellcheck disable=SC2034 # used by the scripts that source this file
 project_packages=(
     g++ cmake ninja-build ccache mold git pkg-config
-    libtorch-dev libopenblas0-openmp
+    libtorch-dev libopenblas0-openmp libblas-dev
     libopenmpi-dev openmpi-bin
     libhdf5-dev hdf5-tools
     libboost-program-options-dev
