@@ -10,7 +10,8 @@ Builds the release preset and measures on this machine:
 
   split    wall time of a plain LibTorch loop in one process over the unsplit model (as many threads as cores), over
            the wall time of `gaisnet finetune` with one rank a core: same samples, same evaluation, ViT-Ti/16 at 224 px
-  scale    seconds a round and peak memory with 10, 100 and 1,000 clients on one rank a core
+  scale    seconds a round and peak memory with 10, 100 and 1,000 clients on one rank a core, and the ratio of
+           runtime.fuse = off to auto
   decode   images a second of a rank's decoding, by threads: drawn value by value on one thread, as it once was; drawn;
            with --images also photos; each decoded anew, and from memory (data.cache)
   ledger   events a second of the ledger pass alone (its share of a run stands with the other two)
@@ -115,24 +116,27 @@ measure_split() {
 }
 
 measure_scale() {
-    local clients clusters chain samples seconds memory first='' each
+    local clients clusters chain samples seconds alone memory first='' each fuse
     say "scale: the quickstart's model, 20 samples a cluster, 3 rounds; the first round is not counted"
     for clients in 10 100 1000; do
         case $clients in
             10) clusters=3 chain=4,4,2 ;;
             *) clusters=$((clients / 4)) chain=4 ;;
         esac
-        run_gaisnet "$folder/scale.log" "$clients" finetune --config configs/quickstart.cfg --train.rounds 3 \
-            --network.clusters "$clusters" --network.clients "$chain" --data.samples $((clusters * 26)) --data.per_cluster 20 \
-            --output "$folder/scale.h5" --overwrite on --progress none
-        seconds=$(round_seconds "$folder/scale.h5" | awk 'NR > 1 { sum += $1; ++n } END { print sum / n }')
+        for fuse in off auto; do
+            run_gaisnet "$folder/scale.log" "$clients" finetune --config configs/quickstart.cfg --train.rounds 3 \
+                --network.clusters "$clusters" --network.clients "$chain" --data.samples $((clusters * 26)) \
+                --data.per_cluster 20 --runtime.fuse "$fuse" --output "$folder/scale.h5" --overwrite on --progress none
+            alone=${seconds:-}
+            seconds=$(round_seconds "$folder/scale.h5" | awk 'NR > 1 { sum += $1; ++n } END { print sum / n }')
+        done
         samples=$((clusters * 20 + $(sed -n 's/.* training and \([0-9]*\) validation samples.*/\1/p' "$folder/scale.log")))
         memory=$(sed -n 's/.*peak resident memory of the processes: \(.*\) in all.*/\1/p' "$folder/scale.log")
         each=$(compute "1000 * $seconds / $samples" %.3f)
         first=${first:-$each}
         printf '  %4d clients: %.3f s a round, %d samples trained and evaluated, %s ms a sample (%s of that of 10 clients), peak memory %s, %s\n' \
             "$clients" "$seconds" "$samples" "$each" "$(compute "$each / $first" %.2f)" "$memory" \
-            "ledger pass $(ledger_share "$folder/scale.log")"
+            "ledger pass $(ledger_share "$folder/scale.log"), fuse off / auto = $(compute "$alone / $seconds" %.2f)"
     done
 }
 

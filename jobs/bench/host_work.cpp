@@ -2,7 +2,7 @@
 // settings of `gaisnet finetune`; prints the time of the tensor pass a cluster and step (batch), with clusters one by one
 // and in groups (runtime.fuse).
 
-#include "base/error.hpp"
+#include "base/stopwatch.hpp"
 #include "model/shape_stage.hpp"
 #include "network/clustering.hpp"
 #include "roles/fusion.hpp"
@@ -16,7 +16,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
 #include <memory>
 #include <numeric>
@@ -67,12 +66,12 @@ void measure(const scenario& scene) {
                         [](std::int64_t sum, const cluster_plan& plan) { return sum + plan.batches_a_round; });
     for (int round = 1; round <= 3; ++round) {
         const auto decisions = ledger.play(round).decisions;
-        const auto start = std::chrono::steady_clock::now();
+        const stopwatch watch;
         run.play(round, decisions);
-        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+        const double took_s = watch.seconds();
         if (round > 1) { // the first one makes everything
             fmt::print("fuse {:>4}, round {}: {:.2f} us a cluster-step, {} of them\n", scene.runtime.fuse.clusters,
-                       round, 1e6 * took.count() / static_cast<double>(steps), steps);
+                       round, 1e6 * took_s / static_cast<double>(steps), steps);
         }
     }
 }

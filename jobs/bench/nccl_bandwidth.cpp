@@ -3,13 +3,13 @@
 // [--mpi]; --mpi leaves NCCL out. Prints lines "what bytes seconds GB/s formula".
 
 #include "base/error.hpp"
+#include "base/stopwatch.hpp"
 #include "experiment/session.hpp"
 #include "model/torch/torch_support.hpp"
 
 #include <ATen/ops/ones.h>
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cstdio>
 #include <numeric>
 #include <set>
@@ -19,12 +19,6 @@
 namespace {
 
 using namespace gaisnet;
-using clock_type = std::chrono::steady_clock;
-
-double seconds_since(clock_type::time_point start) {
-    return std::chrono::duration<double>(clock_type::now() - start).count();
-}
-
 void print(const char* what, double bytes, double seconds, double rate, const char* formula) {
     fmt::print("{:<8} {:>12.0f} B {:>12.6f} s {:>9.2f} GB/s   {}\n", what, bytes, seconds, rate / 1e9, formula);
     std::fflush(stdout);
@@ -40,7 +34,7 @@ void measure_messages(transport& network, std::int64_t elements) {
         exchange next{route, 0, 1, tensor_view::shape_only({elements}), {}};
         network.expect(std::vector<exchange>(messages, next));
         network.barrier();
-        const auto start = clock_type::now();
+        const stopwatch watch;
         for (int sent = 0; sent < messages && network.rank() == 0; ++sent) {
             network.send(1, {route, tensor});
         }
@@ -49,7 +43,7 @@ void measure_messages(transport& network, std::int64_t elements) {
         }
         while (!network.idle()) {}
         network.barrier();
-        best = std::min(best, seconds_since(start) / messages);
+        best = std::min(best, watch.seconds() / messages);
     }
     if (network.rank() == 0) {
         const auto bytes = static_cast<double>(tensor.bytes());
@@ -66,13 +60,13 @@ void measure_sums(transport& network, std::size_t elements) {
     for (int i = 0; i < 5; ++i) {
         network.expect({{{}, 0, 0, {}, everyone}});
         network.barrier();
-        const auto start = clock_type::now();
+        const stopwatch watch;
         const auto pending = network.sum(buffer, everyone);
         while (!pending->done()) {
             network.poll();
         }
         network.barrier();
-        best = std::min(best, seconds_since(start));
+        best = std::min(best, watch.seconds());
     }
     if (network.rank() == 0) {
         const auto bytes = static_cast<double>(elements * sizeof(std::int64_t));

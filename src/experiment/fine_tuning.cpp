@@ -3,9 +3,11 @@
 #include "transport/collectives.hpp"
 
 #include "base/progress.hpp"
+#include "base/stopwatch.hpp"
 #include "experiment/backbone.hpp"
 #include "experiment/domain_matrix.hpp"
 #include "experiment/measurement.hpp"
+#include "experiment/output_paths.hpp"
 #include "experiment/players.hpp"
 #include "experiment/preparation.hpp"
 #include "experiment/real_clock.hpp"
@@ -26,7 +28,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <optional>
@@ -34,12 +35,6 @@
 namespace gaisnet {
 
 namespace {
-
-using clock_type = std::chrono::steady_clock;
-
-double seconds_since(clock_type::time_point start) {
-    return std::chrono::duration<double>(clock_type::now() - start).count();
-}
 
 /// Rank 0's decision after a round, sent to the other ranks.
 struct verdict {
@@ -179,8 +174,7 @@ private:
         for (const auto& domain : deploy.domains) {
             evaluated_.emplace_back(backbone_.backbone, deploy.method, domain.size.classes);
         }
-        auto hooks =
-            watchful_hooks(run_, here_, clock_.get(), [this] { return fmt::format("round {}: ", rounds_done() + 1); });
+        auto hooks = watchful_hooks(run_, here_, clock_.get(), [this] { return rounds_done() + 1; });
         hooks.computed = [this](std::size_t strands) { show_progress(work_done_ + strands); };
         hooks.nan_when_diverged = !options_.keeps_files;
         work_a_round_ = computations_a_round(run_, here_.rank());
@@ -317,9 +311,9 @@ private:
         if (!ledger_ || stop_.stopped() || next_forecast_) {
             return;
         }
-        const auto start = clock_type::now();
+        const stopwatch watch;
         next_forecast_ = ledger_->play(rounds_done() + 1);
-        ledger_s_ += seconds_since(start);
+        ledger_s_ += watch.seconds();
     }
 
     void refuse_what_does_not_fit() {
@@ -343,7 +337,7 @@ private:
     int rounds_done() const { return static_cast<int>(rounds_.size()); }
 
     void play_round() {
-        const auto start = clock_type::now();
+        const stopwatch watch;
         const int round = rounds_done() + 1;
         round_record record;
         here_.note(fmt::format("round {}: ledger pass", round));
@@ -374,7 +368,7 @@ private:
         record.results = collect_results(here_.network(), *run_.deploy, tensors_->take_totals(), batches);
         const auto carried = collect_counters(here_.network());
         for (auto& result : record.results) {
-            result.wall_s = seconds_since(start);
+            result.wall_s = watch.seconds();
         }
         if (here_.root()) {
             for (const auto& warning : slow_links_.find(record.forecast.events)) {
@@ -538,9 +532,13 @@ fine_tuning::fine_tuning(configuration given, session& here, fine_tuning_options
 fine_tuning::~fine_tuning() = default;
 
 std::optional<finished_round> fine_tuning::next() { return parts_->next(); }
+
 run_ending fine_tuning::ending() const { return parts_->ending(); }
+
 const fine_tuning_outcome& fine_tuning::outcome() const { return parts_->outcome(); }
+
 run_summary fine_tuning::so_far() const { return parts_->so_far(); }
+
 const prepared_run& fine_tuning::prepared() const { return parts_->prepared(); }
 
 std::shared_ptr<const loaded_backbone> fine_tuning::backbone() const {

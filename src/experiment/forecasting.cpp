@@ -2,6 +2,7 @@
 
 #include "experiment/backbone.hpp"
 #include "experiment/measurement.hpp"
+#include "experiment/output_paths.hpp"
 #include "experiment/served_models.hpp"
 #include "network/network_file.hpp"
 #include "planning/plan_report.hpp"

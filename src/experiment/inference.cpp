@@ -2,10 +2,12 @@
 
 #include "base/atomic_file.hpp"
 #include "base/progress.hpp"
+#include "base/stopwatch.hpp"
 #include "experiment/backbone.hpp"
 #include "experiment/collected.hpp"
 #include "experiment/described_answer.hpp"
 #include "experiment/measurement.hpp"
+#include "experiment/output_paths.hpp"
 #include "experiment/players.hpp"
 #include "experiment/preparation.hpp"
 #include "experiment/real_clock.hpp"
@@ -27,7 +29,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -179,7 +180,7 @@ private:
             }
             warm_up(*run_.deploy, backbone.backbone, sizes);
         }
-        const auto start = std::chrono::steady_clock::now();
+        const stopwatch watch;
         std::uint64_t work = 0, done = 0;
         const auto before = part_of(plan_, decisions, 0, file_->steps_before()).decisions.batches;
         for (std::size_t c = 0; c < decisions.batches.size(); ++c) {
@@ -216,7 +217,7 @@ private:
             },
             models.modules, std::move(hooks));
         const bool whole = play_parts(tensors, decisions);
-        wall_s_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        wall_s_ = watch.seconds();
         return whole;
     }
 
@@ -242,7 +243,7 @@ private:
         }
         int parts = 0;
         for (auto done = file_->steps_before(); done < all;) {
-            const auto begin = std::chrono::steady_clock::now();
+            const stopwatch of_part;
             const auto end = std::min<std::size_t>(all, done + next.batches);
             const auto part = part_of(plan_, decisions, done, end);
             if (clock_) {
@@ -256,8 +257,7 @@ private:
             for (const auto& [cluster, some] : collect_answers(here_.network(), tensors)) {
                 answers_[cluster].insert(answers_[cluster].end(), some.begin(), some.end());
             }
-            const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-            next = decide(end - done, took.count());
+            next = decide(end - done, of_part.seconds());
             done = end;
             const auto every = run_.scene->checkpoint.every;
             const bool stops = next.requeue && done < all;

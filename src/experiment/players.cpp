@@ -2,8 +2,6 @@
 
 #include "model/torch/torch_stage.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -60,7 +58,7 @@ executor_factory training_executors(const prepared_run& run, std::shared_ptr<con
 }
 
 tensor_run_hooks watchful_hooks(const prepared_run& run, session& here, const real_clock* clock,
-                                std::function<std::string()> where) {
+                                std::function<int()> where) {
     tensor_run_hooks hooks;
     hooks.clock = clock ? &clock->timer() : nullptr;
     hooks.idle = session::check_interrupt;
@@ -68,7 +66,10 @@ tensor_run_hooks watchful_hooks(const prepared_run& run, session& here, const re
                                                                                const char* what) mutable {
         session::check_interrupt();
         if (here.ranks() > 1) { // for the others, if this one falls silent
-            text = where ? where() : std::string();
+            text.clear();
+            if (where) {
+                (text += "round ") += std::to_string(where()) += ": ";
+            }
             text += what;
             text += " of ";
             text += run.deploy->net.nodes[node].name;

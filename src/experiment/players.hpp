@@ -40,9 +40,9 @@ private:
 executor_factory training_executors(const prepared_run&, std::shared_ptr<const model_backbone>);
 
 /// Hooks that let a pass check for interrupts and report what it does. \param clock null: virtual clock. \param where
-/// prefix of the report, "round 3: "; null: none. The run and the session must outlive the hooks.
+/// the round of which the report tells; null: of none. The run and the session must outlive the hooks.
 tensor_run_hooks watchful_hooks(const prepared_run&, session&, const real_clock* clock,
-                                std::function<std::string()> where = {});
+                                std::function<int()> where = {});
 
 /// Counts a rank's computations per round of training, as tensor_run_hooks::computed reports them.
 std::uint64_t computations_a_round(const prepared_run&, int rank);

@@ -1,10 +1,8 @@
 #include "experiment/preparation.hpp"
-#include "settings/identity.hpp"
 #include "transport/collectives.hpp"
 
 #include "base/version.hpp"
-#include "data/image_folder.hpp"
-#include "data/text_tree.hpp"
+#include "experiment/output_paths.hpp"
 #include "experiment/planned_way.hpp"
 #include "experiment/served_models.hpp"
 #include "experiment/text_lengths.hpp"
@@ -28,6 +26,7 @@
 #include <cctype>
 #include <cmath>
 #include <numeric>
+#include <set>
 #include <sstream>
 #include <string_view>
 
@@ -66,6 +65,18 @@ void take_devices(const scenario& scene, bool dry_run, session& here) {
     }
 }
 
+/// Groups of clusters may be fewer than ranks, which would have found clusters without them.
+void tell_cut_chains(const placement_request& wanted, const std::string& placement) {
+    const auto groups = std::set<int>(wanted.groups.begin(), wanted.groups.end()).size();
+    const auto ranks = static_cast<std::size_t>(wanted.ranks);
+    if (placement == "auto" && ranks > groups && ranks <= wanted.net.clusters.size()) {
+        spdlog::warn(
+            "{} ranks are more than the {} groups of clusters that compute together, so chains are cut over ranks; "
+            "runtime.fuse = off gives each rank whole clusters",
+            ranks, groups);
+    }
+}
+
 void tell_edge_shares(const edge_share_choice& choice) {
     std::map<int, int> clusters; // indexed by number of blocks
     for (const auto& edge : choice.formed) {
@@ -86,76 +97,6 @@ void tell_edge_shares(const edge_share_choice& choice) {
             "deadline, {} among them",
             choice.lacking.size(), choice.lacking.front());
     }
-}
-
-/// Keys and folders from which a command may read samples.
-std::vector<std::pair<std::string, std::string>> folders_of_samples(const scenario& scene, const std::string& command) {
-    std::vector<std::pair<std::string, std::string>> all{{"infer.images", scene.infer.images},
-                                                         {"infer.prompts", scene.infer.prompts},
-                                                         {"probe.unseen", scene.probe.unseen_root},
-                                                         {"pretrain.root", scene.pretrain.root}};
-    for (const auto& root : scene.data.roots) {
-        all.emplace_back("data.root", root);
-    }
-    std::erase_if(all, [&](const auto& one) {
-        return one.second.empty() || (find_key(one.first)->commands & commands::named(command)) == 0;
-    });
-    return all;
-}
-
-/// Whether a path names an existing file inside a folder.
-bool lies_in(const std::filesystem::path& path, const std::filesystem::path& folder) {
-    std::error_code code;
-    if (!std::filesystem::exists(path, code)) {
-        return false;
-    }
-    const auto relative =
-        std::filesystem::canonical(path, code).lexically_relative(std::filesystem::canonical(folder, code));
-    return !code && !relative.empty() && *relative.begin() != "..";
-}
-
-/// The newest complete checkpoint.
-std::optional<checkpoint> read_newest(const std::filesystem::path& folder, bool root, std::string& where) {
-    const auto all = complete_checkpoints(folder);
-    for (auto one = all.rbegin(); one != all.rend(); ++one) {
-        try {
-            where = one->string();
-            return read_checkpoint(*one);
-        } catch (const other_version&) {
-            throw;
-        } catch (const usage_error& problem) {
-            if (root) {
-                spdlog::warn("{}; {}", problem.what(),
-                             std::next(one) == all.rend() ? "there is no other, so the run begins anew"
-                                                          : "the one before is taken");
-            }
-        }
-    }
-    if (all.empty() && root) {
-        spdlog::info("resume = auto: no checkpoint in {}, starting from the beginning", folder.string());
-    }
-    return std::nullopt;
-}
-
-/// The checkpoint from which this rank resumes.
-std::optional<checkpoint> read_own_checkpoint(const scenario& scene, const std::string& identity, bool root,
-                                              const char* unit) {
-    std::string where = scene.resume;
-    const bool is_folder_of_some = !complete_checkpoints(where).empty();
-    const auto state = scene.resume == "auto" ? read_newest(checkpoint_folder(scene.output), root, where)
-                       : is_folder_of_some    ? read_newest(where, root, where)
-                                              : std::optional(read_checkpoint(where));
-    if (!state) {
-        return std::nullopt;
-    }
-    if (state->identity != identity) {
-        throw usage_error("checkpoint " + where +
-                          " belongs to another scenario: " + difference(state->identity, identity));
-    }
-    if (root) {
-        spdlog::info("resuming after {} {} from {}", unit, state->step, where);
-    }
-    return state;
 }
 
 /// Without what belongs to `plan` alone: a config file may be for several commands.
@@ -240,7 +181,11 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
             spdlog::warn("{}", warning);
         }
         out.ranks = given.dry_run && scene.job.ranks > 0 ? scene.job.ranks : here.ranks();
-        out.rank_of = place_nodes(placement_of(scene, net, make_model(scene), method, out.ranks), scene.placement);
+        const auto wanted = placement_of(scene, net, make_model(scene), method, out.ranks);
+        out.rank_of = place_nodes(wanted, scene.placement);
+        if (here.root()) {
+            tell_cut_chains(wanted, scene.placement);
+        }
         std::string mine;
         for (std::size_t node = 0; node < out.rank_of.size(); ++node) {
             if (out.rank_of[node] == here.rank() && mine.size() < 100) {
@@ -332,101 +277,6 @@ std::vector<samples_description> describe_samples(const prepared_run& run) {
     return all;
 }
 
-std::filesystem::path modules_path(const scenario& scene, int edge) {
-    return beside_output(scene.output, scene.network.edges > 1 ? fmt::format(".edge{}.safetensors", edge)
-                                                               : std::string(".safetensors"));
-}
-
-std::filesystem::path predictions_path(const scenario& scene) {
-    return beside_output(scene.output, scene.model.tells_next_tokens() ? ".predictions.jsonl" : ".predictions.csv");
-}
-
-void check_outputs(const configuration& given, const scenario& scene) {
-    namespace fs = std::filesystem;
-    std::vector<std::pair<std::string, std::string>> inputs{{"model.weights", scene.model.weights},
-                                                            {"data.tokenizer", scene.data.tokenizer}};
-    for (const auto& file : scene.infer.modules) {
-        inputs.emplace_back("infer.modules", file);
-    }
-    for (const auto& key : all_keys()) {
-        if (key.kind == value_kind::file) {
-            inputs.emplace_back(key.name, expanded_path(given.values.at(key.name).value));
-        }
-    }
-    for (const auto& file : given.files) {
-        inputs.emplace_back("--config", file);
-    }
-    std::vector<fs::path> outputs{scene.output};
-    std::error_code code;
-    if (given.command == "infer") {
-        outputs.push_back(predictions_path(scene));
-        const bool exists = fs::exists(outputs.back(), code);
-        if (exists && !fs::is_regular_file(outputs.back(), code)) {
-            throw usage_error("output " + scene.output + ": the predictions go to " + outputs.back().string() +
-                              ", which is not a regular file; another output is accepted");
-        }
-        if (exists && !scene.overwrite && scene.resume.empty()) {
-            throw usage_error("output " + scene.output + ": the predictions go to " + outputs.back().string() +
-                              ", which exists; another output, or overwrite = on, is accepted");
-        }
-    }
-    for (const auto& output : outputs) {
-        for (const auto& [key, input] : inputs) {
-            const auto extension = output.extension();
-            const bool of_model = extension == ".json" || extension == ".safetensors"; // in a folder of Hugging Face's
-            if (!input.empty() && (fs::equivalent(output, input, code) || (of_model && lies_in(output, input)))) {
-                throw usage_error("output " + scene.output + ": " + output.string() + " is " +
-                                  (fs::is_directory(input, code) ? "in " : "") + key + "; another output is accepted");
-            }
-        }
-        const bool texts = scene.model.takes_texts();
-        for (const auto& [key, folder] : folders_of_samples(scene, given.command)) {
-            if ((texts ? is_text_name(output) : is_image_name(output)) && lies_in(output, folder)) {
-                throw usage_error("output " + scene.output + ": " + output.string() + " is " +
-                                  (texts ? "a text" : "an image") + " in " + key + " = " + folder +
-                                  "; another output is accepted");
-            }
-        }
-    }
-}
-
-std::optional<checkpoint> find_checkpoint(const scenario& scene, const std::string& identity, session& here,
-                                          const char* unit) {
-    if (scene.resume.empty()) {
-        return std::nullopt;
-    }
-    auto state = read_own_checkpoint(scene, identity, here.root(), unit);
-    const auto contents = collect_at_root(here.network(), state ? state->content : std::uint64_t{0});
-    for (std::size_t rank = 1; rank < contents.size(); ++rank) {
-        if (contents[rank] != contents.front()) {
-            throw runtime_failure(fmt::format("resume = {}: rank {} found another checkpoint than rank 0, or none: the "
-                                              "folder has to be the same on all computers",
-                                              scene.resume, rank));
-        }
-    }
-    return state;
-}
-
-void check_modules_path(const scenario& scene) {
-    for (int edge = 0; edge < scene.network.edges; ++edge) {
-        const auto path = modules_path(scene, edge);
-        std::error_code code;
-        if (!std::filesystem::exists(path, code)) {
-            continue;
-        }
-        const std::string start = "output " + scene.output + ": the tuned modules go to " + path.string();
-        if (std::filesystem::equivalent(path, scene.model.weights, code)) {
-            throw usage_error(start + ", which is model.weights; another output is accepted");
-        }
-        if (!std::filesystem::is_regular_file(path, code)) {
-            throw usage_error(start + ", which is not a regular file; another output is accepted");
-        }
-        if (!scene.overwrite && scene.resume.empty()) {
-            throw usage_error(start + ", which exists; another output, or overwrite = on, is accepted");
-        }
-    }
-}
-
 void check_memory(const deployment& deploy, std::span<const node_row> rows) {
     std::size_t count = 0;
     std::string worst;
@@ -455,8 +305,6 @@ void check_memory(const deployment& deploy, std::span<const node_row> rows) {
                                                       : "infer.batch"));
     }
 }
-
-std::filesystem::path network_path(const scenario& scene) { return beside_output(scene.output, ".network.json"); }
 
 std::vector<rank_description> describe_ranks(const device_plan& plan) {
     std::vector<rank_description> rows;

@@ -52,26 +52,6 @@ std::string numbers_text(const std::vector<double>&);
 /// device has; the message names the worst node and its numbers.
 void check_memory(const deployment&, std::span<const node_row>);
 
-/// The file to which --dry-run writes the network: beside the results file.
-std::filesystem::path network_path(const scenario&);
-
-/// The file of an edge's tuned modules: beside the results file.
-std::filesystem::path modules_path(const scenario&, int edge);
-/// The file of predictions of `infer`: beside the results file.
-std::filesystem::path predictions_path(const scenario&);
-/// \throws usage_error when a file that the command writes is one that it reads (config files and images included), or
-/// when the predictions of `infer` would replace a file without overwrite.
-void check_outputs(const configuration&, const scenario&);
-/// \throws usage_error when the tuned modules would replace the weights that they are trained on, or any other file,
-/// unless the run may overwrite or resumes.
-void check_modules_path(const scenario&);
-
-/// Finds the checkpoint to resume from, as `resume` says. Every rank has to call it and reads the checkpoint; when it
-/// returns at rank 0, all ranks have read it. \param unit what a step is, for the log: "round". \throws usage_error
-/// when the checkpoint belongs to another identity or is damaged; the message suggests another one. \throws
-/// runtime_failure when ranks found different ones.
-std::optional<checkpoint> find_checkpoint(const scenario&, const std::string& identity, session&, const char* unit);
-
 /// The device plan as rows of the results file.
 std::vector<rank_description> describe_ranks(const device_plan&);
 

@@ -1,5 +1,7 @@
 #include "experiment/resumable_run.hpp"
+
 #include "base/mapped_file.hpp"
+#include "experiment/found_checkpoint.hpp"
 #include "settings/identity.hpp"
 #include "transport/collectives.hpp"
 

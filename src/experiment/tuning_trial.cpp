@@ -1,6 +1,7 @@
 #include "experiment/tuning_trial.hpp"
 
 #include "base/progress.hpp"
+#include "base/stopwatch.hpp"
 #include "base/text.hpp"
 #include "data/image_supply.hpp"
 #include "experiment/backbone.hpp"
@@ -15,7 +16,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <iterator>
@@ -159,7 +159,7 @@ private:
             rounds_done_ += static_cast<std::size_t>(found_.rounds_a_rung);
             return;
         }
-        const auto start = std::chrono::steady_clock::now();
+        const stopwatch watch;
         measured_rung now = found.rungs.empty() ? measured_rung{} : found.rungs.back();
         const double wall_before_s = now.wall_s;
         try {
@@ -181,7 +181,7 @@ private:
         if (!backbone_) {
             backbone_ = mine.run->backbone();
         }
-        now.wall_s = wall_before_s + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        now.wall_s = wall_before_s + watch.seconds();
         note_figures(mine, found, now);
         if (here_.root()) {
             progress_.clear();

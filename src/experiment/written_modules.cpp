@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "base/utf8.hpp"
+#include "experiment/output_paths.hpp"
 #include "model/files/tuned_modules.hpp"
 #include "network/population.hpp"
 

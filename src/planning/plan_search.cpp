@@ -2,13 +2,13 @@
 
 #include "base/error.hpp"
 #include "base/random.hpp"
+#include "base/stopwatch.hpp"
 #include "base/text.hpp"
 #include "network/clustering.hpp"
 #include "planning/chain_search.hpp"
 #include "planning/cluster_search.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -343,7 +343,7 @@ void apply(const chosen_plan& plan, scenario& scene) {
 
 chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method> method,
                       const std::vector<domain_size>& sizes, const client_data& data, const network_state& state) {
-    const auto begin = std::chrono::steady_clock::now();
+    const stopwatch watch;
     chosen_plan out;
     out.parts = parts_to_plan(scene);
     out.objective = objective_of(scene);
@@ -449,7 +449,7 @@ chosen_plan make_plan(const scenario& scene, std::shared_ptr<const tuning_method
             }
         }
     }
-    out.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    out.seconds = watch.seconds();
     return out;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <utility>
 
 namespace gaisnet {
 
@@ -46,8 +47,8 @@ std::vector<int> fusion_groups(const scenario& scene, const topology& net,
         most[edge] = largest_group(scene, model, method, clusters);
     }
     /// What has to be equal: the place in the row of clusters and, of each stage, its cut, the size of its tunables and
-    /// whether it is at the edge.
-    using likeness = std::pair<std::pair<int, int>, std::vector<std::tuple<stage_cut, std::int64_t, bool>>>;
+    /// its holder's place among the clients, by which placements keep stages together (-1: the edge).
+    using likeness = std::pair<std::pair<int, int>, std::vector<std::tuple<stage_cut, std::int64_t, int>>>;
     std::vector<std::pair<likeness, int>> of_row; // of the current row: there are few kinds
     std::vector<int> groups;
     for (std::size_t c = 0; c < net.clusters.size(); ++c) {
@@ -55,7 +56,7 @@ std::vector<int> fusion_groups(const scenario& scene, const topology& net,
         likeness like{{own.edge, own.place / most[own.edge]}, {}};
         for (const auto& stage : own.chain) {
             const auto& holder = net.nodes[stage.node];
-            like.second.emplace_back(cut_of(stage), holder.tuning_size, holder.role == node_role::edge);
+            like.second.emplace_back(cut_of(stage), holder.tuning_size, holder.member);
         }
         if (!of_row.empty() && of_row.front().first.first != like.first) {
             of_row.clear();
@@ -91,12 +92,12 @@ placement_request placement_of(const scenario& scene, const topology& net,
     out.work.resize(net.nodes.size());
     const auto classes = scene.model.tells_next_tokens() ? no_classes : any_classes;
     sized_methods methods(method);
-    std::vector<stage_cut> known; // most clusters have the same cuts
+    std::pair<std::vector<stage_cut>, std::vector<std::shared_ptr<const tuning_method>>> known; // mostly the same
     std::vector<stage_spec> stages;
     for (const auto& group : net.clusters) {
-        if (auto cuts = cuts_of(group); cuts != known) {
-            known = std::move(cuts);
-            stages = make_stages(model, methods.of_chain(net, group), classes, known);
+        if (auto own = std::pair(cuts_of(group), methods.of_chain(net, group)); own != known) {
+            known = std::move(own);
+            stages = make_stages(model, known.second, classes, known.first);
         }
         for (std::size_t place = 0; place < stages.size(); ++place) {
             const auto& spec = stages[place];

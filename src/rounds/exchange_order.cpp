@@ -8,13 +8,6 @@
 
 namespace gaisnet {
 
-namespace {
-
-constexpr int before_all = -1;
-constexpr int behind_all = std::numeric_limits<int>::max();
-
-} // namespace
-
 void exchange_order::wait_for_the_slowest(std::span<const int> group_of) {
     std::map<int, int> members;
     for (const int group : group_of) {
@@ -89,18 +82,15 @@ std::vector<decided_exchange> exchange_order::take(std::span<const int> group_of
     std::map<int, double> last_s; // by cluster
     for (auto& one : all_) {
         const int cluster = one.where.cluster;
-        one.wave = cluster == exchange_place::nobody ? before_all : wave_of(cluster);
+        one.wave = cluster == exchange_place::nobody ? -1 : wave_of(cluster); // deliveries come before all waves
         const auto known = last_s.emplace(cluster, one.begin.start_s).first;
         known->second = std::max(known->second, one.begin.start_s);
     }
     for (auto& one : all_) {
-        if (one.what.is_average()) {
-            one.wave = one.averaged.empty() ? behind_all : before_all;
-            for (const int cluster : one.averaged) {
-                one.wave = std::max(one.wave, wave_of(cluster));
-                if (const auto last = last_s.find(cluster); last != last_s.end()) {
-                    one.begin.start_s = std::max(one.begin.start_s, last->second);
-                }
+        for (const int cluster : one.averaged) { // behind all that its clusters have sent
+            one.wave = std::max(one.wave, wave_of(cluster));
+            if (const auto last = last_s.find(cluster); last != last_s.end()) {
+                one.begin.start_s = std::max(one.begin.start_s, last->second);
             }
         }
     }

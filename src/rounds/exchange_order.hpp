@@ -43,7 +43,7 @@ public:
     void add(decided_exchange what, exchange_place where, double start_s) {
         all_.push_back({std::move(what), {}, where, {start_s, all_.size()}, 0});
     }
-    /// \param clusters whose modules are averaged; none: after all waves, as that of the cloud
+    /// \param clusters whose modules are averaged
     void add_average(decided_exchange what, std::vector<int> clusters, double start_s) {
         all_.push_back({std::move(what), std::move(clusters), {}, {start_s, all_.size()}, 0});
     }

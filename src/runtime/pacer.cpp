@@ -27,9 +27,9 @@ void sleep_until(pacer::clock::time_point when) {
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nullptr) == EINTR) {}
 }
 
-message stamp(std::uint32_t from, std::uint32_t to) {
+message stamp(std::uint32_t from, std::uint32_t to, pacer::clock::time_point now) {
     auto tensor = tensor_view::allocate({1}, element_type::int64);
-    tensor.as<std::int64_t>()[0] = pacer::clock::now().time_since_epoch().count();
+    tensor.as<std::int64_t>()[0] = now.time_since_epoch().count();
     return {{from, to, message_kind::control}, tensor};
 }
 
@@ -64,7 +64,8 @@ void pacer::wait_until(clock::time_point when, clock::duration longest) const {
     while (clock::now() < when) {}
 }
 
-pacer::clock::duration clock_offset(transport& network, const std::string& host) {
+pacer::clock::duration clock_offset(transport& network, const std::string& host,
+                                    const std::function<pacer::clock::time_point()>& now) {
     constexpr int trips = 16;
     const auto hosts = collect_everywhere(network, host);
     const auto rank = static_cast<std::uint32_t>(network.rank());
@@ -76,17 +77,17 @@ pacer::clock::duration clock_offset(transport& network, const std::string& host)
         std::int64_t best = std::numeric_limits<std::int64_t>::max();
         for (int trip = 0; trip < trips; ++trip) {
             if (rank == 0) {
-                const auto sent = pacer::clock::now().time_since_epoch().count();
-                network.send(static_cast<int>(other), stamp(0, other));
+                const auto sent = now().time_since_epoch().count();
+                network.send(static_cast<int>(other), stamp(0, other, now()));
                 const auto theirs = wait_for_stamp(network);
-                const auto back = pacer::clock::now().time_since_epoch().count();
+                const auto back = now().time_since_epoch().count();
                 if (back - sent < best) {
                     best = back - sent;
                     offset[other] = sent + (back - sent) / 2 - theirs;
                 }
             } else if (rank == other) {
                 wait_for_stamp(network);
-                network.send(0, stamp(other, 0));
+                network.send(0, stamp(other, 0, now()));
             }
         }
     }

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -52,7 +53,8 @@ struct pacing {
 };
 
 /// The offset from this rank's clock to rank 0's. Ranks on rank 0's host share its clock; the others use the fastest of
-/// several round trips. Every rank has to call it, with nothing under way.
-pacer::clock::duration clock_offset(transport&, const std::string& host);
+/// several round trips. Every rank has to call it, with nothing under way. \param now reads this host's clock
+pacer::clock::duration clock_offset(transport&, const std::string& host,
+                                    const std::function<pacer::clock::time_point()>& now = pacer::clock::now);
 
 } // namespace gaisnet

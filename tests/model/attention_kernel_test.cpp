@@ -1,9 +1,8 @@
 // Attention by one kernel against its definition in plain operations: of LibTorch 2.x, or our own over BLAS.
 
-#include "base/random.hpp"
 #include "model/torch/torch_support.hpp"
+#include "support/drawn_tensor.hpp"
 
-#include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/softmax.h>
@@ -17,21 +16,14 @@
 namespace gaisnet {
 namespace {
 
-constexpr float masked = -std::numeric_limits<float>::infinity();
+using lab::drawn_tensor;
 
-at::Tensor drawn(std::vector<std::int64_t> shape, std::uint32_t number) {
-    auto out = at::empty(shape);
-    random_stream draw(1, "test", "attention", 0, number);
-    for (std::int64_t i = 0; i < out.numel(); ++i) {
-        out.data_ptr<float>()[i] = static_cast<float>(draw.normal());
-    }
-    return out;
-}
+constexpr float masked = -std::numeric_limits<float>::infinity();
 
 /// Query, keys and values [2, 3, tokens, 8], as parts of rows that they share, which is how projections leave them.
 struct projected {
     at::Tensor rows;
-    explicit projected(std::int64_t tokens): rows(drawn({2, tokens, 3, 3, 8}, 1).requires_grad_(true)) {}
+    explicit projected(std::int64_t tokens): rows(drawn_tensor({2, tokens, 3, 3, 8}, 1).requires_grad_(true)) {}
     at::Tensor part(std::int64_t which) const { return rows.select(2, which).transpose(1, 2); }
 };
 
@@ -51,7 +43,7 @@ TEST(attention_kernel, has_the_values_and_gradients_of_its_definition) {
         ASSERT_TRUE(out.defined());
         const auto expected = by_definition(plain.part(0), plain.part(1), plain.part(2), mask);
         expect_alike(out, expected);
-        const auto gradient = drawn({2, 3, 5, 8}, 9);
+        const auto gradient = drawn_tensor({2, 3, 5, 8}, 9);
         run_backward(out, gradient);
         run_backward(expected, gradient);
         expect_alike(fused.rows.grad(), plain.rows.grad());
@@ -62,14 +54,14 @@ TEST(attention_kernel, has_the_values_and_gradients_of_its_definition) {
 TEST(attention_kernel, takes_more_keys_than_queries) {
     std::vector<at::Tensor> fused, plain;
     for (std::uint32_t i = 0; i < 3; ++i) {
-        fused.push_back(drawn({2, 3, i == 0 ? 5 : 7, 8}, i).requires_grad_(true));
+        fused.push_back(drawn_tensor({2, 3, i == 0 ? 5 : 7, 8}, i).requires_grad_(true));
         plain.push_back(fused.back().detach().clone().requires_grad_(true));
     }
     const auto out = fused_attention(fused[0], fused[1], fused[2]);
     const auto expected = by_definition(plain[0], plain[1], plain[2]);
     expect_alike(out, expected);
-    run_backward(out, drawn({2, 3, 5, 8}, 9));
-    run_backward(expected, drawn({2, 3, 5, 8}, 9));
+    run_backward(out, drawn_tensor({2, 3, 5, 8}, 9));
+    run_backward(expected, drawn_tensor({2, 3, 5, 8}, 9));
     for (std::size_t i = 0; i < 3; ++i) {
         expect_alike(fused[i].grad(), plain[i].grad());
     }

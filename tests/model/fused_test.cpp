@@ -1,11 +1,10 @@
 // Fused kernels of LibTorch 2.x against the plain operations. They compute on GPUs in the program, and here on the CPU;
 // CMake leaves this file out with older LibTorchs, which have none.
 
-#include "base/random.hpp"
 #include "model/torch/optimizer.hpp"
 #include "model/torch/torch_support.hpp"
+#include "support/drawn_tensor.hpp"
 
-#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
@@ -15,18 +14,10 @@
 namespace gaisnet {
 namespace {
 
-at::Tensor random_tensor(std::vector<std::int64_t> shape, std::uint32_t number) {
-    auto out = at::empty(shape);
-    random_stream draw(1, "test", "fused", 0, number);
-    for (std::int64_t i = 0; i < out.numel(); ++i) {
-        out.data_ptr<float>()[i] = static_cast<float>(draw.normal());
-    }
-    return out;
-}
+using lab::drawn_tensor;
 
 TEST(fused, sgd_without_momentum_is_given_no_moments) {
-    std::vector<at::Tensor> parameters{random_tensor({3}, 0)}, gradients{random_tensor({3}, 1)},
-        moments{at::zeros({3})};
+    std::vector<at::Tensor> parameters{drawn_tensor({3}, 0)}, gradients{drawn_tensor({3}, 1)}, moments{at::zeros({3})};
     const auto expected = parameters[0] - 0.1 * gradients[0];
     ASSERT_TRUE(fused_sgd({parameters, gradients, moments, {}, 0.1, 0.0, /*momentum=*/0.0, 1}));
     EXPECT_LT((parameters[0] - expected).abs().max().item<float>(), 1e-6F);
@@ -39,7 +30,7 @@ TEST(fused, optimiser_steps_are_those_of_the_plain_operations) {
         optimizer plain(settings);
         std::vector<at::Tensor> parameters, same, first, second;
         for (std::uint32_t i = 0; i < 3; ++i) {
-            parameters.push_back(random_tensor({4, i + 1}, i).requires_grad_(true));
+            parameters.push_back(drawn_tensor({4, i + 1}, i).requires_grad_(true));
             same.push_back(parameters.back().detach().clone());
             first.push_back(at::zeros_like(same.back()));
             second.push_back(at::zeros_like(same.back()));
@@ -47,7 +38,7 @@ TEST(fused, optimiser_steps_are_those_of_the_plain_operations) {
         for (std::int64_t step = 1; step <= 5; ++step) {
             std::vector<at::Tensor> gradients;
             for (std::uint32_t i = 0; i < 3; ++i) {
-                gradients.push_back(random_tensor({4, i + 1}, 10 * static_cast<std::uint32_t>(step) + i));
+                gradients.push_back(drawn_tensor({4, i + 1}, 10 * static_cast<std::uint32_t>(step) + i));
                 parameters[i].mutable_grad() = gradients.back().clone();
             }
             plain.step(parameters, 0.02);

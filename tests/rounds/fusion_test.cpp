@@ -43,6 +43,24 @@ TEST(fusion, groups_are_neighbours_whose_chains_are_alike) {
     EXPECT_THAT(lab::deploy(full).groups, ElementsAre(0, 1));
 }
 
+// A client that holds nothing is in no chain, so chains of the same cuts may be at other places of their clusters. A rank
+// has to hold all stages of a group.
+TEST(fusion, stages_of_a_group_are_on_one_rank) {
+    auto scene = clusters_of({4, 4, 4}, 3);
+    scene.split.blocks = {{2, 2, 0, 0}, {2, 0, 2, 0}, {2, 2, 0, 0}};
+    const auto deployed = lab::deploy(scene);
+    EXPECT_THAT(deployed.groups, ElementsAre(0, 1, 0));
+    for (const int ranks : {2, 3, 4}) {
+        const auto rank_of = place_nodes(placement_of(deployed, ranks), "node");
+        for (std::size_t c = 0; c < deployed.chains.size(); ++c) {
+            const auto& leader = deployed.chains[deployed.groups[c]];
+            for (std::size_t i = 0; i < leader.size(); ++i) {
+                EXPECT_EQ(rank_of[deployed.chains[c][i].node], rank_of[leader[i].node]) << c << ", " << ranks;
+            }
+        }
+    }
+}
+
 // The rule, with numbers of its own: a 16th of an edge's clusters, and 32 MB of what autograd keeps of a batch.
 TEST(fusion, automatic_groups_follow_from_model_and_clusters) {
     const auto largest = [](const scenario& scene) {

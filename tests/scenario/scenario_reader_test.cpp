@@ -274,6 +274,20 @@ TEST(scenario_reader, quantities_without_distributions) {
     rejects({{"runtime.silence", "1 h"}}, "3 s to 600 s");
 }
 
+TEST(scenario_reader, clusters_that_compute_together) {
+    EXPECT_TRUE(read({}).runtime.fuse.automatic);
+    EXPECT_TRUE(read({{"runtime.fuse", "auto"}}).runtime.fuse.automatic);
+    EXPECT_FALSE(read({{"runtime.fuse", "off"}}).runtime.fuse.automatic);
+    EXPECT_EQ(read({{"runtime.fuse", "off"}}).runtime.fuse.clusters, 1);
+    EXPECT_EQ(read({{"runtime.fuse", "12"}}).runtime.fuse.clusters, 12);
+    for (const auto* wrong : {"0", "-1", "2.5", "on", "3x", "99999999999"}) {
+        rejects({{"runtime.fuse", wrong}}, "off, auto, or a number of clusters");
+    }
+    rejects({{"clock", "real"}, {"runtime.fuse", "2"}}, "clock = real");
+    rejects({{"tuning.method", "full"}, {"runtime.fuse", "2"}}, "tuning.method = full");
+    EXPECT_EQ(read({{"runtime.fuse", "1"}, {"clock", "real"}}).runtime.fuse.clusters, 1);
+}
+
 TEST(scenario_reader, power_by_frequency_needs_all_its_parts) {
     const pairs all{{"device.client.kappa", "1e-28"},
                     {"device.client.frequency", "uniform(1, 2) GHz"},

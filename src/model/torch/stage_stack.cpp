@@ -225,12 +225,12 @@ at::Tensor stage_stack::loss_of(std::span<const member_request> requests, const 
     const auto sums = losses.view({members, -1}).sum(1);
     // Summed on the device, so that the host need not wait for a GPU.
     const auto add = [&](at::Tensor& stacked, const at::Tensor& of_members) {
-        for (std::int64_t i = 0; i < members; ++i) {
-            if (i == 0 && lie_together(list)) {
-                stacked.narrow(0, static_cast<std::int64_t>(list.front()), members).add_(of_members);
-                return;
-            }
-            stacked[static_cast<std::int64_t>(list[static_cast<std::size_t>(i)])].add_(of_members[i]);
+        if (lie_together(list)) {
+            rows(stacked, list).add_(of_members);
+            return;
+        }
+        for (std::size_t i = 0; i < list.size(); ++i) {
+            stacked[static_cast<std::int64_t>(list[i])].add_(of_members[static_cast<std::int64_t>(i)]);
         }
     };
     add(loss_sums_, sums.detach().to(at::kDouble));
