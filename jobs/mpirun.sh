@@ -76,11 +76,6 @@ if [[ $ranks -gt $cores ]]; then
 else
     options+=(--use-hwthread-cpus) # slots are counted in hardware threads: what nproc counts
 fi
-# Single-copy transfers between ranks read the other's memory; where containers or Yama forbid it, Open MPI complains.
-if [[ $(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0) -gt 0 || -e /.dockerenv ||
-      -e /run/.containerenv ]]; then
-    options+=(--mca btl_vader_single_copy_mechanism none)
-fi
 
 # What killed runs of this user have left here: Open MPI's folders of an mpirun that is gone, and its shared memory that
 # nobody has mapped. Younger than a minute it may be of a run that begins.

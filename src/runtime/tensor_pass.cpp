@@ -59,13 +59,17 @@ void tensor_pass::start() {
 }
 
 bool tensor_pass::step() {
-    if (ready_.empty()) {
-        return progress();
+    if (!ready_.empty()) {
+        const auto next = ready_.back();
+        ready_.pop_back();
+        trampoline_.run(next);
+        return true;
     }
-    const auto next = ready_.back(); // depth first
-    ready_.pop_back();
-    trampoline_.run(next);
-    return true;
+    if (!planned_.empty()) {
+        compute();
+        return true;
+    }
+    return progress();
 }
 
 void tensor_pass::run() {
@@ -130,7 +134,8 @@ void tensor_pass::finish() {
 }
 
 bool tensor_pass::done() {
-    return failure_ || (unfinished_roles_ == 0 && unfinished_sums_ == 0 && ready_.empty() && network_.idle());
+    return failure_ ||
+           (unfinished_roles_ == 0 && unfinished_sums_ == 0 && ready_.empty() && planned_.empty() && network_.idle());
 }
 
 std::string tensor_pass::waiting_for() const {
@@ -221,9 +226,9 @@ bool tensor_pass::release_held() {
         const auto now = pacer::clock::now(), usable = std::max(one.due, one.delivered);
         lateness row{one.route, one.due_s, seconds(now - one.due).count(), 0, 0, 0, 0};
         row.upstream_s = seconds(usable - one.due).count();
-        const auto begin = std::max(usable, computation_.begin), end = std::min(now, computation_.end);
+        const auto begin = std::max(usable, computed_.begin), end = std::min(now, computed_.end);
         const double computing = std::max(0.0, seconds(end - begin).count());
-        (computation_.node == one.route.to ? row.own_compute_s : row.neighbour_s) = computing;
+        (computed_.node == one.route.to ? row.own_compute_s : row.neighbour_s) = computing;
         row.timer_s = row.late_s - row.upstream_s - computing;
         late_.push_back(row);
         hand_over(one.route, std::move(one.tensor));
@@ -301,7 +306,11 @@ bool tensor_pass::begin(operation& op) {
         return true;
     }
     if (auto* compute = std::get_if<compute_request>(&op.request)) {
-        return compute->stage == nullptr || this->compute(op, *compute);
+        if (compute->stage == nullptr) {
+            return true;
+        }
+        plan(op, *compute);
+        return false;
     }
     if (auto* average = std::get_if<average_request>(&op.request)) {
         const auto found = averages_.find(average->edge);
@@ -335,42 +344,55 @@ bool tensor_pass::begin(operation& op) {
     return true; // sensing and arrivals of requests take virtual time only
 }
 
-/// \returns false when other strands have to come first; the last one of a group resumes them.
-bool tensor_pass::compute(operation& op, compute_request& wanted) {
+void tensor_pass::plan(operation& op, compute_request& wanted) {
     const auto* peers = wanted.stage->peers();
     const auto& micro = wanted.work.micro;
-    const auto members = peers ? plan_.together.members_of(op.who().cluster, op.who().batch, micro.of) : 1;
-    if (members == 1) {
-        auto* alone = &op;
-        run({&alone, 1});
-        return true;
-    }
-    const gathering_place place{peers, wanted.work.operation, op.who().batch, micro.of, micro.first};
-    auto& gathered = gathering_[place];
-    gathered.push_back(&op);
-    if (gathered.size() < members) {
-        return false;
-    }
-    auto strands = std::move(gathered);
-    gathering_.erase(place);
-    std::sort(strands.begin(), strands.end(),
-              [](const operation* a, const operation* b) { return a->who().cluster < b->who().cluster; });
-    run(strands);
-    for (auto one = strands.rbegin(); one != strands.rend(); ++one) { // the first is resumed first
-        if (*one != &op) {
-            make_ready(**one);
+    const auto& who = op.who();
+    const auto members = peers ? plan_.together.members_of(who.cluster, who.batch, micro.of) : 1;
+    std::vector<operation*> strands;
+    if (members > 1) {
+        const gathering_place place{peers, wanted.work.operation, who.batch, micro.of, micro.first};
+        auto& gathered = gathering_[place];
+        gathered.push_back(&op);
+        if (gathered.size() < members) {
+            return;
         }
+        strands = std::move(gathered);
+        gathering_.erase(place);
+        std::sort(strands.begin(), strands.end(),
+                  [](const operation* a, const operation* b) { return a->who().cluster < b->who().cluster; });
     }
-    return true;
+    planned_.push_back(
+        {{plan_.together.group(who.cluster), who.batch, micro.first}, next_planned_++, &op, std::move(strands)});
+    std::push_heap(planned_.begin(), planned_.end());
 }
 
-void tensor_pass::run(std::span<operation*> strands) {
+void tensor_pass::compute() {
+    std::pop_heap(planned_.begin(), planned_.end());
+    const auto next = std::move(planned_.back());
+    planned_.pop_back();
+    const std::span<operation* const> strands =
+        next.together.empty() ? std::span(&next.alone, 1) : std::span(next.together);
+    try {
+        run(strands);
+    } catch (...) {
+        if (!failure_) {
+            failure_ = std::current_exception();
+        }
+        return;
+    }
+    for (auto one = strands.rbegin(); one != strands.rend(); ++one) { // the first is resumed first
+        make_ready(**one);
+    }
+}
+
+void tensor_pass::run(std::span<operation* const> strands) {
     auto& first = std::get<compute_request>(strands.front()->request);
     const auto node = strands.front()->who().node;
     if (plan_.note) {
         plan_.note(node, name_of(first.cost.kind));
     }
-    computation_.begin = plan_.pace ? pacer::clock::now() : pacer::clock::time_point{};
+    computed_.begin = plan_.pace ? pacer::clock::now() : pacer::clock::time_point{};
     if (strands.size() == 1) {
         strands.front()->result = first.stage->run(first.work);
     } else {
@@ -384,8 +406,8 @@ void tensor_pass::run(std::span<operation*> strands) {
             strands[i]->result = std::move(all[i].output);
         }
     }
-    computation_.end = plan_.pace ? pacer::clock::now() : pacer::clock::time_point{};
-    computation_.node = node;
+    computed_.end = plan_.pace ? pacer::clock::now() : pacer::clock::time_point{};
+    computed_.node = node;
     if (plan_.computed) {
         plan_.computed(strands.size());
     }

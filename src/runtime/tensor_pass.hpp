@@ -47,7 +47,9 @@ struct fusion {
 };
 
 /// Runs the roles of this rank's nodes with real tensors, as fast as possible, following the decisions of the ledger
-/// pass. Ready strands are resumed depth first. Only the first `active_clusters` unfinished groups of clusters of this
+/// pass. A computation waits until no strand can go on without one; then the oldest work comes first: the first group of
+/// clusters, its first batch, its first micro-batch. So micro-batches go through all stages of a rank one by one, and the
+/// rank that has the next stage gets its work early. Only the first `active_clusters` unfinished groups of clusters of this
 /// rank, in global order, may have batches in flight. So the smallest unfinished group is active on every rank that hosts
 /// a part of it, and no deadlock is possible. One object per round; messages of the next round that arrive early stay in
 /// `backlog`.
@@ -83,7 +85,7 @@ public:
     void start();
     /// Steps until done().
     void run();
-    /// Resumes a strand, or advances messages and sums; returns false when neither was possible.
+    /// Resumes a strand, computes, or advances messages and sums; returns false when nothing was possible.
     bool step();
     /// True when all local roles have finished and all messages have left, or when a role has failed.
     bool done();
@@ -134,6 +136,17 @@ private:
         operation* waiting = nullptr;
     };
 
+    /// Work that can begin.
+    struct computation {
+        std::tuple<int, std::int64_t, std::int64_t> age; ///< Group, batch of the round or session, first sample.
+        std::uint64_t number;                            ///< In the order in which they became possible.
+        operation* alone;
+        std::vector<operation*> together; ///< If it is not alone: the strands that share it, in the order of clusters.
+        bool operator<(const computation& other) const { // a heap keeps the largest entry on top
+            return std::tie(other.age, other.number) < std::tie(age, number);
+        }
+    };
+
     struct request_desk {
         const settings::request_batches* plan = nullptr;
         std::size_t taken = 0, answered = 0;
@@ -146,9 +159,12 @@ private:
                               : desk.answered >= before.at(desk.taken);
     }
     bool take(request_desk&, operation&);
-    bool compute(operation&, compute_request&);
+    /// Puts a computation into its place among the others, once all strands have come that share it.
+    void plan(operation&, compute_request&);
+    /// Runs the computation that comes first.
+    void compute();
     /// Runs the computation of some strands as one.
-    void run(std::span<operation*> strands);
+    void run(std::span<operation* const> strands);
     void deliver(const channel& route, tensor_view tensor);
     void hand_over(const channel& route, tensor_view tensor);
     bool release_held();
@@ -174,7 +190,9 @@ private:
     /// Strands that wait for others of their group: peers, operation, batch, its size, first sample.
     using gathering_place = std::tuple<const void*, stage_operation, std::int64_t, std::int64_t, std::int64_t>;
     std::map<gathering_place, std::vector<operation*>> gathering_;
-    std::vector<std::coroutine_handle<>> ready_; ///< A stack, for depth-first order.
+    std::vector<computation> planned_; ///< A heap.
+    std::uint64_t next_planned_ = 0;
+    std::vector<std::coroutine_handle<>> ready_; ///< A stack.
     std::vector<task<>> roles_;
     std::size_t unfinished_roles_ = 0, unfinished_sums_ = 0;
     std::exception_ptr failure_; ///< Of the first role that failed; the run ends at once, its peers may wait forever.
@@ -187,7 +205,7 @@ private:
     struct {
         std::uint32_t node = 0;
         pacer::clock::time_point begin{}, end{};
-    } computation_; ///< The last computation.
+    } computed_; ///< The last computation.
 };
 
 } // namespace gaisnet

@@ -7,6 +7,11 @@
 
 #include <unistd.h>
 
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
 namespace gaisnet {
 namespace {
 
@@ -40,6 +45,33 @@ TEST(mpi, a_message_above_two_gibibytes) {
         EXPECT_TRUE(conformance::holds_pattern(arrived[0].tensor, 7));
     }
     conformance::finish(network);
+}
+
+// The sender computes, so to speak, until the receiver says by other means that it has everything.
+TEST(mpi, a_message_leaves_while_its_sender_computes) {
+    mpi_transport network(lab::mpi());
+    if (network.ranks() == 1) {
+        GTEST_SKIP() << "a message needs two ranks";
+    }
+    namespace fs = std::filesystem;
+    auto sender = static_cast<std::int64_t>(::getpid());
+    MPI_Bcast(&sender, 1, MPI_INT64_T, 0, MPI_COMM_WORLD);
+    const auto mark = fs::temp_directory_path() / ("gaisnet-arrived." + std::to_string(sender));
+    constexpr std::int64_t bytes = 8 << 20; // above all eager limits
+    if (network.rank() == 0) {
+        network.send(1, {{0, 1, message_kind::forward}, conformance::pattern(bytes, 3)});
+        const auto last = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (!fs::exists(mark) && std::chrono::steady_clock::now() < last) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+        EXPECT_TRUE(fs::exists(mark)) << "it waits for the end of the sender's work";
+    }
+    if (network.rank() == 1) {
+        EXPECT_TRUE(conformance::holds_pattern(conformance::receive({network}, 1).at(0).tensor, 3));
+        std::ofstream{mark};
+    }
+    conformance::finish(network);
+    fs::remove(mark);
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/time_limit.hpp"
+#include "transport/mpi/single_copy.hpp"
 
 #include <unistd.h>
 
@@ -53,6 +54,11 @@ mpi_session::mpi_session(int& argc, char**& argv, double most_s)
     : exceptions_(std::uncaught_exceptions())
     , most_s_(most_s)
     , host_(host_name()) {
+    // Open MPI 4 tries it without asking, and complains or fails where it is forbidden.
+    constexpr auto* how_to_copy = "OMPI_MCA_btl_vader_single_copy_mechanism";
+    if (!std::getenv(how_to_copy) && !reads_other_processes()) {
+        ::setenv(how_to_copy, "none", 0);
+    }
     int provided = 0;
     GAISNET_MPI(MPI_Init_thread, &argc, &argv, MPI_THREAD_MULTIPLE, &provided);
     GAISNET_MPI(MPI_Comm_set_errhandler, MPI_COMM_WORLD, MPI_ERRORS_RETURN);

@@ -93,7 +93,8 @@ mpi_transport::mpi_transport(const mpi_session& session, mpi_limits limits)
         return tensor_view::allocate(std::move(shape), type);
     })
     , messages_(mpi_communicator::duplicate_world())
-    , collectives_(mpi_communicator::duplicate_world()) {}
+    , collectives_(mpi_communicator::duplicate_world())
+    , thread_([this] { return advance(); }) {}
 
 mpi_transport::~mpi_transport() = default;
 
@@ -113,11 +114,13 @@ void mpi_transport::send(int destination, message sent) {
     ++mpi_.messages;
     mpi_.bytes += bytes;
     const bool with_data = bytes <= limits_.inline_bytes && sent.tensor.memory == memory_space::host;
+    const std::lock_guard lock(guard_);
     auto& out = outgoing_.emplace_back();
     out.envelope = make_envelope(sent, with_data);
     out.requests.push_back(MPI_REQUEST_NULL);
     GAISNET_MPI(MPI_Isend, out.envelope.data(), static_cast<int>(out.envelope.size()), MPI_BYTE, destination,
                 envelope_tag, messages_.get(), &out.requests.back());
+    thread_.wake();
     if (with_data) {
         return;
     }
@@ -128,6 +131,28 @@ void mpi_transport::send(int destination, message sent) {
         GAISNET_MPI(MPI_Isend, out.tensor.data + first, static_cast<int>(count), MPI_BYTE, destination, data_tag,
                     messages_.get(), &out.requests.back());
     }
+}
+
+/// Leaves all requests as they are: they belong to the main thread, as do the tensors.
+bool mpi_transport::advance() {
+    const std::lock_guard lock(guard_);
+    bool complete = true;
+    const auto look_at = [&](const std::vector<MPI_Request>& requests) {
+        for (const auto& one : requests) {
+            int done = 0;
+            MPI_Request_get_status(one, &done, MPI_STATUS_IGNORE); // its error comes up at the main thread's test
+            complete = complete && done != 0;
+        }
+    };
+    for (const auto& one : outgoing_) {
+        look_at(one.requests);
+    }
+    for (const auto& [source, queue] : incoming_) {
+        for (const auto& one : queue) {
+            look_at(one.requests);
+        }
+    }
+    return !complete;
 }
 
 void mpi_transport::progress_sends() {
@@ -185,12 +210,14 @@ void mpi_transport::open(incoming& next, int source) {
             GAISNET_MPI(MPI_Irecv, tensor.data + first, static_cast<int>(count), MPI_BYTE, source, data_tag,
                         messages_.get(), &next.requests.back());
         }
+        thread_.wake();
     }
     next.envelope = {};
     next.opened = true;
 }
 
 std::optional<message> mpi_transport::poll() {
+    const std::lock_guard lock(guard_);
     progress_sends();
     accept_envelopes();
     const auto all_done = [](std::vector<MPI_Request>& requests) {
@@ -219,6 +246,7 @@ std::optional<message> mpi_transport::poll() {
 }
 
 bool mpi_transport::idle() {
+    const std::lock_guard lock(guard_);
     progress_sends();
     return outgoing_.empty();
 }
@@ -255,7 +283,7 @@ void mpi_transport::wait_for(MPI_Request& request) {
         if (done) {
             return;
         }
-        progress_sends();
+        idle();
         wait.pause();
     }
 }

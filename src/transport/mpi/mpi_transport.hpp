@@ -1,12 +1,14 @@
 #pragma once
 
 #include "transport/mpi/mpi_session.hpp"
+#include "transport/mpi/progress_thread.hpp"
 #include "transport/transport.hpp"
 
 #include <cstddef>
 #include <deque>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 namespace gaisnet {
@@ -19,7 +21,8 @@ struct mpi_limits {
 
 /// Messages over MPI. Every message starts with an envelope (route, type, shape). A large tensor follows in chunks, and
 /// so does any tensor on a device, since only a CUDA-aware MPI can read it. The envelope matches receives, so no rank
-/// needs to know what arrives next. All calls are non-blocking; waiting polls.
+/// needs to know what arrives next. All calls are non-blocking; waiting polls, and a thread of its own polls while the caller
+/// does something else.
 class mpi_transport final : public transport {
 public:
     /// Every rank has to call it.
@@ -58,6 +61,7 @@ private:
     void accept_envelopes();
     void open(incoming&, int source);
     void progress_sends();
+    bool advance();
     void wait_for(MPI_Request& request);
 
     int rank_, ranks_;
@@ -69,6 +73,8 @@ private:
     std::deque<outgoing> outgoing_;
     std::map<int, std::deque<incoming>> incoming_; ///< By source rank, in the order of the envelopes.
     transport_counters loopback_{"loopback", 0, 0}, mpi_{"mpi", 0, 0};
+    std::mutex guard_; ///< Of outgoing_ and incoming_, at which thread_ looks.
+    progress_thread thread_;
 };
 
 } // namespace gaisnet
