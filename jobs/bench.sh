@@ -12,6 +12,8 @@ Builds the release preset and measures on this machine:
            the wall time of `gaisnet finetune` with one rank a core: same samples, same evaluation, ViT-Ti/16 at 224 px
   scale    seconds a round and peak memory with 10, 100 and 1,000 clients on one rank a core, and the ratio of
            runtime.fuse = off to auto
+  pipeline wall time of a chain that trains batch by batch on one rank, over that of the same chain on two ranks: batch by
+           batch, and by 1f1b with 8 micro-batches; chains of 3 and 4 clients with two blocks of width 192 each
   decode   images a second of a rank's decoding, by threads: drawn value by value on one thread, as it once was; drawn;
            with --images also photos; each decoded anew, and from memory (data.cache)
   ledger   events a second of the ledger pass alone (its share of a run stands with the other two)
@@ -19,12 +21,12 @@ Builds the release preset and measures on this machine:
            LibTorch loop over the unsplit model, over that of gaisnet, for LoRA of rank 8 (batches of 4 texts of 128
            tokens), and for 64 tokens behind prompts of 32 with a cache of keys and values
 
-  --only NAME      one of the five
+  --only NAME      one of the six
   --images DIR     image folder for `split` and `decode` (default: procedural images; speed does not depend on it)
   --weights FILE   ViT-Ti/16 weights for `split` (default: random)
   --language DIR   a Llama for `texts`, as a folder of Hugging Face's (default: random weights)
   --steps N        batches of 10 a cluster and round in `split` (default: 20)
-  --repeat N       pairs of runs in `split` and `texts` (default: 3)
+  --repeat N       runs to compare in `split`, `pipeline` and `texts` (default: 3)
   --skip-install   install nothing and leave the BLAS alternative alone
   --help           print this text
 
@@ -49,7 +51,7 @@ while [[ $# -gt 0 ]]; do
         *) usage >&2; refuse "unknown option '$1'" ;;
     esac
 done
-[[ $only =~ ^(all|split|scale|decode|ledger|texts)$ ]] || refuse "--only $only: split, scale, decode, ledger or texts is accepted"
+[[ $only =~ ^(all|split|scale|pipeline|decode|ledger|texts)$ ]] || refuse "--only $only: split, scale, pipeline, decode, ledger or texts is accepted"
 [[ $steps =~ ^[1-9][0-9]*$ && $repeat =~ ^[1-9][0-9]*$ ]] || refuse "--steps and --repeat take whole numbers from 1"
 for path in ${images:+"$images"} ${language:+"$language"} $([[ $weights == random ]] || printf '%s' "$weights"); do
     [[ -e $path ]] || refuse "$path does not exist"
@@ -140,6 +142,38 @@ measure_scale() {
     done
 }
 
+# pipeline_seconds RANKS CLIENTS SCHEDULE MICRO_BATCHES: the fastest of three rounds.
+pipeline_seconds() {
+    local blocks=2,2,2
+    [[ $2 -eq 3 ]] || blocks+=,2
+    jobs/mpirun.sh -n "$1" "$program" finetune --model.weights random --model.preset custom --model.image 64 \
+        --model.patch 8 --model.dim 192 --model.depth $((2 * $2)) --model.heads 3 --network.edges 1 --network.clusters 1 \
+        --network.clients "$2" --split.blocks "$blocks" --tuning.method prompt_deep --tuning.prompts 10 \
+        --data.samples 170 --data.train_fraction 0.95 --data.per_cluster 160 --train.batch 32 --train.rounds 3 \
+        --train.schedule "$3" --train.micro_batches "$4" --placement node --checkpoint.every 0 --events off \
+        --output "$folder/pipeline.h5" --overwrite on --progress none >"$folder/out" 2>"$folder/log" ||
+        { cat "$folder/log" >&2; die "a run of gaisnet failed"; }
+    round_seconds "$folder/pipeline.h5" | sort -n | head -n 1
+}
+
+measure_pipeline() {
+    local clients turn alone serial piped serials pipeds
+    say "pipeline: one chain, 160 samples a round in batches of 32, on one rank and on two"
+    for clients in 3 4; do
+        serials=() pipeds=()
+        for ((turn = 1; turn <= repeat; ++turn)); do
+            alone=$(pipeline_seconds 1 "$clients" serial 1)
+            serial=$(pipeline_seconds 2 "$clients" serial 1)
+            piped=$(pipeline_seconds 2 "$clients" 1f1b 8)
+            serials+=("$(compute "$alone / $serial" %.3f)") pipeds+=("$(compute "$alone / $piped" %.3f)")
+            printf '  %d clients: one rank %.2f s a round; two ranks, batch by batch: %.2f s; 1f1b: %.2f s; ratios %s, %s\n' \
+                "$clients" "$alone" "$serial" "$piped" "${serials[-1]}" "${pipeds[-1]}"
+        done
+        printf '  pipeline of %d: one rank / two ranks = %s batch by batch, %s by 1f1b (medians of %d)\n' "$clients" \
+            "$(median "${serials[@]}")" "$(median "${pipeds[@]}")" "$repeat"
+    done
+}
+
 measure_decode() {
     say "decode: batches of 64 through the loader, transformed"
     build/release/bench_decode ${images:+"$images"}
@@ -210,6 +244,6 @@ PYTHON
 
 say "$(usable_cores) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort -u | head -n 1), $("$program" --version | tr -s ' \n' ' ')"
 case $only in
-    all) measure_split; measure_scale; measure_decode; measure_ledger; measure_texts ;;
+    all) measure_split; measure_scale; measure_pipeline; measure_decode; measure_ledger; measure_texts ;;
     *) "measure_$only" ;;
 esac
