@@ -1,13 +1,13 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "base/tensor_shape.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <numeric>
-#include <vector>
 
 namespace gaisnet {
 
@@ -25,7 +25,7 @@ constexpr std::size_t element_bytes(element_type type) {
 /// torch tensor, a receive buffer). Receivers must not write to it, because a sender on the same rank may share it.
 struct tensor_view {
     element_type type = element_type::float32;
-    std::vector<std::int64_t> shape; ///< Empty shape with no data means "nothing".
+    tensor_shape shape; ///< Empty shape with no data means "nothing".
     std::byte* data = nullptr;
     std::shared_ptr<void> owner;
     memory_space memory = memory_space::host;
@@ -37,12 +37,12 @@ struct tensor_view {
     bool empty() const { return shape.empty(); }
 
     /// A shape without data, as the ledger pass uses it.
-    static tensor_view shape_only(std::vector<std::int64_t> shape, element_type type = element_type::float32) {
-        return {type, std::move(shape), nullptr, nullptr, memory_space::host};
+    static tensor_view shape_only(const tensor_shape& shape, element_type type = element_type::float32) {
+        return {type, shape, nullptr, nullptr, memory_space::host};
     }
     /// Uninitialised host memory of that shape.
-    static tensor_view allocate(std::vector<std::int64_t> shape, element_type type = element_type::float32) {
-        auto view = shape_only(std::move(shape), type);
+    static tensor_view allocate(const tensor_shape& shape, element_type type = element_type::float32) {
+        auto view = shape_only(shape, type);
         auto memory = std::shared_ptr<std::byte[]>(new std::byte[view.bytes()]);
         view.data = memory.get();
         view.owner = std::move(memory);
@@ -56,7 +56,7 @@ struct tensor_view {
     }
     static tensor_view read(byte_reader& in) {
         const auto type = in.get<element_type>();
-        auto view = allocate(in.get<std::vector<std::int64_t>>(), type);
+        auto view = allocate(in.get<tensor_shape>(), type);
         in.copy(view.data, view.bytes());
         return view;
     }
@@ -67,6 +67,6 @@ struct tensor_view {
 };
 
 /// Makes uninitialised memory for a tensor of that type and shape.
-using tensor_allocator = std::function<tensor_view(std::vector<std::int64_t>, element_type, memory_space)>;
+using tensor_allocator = std::function<tensor_view(const tensor_shape&, element_type, memory_space)>;
 
 } // namespace gaisnet

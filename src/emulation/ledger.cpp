@@ -123,7 +123,7 @@ std::uint32_t ledger::link_to(std::uint32_t from, std::span<const std::uint32_t>
 
 std::int64_t ledger::transfer(std::uint32_t from, std::span<const std::uint32_t> to, event_kind kind,
                               std::uint64_t bytes, std::int64_t cause, event_queue::action sent,
-                              std::vector<event_queue::action> arrived) {
+                              event_queue::action arrived) {
     const auto which = link_to(from, to);
     ledger_event event;
     event.node = from;
@@ -138,7 +138,7 @@ std::int64_t ledger::transfer(std::uint32_t from, std::span<const std::uint32_t>
     const auto index = static_cast<std::int64_t>(events_.size());
     events_.push_back(event);
     const auto number = transfers_.size();
-    transfers_.push_back({which, queue_.now(), index, sent, std::move(arrived)});
+    transfers_.push_back({which, queue_.now(), index, sent, arrived});
     links_[which]->submit(number, bytes);
     return index;
 }
@@ -153,7 +153,7 @@ void ledger::transfer_started(std::uint64_t transfer, double start, std::optiona
     }
 }
 
-void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, const std::vector<double>& arrivals,
+void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, std::span<const double> arrivals,
                             std::uint64_t resent) {
     const auto state = transfers_[transfer]; // a copy, because the callbacks below may send
     const auto& on = *links_[state.link];
@@ -164,7 +164,9 @@ void ledger::transfer_ended(std::uint64_t transfer, const airtime_report& used, 
     for (std::size_t i = 0; i < arrivals.size(); ++i) {
         auto& receiver = nodes_[on.receivers()[i]];
         receiver.active_until = std::max(receiver.active_until, arrivals[i]);
-        queue_.schedule(arrivals[i], on.receivers()[i], state.arrived[i]);
+        auto at_receiver = state.arrived;
+        at_receiver.argument += i;
+        queue_.schedule(arrivals[i], on.receivers()[i], at_receiver);
     }
     if (state.sent.run) {
         state.sent.run(state.sent.self, state.sent.argument);

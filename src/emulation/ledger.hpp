@@ -70,10 +70,10 @@ public:
     /// already.
     std::int64_t sense(std::uint32_t node, std::int64_t samples, double begun_s, std::int64_t cause,
                        event_queue::action done);
-    /// Sends bytes to one node or, as a multicast, to several. `sent` runs when the link is free again, `arrived[i]`
-    /// when the bytes are at receiver i. \throws std::logic_error when there is no link.
+    /// Sends bytes to one node or, as a multicast, to several. `sent` runs when the link is free again, `arrived`
+    /// when the bytes are at a receiver: at receiver i with its argument + i. \throws std::logic_error when there is no link.
     std::int64_t transfer(std::uint32_t from, std::span<const std::uint32_t> to, event_kind, std::uint64_t bytes,
-                          std::int64_t cause, event_queue::action sent, std::vector<event_queue::action> arrived);
+                          std::int64_t cause, event_queue::action sent, event_queue::action arrived);
 
     /// Records that a node has waited from `start_s` to now.
     std::int64_t wait(std::uint32_t node, double start_s, std::int64_t cause);
@@ -115,8 +115,7 @@ private:
         std::uint32_t link = 0;
         double ready = 0;
         std::int64_t event = -1;
-        event_queue::action sent;
-        std::vector<event_queue::action> arrived;
+        event_queue::action sent, arrived;
     };
 
     void charge_transfer(std::int64_t event, const link&, const airtime_report&, std::uint64_t bytes);
@@ -128,7 +127,7 @@ private:
                         event_queue::action done);
     std::uint32_t link_to(std::uint32_t from, std::span<const std::uint32_t> to);
     void transfer_started(std::uint64_t transfer, double start, std::optional<std::uint64_t> after) override;
-    void transfer_ended(std::uint64_t transfer, const airtime_report&, const std::vector<double>& arrivals,
+    void transfer_ended(std::uint64_t transfer, const airtime_report&, std::span<const double> arrivals,
                         std::uint64_t resent) override;
 
     event_queue& queue_;

@@ -98,18 +98,17 @@ void link::sent(const airtime_report& used) {
     waiting_.pop_front();
     busy_ = sending_ = false;
     last_sent_ = ended.transfer;
-    std::vector<double> arrivals;
-    if (parts_.empty()) {
-        arrivals.push_back(arrival(queue_.now()));
-    }
+    const double alone = parts_.empty() ? arrival(queue_.now()) : 0.0;
+    std::vector<double> of_parts;
     for (auto* part : parts_) {
         ++part->messages_;
-        arrivals.push_back(part->arrival(queue_.now()));
+        of_parts.push_back(part->arrival(queue_.now()));
     }
     if (radios_) {
         radios_->release(parameters_.from, receivers_, ended.transfer);
     }
-    observer_.transfer_ended(ended.transfer, used, arrivals, resent_);
+    observer_.transfer_ended(ended.transfer, used,
+                             parts_.empty() ? std::span(&alone, 1) : std::span<const double>(of_parts), resent_);
     if (!waiting_.empty() && !busy_) {
         start_next();
     }

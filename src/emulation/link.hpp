@@ -1,14 +1,15 @@
 #pragma once
 
 #include "base/distribution.hpp"
+#include "base/fifo.hpp"
 #include "emulation/event.hpp"
 #include "emulation/half_duplex.hpp"
 #include "emulation/medium.hpp"
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,7 @@ public:
     virtual void transfer_started(std::uint64_t transfer, double start, std::optional<std::uint64_t> after) = 0;
     /// A transfer no longer occupies its link. \param arrivals s, at each receiver. \param resent packets that were
     /// sent again.
-    virtual void transfer_ended(std::uint64_t transfer, const airtime_report&, const std::vector<double>& arrivals,
+    virtual void transfer_ended(std::uint64_t transfer, const airtime_report&, std::span<const double> arrivals,
                                 std::uint64_t resent) = 0;
 };
 
@@ -99,7 +100,7 @@ private:
     std::vector<std::uint32_t> receivers_;
     std::unique_ptr<rate_model> rate_;
     std::vector<link*> parts_; ///< Of a multicast; otherwise empty.
-    std::deque<pending> waiting_;
+    fifo<pending> waiting_;
     bool busy_ = false, sending_ = false;    ///< A link that waits for a radio is busy but not sending.
     std::optional<std::uint64_t> last_sent_; ///< The last transfer of this round.
     double bits_ = 0;                        ///< Size of the message that is being sent.

@@ -17,19 +17,20 @@ void exclusive_medium::start(sender& who, double bits) {
                                },
                                this, who.index()});
     }
+    if (flows_.size() <= who.index()) {
+        flows_.resize(who.index() + 1);
+    }
     flows_[who.index()] = {&who, now, end, due};
 }
 
 void exclusive_medium::ended(std::uint32_t index) {
     const auto done = flows_.at(index);
-    flows_.erase(index);
     const double seconds = done.who->rate().time_on(done.begin, done.end);
     done.who->sent({seconds, seconds, 0.0});
 }
 
 airtime_report exclusive_medium::stop(sender& who) {
     const auto stopped = flows_.at(who.index());
-    flows_.erase(who.index());
     queue_.cancel(stopped.due);
     const double seconds = who.rate().time_on(stopped.begin, queue_.now());
     return {seconds, seconds, who.rate().bits_between(queue_.now(), stopped.end)};

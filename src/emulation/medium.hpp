@@ -79,7 +79,7 @@ private:
     void ended(std::uint32_t index);
 
     event_queue& queue_;
-    std::unordered_map<std::uint32_t, flow> flows_; ///< By index of the sender.
+    std::vector<flow> flows_; ///< By index of the sender; most links are of this medium.
 };
 
 /// Implements equal, maxmin and airtime. Each sending link progresses at min(cap, weight x level) bit/s, with one level

@@ -87,26 +87,23 @@ std::int64_t stage_spec::tokens_after(std::int64_t block) const {
     return model_->tokens() + (block >= 0 ? method_->carried_tokens() : 0);
 }
 
-std::vector<std::int64_t> stage_spec::pooled_shape(std::int64_t n) const {
-    return tells_tokens() ? std::vector<std::int64_t>{n, model_->tokens(), model_->dim()}
-                          : std::vector<std::int64_t>{n, model_->dim()};
+tensor_shape stage_spec::pooled_shape(std::int64_t n) const {
+    return tells_tokens() ? tensor_shape{n, model_->tokens(), model_->dim()} : tensor_shape{n, model_->dim()};
 }
 
-std::vector<std::int64_t> stage_spec::input_shape(std::int64_t n) const {
+tensor_shape stage_spec::input_shape(std::int64_t n) const {
     if (cut_.embedding) {
         return {};
     }
-    return cut_.blocks > 0 ? std::vector<std::int64_t>{n, tokens_after(cut_.first_block - 1), model_->dim()}
-                           : pooled_shape(n);
+    return cut_.blocks > 0 ? tensor_shape{n, tokens_after(cut_.first_block - 1), model_->dim()} : pooled_shape(n);
 }
 
-std::vector<std::int64_t> stage_spec::output_shape(std::int64_t n) const {
+tensor_shape stage_spec::output_shape(std::int64_t n) const {
     if (cut_.head) {
         return {};
     }
-    return all_tokens_out
-               ? std::vector<std::int64_t>{n, tokens_after(cut_.first_block + cut_.blocks - 1), model_->dim()}
-               : pooled_shape(n);
+    return all_tokens_out ? tensor_shape{n, tokens_after(cut_.first_block + cut_.blocks - 1), model_->dim()}
+                          : pooled_shape(n);
 }
 
 block_cost stage_spec::blocks_cost() const {
@@ -140,7 +137,7 @@ double stage_spec::forward_flops(std::int64_t n) const {
     return 2.0 * mac * static_cast<double>(n) + coding_flops(input_shape(n), output_shape(n));
 }
 
-double stage_spec::coding_flops(const std::vector<std::int64_t>& in, const std::vector<std::int64_t>& out) const {
+double stage_spec::coding_flops(const tensor_shape& in, const tensor_shape& out) const {
     if (!codec) {
         return 0.0;
     }
@@ -166,7 +163,7 @@ double stage_spec::backward_flops(std::int64_t n) const {
                 d * static_cast<double>(logits()) * times(wants_input, !head_tunables().empty()));
     }
     return 2.0 * mac * static_cast<double>(n) +
-           coding_flops(output_shape(n), input_gradient ? input_shape(n) : std::vector<std::int64_t>());
+           coding_flops(output_shape(n), input_gradient ? input_shape(n) : tensor_shape());
 }
 
 double stage_spec::step_flops(optimizer_kind optimizer) const {
@@ -232,7 +229,7 @@ std::uint64_t stage_spec::inference_bytes(std::int64_t n) const {
     return static_cast<std::uint64_t>(n * floats) * 4;
 }
 
-std::vector<std::int64_t> stage_spec::step_input_shape(const token_step& step) const {
+tensor_shape stage_spec::step_input_shape(const token_step& step) const {
     if (cut_.embedding) {
         return {};
     }
@@ -240,7 +237,7 @@ std::vector<std::int64_t> stage_spec::step_input_shape(const token_step& step) c
     return {1, cut_.blocks > 0 ? step.tokens + carried : 1, model_->dim()};
 }
 
-std::vector<std::int64_t> stage_spec::step_output_shape(const token_step& step) const {
+tensor_shape stage_spec::step_output_shape(const token_step& step) const {
     if (cut_.head) {
         return {};
     }

@@ -68,14 +68,14 @@ public:
 
     /// What is left for the head behind all blocks: one token of each sample [n, dim], or those that tell the next ones
     /// [n, tokens, dim].
-    std::vector<std::int64_t> pooled_shape(std::int64_t n) const;
+    tensor_shape pooled_shape(std::int64_t n) const;
     /// Shapes of incoming and outgoing smashed data (tokens, or what is left for the head, of n samples). A start point
     /// has no input, and a stage with the head has no output.
-    std::vector<std::int64_t> input_shape(std::int64_t n) const;
-    std::vector<std::int64_t> output_shape(std::int64_t n) const;
+    tensor_shape input_shape(std::int64_t n) const;
+    tensor_shape output_shape(std::int64_t n) const;
     /// Type and shape in which smashed data, or its gradient, of this shape is sent.
-    tensor_view sent(std::vector<std::int64_t> shape) const {
-        return codec ? codec->encoded(std::move(shape)) : tensor_view::shape_only(std::move(shape));
+    tensor_view sent(const tensor_shape& shape) const {
+        return codec ? codec->encoded(shape) : tensor_view::shape_only(shape);
     }
 
     double forward_flops(std::int64_t n) const;
@@ -93,9 +93,9 @@ public:
 
     // A step of a text that is generated: of one sample.
 
-    std::vector<std::int64_t> step_input_shape(const token_step&) const;
+    tensor_shape step_input_shape(const token_step&) const;
     /// All new tokens, or behind all blocks the last one. A stage with the output layer has none.
-    std::vector<std::int64_t> step_output_shape(const token_step&) const;
+    tensor_shape step_output_shape(const token_step&) const;
     double step_flops(const token_step&) const;
     /// Temporary bytes, without those that are kept.
     std::uint64_t step_bytes(const token_step&) const;
@@ -106,7 +106,7 @@ public:
 private:
     std::uint64_t cache_of(std::int64_t tokens, bool prompts) const;
     /// FLOP for decoding what comes in and encoding what goes out.
-    double coding_flops(const std::vector<std::int64_t>& in, const std::vector<std::int64_t>& out) const;
+    double coding_flops(const tensor_shape& in, const tensor_shape& out) const;
     /// Total costs of its blocks, and whether the output of the last one needs a gradient.
     block_cost blocks_cost() const;
     bool first_block_keeps_input() const;

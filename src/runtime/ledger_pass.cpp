@@ -249,20 +249,20 @@ void ledger_pass::send(actor& from, std::span<const std::uint32_t> to, message_k
                        std::uint32_t stage) {
     const auto bytes = tensor.bytes();
     const auto first = messages_.size(), first_logged = log_ ? log_->size() : 0;
-    std::vector<event_queue::action> arrived;
+    event_queue::action arrived{
+        [](void* self, std::uint64_t message) { static_cast<ledger_pass*>(self)->deliver(message); }, this, first};
     for (const auto receiver : to) {
         const channel route{from.node, receiver, kind, stage};
         if (log_ && recorded_(route)) {
             log_->push_back({route, tensor, from.cluster, -1, queue_.now(), from.batch});
         }
-        arrived.push_back({[](void* self, std::uint64_t message) { static_cast<ledger_pass*>(self)->deliver(message); },
-                           this, messages_.size()});
         messages_.push_back({route, tensor, from.cause, bytes});
     }
     const bool free = kind == message_kind::control || (kind == message_kind::gradient && !charge_gradients_);
     if (free || from.node == to.front()) {
         for (std::size_t i = 0; i < to.size(); ++i) {
-            queue_.schedule(queue_.now(), to[i], arrived[i]);
+            queue_.schedule(queue_.now(), to[i], arrived);
+            ++arrived.argument;
         }
         return;
     }
@@ -273,7 +273,7 @@ void ledger_pass::send(actor& from, std::span<const std::uint32_t> to, message_k
                                        here.shrink(done.route.from, done.bytes);
                                    },
                                    this, first};
-    const auto event = ledger_.transfer(from.node, to, event_of(kind), bytes, from.cause, sent, std::move(arrived));
+    const auto event = ledger_.transfer(from.node, to, event_of(kind), bytes, from.cause, sent, arrived);
     if (kind != message_kind::padding) { // is there before what it goes with
         note_work(from, event);
     }
@@ -317,12 +317,12 @@ void ledger_pass::contribute(actor& from, contribution given) {
     messages_.push_back({route, {}, -1, bytes, given.party});
     messages_[number].event =
         ledger_.transfer(from.node, std::span(&given.edge, 1), event_kind::send_modules_up, bytes, from.cause, {},
-                         {{[](void* self, std::uint64_t index) {
-                               auto& here = *static_cast<ledger_pass*>(self);
-                               const auto& message = here.messages_[index];
-                               here.contributed(message.route.to, message.party, message.event);
-                           },
-                           this, number}});
+                         {[](void* self, std::uint64_t index) {
+                              auto& here = *static_cast<ledger_pass*>(self);
+                              const auto& message = here.messages_[index];
+                              here.contributed(message.route.to, message.party, message.event);
+                          },
+                          this, number});
 }
 
 void ledger_pass::contributed(std::uint32_t edge, int party, std::int64_t cause) {

@@ -106,7 +106,7 @@ private:
         std::int64_t cause = -1;
     };
     struct mailbox {
-        std::deque<arrival> messages;
+        fifo<arrival> messages;
         operation* waiting = nullptr;
     };
     struct in_flight {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "runtime/frame_pool.hpp"
+
 #include <coroutine>
 #include <cstddef>
 #include <deque>
@@ -67,6 +69,9 @@ struct promise_base {
         }
         void await_resume() const noexcept {}
     };
+
+    static void* operator new(std::size_t bytes) { return frame_pool::take(bytes); }
+    static void operator delete(void* frame, std::size_t bytes) noexcept { frame_pool::give_back(frame, bytes); }
 
     std::suspend_always initial_suspend() const noexcept { return {}; }
     final_awaiter final_suspend() const noexcept { return {}; }

@@ -38,7 +38,7 @@ TEST(links, half_duplex_radios_do_not_send_while_they_receive) {
         accounts.begin_round(1, 0.0);
         for (const auto& [from, to] : hops) {
             accounts.transfer(from, std::span(&to, 1), event_kind::send_forward, 1'000'000, -1, {},
-                              {{[](void*, std::uint64_t) {}, nullptr, 0}});
+                              {[](void*, std::uint64_t) {}, nullptr, 0});
         }
         while (!queue.empty()) {
             queue.fire_next();
@@ -75,7 +75,7 @@ TEST(links, half_duplex_waits_are_blamed_on_what_held_the_radio) {
                             const auto receiver = static_cast<std::uint32_t>(sender) + 1;
                             static_cast<ledger*>(self)->transfer(receiver - 1, std::span(&receiver, 1),
                                                                  event_kind::send_forward, 1'000'000, -1, {},
-                                                                 {{[](void*, std::uint64_t) {}, nullptr, 0}});
+                                                                 {[](void*, std::uint64_t) {}, nullptr, 0});
                         },
                         &accounts, from});
     }
@@ -170,28 +170,20 @@ TEST(links, a_multicast_is_sent_once_at_the_pace_of_the_slowest) {
     }
     accounts.begin_round(1, 0.0);
     const std::uint32_t receivers[] = {1, 2, 3};
-    std::vector<double> arrivals(3);
-    struct arrival {
-        event_queue* queue;
-        double* at;
-    };
-    std::vector<arrival> watched;
-    std::vector<event_queue::action> arrived;
-    for (auto& at : arrivals) {
-        watched.push_back({&queue, &at});
-    }
-    for (auto& one : watched) {
-        arrived.push_back({[](void* self, std::uint64_t) {
-                               auto& here = *static_cast<arrival*>(self);
-                               *here.at = here.queue->now();
-                           },
-                           &one, 0});
-    }
-    accounts.transfer(0, receivers, event_kind::send_modules_down, 1'000'000, -1, {}, arrived);
+    struct {
+        event_queue& queue;
+        std::vector<double> at;
+    } arrivals{queue, std::vector<double>(3)};
+    accounts.transfer(0, receivers, event_kind::send_modules_down, 1'000'000, -1, {},
+                      {[](void* self, std::uint64_t receiver) {
+                           auto& here = *static_cast<decltype(arrivals)*>(self);
+                           here.at.at(receiver) = here.queue.now();
+                       },
+                       &arrivals, 0});
     while (!queue.empty()) {
         queue.fire_next();
     }
-    EXPECT_THAT(arrivals, testing::Pointwise(testing::DoubleNear(1e-12), {1.1, 1.2, 1.3}));
+    EXPECT_THAT(arrivals.at, testing::Pointwise(testing::DoubleNear(1e-12), {1.1, 1.2, 1.3}));
     const std::uint32_t members[] = {0, 1, 2, 3};
     accounts.close_round(members, 0.0, queue.now());
     const auto& event = accounts.events().front();

@@ -165,7 +165,7 @@ TEST(radio_medium, a_node_divides_its_power_over_what_it_sends_at_once) {
                             const auto node = static_cast<std::uint32_t>(receiver);
                             static_cast<ledger*>(self)->transfer(0, std::span(&node, 1), event_kind::send_modules_down,
                                                                  1'000'000, -1, {},
-                                                                 {{[](void*, std::uint64_t) {}, nullptr, 0}});
+                                                                 {[](void*, std::uint64_t) {}, nullptr, 0});
                         },
                         &accounts, to});
     }

@@ -84,7 +84,7 @@ private:
     void send(wanted& what) {
         const auto to = static_cast<std::uint32_t>(links_) + what.link;
         what.event = accounts.transfer(what.link, std::span(&to, 1), event_kind::send_forward, what.bytes, -1, {},
-                                       {{[](void*, std::uint64_t) {}, nullptr, 0}});
+                                       {[](void*, std::uint64_t) {}, nullptr, 0});
     }
     std::size_t links_;
     std::uint32_t next_ = 0;

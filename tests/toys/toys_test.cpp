@@ -245,20 +245,20 @@ TEST(toys, a_family_and_its_sizes_are_words_of_keys) {
 
 class toy_codec final : public smashed_codec {
 public:
-    tensor_view encoded(std::vector<std::int64_t> shape) const override {
-        return tensor_view::shape_only(std::move(shape), element_type::uint8);
+    tensor_view encoded(const tensor_shape& shape) const override {
+        return tensor_view::shape_only(shape, element_type::uint8);
     }
-    double encode_flops(const std::vector<std::int64_t>& shape) const override { return 2.0 * elements_of(shape); }
-    double decode_flops(const std::vector<std::int64_t>& shape) const override { return 2.0 * elements_of(shape); }
+    double encode_flops(const tensor_shape& shape) const override { return 2.0 * elements_of(shape); }
+    double decode_flops(const tensor_shape& shape) const override { return 2.0 * elements_of(shape); }
     at::Tensor encode(const at::Tensor& values) const override {
         return at::clamp((values * 16.0 + 128.0).round(), 0, 255).to(at::kByte);
     }
-    at::Tensor decode(const at::Tensor& sent, const std::vector<std::int64_t>&) const override {
+    at::Tensor decode(const at::Tensor& sent, const tensor_shape&) const override {
         return (sent.to(at::kFloat) - 128.0) / 16.0;
     }
 
 private:
-    static double elements_of(const std::vector<std::int64_t>& shape) {
+    static double elements_of(const tensor_shape& shape) {
         return static_cast<double>(std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>{}));
     }
 };

@@ -10,13 +10,11 @@ namespace {
 /// float32 as it is.
 class identity final : public smashed_codec {
 public:
-    tensor_view encoded(std::vector<std::int64_t> shape) const override {
-        return tensor_view::shape_only(std::move(shape));
-    }
-    double encode_flops(const std::vector<std::int64_t>&) const override { return 0.0; }
-    double decode_flops(const std::vector<std::int64_t>&) const override { return 0.0; }
+    tensor_view encoded(const tensor_shape& shape) const override { return tensor_view::shape_only(shape); }
+    double encode_flops(const tensor_shape&) const override { return 0.0; }
+    double decode_flops(const tensor_shape&) const override { return 0.0; }
     at::Tensor encode(const at::Tensor& values) const override { return values; }
-    at::Tensor decode(const at::Tensor& sent, const std::vector<std::int64_t>&) const override { return sent; }
+    at::Tensor decode(const at::Tensor& sent, const tensor_shape&) const override { return sent; }
 };
 
 const registration<codec_entry> registered_identity{

@@ -28,8 +28,8 @@ at::Tensor to_torch(const tensor_view& view) {
                                                          : at::kByte;
     const auto device = view.memory == memory_space::device ? at::kCUDA : at::kCPU;
     return at::from_blob(
-        view.data, view.shape, [owner = view.owner](void*) mutable { owner.reset(); },
-        at::TensorOptions().dtype(type).device(device));
+        view.data, at::IntArrayRef(view.shape.data(), view.shape.size()),
+        [owner = view.owner](void*) mutable { owner.reset(); }, at::TensorOptions().dtype(type).device(device));
 }
 
 at::Tensor on_device(const tensor_view& view, at::Device device) {
@@ -83,7 +83,7 @@ tensor_view to_view(const at::Tensor& tensor) {
                 : kept->scalar_type() == at::kByte ? element_type::uint8
                                                    : element_type::float32;
     view.memory = kept->is_cpu() ? memory_space::host : memory_space::device;
-    view.shape = kept->sizes().vec();
+    view.shape = tensor_shape(kept->sizes().begin(), kept->sizes().end());
     view.data = static_cast<std::byte*>(kept->data_ptr());
     view.owner = std::move(kept);
     return view;

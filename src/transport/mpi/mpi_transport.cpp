@@ -89,9 +89,8 @@ mpi_transport::mpi_transport(const mpi_session& session, mpi_limits limits)
     : rank_(session.rank())
     , ranks_(session.ranks())
     , limits_(limits)
-    , allocate_([](std::vector<std::int64_t> shape, element_type type, memory_space) {
-        return tensor_view::allocate(std::move(shape), type);
-    })
+    , allocate_(
+          [](const tensor_shape& shape, element_type type, memory_space) { return tensor_view::allocate(shape, type); })
     , messages_(mpi_communicator::duplicate_world())
     , collectives_(mpi_communicator::duplicate_world())
     , thread_([this] { return advance(); }) {}
@@ -191,11 +190,11 @@ void mpi_transport::open(incoming& next, int source) {
     next.arrived.route.stage = in.get<std::uint32_t>();
     const auto type = in.get<element_type>();
     const auto memory = in.get<memory_space>();
-    auto shape = in.get_list<std::int64_t>();
+    const auto shape = in.get<tensor_shape>();
     const bool with_data = in.get<bool>();
     auto& tensor = next.arrived.tensor;
     if (!shape.empty()) {
-        tensor = allocate_(std::move(shape), type, memory);
+        tensor = allocate_(shape, type, memory);
     }
     const auto bytes = tensor.bytes();
     next.requests.clear();

@@ -82,11 +82,11 @@ public:
     }
 
     tensor_allocator allocator() override {
-        return [memory = memory_](std::vector<std::int64_t> shape, element_type type, memory_space space) {
+        return [memory = memory_](const tensor_shape& shape, element_type type, memory_space space) {
             if (space == memory_space::host) {
-                return memory->pinned(std::move(shape), type);
+                return memory->pinned(shape, type);
             }
-            return memory->exportable(std::move(shape), type);
+            return memory->exportable(shape, type);
         };
     }
     std::unique_ptr<tensor_staging> staging() override {

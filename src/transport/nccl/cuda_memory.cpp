@@ -30,8 +30,8 @@ cuda_memory::cuda_memory(int index, cudaStream_t compute)
     GAISNET_CUDA(cudaMemPoolSetAttribute, pool, cudaMemPoolReuseAllowInternalDependencies, &never);
 }
 
-tensor_view cuda_memory::device(std::vector<std::int64_t> shape, element_type type, cudaStream_t stream) const {
-    auto view = tensor_view::shape_only(std::move(shape), type);
+tensor_view cuda_memory::device(const tensor_shape& shape, element_type type, cudaStream_t stream) const {
+    auto view = tensor_view::shape_only(shape, type);
     view.memory = memory_space::device;
     void* memory = nullptr;
     GAISNET_CUDA(cudaMallocAsync, &memory, std::max<std::size_t>(view.bytes(), 1), stream);
@@ -69,8 +69,8 @@ void cuda_memory::block_pool::give(std::size_t size, block one) {
 }
 
 tensor_view cuda_memory::from_pool(const std::shared_ptr<block_pool>& pool, block from, std::size_t size,
-                                   std::vector<std::int64_t> shape, element_type type) const {
-    auto view = tensor_view::shape_only(std::move(shape), type);
+                                   const tensor_shape& shape, element_type type) const {
+    auto view = tensor_view::shape_only(shape, type);
     view.data = static_cast<std::byte*>(from.memory);
     // Creates the event here, because releasing must not fail.
     auto end = from.last_use ? std::move(from.last_use) : std::make_shared<cuda_event>();
@@ -83,7 +83,7 @@ tensor_view cuda_memory::from_pool(const std::shared_ptr<block_pool>& pool, bloc
     return view;
 }
 
-tensor_view cuda_memory::exportable(std::vector<std::int64_t> shape, element_type type) const {
+tensor_view cuda_memory::exportable(const tensor_shape& shape, element_type type) const {
     const auto size = block_size(tensor_view::shape_only(shape, type).bytes());
     block mine;
     if (auto used = exportable_->take(size, false)) {
@@ -92,12 +92,12 @@ tensor_view cuda_memory::exportable(std::vector<std::int64_t> shape, element_typ
     } else {
         GAISNET_CUDA(cudaMalloc, &mine.memory, size);
     }
-    auto view = from_pool(exportable_, std::move(mine), size, std::move(shape), type);
+    auto view = from_pool(exportable_, std::move(mine), size, shape, type);
     view.memory = memory_space::device;
     return view;
 }
 
-tensor_view cuda_memory::pinned(std::vector<std::int64_t> shape, element_type type) const {
+tensor_view cuda_memory::pinned(const tensor_shape& shape, element_type type) const {
     const auto size = block_size(tensor_view::shape_only(shape, type).bytes());
     block mine;
     if (auto used = pinned_->take(size, true)) {
@@ -105,7 +105,7 @@ tensor_view cuda_memory::pinned(std::vector<std::int64_t> shape, element_type ty
     } else {
         GAISNET_CUDA(cudaHostAlloc, &mine.memory, size, cudaHostAllocDefault);
     }
-    return from_pool(pinned_, std::move(mine), size, std::move(shape), type);
+    return from_pool(pinned_, std::move(mine), size, shape, type);
 }
 
 } // namespace gaisnet

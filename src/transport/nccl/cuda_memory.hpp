@@ -27,13 +27,13 @@ public:
     cudaStream_t compute() const { return compute_; }
 
     /// Uninitialised device memory that `stream` can use at once.
-    tensor_view device(std::vector<std::int64_t> shape, element_type, cudaStream_t stream) const;
+    tensor_view device(const tensor_shape& shape, element_type, cudaStream_t stream) const;
     /// Uninitialised device memory that MPI can write to at once. MPI knows no streams and may export the memory to
     /// other processes, which a pool's memory does not allow. Released blocks are reused.
-    tensor_view exportable(std::vector<std::int64_t> shape, element_type) const;
+    tensor_view exportable(const tensor_shape& shape, element_type) const;
     /// Uninitialised page-locked host memory. Released blocks are reused when the copies that read them have ended; the
     /// host never waits for that.
-    tensor_view pinned(std::vector<std::int64_t> shape, element_type) const;
+    tensor_view pinned(const tensor_shape& shape, element_type) const;
 
 private:
     struct block {
@@ -52,7 +52,7 @@ private:
         std::mutex guard;
         std::map<std::size_t, std::deque<block>> free;
     };
-    tensor_view from_pool(const std::shared_ptr<block_pool>&, block, std::size_t size, std::vector<std::int64_t> shape,
+    tensor_view from_pool(const std::shared_ptr<block_pool>&, block, std::size_t size, const tensor_shape& shape,
                           element_type) const;
 
     int index_;

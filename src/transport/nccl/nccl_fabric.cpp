@@ -119,7 +119,7 @@ std::unique_ptr<pending_transfer> nccl_fabric::send(int rank, lane which, const 
 std::unique_ptr<pending_transfer> nccl_fabric::receive(int rank, lane which, tensor_view& arriving) {
     const auto stream = message_streams_[static_cast<std::size_t>(which)].get();
     const auto comm = messages_[static_cast<std::size_t>(which)].get();
-    arriving = memory_->device(std::move(arriving.shape), arriving.type, stream);
+    arriving = memory_->device(arriving.shape, arriving.type, stream);
     check_nccl(ncclRecv(arriving.data, arriving.bytes(), ncclUint8, place_in(members_, rank), comm, stream), "ncclRecv",
                comm);
     return ends_here(stream);
