@@ -126,7 +126,8 @@ struct service_settings {
         "quality", "accuracy", text_quality_words,
         "what part of serve.value a text is worth: how many next tokens its model tells right at validation, or "
         "1 / perplexity there, the mean probability of the right token (geometric)",
-        {.when = {with("serve.mode", {"real"}), with("model.family", {"llama", "gpt2"})}});
+        {.when = {with("serve.mode", {"real"}), with("model.family", {"llama", "gpt2"}),
+                  unless("model.task", {"classification"})}});
     double price_time = key.real("price.time", "0", "price of a second of a service", at_least(0), of_runs());
     double price_energy =
         key.real("price.energy", "0", "price of a J, of all nodes of the edge", at_least(0), of_runs());

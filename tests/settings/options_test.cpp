@@ -239,6 +239,9 @@ TEST_F(options, settings_that_change_nothing_are_told) {
     EXPECT_TRUE(idle({"infer", "--infer.rate", "3"}).empty());
     EXPECT_THAT(idle({"serve", "--serve.arrivals", "burst", "--serve.forecast", "known", "--serve.smoothing", "0.5"}),
                 ElementsAre(HasSubstr("serve.smoothing = 0.5 has no effect: serve.forecast is known")));
+    EXPECT_THAT(
+        idle({"serve", "--model.family", "gpt2", "--model.task", "classification", "--serve.quality", "perplexity"}),
+        ElementsAre(HasSubstr("serve.quality = perplexity has no effect: model.task is classification")));
     EXPECT_THAT(idle({"pretrain", "--data.root", "x"}), ElementsAre(HasSubstr("pretrain does not look at it")));
     EXPECT_THAT(idle({"finetune", "--data.augment", "off"}), ElementsAre(HasSubstr("data.source is procedural")));
     EXPECT_THAT(idle({"plan", "--device.cloud.rate", "1 TFLOP/s"}), ElementsAre(HasSubstr("cloud.period is 0")));
