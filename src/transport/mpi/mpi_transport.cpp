@@ -179,6 +179,7 @@ void mpi_transport::accept_envelopes() {
         next.requests.push_back(MPI_REQUEST_NULL);
         // The bytes may still be under way, and the sender may be busy computing.
         GAISNET_MPI(MPI_Imrecv, next.envelope.data(), size, MPI_BYTE, &handle, &next.requests.back());
+        thread_.wake();
     }
 }
 

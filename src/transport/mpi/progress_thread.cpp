@@ -32,10 +32,10 @@ void progress_thread::run(const std::stop_token& stop) {
     prctl(PR_SET_TIMERSLACK, 1UL);
     for (;;) {
         awake_.wait(false);
+        awake_.exchange(false); // before it looks, so that a call of wake() meanwhile counts
         if (stop.stop_requested()) {
             return;
         }
-        awake_ = false; // before it looks, so that a call of wake() meanwhile counts
         if (advance_()) {
             awake_ = true;
             std::this_thread::sleep_for(interval);
