@@ -70,8 +70,9 @@ public:
     /// already.
     std::int64_t sense(std::uint32_t node, std::int64_t samples, double begun_s, std::int64_t cause,
                        event_queue::action done);
-    /// Sends bytes to one node or, as a multicast, to several. `sent` runs when the link is free again, `arrived`
-    /// when the bytes are at a receiver: at receiver i with its argument + i. \throws std::logic_error when there is no link.
+    /// Sends bytes to one node or, as a multicast, to several. `sent` runs when the link is free again, `arrived` when
+    /// the bytes are at a receiver: at receiver i with its argument + i. \throws std::logic_error when there is no
+    /// link.
     std::int64_t transfer(std::uint32_t from, std::span<const std::uint32_t> to, event_kind, std::uint64_t bytes,
                           std::int64_t cause, event_queue::action sent, event_queue::action arrived);
 

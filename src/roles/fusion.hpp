@@ -14,7 +14,8 @@ namespace gaisnet {
 
 /// Which clusters compute together (runtime.fuse): of each the first one of its group, which is itself if it computes
 /// alone. Those of a group are neighbours under one edge, and their chains are cut alike at the same places of their
-/// clusters, at nodes that tune with the same sizes. A function of the scenario, not of ranks, because products of other shapes round differently.
+/// clusters, at nodes that tune with the same sizes. A function of the scenario, not of ranks, because products of other
+/// shapes round differently.
 ///
 /// `auto` takes as many as keep their activations of a batch within 32 MB, which caches and memory still serve well, but
 /// leaves an edge with 16 groups or more, so that ranks find work: model and number of clusters decide.

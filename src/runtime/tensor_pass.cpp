@@ -309,7 +309,7 @@ bool tensor_pass::begin(operation& op) {
         if (compute->stage == nullptr) {
             return true;
         }
-        plan(op, *compute);
+        await_turn(op, *compute);
         return false;
     }
     if (auto* average = std::get_if<average_request>(&op.request)) {
@@ -344,7 +344,7 @@ bool tensor_pass::begin(operation& op) {
     return true; // sensing and arrivals of requests take virtual time only
 }
 
-void tensor_pass::plan(operation& op, compute_request& wanted) {
+void tensor_pass::await_turn(operation& op, compute_request& wanted) {
     const auto* peers = wanted.stage->peers();
     const auto& micro = wanted.work.micro;
     const auto& who = op.who();

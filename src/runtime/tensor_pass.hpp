@@ -160,7 +160,7 @@ private:
     }
     bool take(request_desk&, operation&);
     /// Puts a computation into its place among the others, once all strands have come that share it.
-    void plan(operation&, compute_request&);
+    void await_turn(operation&, compute_request&);
     /// Runs the computation that comes first.
     void compute();
     /// Runs the computation of some strands as one.

@@ -276,6 +276,14 @@ def test_calibrate_prints_settings_that_plan_accepts(gaisnet, tmp_path):
     assert planned.returncode == 0, planned.stderr
 
 
+def test_chains_that_are_cut_for_want_of_groups_are_told(finetune, tmp_path):
+    settings = ("--network.clusters", 4, "--runtime.fuse", 2, "--train.rounds", 1, "--overwrite", "on")
+    told = [finetune("--output", tmp_path / "run.h5", *settings, *more, ranks=ranks)
+            for ranks, more in ((3, ()), (2, ()), (3, ("--runtime.fuse", "off")))]
+    assert all(done.returncode == 0 for done in told), told
+    assert ["3 ranks are more than the 2 groups of clusters" in done.stderr for done in told] == [True, False, False]
+
+
 def test_a_run_reads_the_network_that_a_dry_run_wrote(finetune, tmp_path):
     drawn, read = tmp_path / "drawn.h5", tmp_path / "read.h5"
     settings = ("--link.cs_up.rate", "uniform(20, 80) Mbit/s", "--device.client.rate", "uniform(0.2, 2) TFLOP/s")

@@ -24,8 +24,8 @@ struct optimizer_tensors {
     std::vector<at::Tensor> first;     ///< Momentum or first moment.
     std::vector<at::Tensor> second;    ///< Second moment of AdamW; otherwise empty.
 };
-/// One step of SGD with momentum, or of AdamW (Loshchilov and Hutter, ICLR 2019; betas 0.9 and 0.999, eps 1e-8), as PyTorch
-/// defines them. \param steps so far, with this one
+/// One step of SGD with momentum, or of AdamW (Loshchilov and Hutter, ICLR 2019; betas 0.9 and 0.999, eps 1e-8), as
+/// PyTorch defines them. \param steps so far, with this one
 void update(const optimizer_settings&, const optimizer_tensors&, double learning_rate, std::int64_t steps);
 
 /// The state of an optimiser before its first step: zeros like the parameters.

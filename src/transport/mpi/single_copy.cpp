@@ -5,9 +5,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 
 namespace gaisnet {
+
+namespace {
+
+int wait_for(pid_t child) {
+    int status = 1;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    return status;
+}
+
+} // namespace
 
 bool reads_other_processes() {
     const pid_t parent = ::getpid();
@@ -25,13 +36,10 @@ bool reads_other_processes() {
         iovec here{&read, sizeof read}, there{&read, sizeof read}; // children have the same addresses
         ::_exit(::process_vm_readv(owner, &here, 1, &there, 1, 0) == sizeof read ? 0 : 1);
     }
-    int status = 1;
-    if (reader > 0) {
-        ::waitpid(reader, &status, 0);
-    }
+    const int status = reader > 0 ? wait_for(reader) : 1;
     if (owner > 0) {
         ::kill(owner, SIGKILL);
-        ::waitpid(owner, nullptr, 0);
+        wait_for(owner);
     }
     return reader > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
