@@ -88,6 +88,20 @@ def settings_of(file):
     return dict(line.split(" = ", 1) for line in lines if " = " in line)
 
 
+def sources_of(file):
+    """All settings of a run by key: their values as text, and where they came from."""
+    found, section, source = {}, "", ""
+    for line in text(file.attrs["config"]).splitlines():
+        if line.startswith("# "):
+            source = line[2:]
+        elif line.startswith("["):
+            section = line[1:-1] + "."
+        elif " = " in line or line.endswith(" ="):
+            key, _, value = line.partition(" =")
+            found[section + key] = (value.strip(), source)
+    return found
+
+
 def is_live(path):
     """Whether another process holds the file as its writer does; None where that cannot be found out."""
     try:

@@ -266,6 +266,7 @@ private:
         ledger_.reset();
         *run_.deploy = std::move(*made);
         run_.rank_of = place_nodes(placement_of(*run_.deploy, run_.ranks), run_.scene->placement);
+        check_merging(*run_.deploy, run_.rank_of);
         if (now) {
             ledger_ = std::make_unique<ledger_run>(*run_.deploy, ranks_for_order(), *now);
             if (auto* file = recorded()) {

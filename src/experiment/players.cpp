@@ -81,6 +81,7 @@ tensor_run_hooks watchful_hooks(const prepared_run& run, session& here, const re
 
 std::uint64_t computations_a_round(const prepared_run& run, int rank) {
     std::uint64_t work = 0;
+    const int parts = run.scene->runtime.merge_micro_batches ? 1 : run.scene->train.micro_batches;
     for (std::size_t c = 0; c < run.deploy->chains.size(); ++c) {
         if (!run.deploy->trains(static_cast<int>(c))) {
             continue;
@@ -88,7 +89,7 @@ std::uint64_t computations_a_round(const prepared_run& run, int rank) {
         const auto& plan = run.deploy->plans[c];
         std::uint64_t micros = 0;
         for (std::int64_t i = 0; i < plan.batches_a_round; ++i) {
-            micros += split_batch(plan.batch_at(i), run.scene->train.micro_batches).size();
+            micros += split_batch(plan.batch_at(i), parts).size();
         }
         for (const auto& seat : run.deploy->chains[c]) {
             if (run.rank_of[seat.node] == rank) {

@@ -259,6 +259,7 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
         }
     }
     out.deploy = std::make_unique<deployment>(deploy(scene));
+    check_merging(*out.deploy, out.rank_of);
     if (out.plan && given.command != "plan") {
         spdlog::info("planned\n{}", plan_text(*out.plan, *out.deploy));
     }

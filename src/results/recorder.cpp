@@ -4,8 +4,11 @@
 #include "results/hdf5_table.hpp"
 #include "results/schema.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 
 #include <nlohmann/json.hpp>
@@ -91,6 +94,7 @@ struct recorder::state {
     recorder_options options;
     std::vector<std::string> names;
     std::vector<node_role> roles;
+    std::vector<std::int32_t> clusters; ///< By node, as the run began; -1: none.
     typed_table<node_entry> nodes;
     typed_table<link_entry> links;
     typed_table<rank_description> ranks;
@@ -143,6 +147,20 @@ struct recorder::state {
         });
     }
 
+    /// The events that are kept where that is a part of them: those of clusters at equal distances in their order, whole,
+    /// so that what an event waited for is among them; and those between edges and the cloud.
+    std::vector<event_row> sample_of(std::span<const event_row> all) const {
+        std::vector<event_row> sample;
+        if (options.events > 0.0 && options.events < 1.0) {
+            std::copy_if(all.begin(), all.end(), std::back_inserter(sample), [this](const event_row& event) {
+                const auto cluster = std::max(clusters.at(event.node), clusters.at(event.peer));
+                return cluster <= 0 ||
+                       std::floor((cluster + 1) * options.events) > std::floor(cluster * options.events);
+            });
+        }
+        return sample;
+    }
+
 private:
     state(hdf5_file made, const recorder_options& chosen, std::span<const node_description> described,
           std::size_t width)
@@ -177,6 +195,7 @@ private:
         for (const auto& node : described) {
             names.push_back(node.name);
             roles.push_back(node.role);
+            clusters.push_back(node.cluster);
         }
     }
 
@@ -271,7 +290,8 @@ void recorder::write_round(const round_data& data) {
     for (const auto& row : data.nodes) {
         records.push_back({&row, to.names.at(row.node), to.roles.at(row.node)});
     }
-    const auto kept_events = to.options.events ? data.events : std::span<const event_row>{};
+    const auto sampled = to.sample_of(data.events);
+    const auto kept_events = to.options.events < 1.0 ? std::span<const event_row>(sampled) : data.events;
     to.file.reserve(
         metadata_room + to.rounds.table().growth(data.rounds.size()) + to.clients.table().growth(records.size()) +
         to.energy.table().growth(records.size()) + to.memory.table().growth(records.size()) +

@@ -31,8 +31,9 @@ enum class run_status { running, complete, aborted };
 const char* name_of(run_status);
 
 struct recorder_options {
-    bool overwrite = false;                  ///< Replace an existing file.
-    bool events = true;                      ///< Keep the event table.
+    bool overwrite = false; ///< Replace an existing file.
+    /// Of whose clusters events are kept: 0 none, 1 all; 0.01: of every hundredth cluster, and all between edges and cloud.
+    double events = 1;
     std::vector<rank_description> ranks{};   ///< Where the ranks ran.
     std::vector<stage_description> stages{}; ///< Measured speeds.
     std::vector<chain_description> chains{};

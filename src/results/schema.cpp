@@ -71,7 +71,7 @@ const char* transport =
 const char* fidelity =
     "How late each message could be used, in real time, with clock = real; empty with clock = virtual.";
 const char* events = "Every computation and every transfer of the emulated network, round by round. Empty when the run "
-                     "was told not to keep events.";
+                     "was told not to keep events; of some clusters when it was told to keep a part.";
 } // namespace table_text
 
 std::vector<communication_row> communication_of(std::span<const event_row> events) {

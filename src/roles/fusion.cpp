@@ -112,4 +112,24 @@ placement_request placement_of(const deployment& deploy, int ranks) {
     return placement_of(*deploy.scene, deploy.net, deploy.model, deploy.method, ranks);
 }
 
+void check_merging(const deployment& deploy, const std::vector<int>& rank_of) {
+    if (!deploy.scene->runtime.merge_micro_batches) {
+        return;
+    }
+    for (std::size_t c = 0; c < deploy.chains.size(); ++c) {
+        const auto& chain = deploy.chains[c];
+        const auto stranger = std::find_if(chain.begin(), chain.end(), [&](const stage_seat& seat) {
+            return rank_of[seat.node] != rank_of[chain.front().node];
+        });
+        if (stranger != chain.end()) {
+            throw usage_error("runtime.merge_micro_batches = on: the chain of cluster " + deploy.net.clusters[c].name +
+                              " lies on several ranks (" + deploy.net.nodes[chain.front().node].name + " on rank " +
+                              std::to_string(rank_of[chain.front().node]) + ", " +
+                              deploy.net.nodes[stranger->node].name + " on rank " +
+                              std::to_string(rank_of[stranger->node]) +
+                              "), whose work could overlap; off, fewer ranks, or placement = cluster is accepted");
+        }
+    }
+}
+
 } // namespace gaisnet

@@ -31,4 +31,8 @@ placement_request placement_of(const scenario&, const topology&, const std::shar
 
 placement_request placement_of(const deployment&, int ranks);
 
+/// Batches that are not divided (runtime.merge_micro_batches) would only be slower where a chain is cut over ranks.
+/// \throws usage_error naming a chain that is
+void check_merging(const deployment&, const std::vector<int>& rank_of);
+
 } // namespace gaisnet

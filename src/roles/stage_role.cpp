@@ -197,7 +197,7 @@ task<> stage_role::infer(pass& in, const inference_plan& session) {
 }
 
 task<> stage_role::train_batch(pass& in, micro_batch batch, double learning_rate, bool last_of_round) {
-    const auto micros = split_batch(batch, deploy->scene->train.micro_batches);
+    const auto micros = split_batch(batch, in.micro_batches(deploy->scene->train.micro_batches));
     const auto schedule =
         make_schedule(deploy->scene->train.schedule, static_cast<int>(micros.size()), seat->position, chain().size());
     for (const auto& step : schedule) {

@@ -148,6 +148,7 @@ void tensor_run::begin(int round, const round_decisions& decisions) {
     }
     plan.together = together(round);
     plan.active_clusters = static_cast<std::size_t>(deploy_.scene->runtime.active_clusters);
+    plan.whole_batches = deploy_.scene->runtime.merge_micro_batches;
     plan.idle = hooks_.idle;
     plan.note = hooks_.note;
     plan.computed = hooks_.computed;

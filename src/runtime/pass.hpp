@@ -175,6 +175,8 @@ public:
     virtual void contribute(actor& from, contribution) = 0;
     /// Declares that this strand has no more work in its cluster in this round (see enter).
     virtual void leave(actor&) = 0;
+    /// Into how many micro-batches a batch is divided, when a schedule wants so many. The ledger charges all of them.
+    virtual int micro_batches(int wanted) const { return wanted; }
     /// Notes that a start point begins a batch.
     virtual void begin_batch(actor&) {}
     /// Notes that a client of the start point's cluster is lost.

@@ -68,6 +68,7 @@ public:
         std::function<void(std::uint32_t, const char*)> note; ///< Reports what a node does now, for failure reports.
         std::function<void(std::size_t)> computed; ///< Called after every computation: how many strands it was for.
         std::optional<pacing> pace;                ///< `clock = real`
+        bool whole_batches = false;                ///< No batch is divided: no chain is cut over ranks.
         bool nan_when_diverged = false;            ///< An average of unusable values is NaN, in place of an error.
         struct request_batches {
             std::vector<request_batch> batches;
@@ -101,6 +102,7 @@ public:
     using pass::send;
     void send(actor& from, std::span<const std::uint32_t> to, message_kind kind, tensor_view tensor,
               std::uint32_t stage = 0) override;
+    int micro_batches(int wanted) const override { return plan_.whole_batches ? 1 : wanted; }
     void contribute(actor& from, contribution) override;
     void leave(actor&) override;
     void lose(actor&, std::uint32_t) override {}

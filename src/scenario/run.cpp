@@ -16,6 +16,18 @@ std::uint64_t run_settings::parse_seed(const std::string& text) {
     return seed;
 }
 
+double run_settings::parse_events(const std::string& text) {
+    if (text == "on" || text == "off") {
+        return text == "on" ? 1.0 : 0.0;
+    }
+    double part = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), part);
+    if (code != std::errc{} || end != text.data() + text.size() || !(part > 0.0 && part < 1.0)) {
+        throw usage_error("on, off, or a part of the clusters between 0 and 1 is accepted");
+    }
+    return part;
+}
+
 fusion_rule runtime_settings::parse_fusion(const std::string& text) {
     if (text == "auto") {
         return {};
@@ -58,6 +70,10 @@ void check_run(scenario& scene, const value_reader& in) {
             in.reject("runtime.fuse", "tuning.method = full: clusters have no frozen weights in common; off or auto is "
                                       "accepted");
         }
+    }
+    if (scene.runtime.merge_micro_batches && scene.clock == clock_kind::real) {
+        in.reject("runtime.merge_micro_batches",
+                  "with clock = real each micro-batch is computed when it is due; off is accepted");
     }
     for (const auto* key : {"time_scale", "strict_fidelity", "fidelity.tolerance"}) {
         if (scene.clock == clock_kind::virtual_time && in.is_changed(key)) {

@@ -66,6 +66,11 @@ struct runtime_settings {
         "clusters of equal chains of which so many at a time are computed as one batch, on one rank; changes the "
         "last bits of results (tuning.method = full: off)",
         parse_fusion, {.commands = commands::training});
+    bool merge_micro_batches = key.onoff(
+        "merge_micro_batches", "off",
+        "compute a batch at once and charge its micro-batches: faster where nothing overlaps; needs whole chains "
+        "on ranks; changes the last bits of results",
+        {.commands = commands::training});
     int threads = key.count("threads", "1", "threads of torch and BLAS a rank; changes the last bits of results",
                             within(1, 1024));
     int active_clusters =
@@ -130,8 +135,10 @@ struct run_settings {
                                   "results file (pretrain: safetensors file, gaisnet.safetensors unless it is set)",
                                   {.identity = false});
     bool overwrite = key.onoff("overwrite", "off", "replace an existing output", {.identity = false});
-    bool events = key.onoff("events", "on", "keep the table of events",
-                            {.commands = commands::emulating, .identity = false}); ///< Keep the event table.
+    /// Of whose clusters the table of events is kept: 0 none, 1 all.
+    double events = key.parsed("events", "on", "on, off, or a part of the clusters between 0 and 1",
+                               "keep the table of events; 0.01: of every hundredth cluster, and of edges and the cloud",
+                               parse_events, {.commands = commands::emulating, .identity = false});
     std::string resume =
         key.path("resume", "", "auto, or a checkpoint folder", "go on from a checkpoint", {.identity = false});
     bool strict_fidelity =
@@ -145,6 +152,7 @@ struct run_settings {
 
 private:
     static std::uint64_t parse_seed(const std::string&);
+    static double parse_events(const std::string&);
 };
 
 /// \throws usage_error

@@ -106,12 +106,44 @@ TEST_F(recorder_test, LongReasonIsCutBetweenCharacters) {
 
 TEST_F(recorder_test, EventsCanBeLeftOutAndTrafficStays) {
     {
-        auto writer = make(file(), {.overwrite = false, .events = false});
+        auto writer = make(file(), {.overwrite = false, .events = 0});
         writer.write_round(sample_round(1).data());
         writer.finish(run_status::complete, "rounds", true);
     }
     EXPECT_TRUE(texts(file(), "/events", "kind").empty());
     EXPECT_EQ(integers(file(), "/communication/links", "messages"), (std::vector<std::uint64_t>{2}));
+}
+
+TEST_F(recorder_test, EventsOfAPartOfTheClustersAreKeptWhole) {
+    std::vector<node_description> nodes{{.name = "edge0", .role = node_role::edge, .edge = 0}};
+    std::vector<event_row> events(1); // the edge's own
+    constexpr std::uint32_t clusters = 40;
+    for (std::uint32_t c = 0; c < clusters; ++c) {
+        nodes.push_back({.name = "c" + std::to_string(c) + ".0", .role = node_role::client, .edge = 0});
+        nodes.back().cluster = static_cast<std::int32_t>(c);
+        events.push_back({.node = c + 1, .peer = c + 1, .kind = event_kind::forward});
+        events.push_back({.node = c + 1,
+                          .kind = event_kind::send_modules_up,
+                          .link = link_class::cs_up,
+                          .bytes = 1,
+                          .receivers = 1});
+        events.push_back({.peer = c + 1,
+                          .kind = event_kind::send_modules_down,
+                          .link = link_class::cs_down,
+                          .bytes = 1,
+                          .receivers = 1});
+    }
+    {
+        auto writer = recorder::create(file(), header(), nodes, {}, {.events = 0.1});
+        writer.write_round({.rounds = {}, .nodes = {}, .events = events, .transports = {}});
+        writer.finish(run_status::complete, "rounds", true);
+    }
+    std::vector<std::uint64_t> expected{0};
+    for (const std::uint64_t client : {1, 10, 20, 30, 40}) { // of the first cluster, and of every tenth
+        expected.insert(expected.end(), {client, client, 0});
+    }
+    EXPECT_EQ(integers(file(), "/events", "node"), expected);
+    EXPECT_EQ(integers(file(), "/communication/links", "messages"), (std::vector<std::uint64_t>{clusters, clusters}));
 }
 
 TEST_F(recorder_test, FinishedFileTakesNoMoreRounds) {

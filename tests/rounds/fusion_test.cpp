@@ -1,6 +1,7 @@
 // Clusters that compute together (runtime.fuse): which ones do, that they train what they train one by one, and that the
 // bits depend on the scenario alone.
 
+#include "base/registry.hpp"
 #include "model/torch/torch_support.hpp"
 #include "roles/fusion.hpp"
 #include "support/lab.hpp"
@@ -16,6 +17,7 @@
 namespace gaisnet {
 namespace {
 
+using lab::lab_options;
 using lab::largest_difference;
 using lab::run_hfsl;
 using testing::ElementsAre;
@@ -157,6 +159,78 @@ TEST(fusion, a_lost_client_makes_its_cluster_compute_alone) {
     EXPECT_GT(others.joint, 0U);
     EXPECT_GT(others.computations, others.joint);
     EXPECT_LT(others.computations, alone.computations);
+}
+
+/// Batches of 4, 4 and 3 samples.
+scenario pipelined(std::vector<int> clients, int fuse) {
+    auto scene = clusters_of(std::move(clients), fuse);
+    scene.train.batch = 4;
+    scene.train.schedule = schedule_kind::one_f_one_b;
+    scene.train.micro_batches = 3;
+    scene.placement = "cluster";
+    return scene;
+}
+
+TEST(merged_micro_batches, train_the_same_and_are_charged_one_by_one) {
+    for (const auto* method : registry<tuning_entry>::all()) {
+        const std::string name = method->name;
+        for (const int fuse : {1, 3}) {
+            if (name == "none" || (fuse > 1 && name == "full")) {
+                continue;
+            }
+            SCOPED_TRACE(name + ", " + std::to_string(fuse));
+            auto scene = pipelined({3, 3, 3}, fuse);
+            scene.tuning.method = name;
+            const lab_options options{.rounds = 2, .samples = {11, 11, 11}};
+            const auto divided = run_hfsl(scene, options);
+            scene.runtime.merge_micro_batches = true;
+            const auto whole = run_hfsl(scene, options);
+            EXPECT_LT(whole.computations, divided.computations);
+            EXPECT_EQ(whole.rounds.back().rounds[0].end_s, divided.rounds.back().rounds[0].end_s);
+            EXPECT_EQ(whole.rounds.back().events.size(), divided.rounds.back().events.size());
+            for (std::size_t i = 0; i < whole.models.size(); ++i) {
+                EXPECT_LT(largest_difference(whole.models[i], divided.models[i]), 1e-5);
+            }
+            for (std::size_t i = 0; i < whole.totals.size(); ++i) {
+                EXPECT_NEAR(whole.totals[i].loss_sum, divided.totals[i].loss_sum, 1e-4);
+                EXPECT_EQ(whole.totals[i].predictions, divided.totals[i].predictions);
+            }
+            if (fuse == 1) {
+                auto spread = options;
+                spread.ranks = 3;
+                EXPECT_EQ(whole.models, run_hfsl(scene, spread).models);
+            }
+        }
+    }
+}
+
+TEST(merged_micro_batches, work_when_a_client_is_lost_and_its_chain_repaired) {
+    auto scene = pipelined({3, 3, 3}, 1);
+    scene.dropout.policy = dropout_policy::repair;
+    scene.dropout.schedule = {{"c1.1", 1.5}};
+    scene.link.d2d.rate = distribution::of(1e6);
+    const auto divided = run_hfsl(scene);
+    scene.runtime.merge_micro_batches = true;
+    const auto whole = run_hfsl(scene);
+    EXPECT_EQ(whole.rounds.back().rounds[0].end_s, divided.rounds.back().rounds[0].end_s);
+    for (std::size_t i = 0; i < whole.models.size(); ++i) {
+        EXPECT_LT(largest_difference(whole.models[i], divided.models[i]), 1e-5);
+    }
+    EXPECT_EQ(whole.models, run_hfsl(scene, {.ranks = 3}).models);
+}
+
+TEST(merged_micro_batches, need_whole_chains_on_ranks) {
+    auto scene = pipelined({3, 3}, 1);
+    scene.runtime.merge_micro_batches = true;
+    const auto deployed = lab::deploy(scene);
+    EXPECT_NO_THROW(check_merging(deployed, place_nodes(placement_of(deployed, 2), "cluster")));
+    try {
+        check_merging(deployed, place_nodes(placement_of(deployed, 2), "node"));
+        FAIL() << "chains are cut";
+    } catch (const usage_error& problem) {
+        EXPECT_THAT(problem.what(), testing::HasSubstr("the chain of cluster c0 lies on several ranks"));
+        EXPECT_THAT(problem.what(), testing::HasSubstr("placement = cluster is accepted"));
+    }
 }
 
 TEST(fusion, outputs_that_never_change_are_cached_by_cluster) {

@@ -230,7 +230,12 @@ TEST(scenario_reader, numbers_and_words_of_training) {
     rejects({{"train.momentum", "-0.1"}}, "at least 0");
     rejects({{"train.optimizer", "adam"}}, "sgd, adamw");
     rejects({{"train.labels", "cloud"}}, "chain, local");
-    rejects({{"events", "yes"}}, "on, off");
+    for (const char* wrong : {"yes", "0", "1", "-0.1", "0.5 s", "nan", "10 %"}) {
+        rejects({{"events", wrong}}, "on, off, or a part of the clusters between 0 and 1");
+    }
+    EXPECT_EQ(read({}).events, 1.0);
+    EXPECT_EQ(read({{"events", "off"}}).events, 0.0);
+    EXPECT_EQ(read({{"events", "0.01"}}).events, 0.01);
     EXPECT_EQ(read({{"train.optimizer", "adamw"}}).train.optimizer, optimizer_kind::adamw);
     EXPECT_EQ(read({{"train.labels", "local"}}).train.labels, label_route::local);
 }
@@ -284,6 +289,7 @@ TEST(scenario_reader, clusters_that_compute_together) {
         rejects({{"runtime.fuse", wrong}}, "off, auto, or a number of clusters");
     }
     rejects({{"clock", "real"}, {"runtime.fuse", "2"}}, "clock = real");
+    rejects({{"clock", "real"}, {"runtime.merge_micro_batches", "on"}}, "clock = real");
     rejects({{"tuning.method", "full"}, {"runtime.fuse", "2"}}, "tuning.method = full");
     EXPECT_EQ(read({{"runtime.fuse", "1"}, {"clock", "real"}}).runtime.fuse.clusters, 1);
 }
