@@ -1,18 +1,24 @@
 """Compares runs: python3 -m analysis.compare FILE FILE ...
 
 Prints for each results file its accuracy, of models that tell next tokens also their perplexity, and what it cost in
-emulated time, energy, bytes and spectrum; with --accuracy A or --perplexity P also what it cost until the edges' mean was
-first that good. --picture PNG draws accuracy over emulated time.
+emulated time, energy, bytes and spectrum; of sessions of inference their latencies. With --accuracy A or --perplexity P also
+what it cost until the edges' mean was first that good. --by KEY tells the value of a setting and puts runs of one value
+together in the picture. --picture PNG draws accuracy over emulated time and energy, or --over one cost; of inference how
+many requests were answered within which latency.
 """
 
 import math
 import pathlib
 
-from analysis.results import (ACTIVE_PARTS, numpy, open_gaisnet, pandas, parser_of, percent, print_table, pyplot, quantity, run_tool,
-                              save, table)
+from analysis.results import (ACTIVE_PARTS, COLOURS, UnreadableFile, numpy, open_gaisnet, pandas, parser_of, percent, percentiles,
+                              print_table, pyplot, quantity, run_tool, save, settings_of, table, traffic)
 
 COSTS = {"time_s": ("time", "s"), "energy_j": ("energy", "J"), "active_j": ("less idling", "J"), "bytes": ("bytes", "B"),
          "spectrum_hz_s": ("spectrum", "Hz s")}
+OVER = {"rounds": ("round", "rounds"), "time": ("time_s", "emulated time (s)"), "energy": ("energy_j", "energy of all nodes (J)"),
+        "active": ("active_j", "energy without idling (J)"), "bytes": ("bytes", "bytes sent"),
+        "spectrum": ("spectrum_hz_s", "spectrum (Hz s)")}
+QUALITIES = {"accuracy": "validation accuracy", "loss": "validation loss (nat)", "perplexity": "perplexity"}
 
 
 def totals_of(file):
@@ -32,6 +38,19 @@ def totals_of(file):
     return means.join(sums).to_records()
 
 
+def session_of(file):
+    """Of a session of inference: its requests and what they cost, and the latencies of all, sorted; None without requests."""
+    requests = table(file, "inference")
+    if not len(requests):
+        return None
+    half, most = percentiles(requests["latency_s"], [50, 99])
+    known, energy, sent = requests[requests["label"] != ""], table(file, "energy"), traffic(file)
+    return {"requests": len(requests), "accuracy": (known["label"] == known["predicted"]).mean() if len(known) else math.nan,
+            "latency_s": requests["latency_s"].mean(), "p50_s": half, "p99_s": most, "energy_j": energy["total_j"].sum(),
+            "active_j": energy[ACTIVE_PARTS].to_numpy().sum(), "bytes": int(sent["bytes"].sum()),
+            "spectrum_hz_s": sent["airtime_hz_s"].sum(), "latencies_s": numpy.sort(requests["latency_s"].to_numpy())}
+
+
 def cost(total):
     return [quantity(total[what], unit) for what, (_, unit) in COSTS.items()]
 
@@ -45,15 +64,72 @@ def rows_until(all_totals, is_reached):
     return rows
 
 
-def draw(all_totals, path):
-    figure, axes = pyplot().subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
-    for name, totals in all_totals.items():
-        axes[0].plot(totals["time_s"], totals["accuracy"], marker="o", markersize=3, label=name)
-        axes[1].plot(totals["energy_j"], totals["accuracy"], marker="o", markersize=3, label=name)
-    axes[0].set(xlabel="emulated time (s)", ylabel="validation accuracy")
-    axes[1].set(xlabel="energy of all nodes (J)")
-    axes[1].legend(frameon=False)
-    save(figure, path)
+def families_of(names, groups):
+    """Colour and label of each run: one a value of the setting, the label at its first run; or one a run."""
+    values = list(dict.fromkeys(groups.get(name, name) for name in names))
+    seen = set()
+    for name in names:
+        value = groups.get(name, name)
+        yield name, COLOURS[values.index(value) % len(COLOURS)], None if value in seen else value
+        seen.add(value)
+
+
+def draw(all_totals, groups, over, quality, title):
+    figure, all_axes = pyplot().subplots(1, len(over), figsize=(3 + 4 * len(over), 4), layout="constrained", sharey=True, squeeze=False)
+    for axes, (what, label) in zip(all_axes[0], (OVER[name] for name in over)):
+        for name, colour, family in families_of(all_totals, groups):
+            totals = all_totals[name]
+            axes.plot(totals[what], totals[quality], color=colour, label=family,
+                      marker="o" if len(totals) <= 60 else None, markersize=3)
+        axes.set(xlabel=label)
+    all_axes[0][0].set(ylabel=QUALITIES[quality])
+    all_axes[0][-1].legend(frameon=False, title=title)
+    return figure
+
+
+def draw_latencies(sessions, groups, title):
+    figure, axes = pyplot().subplots(figsize=(7, 4), layout="constrained")
+    for name, colour, family in families_of(sessions, groups):
+        latencies = sessions[name]["latencies_s"]
+        axes.step(latencies, numpy.arange(1, len(latencies) + 1) / len(latencies), where="post", color=colour, label=family)
+    axes.set(xlabel="latency (s)", ylabel="part of requests", ylim=(0, 1.02))
+    axes.legend(frameon=False, title=title)
+    return figure
+
+
+def print_sessions(sessions, groups, by):
+    print("Sessions of inference")
+    keys = ["latency_s", "p50_s", "p99_s"]
+    print_table(pandas.DataFrame(
+        [[name, *([groups[name]] if by else []), found["requests"], percent(found["accuracy"]),
+          *[quantity(found[key], "s") for key in keys], *cost({"time_s": math.nan, **found})[1:]] for name, found in sessions.items()],
+        columns=["run", *([by] if by else []), "requests", "accuracy", "latency", "p50", "p99", *[head for head, _ in COSTS.values()][1:]]))
+
+
+def print_runs(found, groups, by, goals):
+    heads = [head for head, _ in COSTS.values()]
+    print("Runs, all rounds")
+    qualities = {"accuracy": percent}
+    if any(not math.isnan(totals[-1]["perplexity"]) for totals in found.values()):
+        qualities["perplexity"] = lambda value: "-" if math.isnan(value) else f"{value:.2f}"
+    print_table(pandas.DataFrame([[name, *([groups[name]] if by else []), len(totals),
+                                   *[show(totals[-1][what]) for what, show in qualities.items()],
+                                   *cost(totals[-1])] for name, totals in found.items()],
+                                 columns=["run", *([by] if by else []), "rounds", *qualities, *heads]))
+    for words, is_reached in goals:
+        print(f"\nUntil the {words}")
+        print_table(pandas.DataFrame(rows_until(found, is_reached), columns=["run", "round", *heads]))
+
+
+def read(path, by):
+    """Totals, session and the value of a setting of one file."""
+    with open_gaisnet(path) as file:
+        settings = settings_of(file)
+        if by and by not in settings:
+            close = [key for key in settings if key.endswith(by.rpartition(".")[2])]
+            raise UnreadableFile(f"'{path}': --by {by}: no setting of that name has decided its results"
+                                 + (f"; similar ones: {', '.join(close[:5])}" if close else ""))
+        return totals_of(file), session_of(file), settings.get(by, "")
 
 
 def main():
@@ -61,40 +137,43 @@ def main():
     parser.add_argument("files", nargs="+", metavar="FILE", help="results files of gaisnet (HDF5)")
     parser.add_argument("--accuracy", type=float, help="also compare the costs up to this accuracy, 0 to 1")
     parser.add_argument("--perplexity", type=float, help="also compare the costs up to this perplexity, at least 1")
-    parser.add_argument("--picture", metavar="PNG", help="accuracy over time and energy")
+    parser.add_argument("--by", metavar="KEY", help="a setting whose values tell runs apart: a family of curves each")
+    parser.add_argument("--over", choices=OVER, help="what the picture has at its foot; otherwise time and energy")
+    parser.add_argument("--quality", choices=QUALITIES, default="accuracy", help="what the picture draws")
+    parser.add_argument("--picture", metavar="PNG", help="quality over costs, or latencies of requests")
     given = parser.parse_args()
-    found = {}
-    for path in given.files:
-        with open_gaisnet(path) as file:
-            name = pathlib.Path(path).stem
-            found[name if name not in found else path] = totals_of(file)
     if given.accuracy is not None and not 0 <= given.accuracy <= 1:
         parser.error(f"--accuracy {given.accuracy:g}: 0 to 1 is accepted")
     if given.perplexity is not None and not given.perplexity >= 1:
         parser.error(f"--perplexity {given.perplexity:g}: at least 1 is accepted")
-    for name in [name for name, totals in found.items() if not len(totals)]:
-        print(f"{name}: has no rounds of training, or none has ended yet")
-        del found[name]
-    if not found:
-        return
-    heads = [head for head, _ in COSTS.values()]
-    print("Runs, all rounds")
-    qualities = {"accuracy": percent}
-    if any(not math.isnan(totals[-1]["perplexity"]) for totals in found.values()):
-        qualities["perplexity"] = lambda value: "-" if math.isnan(value) else f"{value:.2f}"
-    print_table(pandas.DataFrame([[name, len(totals), *[show(totals[-1][what]) for what, show in qualities.items()],
-                                   *cost(totals[-1])] for name, totals in found.items()],
-                                 columns=["run", "rounds", *qualities, *heads]))
+    found, sessions, groups = {}, {}, {}
+    for path in given.files:
+        name = pathlib.Path(path).stem
+        name = name if name not in found and name not in sessions else path
+        totals, session, value = read(path, given.by)
+        if given.by:
+            groups[name] = value
+        if len(totals):
+            found[name] = totals
+        elif session:
+            sessions[name] = session
+        else:
+            print(f"{name}: has no rounds of training and no requests, or none has ended yet")
     goals = []
     if given.accuracy is not None:
         goals.append((f"accuracy was {100 * given.accuracy:g} %", lambda totals: totals["accuracy"] >= given.accuracy))
     if given.perplexity is not None:
         goals.append((f"perplexity was {given.perplexity:g}", lambda totals: totals["perplexity"] <= given.perplexity))
-    for words, is_reached in goals:
-        print(f"\nUntil the {words}")
-        print_table(pandas.DataFrame(rows_until(found, is_reached), columns=["run", "round", *heads]))
-    if given.picture:
-        draw(found, given.picture)
+    if found:
+        print_runs(found, groups, given.by, goals)
+    if sessions:
+        if found:
+            print()
+        print_sessions(sessions, groups, given.by)
+    if given.picture and found:
+        save(draw(found, groups, [given.over] if given.over else ["time", "energy"], given.quality, given.by), given.picture)
+    elif given.picture and sessions:
+        save(draw_latencies(sessions, groups, given.by), given.picture)
 
 
 if __name__ == "__main__":

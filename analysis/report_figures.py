@@ -7,15 +7,17 @@ one cuts something, the figure's note says so.
 
 import math
 
-from analysis.critical_path import PALETTE, latency_of
+from analysis.critical_path import PALETTE as WITH_BLACK
+from analysis.critical_path import latency_of
 from analysis.results import (COLOURS, ENERGY_PARTS, LINK_CLASSES, UnreadableFile, numpy, pandas, percentiles, quantity, table,
                               without_unit)
 from analysis.timeline import COLOURS as KIND_COLOURS
 from analysis.topology import Network
 
+PALETTE = tuple(colour for colour in WITH_BLACK if colour != "#000000")  # seen on dark pages, too
 BARS = 200  # stacked bars of rounds; more rounds are put together
 POINTS = 2000  # of a curve
-MAPPED, NAMED = 20000, 60  # nodes that a map draws, and that have their names in it
+MAPPED, NAMED = 20000, 24  # nodes that a map draws, and that have their names in it
 ROWS = 40  # clusters of a heat map
 EVENTS = 4000  # of a timeline
 NODE_BARS = 40
@@ -87,7 +89,7 @@ def curves(runs):
     values = {key: name for key, name in CURVE_VALUES.items() if any(key in own for own in runs.values())}
     return {"title": "Quality over what it cost", "kind": "curves", "x": CURVE_AXES, "y": values,
             "note": "Means over edges after each round; costs are sums since the start of the run.",
-            "series": [{"name": name, "colour": COLOURS[number % len(COLOURS)], **own}
+            "series": [{"name": name, "colour": PALETTE[number % len(PALETTE)], **own}
                        for number, (name, own) in enumerate(runs.items())]}
 
 
@@ -102,7 +104,7 @@ def latency_of_rounds(file, rounds):
              "hovertext": [*(mean.descriptions[part] for part in shown.index), ""], "hoverinfo": "text+y",
              "connector": {"line": {"width": 1}}, "increasing": {"marker": {"color": COLOURS[0]}},
              "totals": {"marker": {"color": COLOURS[6]}}}
-    variants = [variant(f"one {mean.unit}", [steps], yaxis=axis("s"), showlegend=False)]
+    variants = [variant(f"one {mean.unit}", [steps], yaxis=axis("s", range=[0, 1.12 * mean.seconds]), showlegend=False)]
     note = f"Mean of {mean.count} {mean.unit}s"
     if mean.unit == "round":
         note += ", each with the slowest edge's parts. "
@@ -161,8 +163,9 @@ def memory_of_nodes(memory, nodes):
             "textposition": "none"}
     limit = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": 100, "y1": 100,
              "line": {"color": COLOURS[1], "dash": "dash"}}
-    variants = [variant("fullest nodes", [bars], yaxis=axis("% of the node's memory", rangemode="tozero"), shapes=[limit],
-                        showlegend=False)]
+    near = most["part"].max() > 25
+    variants = [variant("fullest nodes", [bars], yaxis=axis("% of the node's memory", rangemode="tozero"),
+                        shapes=[limit] if near else [], showlegend=False)]
     if len(peaks) > NODE_BARS:
         counts, borders = numpy.histogram(peaks["part"], bins=40)
         variants.append(variant("all nodes", [
@@ -170,7 +173,7 @@ def memory_of_nodes(memory, nodes):
              "width": float(borders[1] - borders[0]), "hovertemplate": "%{x:.3g} %: %{y} nodes<extra></extra>"}],
             xaxis=axis("% of the node's memory"), yaxis=axis("nodes"), bargap=0, showlegend=False))
     note = f"Largest peak of each node; the {NODE_BARS} fullest of {len(peaks)}. " if len(peaks) > NODE_BARS else "Largest peak of each node. "
-    return figure("Memory against limits", variants, note + "The dashed line is the limit.")
+    return figure("Memory against limits", variants, note + ("The dashed line is the limit." if near else ""))
 
 
 def classes_of_start_points(samples):
@@ -196,7 +199,7 @@ def requests_of_clients(requests):
         return None
     tails, points = [], []
     for edge, own in requests.groupby("edge"):
-        colour = {"color": COLOURS[int(edge) % len(COLOURS)]}
+        colour = {"color": PALETTE[int(edge) % len(PALETTE)]}
         ordered = own["latency_s"].sort_values().to_numpy()
         kept = thinned(len(ordered), POINTS)
         tails.append({"type": "scatter", "mode": "lines", "name": f"edge {edge}", "x": numbers(ordered[kept]),
@@ -219,7 +222,7 @@ def services_of_policies(services):
     for number, (policy, own) in enumerate(services.groupby("policy", sort=False)):
         tuned = (own["action"] == "fine_tune").to_numpy()
         lines.append({"type": "scatter", "mode": "lines+markers", "name": policy, "x": own["round"].tolist(), "y": numbers(own["cash"]),
-                      "line": {"color": COLOURS[number % len(COLOURS)]}, "text": [
+                      "line": {"color": PALETTE[number % len(PALETTE)]}, "text": [
                           f"{action} {model} {requester}".strip() for action, model, requester in
                           zip(own["action"], own["model"], own["requester"])],
                       "marker": {"symbol": ["triangle-down" if one else "circle" for one in tuned],
@@ -240,8 +243,11 @@ def domains(found):
         values = grid.to_numpy()
         variants.append(variant(f"{what} by {method}", [
             {"type": "heatmap", "z": [numbers(row) for row in values], "x": list(grid.columns), "y": list(grid.index),
-             "text": [["" if math.isnan(one) else f"{one:.3g}" for one in row] for row in values], "texttemplate": "%{text}",
              "colorscale": "Viridis", "reversescale": what == "perplexity"}],
+            annotations=[{"x": domain, "y": model, "text": f"{value:.3g}", "showarrow": False,
+                          "font": {"color": "#ffffff"}, "bgcolor": "rgba(0,0,0,0.45)"}
+                         for model, row in zip(grid.index, values) for domain, value in zip(grid.columns, row)
+                         if values.size <= 400 and not math.isnan(value)],
             yaxis={"automargin": True, "autorange": "reversed"}, xaxis={"automargin": True}))
     return figure("Models on domains", variants, f"After round {last['round'].max()}.")
 
@@ -337,7 +343,7 @@ def timelines(file, rounds):
         data = []
         for kind, own in mine.groupby("kind", sort=False):
             sends = own["receivers"] > 0
-            data.append({"type": "bar", "orientation": "h", "name": kind.replace("send_", "sends "),
+            data.append({"type": "bar", "orientation": "h", "name": kind.replace("send_", "sends ").replace("_", " "),
                          "base": numbers(own["start_s"] - start), "x": numbers(own["end_s"] - own["start_s"]),
                          "y": [names[node] for node in own["node"]], "offset": 0.12 if sends.all() else -0.38,
                          "width": 0.25 if sends.all() else 0.45,
@@ -350,7 +356,7 @@ def timelines(file, rounds):
         variants.append(variant(name, data, barmode="overlay", xaxis=axis(f"s since the start of round {last}"),
                                 yaxis={"automargin": True, "categoryorder": "array",
                                        "categoryarray": [names[node] for node in reversed(rows)]},
-                                height=140 + 46 * max(2, len(rows)), hovermode="closest"))
+                                height=120 + 46 * max(2, len(rows)), hovermode="closest"))
     if not variants:
         return None
     return figure(f"Timeline of round {last}", variants, "Thick: computes or senses; thin: sends. "

@@ -22,8 +22,9 @@ function colours() {
 function themed(layout) {
     const {ink, soft, line} = colours();
     const lines = {gridcolor: line, zerolinecolor: line, linecolor: line, tickcolor: line, automargin: true};
-    const out = {margin: {l: 60, r: 20, t: 16, b: 48}, height: 380, font: {color: ink, family: "system-ui, sans-serif", size: 12},
+    const out = {margin: {l: 60, r: 20, t: 34, b: 48}, height: 380, font: {color: ink, family: "system-ui, sans-serif", size: 12},
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hoverlabel: {namelength: -1},
+        modebar: {bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: ink},
         legend: {font: {color: soft}, traceorder: "normal"}, ...layout};
     out.xaxis = {...lines, ...layout.xaxis};
     out.yaxis = {...lines, ...layout.yaxis};
@@ -54,7 +55,7 @@ function plot_of(figure, id) {
     const section = make("section", {id});
     section.append(make("h2", {}, figure.title));
     if (figure.note) section.append(make("p", {class: "note"}, figure.note));
-    const place = make("div", {class: "plot"});
+    const place = make("div", {class: "drawing"});
     let show;
     if (figure.kind === "curves") {
         let x = Object.keys(figure.x)[0], y = Object.keys(figure.y)[0];
@@ -73,7 +74,7 @@ function plot_of(figure, id) {
     }
     if (figure.kind === "curves" || figure.variants.length) {
         section.append(place);
-        place.style.minHeight = "380px";
+        place.style.minHeight = "300px";
         drawn.set(place, show);
         watcher.observe(place);
     }

@@ -27,10 +27,12 @@ project_packages=(
 )
 
 # What tests need beyond that: pytest, a Slurm (without a configuration its services do not start, but for munge's; the
-# tests start their own), network namespaces, what draws pictures, PyTorch to compare with, and Clang with its fuzzer.
+# tests start their own), network namespaces, what draws pictures and pages, a browser that looks at them, what runs notebooks,
+# PyTorch to compare with, and Clang with its fuzzer.
 # shellcheck disable=SC2034
 test_packages=(python3-pytest slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 python3-matplotlib
-    python3-torch clang libclang-rt-dev)
+    python3-torch clang libclang-rt-dev python3-plotly chromium chromium-driver python3-selenium python3-tqdm python3-nbclient
+    python3-ipykernel)
 
 # The PyTorch from PyPI whose LibTorch is tested: that of GPU users.
 wheel_version=2.11.0

@@ -143,6 +143,28 @@ class TestCompare:
         assert first_words.count("trained") == 2
         assert first_words.count("planned") == 2
 
+    def test_sessions_of_inference_have_a_table_of_their_own(self, trained, served):
+        done = tool("compare", trained, served)
+        assert done.returncode == 0, done.stderr
+        rows, latencies = done.stdout.split("Sessions of inference"), table(served, "inference")["latency_s"]
+        assert "trained" in rows[0] and "trained" not in rows[1]
+        cells = re.split(r" {2,}", rows[1].strip().splitlines()[1].strip())
+        assert cells[:2] == ["served", str(len(latencies))]
+        assert cells[3] == f"{1000 * latencies.mean():.4g} ms"
+
+    def test_runs_are_told_apart_by_a_setting(self, trained, clouded, tmp_path):
+        picture = tmp_path / "families.svg"
+        done = tool("compare", trained, clouded, "--by", "network.edges", "--over", "bytes", "--quality", "loss", "--picture", picture)
+        assert done.returncode == 0, done.stderr
+        shown = {line.split()[0]: line.split()[1] for line in done.stdout.splitlines()[2:4]}
+        assert shown == {"trained": "1", "clouded": "2"}
+        assert picture.read_text().count("<svg") == 1
+
+    def test_a_setting_that_is_none_is_refused_with_those_like_it(self, trained):
+        done = tool("compare", trained, "--by", "edges")
+        assert done.returncode == 1
+        assert "network.edges" in done.stderr
+
     def test_sums_are_those_of_the_tables(self, module, trained):
         energy = table(trained, "energy")["total_j"].sum()
         links = table(trained, "communication/links")
@@ -168,6 +190,7 @@ class TestPictures:
         ("timeline", "trained", "--picture"),
         ("compare", "trained", "--picture"),
         ("plot", "served", "--output"),
+        ("compare", "served", "--picture"),
     ])
     def test_a_picture_is_drawn(self, request, tmp_path, name, results, option):
         picture = tmp_path / "picture.png"
@@ -203,7 +226,7 @@ class TestFilesThatCannotBeRead:
 
     @pytest.mark.parametrize("file, message", [
         ("missing.h5", "no such file"), ("text.h5", "not an HDF5 file"), ("other.h5", "not one of")])
-    @pytest.mark.parametrize("name", ["summary", "plot", "compare", "timeline"])
+    @pytest.mark.parametrize("name", ["summary", "plot", "compare", "timeline", "report"])
     def test_they_are_refused(self, folder, name, file, message):
         done = tool(name, folder / file)
         assert done.returncode == 1

@@ -13,6 +13,7 @@ from one_machine import CannotRun, Job, OneMachine, submit
 from support.files import same_bytes
 from support.processes import wait_until
 from support.results import assert_same_tuning, checkpoints, status, table, text
+from support.tools import tool
 
 h5py = pytest.importorskip("h5py")
 
@@ -197,7 +198,23 @@ class TestSweep:
             with h5py.File(output) as file:
                 assert re.search(r"^lr = (\S+)$", text(file.attrs["config"]), re.MULTILINE)[1] == rate
 
+    def test_the_line_of_a_local_sweep_submits_an_array(self, tmp_path):
+        line = ["sweep", tmp_path / "runs", "finetune", "--config", PROJECT / "configs" / "quickstart.cfg", "--set", "train.rounds=1",
+                "--set", "data.samples=120", "--set", "model.weights=random", "--vary", "train.lr", "0.001", "0.02", "--parallel", 2]
+        done = tool(*line, "--slurm", f"--parsable --ntasks=1 --output={tmp_path}/job-%j.log")
+        assert done.returncode == 0, done.stderr
+        assert "--array=0-1%2" in done.stdout
+        number = next(text for text in done.stdout.splitlines() if text.split(";")[0].isdigit()).split(";")[0]
+        for task in range(2):
+            wait_for_end(Job(f"{number}_{task}", tmp_path))
+        tables = tool("sweep", tmp_path / "runs")
+        assert "2 of 2 runs are done" in tables.stdout, tables.stdout + tables.stderr
+        rates = [row.split(",")[1] for row in (tmp_path / "runs" / "runs.csv").read_text().splitlines()]
+        assert rates == ["train.lr", "0.001", "0.02"]
+
     @pytest.mark.parametrize("options, words, message", [
+        pytest.param([], ["--configs", ".", *QUICKSTART], "needs an array job", id="configs-without-an-array"),
+        pytest.param(["--array=7-7"], ["--configs", ".", *QUICKSTART], "0007.cfg", id="configs-that-are-missing"),
         pytest.param([], ["--sweep", "train.lr=1,2", *QUICKSTART], "needs an array job", id="without-an-array"),
         pytest.param(["--array=5-5"], ["--sweep", "train.lr=1,2", *QUICKSTART], "--array=0-1 is accepted",
                      id="beyond-the-sweep"),
