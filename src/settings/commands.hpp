@@ -49,6 +49,7 @@ struct info {
     const char* help;
     const narrowing* narrow = nullptr;
     const alternative* other = nullptr;
+    const char* operand = nullptr; ///< What stands behind its name, as in `gaisnet watch FILE`; null: nothing.
     /// Keys that it may use.
     command_set may_use() const { return set | (other ? other->set : 0); }
 };

@@ -143,7 +143,9 @@ std::string help_text(const std::string& command, const std::string& topic) {
         }
         return text.substr(1);
     }
+    const auto* asked = registry<commands::info>::find(command);
     std::string text = "usage: gaisnet " + (command.empty() ? "COMMAND" : command) +
+                       (asked && asked->operand ? std::string(" ") + asked->operand : "") +
                        " [--config FILE]... [--KEY VALUE]...\n\n" + (command.empty() ? "commands\n" : "");
     for (const auto* one : commands::known()) {
         if (command.empty() || command == one->name) {

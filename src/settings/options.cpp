@@ -48,6 +48,10 @@ std::string normalised(const std::string& argument) {
 }
 
 void set_command(command_line& out, const std::string& word) {
+    if (!out.command.empty() && out.operand.empty() && registry<commands::info>::at(out.command, "command").operand) {
+        out.operand = word;
+        return;
+    }
     if (!out.command.empty()) {
         throw usage_error("command line: \"" + word + "\" is too much behind " + out.command + "; flags start with --");
     }
@@ -152,6 +156,10 @@ command_line parse_command_line(const std::vector<std::string>& arguments,
     if (out.command.empty()) {
         throw usage_error("command line: a command is missing; accepted: " + commands::listed() +
                           " (--help tells more)");
+    }
+    if (const auto* operand = registry<commands::info>::at(out.command, "command").operand;
+        operand && out.operand.empty()) {
+        throw usage_error("command line: gaisnet " + out.command + " " + operand + ": " + operand + " is missing");
     }
     out.values = default_settings();
     for (const auto& file : out.files) {

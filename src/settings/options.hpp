@@ -15,6 +15,7 @@ struct command_line : configuration {
     std::string topic;      ///< Topic of --help: a key, a section or a command; empty: everything.
     std::string completion; ///< Shell of --completion: bash or zsh.
     std::string log_level = "info";
+    std::string operand; ///< What stands behind the command, where it takes something (commands::info).
 };
 
 /// Reads command line, environment (GAISNET_SECTION_KEY) and config files. The command line overrides the environment,
