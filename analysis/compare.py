@@ -79,6 +79,7 @@ def draw(all_totals, groups, over, quality, title):
     for axes, (what, label) in zip(all_axes[0], (OVER[name] for name in over)):
         for name, colour, family in families_of(all_totals, groups):
             totals = all_totals[name]
+            totals = totals[~numpy.isnan(totals[quality])]  # rounds without an evaluation (train.evaluate_every)
             axes.plot(totals[what], totals[quality], color=colour, label=family,
                       marker="o" if len(totals) <= 60 else None, markersize=3)
         axes.set(xlabel=label)

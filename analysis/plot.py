@@ -24,7 +24,7 @@ def stacked(axes, parts, unit, title):
 
 def draw_rounds(rounds, energy):
     figure, axes = pyplot().subplots(2, 2, figsize=(11, 7.5), layout="constrained")
-    for edge, own in rounds.groupby("edge"):
+    for edge, own in rounds.dropna(subset="accuracy").groupby("edge"):
         colour = COLOURS[edge % len(COLOURS)]
         axes[0, 0].plot(own["round"], own["accuracy"], color=colour, marker="o", markersize=3, label=f"edge {edge}")
         axes[0, 0].plot(own["round"], own["loss"], color=colour, linestyle=":")

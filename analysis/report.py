@@ -95,7 +95,10 @@ def merits(file, rounds, requests, services):
     found = []
     if len(rounds):
         last = totals_of(file)[-1]
-        found.append((f"validation accuracy after {last['round']} rounds", percent(last["accuracy"])))
+        if math.isnan(last["accuracy"]):
+            found.append(("rounds", str(last["round"])))
+        else:
+            found.append((f"validation accuracy after {last['round']} rounds", percent(last["accuracy"])))
         if not math.isnan(last["perplexity"]):
             found.append(("perplexity", f"{last['perplexity']:.2f}"))
         found += [({"time": "emulated time", "energy": "energy of all nodes"}.get(head, head), quantity(last[what], unit))

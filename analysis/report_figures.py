@@ -74,9 +74,10 @@ def totals_by_round(file):
     kept = found[thinned(len(found), POINTS)]
     curves = {key: numbers(kept[key]) for key in ("round", "time_s", "energy_j", "active_j", "bytes", "spectrum_hz_s",
                                                   "accuracy", "loss", "perplexity")}
-    if all(value is None for value in curves["perplexity"]):
-        del curves["perplexity"]
-    return curves
+    for quality in CURVE_VALUES:
+        if all(value is None for value in curves[quality]):  # of a plan; and classes have no perplexity
+            del curves[quality]
+    return curves if any(quality in curves for quality in CURVE_VALUES) else {}
 
 
 CURVE_AXES = {"round": "rounds", "time_s": "emulated time (s)", "energy_j": "energy of all nodes (J)",

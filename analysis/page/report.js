@@ -62,7 +62,7 @@ function plot_of(figure, id) {
         section.append(picker("over", Object.entries(figure.x), key => { x = key; show(); }),
             ...Object.keys(figure.y).length > 1 ? [picker("what", Object.entries(figure.y), key => { y = key; show(); })] : []);
         show = () => draw(place, figure.series.filter(run => run[x] && run[y]).map(run => ({type: "scatter", mode: run[x].length > 60 ? "lines" : "lines+markers",
-            name: run.name, x: run[x], y: run[y], line: {color: run.colour}})),
+            name: run.name, connectgaps: true, x: run[x], y: run[y], line: {color: run.colour}})),
             {xaxis: {title: {text: figure.x[x]}}, yaxis: {title: {text: figure.y[y]}}, showlegend: true});
     } else {
         let variant = figure.variants[0];

@@ -71,6 +71,20 @@ data_shares::data_shares(const scenario& scene, domain_source& source): scene_(s
     }
 }
 
+std::vector<std::size_t> data_shares::some_of(std::vector<std::size_t> validation, std::size_t number) const {
+    const auto wanted = static_cast<std::size_t>(scene_.data.validation_samples);
+    if (wanted == 0 || wanted >= validation.size()) {
+        return validation;
+    }
+    const auto order = random_stream(scene_.seed, "validation", std::to_string(number)).permutation(validation.size());
+    std::vector<std::size_t> some;
+    for (std::size_t i = 0; i < wanted; ++i) {
+        some.push_back(validation[order[i]]);
+    }
+    std::sort(some.begin(), some.end());
+    return some;
+}
+
 /// Splits every dataset, and gives each holder its share of the training samples.
 void data_shares::deal_out() {
     const auto each = static_cast<std::size_t>(scene_.data.per_cluster);
@@ -78,6 +92,7 @@ void data_shares::deal_out() {
     for (std::size_t number = 0; number < sets_.size(); ++number) {
         const auto& set = *sets_[number];
         splits_.push_back(split_of(set, scene_.data.train_fraction, scene_.seed));
+        evaluated_.push_back(some_of(splits_.back().validation, number));
         const auto& train = splits_.back().train;
         if (const auto* joined = dynamic_cast<const joined_dataset*>(&set)) {
             for (std::size_t domain = 0; domain < joined->parts(); ++domain) {

@@ -29,6 +29,8 @@ public:
     std::size_t sets() const { return sets_.size(); }
     const dataset& set(std::size_t number) const { return *sets_[number]; }
     const data_split& split(std::size_t number) const { return splits_[number]; }
+    /// Validation samples of a dataset that are evaluated after rounds (data.validation_samples), ascending.
+    const std::vector<std::size_t>& evaluated(std::size_t number) const { return evaluated_[number]; }
     std::size_t set_of_edge(std::size_t edge) const { return sets_.size() == 1 ? 0 : edge; }
     std::size_t set_of_cluster(int cluster) const;
     const std::vector<std::string>& class_names(std::size_t edge) const;
@@ -66,12 +68,15 @@ public:
 
 private:
     std::vector<std::size_t> dealing_order() const;
+    /// So many of a dataset's validation samples as evaluations take.
+    std::vector<std::size_t> some_of(std::vector<std::size_t> validation, std::size_t number) const;
     void deal_out();
     void leave_available();
 
     const scenario& scene_;
     std::vector<std::unique_ptr<dataset>> sets_;
-    std::vector<data_split> splits_; ///< Indexed like sets_.
+    std::vector<data_split> splits_;                  ///< Indexed like sets_.
+    std::vector<std::vector<std::size_t>> evaluated_; ///< Indexed like sets_.
     struct holder {
         std::string client; ///< Empty for a cluster's start point, whoever that is.
         std::vector<std::size_t> samples;

@@ -193,12 +193,7 @@ private:
         work_done_ = work_done;
         if (here_.root() && work_a_round_ > 0) {
             if (std::exchange(told_rounds_, rounds_done()) != rounds_done()) {
-                told_ = fmt::format("round {}/{}", rounds_done() + 1, run_.scene->train.rounds);
-                if (!rounds_.empty()) {
-                    const auto& last = rounds_.back().results.front();
-                    told_ += fmt::format(", accuracy {:.4f}, loss {:.4f}, {} emulated", last.accuracy, last.loss,
-                                         quantity(rounds_.back().forecast.rounds.front().end_s, "s"));
-                }
+                told_ = told_of(rounds_, run_.scene->train.rounds);
             }
             progress_.update(work_done_, work_a_round_ * static_cast<std::uint64_t>(run_.scene->train.rounds), told_);
         }
@@ -362,7 +357,9 @@ private:
         here_.note(fmt::format("round {}: evaluation", round));
         std::vector<std::uint32_t> edges(static_cast<std::size_t>(run_.deploy->net.edges));
         std::iota(edges.begin(), edges.end(), 0U);
-        const auto batches = evaluate_models(run_, here_, *tensors_, evaluated_, edges);
+        const auto batches = run_.scene->train.evaluates(round)
+                                 ? evaluate_models(run_, here_, *tensors_, evaluated_, edges)
+                                 : std::vector<batch_result>();
         if (decisions.federates && judges()) {
             // After a federation all tensors before an edge's head are the cloud's.
             judge({{"cloud", {}, 0, false}}, round);
@@ -383,17 +380,14 @@ private:
     }
 
     bool tell_stop_watch(const std::vector<round_result>& results, int round) {
-        double accuracy = 0, loss = 0;
-        bool trained = false;
-        for (const auto& result : results) {
-            trained = trained || !std::isnan(result.train_loss);
-            accuracy += result.accuracy / static_cast<double>(results.size());
-            loss += result.loss / static_cast<double>(results.size());
+        const auto means = means_of(results);
+        if (const auto hint = hint_of(means, *run_.deploy); here_.root() && round == rounds_done() && !hint.empty()) {
+            spdlog::warn("round {}: {}", round, hint);
         }
-        if (!trained && here_.root()) {
+        if (!means.trained && here_.root()) {
             spdlog::warn("round {}: no cluster ended in time, and the model stays as it was", round);
         }
-        return stop_.round_ended(round, accuracy, loss, trained);
+        return stop_.round_ended(round, means.accuracy, means.loss, means.trained);
     }
 
     /// At rank 0: gives up when no cluster can take part in another round.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <type_traits>
 
@@ -27,6 +28,44 @@ void fill_in(round_record& record) {
 }
 
 } // namespace
+
+round_means means_of(const std::vector<round_result>& results) {
+    round_means out;
+    for (const auto& result : results) {
+        out.trained = out.trained || !std::isnan(result.train_loss);
+        out.accuracy += result.accuracy / static_cast<double>(results.size());
+        out.loss += result.loss / static_cast<double>(results.size());
+    }
+    return out;
+}
+
+std::string told_of(const std::vector<round_record>& rounds, int rounds_wanted) {
+    auto text = fmt::format("round {}/{}", rounds.size() + 1, rounds_wanted);
+    if (rounds.empty()) {
+        return text;
+    }
+    const auto& last = rounds.back();
+    const auto& result = last.results.front();
+    text += std::isnan(result.accuracy) ? fmt::format(", training loss {:.4f}", result.train_loss)
+                                        : fmt::format(", accuracy {:.4f}, loss {:.4f}", result.accuracy, result.loss);
+    return text + ", " + quantity(last.forecast.rounds.front().end_s, "s") + " emulated";
+}
+
+std::string hint_of(const round_means& means, const deployment& deploy) {
+    constexpr double much_worse = 1.5;
+    const auto& scene = *deploy.scene;
+    const auto classes = deploy.domain_of(0).size.classes;
+    const bool tells_tokens = classes == no_classes;
+    const auto guessed = std::log(static_cast<double>(tells_tokens ? scene.model.vocabulary : classes));
+    if (!means.trained || !(means.loss > much_worse * guessed)) {
+        return {};
+    }
+    return fmt::format("a validation loss of {:.2f} is far above {:.2f}, that of guessing among {}: is train.lr = {} too large?",
+                       means.loss, guessed,
+                       tells_tokens ? std::to_string(scene.model.vocabulary) + " tokens"
+                                    : std::to_string(classes) + " classes",
+                       scene.train.lr);
+}
 
 void round_log::restore(const checkpoint& from) {
     probes_ = from.probes;

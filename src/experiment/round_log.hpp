@@ -19,6 +19,20 @@ struct round_record {
     std::vector<round_result> results; ///< By edge
 };
 
+/// Results of a round, means over the edges.
+struct round_means {
+    double accuracy = 0, loss = 0; ///< NaN of a round without an evaluation.
+    bool trained = false;          ///< At any edge.
+};
+round_means means_of(const std::vector<round_result>&);
+
+/// What the progress line says while the round after these is under way.
+std::string told_of(const std::vector<round_record>&, int rounds_wanted);
+
+/// What may be wrong with settings where a model is much worse than one that guesses, whose loss is the logarithm of the
+/// number of classes, or of tokens; empty where it is not.
+std::string hint_of(const round_means&, const deployment&);
+
 /// Everything in the results file that does not come from the ledger, for all rounds. Rank 0 keeps it; checkpoints hold
 /// it.
 class round_log {

@@ -69,6 +69,7 @@ configuration run_of(const configuration& given, const scenario& scene, const tu
     set_tuning(out, scene, choice);
     out.of_plan = true;
     out.set("optimise", other_parts(given.values.at("optimise").value)).set("probe.samples", "0");
+    out.set("train.evaluate_every", "1");
     return out;
 }
 

@@ -118,7 +118,7 @@ std::vector<domain_size> workload::sizes() const {
     std::vector<domain_size> all;
     for (std::size_t edge = 0; edge < static_cast<std::size_t>(parts_->scene.network.edges); ++edge) {
         all.push_back({has_classes ? static_cast<std::int64_t>(shares.class_names(edge).size()) : no_classes,
-                       static_cast<std::int64_t>(shares.split(shares.set_of_edge(edge)).validation.size())});
+                       static_cast<std::int64_t>(shares.evaluated(shares.set_of_edge(edge)).size())});
     }
     return all;
 }
@@ -197,7 +197,7 @@ std::vector<batch_result> workload::evaluate(std::uint32_t edge, const tuned_mod
     const auto& p = *parts_;
     const auto number = p.shares.set_of_edge(edge);
     const auto& set = p.shares.set(number);
-    const auto& samples = p.shares.split(number).validation;
+    const auto& samples = p.shares.evaluated(number);
     const auto batches = (samples.size() + evaluation_batch - 1) / evaluation_batch;
     const auto samples_of = [&](std::size_t batch) {
         const auto first = samples.begin() + static_cast<std::ptrdiff_t>(batch * evaluation_batch);

@@ -123,7 +123,7 @@ task<> edge_role::play_round(pass& in, const round_plan& plan) {
         compute_cost merge{event_kind::aggregate, cost.flops(), 0, cost.workspace_bytes()};
         co_await in.charge(me, merge);
     }
-    if (deploy->scene->train.charge_evaluation) {
+    if (const auto& train = deploy->scene->train; train.charge_evaluation && train.evaluates(plan.round)) {
         double flops = 0.0;
         const auto& net = deploy->net;
         const auto own = std::find_if(net.clusters.begin(), net.clusters.end(),

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace gaisnet {
 
 bool stop_watch::round_ended(int round, double accuracy, double loss, bool trained) {
@@ -9,7 +11,7 @@ bool stop_watch::round_ended(int round, double accuracy, double loss, bool train
         converged_ = true;
         reason_ = fmt::format("accuracy {:.4f} reached the target {:.4f} in round {}", accuracy, rule_.accuracy, round);
     }
-    if (rule_.kind == stop_kind::plateau && trained) {
+    if (rule_.kind == stop_kind::plateau && trained && !std::isnan(loss)) {
         const bool by_loss = rule_.metric == stop_metric::loss;
         const double gain = by_loss ? best_ - loss : accuracy - best_;
         if (!any_ || (gain > 0 && gain >= rule_.min_delta)) {

@@ -13,7 +13,7 @@ public:
     stop_watch(const stop_rule& rule, int rounds): rule_(rule), rounds_(rounds) {}
 
     /// Takes the validation results of a round (from 1); returns true when it was the last one. \param trained false:
-    /// no cluster took part, so the results say nothing about convergence.
+    /// no cluster took part, so the results say nothing about convergence; nor do NaN, of a round without an evaluation.
     bool round_ended(int round, double accuracy, double loss, bool trained = true);
 
     /// Ends training regardless of the rule, because no round can follow.

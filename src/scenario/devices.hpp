@@ -2,6 +2,7 @@
 
 // Devices of the cloud, edges and clients: [device.*].
 
+#include "scenario/presets.hpp"
 #include "settings/key.hpp"
 
 #include <optional>
@@ -41,6 +42,10 @@ struct device_settings {
 
     section key;
     const device_defaults* defaults;
+    /// Of a device_preset; it sets the other keys.
+    std::string preset = key.named<device_preset>(
+        "preset", "custom", "a known device, whose figures the keys below have unless they are set; --help with this key lists them",
+        {.identity = false, .details = device_presets_text()});
     /// Peak speed, FLOP/s, or frequency x flops_per_cycle.
     distribution rate =
         key.drawn_if_set("rate", dimension::compute_rate, assumed(defaults->rate), "speed of computing", above(0))

@@ -6,6 +6,7 @@
 #include "emulation/path_loss.hpp"
 #include "emulation/radio.hpp"
 #include "emulation/rate_model.hpp"
+#include "scenario/presets.hpp"
 #include "settings/key.hpp"
 
 #include <cstdint>
@@ -94,6 +95,11 @@ struct link_settings {
 
     section key;
     const link_defaults* defaults;
+    /// Of a link_preset; it sets the other keys.
+    std::string preset = key.named<link_preset>(
+        "preset", "custom",
+        "a known technology, whose figures the keys below have unless they are set; --help with this key lists them",
+        {.identity = false, .details = link_presets_text()});
     /// bit/s, unless there is a radio model or a trace.
     distribution rate = key.drawn_if_set("rate", dimension::rate, assumed(defaults->rate),
                                          "of each link, unless path_loss or trace is set", above(0))

@@ -1,5 +1,6 @@
 #include "scenario/scenario.hpp"
 
+#include "scenario/presets.hpp"
 #include "settings/value_reader.hpp"
 
 namespace gaisnet {
@@ -9,6 +10,7 @@ namespace {
 /// Sets keys that depend on other sections, apart from those that a network file determines.
 void resolve_sections(settings& values) {
     resolve_model(values);
+    resolve_presets(values);
     resolve_links(values);
     resolve_devices(values);
     resolve_planning(values);

@@ -54,6 +54,11 @@ struct training_settings {
     label_route labels = key.choice("labels", "chain", label_words,
                                     "labels travel along the chain, or stay at the start point (U-shaped)",
                                     {.commands = commands::emulating}); // Affects the place of the head.
+    int evaluate_every =
+        key.count("evaluate_every", "1", "rounds from one evaluation to the next; after the last one there is one, too",
+                  at_least(1), {.commands = commands::training & ~commands::serve});
+    /// Whether edges evaluate their models after a round, from 1.
+    bool evaluates(int round) const { return round % evaluate_every == 0 || round == rounds; }
     bool charge_evaluation = key.onoff("charge_evaluation", "off", "the edge's evaluation costs time and energy");
     /// Caches outputs of frozen parts over epochs. Affects only the speed of the emulation.
     bool cache = section("", commands::training)

@@ -91,6 +91,15 @@ std::string key_text(const key_info& key, command_set asking, const std::string&
     return text + "\n" + wrapped(what + alternative_text(key, command), 6);
 }
 
+std::string details_of(const key_info& key) {
+    std::string text;
+    std::istringstream lines(key.details);
+    for (std::string line; std::getline(lines, line);) {
+        text += wrapped(line, 6);
+    }
+    return text;
+}
+
 std::string section_of(const key_info& key) {
     const auto dot = key.name.find('.');
     return dot == std::string::npos ? "general" : key.name.substr(0, dot);
@@ -107,14 +116,14 @@ std::string keys_text(command_set asking, const std::string& beginning, const st
             continue;
         }
         if (its == "general") {
-            general += key_text(key, asking, command);
+            general += key_text(key, asking, command) + (key.name == beginning ? details_of(key) : "");
             continue;
         }
         auto found = std::find_if(sections.begin(), sections.end(), [&](const auto& one) { return one.first == its; });
         if (found == sections.end()) {
             found = sections.emplace(sections.end(), its, "\n" + its + "\n");
         }
-        found->second += key_text(key, asking, command);
+        found->second += key_text(key, asking, command) + (key.name == beginning ? details_of(key) : "");
     }
     std::string text;
     for (const auto& [name, keys] : sections) {

@@ -91,6 +91,7 @@ struct key_traits {
     std::optional<command_set> commands{}; ///< Commands that use it; absent: those of its section.
     std::vector<condition> when{};         ///< If one of these does not hold, the key has no effect.
     bool identity = true;                  ///< Whether its value decides the results of a run.
+    std::string details{};                 ///< Lines that `--help KEY` adds.
 };
 
 enum class value_kind { text, integer, real, onoff, quantity, distribution, choice, list, path, file };
@@ -109,6 +110,7 @@ struct key_info {
     command_set commands = commands::all;
     std::vector<condition> when{};
     bool identity = true;
+    std::string details{}; ///< Lines that `--help KEY` adds.
 };
 
 /// Keys with a common prefix, and the commands that use them.

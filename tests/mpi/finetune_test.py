@@ -309,3 +309,47 @@ def test_start_points_have_the_available_part_of_their_shares(finetune, tmp_path
     assert len(shares) == 6
     assert len(set(parts)) > 3
     assert all(0.2 * share - 1 <= part <= 0.9 * share + 1 for share, part in zip(shares, parts)), f"{parts} of {shares}"
+
+
+class TestEvaluations:
+    """Rounds need not be evaluated, and not with all validation samples."""
+
+    def test_some_rounds_have_none_and_the_others_are_as_ever(self, finetune, tmp_path):
+        common = ("--train.rounds", 5, "--train.charge_evaluation", "on")
+        each, some = tmp_path / "each.h5", tmp_path / "some.h5"
+        assert finetune("--output", each, *common).returncode == 0
+        done = finetune("--output", some, *common, "--train.evaluate_every", 2)
+        assert done.returncode == 0, done.stderr
+        known, found = table(each, "rounds"), table(some, "rounds")
+        assert np.isnan(found["accuracy"]).tolist() == [True, False, True, False, False]
+        evaluated = ~np.isnan(found["accuracy"])
+        assert (found["loss"][evaluated] == known["loss"][evaluated]).all()
+        assert (found["train_loss"] == known["train_loss"]).all()
+        kinds = [kind.decode() for kind in table(some, "events")["kind"]]
+        assert kinds.count("evaluate") == 3
+        assert f"accuracy {100 * known['accuracy'][-1]:>22.2f} %".split() == next(
+            line for line in done.stdout.splitlines() if line.strip().startswith("accuracy") and "%" in line).split()[:3]
+
+    def test_it_goes_on_from_a_checkpoint(self, finetune, tmp_path):
+        common = ("--train.rounds", 5, "--train.evaluate_every", 2)
+        whole, resumed = tmp_path / "whole.h5", tmp_path / "resumed.h5"
+        assert finetune("--output", whole, *common).returncode == 0
+        assert finetune("--output", resumed, *common).returncode == 0
+        for round_folder in sorted(resumed.with_suffix(".ckpt").glob("round_*"))[-1:]:
+            (round_folder / "DONE").unlink()  # the newest checkpoint is damaged, so the run goes on from the one before
+        done = finetune("--output", resumed, *common, "--resume", "auto")
+        assert done.returncode == 0, done.stderr
+        assert_same_tuning(whole, resumed)
+
+    def test_validation_samples_are_as_many_as_asked_for(self, finetune, tmp_path):
+        output = tmp_path / "few.h5"
+        done = finetune("--output", output, "--data.validation_samples", 7)
+        assert done.returncode == 0, done.stderr
+        assert "96 training and 7 validation samples" in done.stderr
+        assert np.allclose(7 * table(output, "rounds")["accuracy"], np.round(7 * table(output, "rounds")["accuracy"]))
+
+    def test_a_loss_far_above_that_of_guessing_gets_a_hint(self, finetune, tmp_path):
+        done = finetune("--output", tmp_path / "a.h5", "--train.lr", 50)
+        assert done.returncode == 0, done.stderr
+        assert "far above 1.79, that of guessing among 6 classes: is train.lr = 50 too large?" in done.stderr
+        assert "guessing" not in finetune("--output", tmp_path / "b.h5").stderr

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -115,6 +116,15 @@ TEST(stop_watch, plateau_reached_too_late_is_not_converged) {
     EXPECT_EQ(last_round(watch, {{0.5, 1}, {0.5, 1}, {0.5, 1}}), 3);
     EXPECT_FALSE(watch.converged());
     EXPECT_THAT(watch.reason(), HasSubstr("not converged"));
+}
+
+TEST(stop_watch, rounds_without_an_evaluation_say_nothing) {
+    const double none = std::numeric_limits<double>::quiet_NaN();
+    stop_watch watch(plateau(stop_metric::accuracy, 0.02, 1), 10);
+    EXPECT_EQ(last_round(watch, {{none, none}, {0.5, 1}, {none, none}, {none, none}, {0.6, 1}, {none, none}, {0.6, 1}}), 7);
+    EXPECT_TRUE(watch.converged());
+    stop_watch aimed(target(0.5), 10);
+    EXPECT_EQ(last_round(aimed, {{none, none}, {0.5, 1}}), 2);
 }
 
 TEST(stop_watch, giving_up_is_not_convergence) {
