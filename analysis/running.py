@@ -255,7 +255,7 @@ finetune, infer, serve = emulating("finetune"), emulating("infer"), emulating("s
 
 
 def plan(*configs, output=None, program=None, settings=None, **more):
-    """Runs `gaisnet plan`: what finetune or infer would cost, and the plan that plan__optimise asks for. Returns its Run."""
+    """Runs `gaisnet plan`: what finetune or infer would cost, and the plan that optimise asks for. Returns its Run."""
     return emulating("plan")(*configs, output=output, progress=False, program=program, settings=settings, **more)
 
 

@@ -6,7 +6,7 @@
     scores = logits(images, backbone, modules, heads=3, alpha=float(about.get("alpha", 0)))
 
 Images are [n, 3, image, image], normalised as the run did it. Needs PyTorch and numpy only; it finds out by the names of
-the modules how they were tuned. Written from the definitions of the methods (README, "Tuning methods"), without timm.
+the modules how they were tuned. Written from the definitions of the methods (analysis/guide/model_and_data.md), without timm.
 """
 
 import json

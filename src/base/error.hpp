@@ -5,7 +5,7 @@
 
 namespace gaisnet {
 
-/// Exit codes of the program; documented in the README.
+/// Exit codes of the program; documented in analysis/guide/running.md.
 enum class exit_code : int {
     ok = 0,
     runtime_failure = 1,

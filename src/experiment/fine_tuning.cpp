@@ -16,6 +16,7 @@
 #include "experiment/round_log.hpp"
 #include "experiment/written_modules.hpp"
 #include "model/torch/torch_support.hpp"
+#include "planning/advice.hpp"
 #include "results/report.hpp"
 #include "roles/fusion.hpp"
 #include "rounds/checkpoint.hpp"
@@ -210,6 +211,7 @@ private:
             record.results = results;
             if (ledger_) {
                 record.forecast = ledger_->play(static_cast<int>(rounds_.size()) + 1);
+                advisor_.add(record.forecast);
                 log_.write(record, recorded());
             }
             tell_stop_watch(record.results, static_cast<int>(rounds_.size()) + 1);
@@ -374,6 +376,7 @@ private:
                 spdlog::warn("{}", warning);
             }
             log_.add(record.forecast.rounds.front().round, carried, late);
+            advisor_.add(record.forecast);
             log_.write(record, recorded());
         }
         rounds_.push_back(std::move(record));
@@ -488,6 +491,7 @@ private:
         summary.output = run_.scene->output;
         progress_.finish();
         outcome_.probes = log_.probes();
+        outcome_.advice = options_.keeps_files && !planner_->active() ? advisor_.text(given_.values) : std::string();
         spdlog::info("ledger: {} events, {:.3f} s in all ({:.2f} % of the rounds' wall time)", ledger_->events_fired(),
                      ledger_s_, summary.wall_s > 0 ? 100.0 * ledger_s_ / summary.wall_s : 0.0);
         spdlog::info("really moved: {}", log_.moved());
@@ -512,6 +516,7 @@ private:
     std::vector<tuned_model> evaluated_; ///< By edge
     std::vector<round_record> rounds_;
     round_log log_;                   ///< Rank 0
+    advisor advisor_{*run_.deploy};   ///< Rank 0
     std::vector<tensor_view> models_; ///< Rank 0: those of the last checkpoint; at the end, of the last round.
     double ledger_s_ = 0;
     std::uint64_t work_a_round_ = 0, work_done_ = 0;

@@ -36,6 +36,7 @@ struct fine_tuning_options {
 struct fine_tuning_outcome {
     run_summary summary;
     std::vector<probe_row> probes;    ///< Accuracy of the models on every domain.
+    std::string advice;               ///< See advisor.
     std::vector<std::string> modules; ///< Files of tuned modules, indexed by edge.
 };
 

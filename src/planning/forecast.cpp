@@ -15,21 +15,6 @@ namespace {
 
 constexpr double bits_a_byte = 8.0;
 
-/// Latency of the slowest edge and energy of all edges.
-std::pair<double, energy_parts> totals(std::span<const round_row> rounds) {
-    std::map<std::uint32_t, double> by_edge;
-    energy_parts energy;
-    for (const auto& row : rounds) {
-        by_edge[row.edge] += row.latency_s;
-        energy += row.energy;
-    }
-    double latency = 0.0;
-    for (const auto& [edge, seconds] : by_edge) {
-        latency = std::max(latency, seconds);
-    }
-    return {latency, energy};
-}
-
 const network_link& link_of(const deployment& deploy, const resource_use& use) {
     return *std::find_if(deploy.net.links.begin(), deploy.net.links.end(), [&](const network_link& one) {
         return one.parameters.from == use.node && one.parameters.to == use.peer;
@@ -83,6 +68,20 @@ void by_importance(std::vector<resource_use>& uses) {
 }
 
 } // namespace
+
+std::pair<double, energy_parts> totals_of(std::span<const round_row> rounds) {
+    std::map<std::uint32_t, double> by_edge;
+    energy_parts energy;
+    for (const auto& row : rounds) {
+        by_edge[row.edge] += row.latency_s;
+        energy += row.energy;
+    }
+    double latency = 0.0;
+    for (const auto& [edge, seconds] : by_edge) {
+        latency = std::max(latency, seconds);
+    }
+    return {latency, energy};
+}
 
 resource_use& forecaster::use_of(std::uint32_t node, std::uint32_t peer, link_class link) {
     auto& use = uses_[{node, peer}];
@@ -162,7 +161,7 @@ std::vector<sensitivity> halve_each(const deployment& deploy, int rounds) {
             const auto played = ledger.play(round);
             rows.insert(rows.end(), played.rounds.begin(), played.rounds.end());
         }
-        return totals(rows);
+        return totals_of(rows);
     });
 }
 

@@ -46,6 +46,9 @@ private:
     std::map<std::pair<std::uint32_t, std::uint32_t>, resource_use> uses_;
 };
 
+/// Latency of the slowest edge and energy of all edges.
+std::pair<double, energy_parts> totals_of(std::span<const round_row>);
+
 /// The device or link with the largest share of the rounds, in words: "d2d c1.2 -> c1.3 takes 61 % of the round: 5.8
 /// Mbit/s at 200 m".
 std::string bottleneck(const deployment&, const forecast&);

@@ -12,7 +12,7 @@ file as it is known, each command has a minute at most, and a table is printed a
 PyTorch with CUDA, and Python's h5py.
 
   --archive FILE   programs that tests/gpu/pack.sh has packed (default: build them here, which needs the libraries of
-                   README, section "Building by hand")
+                   analysis/guide/running.md, "Building by hand")
   --out DIR        where facts.json and table.md go (default: results/gpu)
   --only STEPS     of environment, correctness, one_rank, shared_mpi, nccl, many_clusters, four_ranks, by commas
   --rehearse       on CPUs, with small models in place of large ones: does every step do what it should?

@@ -30,7 +30,7 @@ def without_wall(value):
 
 
 def best_first(tunings, rung, target=None):
-    """Names of those that trained in a rung, best first, by the rule that README states."""
+    """Names of those that trained in a rung, best first, by the rule that the guide states."""
     those = [one for one in tunings if len(one["rungs"]) >= rung]
 
     def key(one):
