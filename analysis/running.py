@@ -144,7 +144,7 @@ def launcher(ranks):
     if ranks == 1:
         return []
     script = TREE / "jobs" / "mpirun.sh"
-    return [str(script) if script.is_file() else "mpirun", "-n", str(ranks)]
+    return [str(script) if script.is_file() else shutil.which("gaisnet-mpirun") or "mpirun", "-n", str(ranks)]
 
 
 def setting_text(value):

@@ -21,7 +21,8 @@ exit_code finetune(const command_line& given, session& here) {
     while (run.next()) {}
     if (here.root() && run.ending() == run_ending::complete) {
         const auto& [summary, probes, advice, modules] = run.outcome();
-        fmt::print("{}{}{}tuned modules: {}\n", report(summary), advice, domain_table(probes), fmt::join(modules, ", "));
+        fmt::print("{}{}{}tuned modules: {}\n", report(summary), advice, domain_table(probes),
+                   fmt::join(modules, ", "));
         std::fflush(stdout);
     }
     return exit_code_of(run.ending());

@@ -73,8 +73,8 @@ int main(int argc, char** argv) {
                 }
                 return 0;
             }
-            if (!given.completion.empty()) {
-                const auto script = completion_script(given.completion);
+            if (given.man_page || !given.completion.empty()) {
+                const auto script = given.man_page ? man_page() : completion_script(given.completion);
                 if (here->root()) {
                     fmt::print("{}", script);
                 }

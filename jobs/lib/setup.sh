@@ -33,7 +33,7 @@ project_packages=(
 # shellcheck disable=SC2034
 test_packages=(python3-pytest slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge iproute2 python3-matplotlib
     python3-torch clang libclang-rt-dev python3-plotly chromium chromium-driver python3-selenium python3-tqdm python3-nbclient
-    python3-ipykernel python3-protobuf)
+    python3-ipykernel python3-protobuf dpkg-dev)
 
 # The PyTorch from PyPI whose LibTorch is tested: that of GPU users.
 wheel_version=2.11.0

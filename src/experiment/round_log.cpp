@@ -60,11 +60,11 @@ std::string hint_of(const round_means& means, const deployment& deploy) {
     if (!means.trained || !(means.loss > much_worse * guessed)) {
         return {};
     }
-    return fmt::format("a validation loss of {:.2f} is far above {:.2f}, that of guessing among {}: is train.lr = {} too large?",
-                       means.loss, guessed,
-                       tells_tokens ? std::to_string(scene.model.vocabulary) + " tokens"
-                                    : std::to_string(classes) + " classes",
-                       scene.train.lr);
+    return fmt::format(
+        "a validation loss of {:.2f} is far above {:.2f}, that of guessing among {}: is train.lr = {} too large?",
+        means.loss, guessed,
+        tells_tokens ? std::to_string(scene.model.vocabulary) + " tokens" : std::to_string(classes) + " classes",
+        scene.train.lr);
 }
 
 void round_log::restore(const checkpoint& from) {

@@ -45,8 +45,8 @@ std::string remedy_of(const forecast& found) {
             largest = part->name;
         }
     }
-    const auto* known = std::find_if(std::begin(remedies), std::end(remedies),
-                                     [&](const remedy& one) { return one.part == largest; });
+    const auto* known =
+        std::find_if(std::begin(remedies), std::end(remedies), [&](const remedy& one) { return one.part == largest; });
     return known == std::end(remedies) ? std::string() : known->text;
 }
 
@@ -100,11 +100,12 @@ std::string advisor::decisive_assumptions(const settings& values, const forecast
     if (lines.empty()) {
         return {};
     }
-    auto text = fmt::format("Your result rests on these assumptions; half of a value would change\n  {:<36}{:>12}{:>12}\n",
-                            "", "latency", "energy");
+    auto text =
+        fmt::format("Your result rests on these assumptions; half of a value would change\n  {:<36}{:>12}{:>12}\n", "",
+                    "latency", "energy");
     for (const auto& one : lines) {
-        text += fmt::format("  {:<36}{:>+10.1f} %{:>+10.1f} %\n", one.key + " = " + values.at(one.key).value, one.latency,
-                            one.energy);
+        text += fmt::format("  {:<36}{:>+10.1f} %{:>+10.1f} %\n", one.key + " = " + values.at(one.key).value,
+                            one.latency, one.energy);
     }
     return text;
 }

@@ -103,10 +103,9 @@ struct data_settings {
     double train_fraction =
         key.real("train_fraction", "0.8", "part of each class that is trained on; the rest validates",
                  {.least = 0, .most = 1, .above_least = true, .below_most = true});
-    std::int64_t validation_samples =
-        key.integer("validation_samples", "0",
-                    "validation samples of a domain that evaluations after rounds take, drawn; 0: all", at_least(0),
-                    {.commands = commands::training});
+    std::int64_t validation_samples = key.integer(
+        "validation_samples", "0", "validation samples of a domain that evaluations after rounds take, drawn; 0: all",
+        at_least(0), {.commands = commands::training});
     partition_rule partition = read_partition();
     data_holders held_by = key.choice("held_by", "start_points", data_holder_words,
                                       "who has a share of the training samples: the start point of each cluster, "

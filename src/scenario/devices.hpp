@@ -44,7 +44,8 @@ struct device_settings {
     const device_defaults* defaults;
     /// Of a device_preset; it sets the other keys.
     std::string preset = key.named<device_preset>(
-        "preset", "custom", "a known device, whose figures the keys below have unless they are set; --help with this key lists them",
+        "preset", "custom",
+        "a known device, whose figures the keys below have unless they are set; --help with this key lists them",
         {.identity = false, .details = device_presets_text()});
     /// Peak speed, FLOP/s, or frequency x flops_per_cycle.
     distribution rate =

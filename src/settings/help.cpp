@@ -25,6 +25,7 @@ constexpr flag flags[] = {
     {"log-level", "L", "error, warning, info (default), debug"},
     {"progress", "P", "auto (default), plain, none"},
     {"completion", "SHELL", "a script by which bash or zsh completes all this, and end"},
+    {"man-page", "", "the manual page as roff, and end: gaisnet --man-page | man -l -"},
     {"version", "", "versions of program and libraries"},
     {"help", "[TOPIC]",
      "this text; behind a command what matters to it; TOPIC is a key, the beginning of some, or a command"},
@@ -222,6 +223,56 @@ std::string completion_script(const std::string& shell) {
         "}\n"
         "complete -o default -F _gaisnet gaisnet\n";
     return shell == "bash" ? body : "autoload -U +X bashcompinit && bashcompinit\n" + body;
+}
+
+namespace {
+
+/// Text as roff takes it: hyphens that are minus signs, backslashes, and no line that begins as a request does.
+std::string roff(const std::string& text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '-' || c == '\\') {
+            out += c == '-' ? "\\-" : "\\e";
+        } else {
+            out += c;
+        }
+    }
+    return out.starts_with(".") || out.starts_with("'") ? "\\&" + out : out;
+}
+
+std::string paragraph(const std::string& head, const std::string& text) {
+    return ".TP\n.B " + roff(head) + "\n" + roff(text) + "\n";
+}
+
+} // namespace
+
+std::string man_page() {
+    std::string text = ".TH GAISNET 1 \"\" \"gaisnet\" \"User Commands\"\n"
+                       ".SH NAME\ngaisnet \\- emulate hybrid federated split learning over cloud, edges and clients\n"
+                       ".SH SYNOPSIS\n.B gaisnet\n.I COMMAND\n[\\-\\-config FILE]... [\\-\\-KEY VALUE]...\n"
+                       ".SH COMMANDS\n";
+    for (const auto* one : commands::known()) {
+        text += paragraph(one->name + (one->operand ? std::string(" ") + one->operand : std::string()), one->help);
+    }
+    text += ".SH FLAGS\n";
+    for (const auto& one : flags) {
+        text += paragraph(std::string("--") + one.name + " " + one.value, one.help);
+    }
+    text +=
+        ".SH KEYS\nEvery key is a flag, a line of a config file ([section] key = value) and an environment variable "
+        "(GAISNET_SECTION_KEY). Command line over environment over files over defaults. Values behind a key are its "
+        "default; (assumed) marks assumptions of this program.\n";
+    for (const auto& key : all_keys()) {
+        const auto accepted = key.words.empty() ? key.accepted : joined(key.words, ", ");
+        text += paragraph("--" + key.name + " " + (key.initial.empty() ? "(not set)" : key.initial) +
+                              (key.assumed ? " (assumed)" : ""),
+                          key.description + (accepted.empty() ? "" : " [" + accepted + "]"));
+    }
+    return text + ".SH EXIT STATUS\n" + paragraph("0", "done") + paragraph("1", "failed while running") +
+           paragraph("2", "usage, settings, weights or data cannot be used") +
+           paragraph("3", "real time was not kept (clock = real with strict_fidelity = on)") +
+           paragraph("75", "stopped by a signal after a checkpoint; --resume auto goes on") +
+           paragraph("130", "interrupted");
 }
 
 } // namespace gaisnet

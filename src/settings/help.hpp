@@ -13,4 +13,7 @@ std::string help_text(const std::string& command = "", const std::string& topic 
 /// than bash and zsh.
 std::string completion_script(const std::string& shell);
 
+/// The manual page of the program, as roff: commands, flags and all keys.
+std::string man_page();
+
 } // namespace gaisnet

@@ -77,7 +77,8 @@ section::declared section::declare(value_kind kind, const std::string& name, con
             traits.when.insert(traits.when.end(), when_->begin(), when_->end());
         }
         collected->push_back({key, kind, unit, initial.text, help, accepted, std::move(words), initial.is_assumed,
-                              traits.commands.value_or(commands_), std::move(traits.when), traits.identity, std::move(traits.details)});
+                              traits.commands.value_or(commands_), std::move(traits.when), traits.identity,
+                              std::move(traits.details)});
     }
     if (source) {
         const auto found = source->find(key);

@@ -16,7 +16,7 @@ namespace {
 namespace po = boost::program_options;
 
 /// Flags that are not keys of a scenario, in the spelling of keys.
-const char* const switches[] = {"version", "print_config", "dry_run"};
+const char* const switches[] = {"version", "print_config", "dry_run", "man_page"};
 const char* const general[] = {"config", "log_level", "progress", "completion"};
 
 [[noreturn]] void unknown_flag(const std::string& name) {
@@ -85,6 +85,8 @@ po::options_description descriptions() {
 bool take_general(command_line& out, const std::string& name, const std::string& value) {
     if (name == "version") {
         out.version = true;
+    } else if (name == "man_page") {
+        out.man_page = true;
     } else if (name == "print_config") {
         out.print_config = true;
     } else if (name == "dry_run") {
@@ -150,7 +152,7 @@ command_line parse_command_line(const std::vector<std::string>& arguments,
             flags.emplace_back(option.string_key, value);
         }
     }
-    if (out.help || out.version || !out.completion.empty()) {
+    if (out.help || out.version || out.man_page || !out.completion.empty()) {
         return out;
     }
     if (out.command.empty()) {

@@ -8,10 +8,11 @@
 
 namespace gaisnet {
 
-/// The command line with its configuration. The command is empty if only --help, --version or --completion is given.
+/// The command line with its configuration. The command is empty if only --help, --version, --man-page or
+/// --completion is given.
 struct command_line : configuration {
     std::vector<std::string> arguments; ///< All arguments as given, including the command.
-    bool help = false, version = false, print_config = false;
+    bool help = false, version = false, print_config = false, man_page = false;
     std::string topic;      ///< Topic of --help: a key, a section or a command; empty: everything.
     std::string completion; ///< Shell of --completion: bash or zsh.
     std::string log_level = "info";

@@ -121,7 +121,8 @@ TEST(stop_watch, plateau_reached_too_late_is_not_converged) {
 TEST(stop_watch, rounds_without_an_evaluation_say_nothing) {
     const double none = std::numeric_limits<double>::quiet_NaN();
     stop_watch watch(plateau(stop_metric::accuracy, 0.02, 1), 10);
-    EXPECT_EQ(last_round(watch, {{none, none}, {0.5, 1}, {none, none}, {none, none}, {0.6, 1}, {none, none}, {0.6, 1}}), 7);
+    EXPECT_EQ(last_round(watch, {{none, none}, {0.5, 1}, {none, none}, {none, none}, {0.6, 1}, {none, none}, {0.6, 1}}),
+              7);
     EXPECT_TRUE(watch.converged());
     stop_watch aimed(target(0.5), 10);
     EXPECT_EQ(last_round(aimed, {{none, none}, {0.5, 1}}), 2);

@@ -34,11 +34,13 @@ TEST(presets, set_the_figures_of_a_device) {
     EXPECT_EQ(client.efficiency.lowest(), 0.5);
     EXPECT_EQ(client.power.lowest(), 8.0);
     EXPECT_EQ(client.memory.lowest(), 4e9);
-    EXPECT_EQ(read_presets({{"device.client.preset", "jetson_nano"}}).device.edge.rate.lowest(), scenario().device.edge.rate.lowest());
+    EXPECT_EQ(read_presets({{"device.client.preset", "jetson_nano"}}).device.edge.rate.lowest(),
+              scenario().device.edge.rate.lowest());
 }
 
 TEST(presets, leave_alone_what_is_given) {
-    const auto client = read_presets({{"device.client.preset", "jetson_nano"}, {"device.client.memory", "2 GB"}}).device.client;
+    const auto client =
+        read_presets({{"device.client.preset", "jetson_nano"}, {"device.client.memory", "2 GB"}}).device.client;
     EXPECT_EQ(client.rate.lowest(), 472e9);
     EXPECT_EQ(client.memory.lowest(), 2e9);
 }
@@ -55,9 +57,9 @@ TEST(presets, give_way_to_other_ways_to_say_a_rate) {
     EXPECT_TRUE(link.d2d.radio.has_value());
     EXPECT_EQ(link.d2d.bandwidth->lowest(), 80e6);
     const auto client = read_presets({{"device.client.preset", "raspberry_pi_5"},
-                              {"device.client.frequency", "1 GHz"},
-                              {"device.client.flops_per_cycle", "8"},
-                              {"device.client.kappa", "1e-27"}})
+                                      {"device.client.frequency", "1 GHz"},
+                                      {"device.client.flops_per_cycle", "8"},
+                                      {"device.client.kappa", "1e-27"}})
                             .device.client;
     EXPECT_EQ(client.memory.lowest(), 8e9);
 }
@@ -65,10 +67,10 @@ TEST(presets, give_way_to_other_ways_to_say_a_rate) {
 TEST(presets, are_the_same_scenario_as_their_figures) {
     const auto named = preset_settings({{"device.client.preset", "h100"}});
     const auto by_figures = preset_settings({{"device.client.rate", "989 TFLOP/s"},
-                                   {"device.client.efficiency", "0.4"},
-                                   {"device.client.power", "700 W"},
-                                   {"device.client.base_power", "100 W"},
-                                   {"device.client.memory", "80 GB"}});
+                                             {"device.client.efficiency", "0.4"},
+                                             {"device.client.power", "700 W"},
+                                             {"device.client.base_power", "100 W"},
+                                             {"device.client.memory", "80 GB"}});
     EXPECT_EQ(identity(named, "finetune"), identity(by_figures, "finetune"));
 }
 
@@ -76,7 +78,8 @@ TEST(presets, are_accepted_by_every_class_and_have_a_source) {
     for (const auto* preset : registry<device_preset>::all()) {
         EXPECT_GT(std::string(preset->source).size(), 10U) << preset->name;
         for (const char* device : {"cloud", "edge", "client"}) {
-            EXPECT_NO_THROW(read_presets({{std::string("device.") + device + ".preset", preset->name}})) << preset->name;
+            EXPECT_NO_THROW(read_presets({{std::string("device.") + device + ".preset", preset->name}}))
+                << preset->name;
         }
         for (const auto& value : preset->values) {
             EXPECT_TRUE(default_settings().contains(std::string("device.client.") + value.key)) << value.key;
@@ -85,7 +88,8 @@ TEST(presets, are_accepted_by_every_class_and_have_a_source) {
     for (const auto* preset : registry<link_preset>::all()) {
         EXPECT_GT(std::string(preset->source).size(), 10U) << preset->name;
         for (const char* link : {"cs_up", "cs_down", "d2d", "backhaul"}) {
-            EXPECT_NO_THROW(read_presets({{std::string("link.") + link + ".preset", preset->name}})) << preset->name << link;
+            EXPECT_NO_THROW(read_presets({{std::string("link.") + link + ".preset", preset->name}}))
+                << preset->name << link;
         }
         for (const auto& value : preset->values) {
             EXPECT_TRUE(default_settings().contains(std::string("link.d2d.") + value.key)) << value.key;

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <sstream>
 
 namespace gaisnet {
 namespace {
@@ -24,6 +25,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 using testing::ThrowsMessage;
 using words = std::vector<std::string>;
 using variables = std::map<std::string, std::string>;
@@ -282,6 +284,24 @@ TEST_F(options, completion_knows_flags_and_words) {
                       HasSubstr(" --link.d2d.rate "), HasSubstr("finetune infer serve"), HasSubstr("|--data.root")));
     EXPECT_THAT(completion_script("zsh"), HasSubstr("bashcompinit"));
     EXPECT_THAT([] { completion_script("fish"); }, ThrowsMessage<usage_error>(HasSubstr("bash and zsh")));
+}
+
+TEST_F(options, the_manual_page_is_roff) {
+    const auto page = man_page();
+    EXPECT_THAT(page, AllOf(StartsWith(".TH GAISNET 1"), HasSubstr("\n.B \\-\\-train.lr 0.02\n"),
+                            HasSubstr("\n.B \\-\\-link.d2d.rate 50 Mbit/s (assumed)\n")));
+    std::istringstream lines(page);
+    for (std::string line; std::getline(lines, line);) { // only requests that there are
+        EXPECT_TRUE(!line.starts_with(".") || line.starts_with(".TH ") || line.starts_with(".SH ") || line == ".TP" ||
+                    line.starts_with(".B ") || line.starts_with(".I "))
+            << line;
+    }
+    EXPECT_TRUE(parse_command_line({"--man-page"}, {}).man_page);
+}
+
+TEST_F(options, presets_tell_their_sources_when_they_are_asked_for) {
+    EXPECT_THAT(help_text("", "device.client.preset"), HasSubstr("arXiv 2407.21783"));
+    EXPECT_THAT(help_text("", "device.client"), Not(HasSubstr("arXiv 2407.21783")));
 }
 
 /// A section of a program of one's own: what its one statement a key gives.

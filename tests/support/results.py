@@ -21,12 +21,13 @@ def table(path, name):
 
 
 def tables(path, names):
-    """Tables of a results file without wall times and where nodes ran, and its status: the same for equal runs."""
+    """Tables of a results file without wall times and where nodes ran, and its status: the same for equal runs. NaN is None, which
+    equals itself."""
     found = {}
     with h5py.File(path) as file:
         for name in names:
             rows = file[name][:]
-            found[name] = {column: rows[column].tolist() for column in rows.dtype.names if column not in ("wall_s", "rank")}
+            found[name] = {column: [None if value != value else value for value in rows[column].tolist()] for column in rows.dtype.names if column not in ("wall_s", "rank")}
         found["status"] = text(file.attrs["status"])
     return found
 
