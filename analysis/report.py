@@ -167,10 +167,16 @@ def tables_of(file, nodes, rounds, requests, services):
     return [one for one in found if one is not None]
 
 
+def optional(file, name):
+    """A table that older files may lack: then without rows."""
+    return table(file, name) if name in file else figures.pandas.DataFrame()
+
+
 def run_of(path):
     """What the page shows of one file, and the values of its curves. Raises UnreadableFile."""
     with open_gaisnet(path) as file:
-        nodes, rounds, requests, services = (table(file, name) for name in ("topology/nodes", "rounds", "inference", "service"))
+        nodes, rounds = table(file, "topology/nodes"), table(file, "rounds")
+        requests, services = optional(file, "inference"), optional(file, "service")
         drawn = [
             ("Network", figures.network_map(file)),
             ("Latency", figures.latency_of_rounds(file, rounds)),
@@ -179,9 +185,9 @@ def run_of(path):
             ("Energy", figures.energy_of_nodes(table(file, "energy"))),
             ("Communication", figures.communication(table(file, "communication/links"))),
             ("Memory", figures.memory_of_nodes(table(file, "memory"), nodes)),
-            ("Samples", figures.classes_of_start_points(table(file, "topology/samples"))),
-            ("Domains", figures.domains(table(file, "accuracy_by_domain"))),
-            ("Plans", figures.front_of_plans(table(file, "plan/front"))),
+            ("Samples", figures.classes_of_start_points(optional(file, "topology/samples"))),
+            ("Domains", figures.domains(optional(file, "accuracy_by_domain"))),
+            ("Plans", figures.front_of_plans(optional(file, "plan/front"))),
             ("Timeline", figures.timelines(file, rounds) if len(rounds) else None),
         ]
         run = {"name": pathlib.Path(path).name, "about": about(file), "warning": warning_of(file, path),

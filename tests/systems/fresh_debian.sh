@@ -12,6 +12,7 @@ them is missing.
 
   --suite NAME     trixie (Debian 13: GCC 14, its own LibTorch 2; the default), bookworm (Debian 12), or a later one
   --folder DIR     keeps the system there (default: a temporary folder, which is removed); one that is there is used again
+  --take FILE      puts a file beside the tree's; may be repeated
   --help           print this text
 
 DEBIAN_MIRROR names another mirror than debootstrap's default.
@@ -23,6 +24,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../../jobs/lib/setup.sh"
 
 folder=''
 suite=trixie
+taken=()
 while [[ $# -gt 0 ]]; do
     case $1 in
         --folder)
@@ -33,6 +35,11 @@ while [[ $# -gt 0 ]]; do
         --suite)
             [[ ${2:-} =~ ^[a-z]+$ ]] || { usage >&2; refuse "--suite takes the name of a Debian release"; }
             suite=$2
+            shift 2
+            ;;
+        --take)
+            [[ -r ${2:-} ]] || { usage >&2; refuse "--take takes a file that can be read"; }
+            taken+=("$(realpath "$2")")
             shift 2
             ;;
         -h | --help) usage; exit 0 ;;
@@ -79,6 +86,7 @@ for place in proc dev sys; do
 done
 rm -rf "$folder/work"
 git -c safe.directory='*' clone -q "$project_root" "$folder/work"
+[[ ${#taken[@]} -eq 0 ]] || cp "${taken[@]}" "$folder/work"
 say "$command on $(grep ^PRETTY_NAME "$folder/etc/os-release")"
 mapfile -t proxies < <(env | grep -iE '^(http|https|no)_proxy=' || true)
 chroot "$folder" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
