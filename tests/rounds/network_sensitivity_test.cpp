@@ -122,6 +122,7 @@ TEST(sensitivity, every_key_of_links_and_devices_moves_the_result_in_the_right_d
             {link + ".jitter", "uniform(1, 20) ms", more, more, same, fixed},
             {link + ".loss", "0.2", more, more, more, small_packets},
             {link + ".packet", "100 B", other, other, other, lossy},
+            {link + ".preset", "bluetooth5", more, more, any, fixed},
         };
         changes.insert(changes.end(), of_link.begin(), of_link.end());
     }
@@ -137,6 +138,7 @@ TEST(sensitivity, every_key_of_links_and_devices_moves_the_result_in_the_right_d
             {device + ".rx_power", "100 W", same, more, same},
             {device + ".idle_power", "100 W", same, more, same},
             {device + ".base_power", "100 W", same, more, same},
+            {device + ".preset", "h100", any, more, same},
             {device + ".sleep_power", "1 mW", same, role == "edge" ? same : less, same}, // an edge has the last word
         };
         changes.insert(changes.end(), of_device.begin(), of_device.end());
