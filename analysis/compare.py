@@ -65,23 +65,25 @@ def rows_until(all_totals, is_reached):
 
 
 def families_of(names, groups):
-    """Colour and label of each run: one a value of the setting, the label at its first run; or one a run."""
-    values = list(dict.fromkeys(groups.get(name, name) for name in names))
-    seen = set()
+    """By value of the setting, or by run where there is none: the names of its runs and its colour."""
+    members = {}
     for name in names:
-        value = groups.get(name, name)
-        yield name, COLOURS[values.index(value) % len(COLOURS)], None if value in seen else value
-        seen.add(value)
+        members.setdefault(groups.get(name, name), []).append(name)
+    return [(value, own, COLOURS[number % len(COLOURS)]) for number, (value, own) in enumerate(members.items())]
 
 
 def draw(all_totals, groups, over, quality, title):
+    """A line a run; of several runs of one value thin ones, and their mean by round, as far as all have come."""
     figure, all_axes = pyplot().subplots(1, len(over), figsize=(3 + 4 * len(over), 4), layout="constrained", sharey=True, squeeze=False)
     for axes, (what, label) in zip(all_axes[0], (OVER[name] for name in over)):
-        for name, colour, family in families_of(all_totals, groups):
-            totals = all_totals[name]
-            totals = totals[~numpy.isnan(totals[quality])]  # rounds without an evaluation (train.evaluate_every)
-            axes.plot(totals[what], totals[quality], color=colour, label=family,
-                      marker="o" if len(totals) <= 60 else None, markersize=3)
+        for value, names, colour in families_of(all_totals, groups):
+            known = [totals[~numpy.isnan(totals[quality])] for totals in map(all_totals.get, names)]  # train.evaluate_every
+            for totals in known if len(known) > 1 else ():
+                axes.plot(totals[what], totals[quality], color=colour, linewidth=0.7, alpha=0.45)
+            length = min(map(len, known))
+            x, y = (numpy.mean([totals[column][:length] for totals in known], axis=0) for column in (what, quality))
+            axes.plot(x, y, color=colour, label=value + (f" ({len(known)} runs)" if len(known) > 1 else ""),
+                      marker="o" if length <= 60 else None, markersize=3)
         axes.set(xlabel=label)
     all_axes[0][0].set(ylabel=QUALITIES[quality])
     all_axes[0][-1].legend(frameon=False, title=title)
@@ -90,9 +92,11 @@ def draw(all_totals, groups, over, quality, title):
 
 def draw_latencies(sessions, groups, title):
     figure, axes = pyplot().subplots(figsize=(7, 4), layout="constrained")
-    for name, colour, family in families_of(sessions, groups):
-        latencies = sessions[name]["latencies_s"]
-        axes.step(latencies, numpy.arange(1, len(latencies) + 1) / len(latencies), where="post", color=colour, label=family)
+    for value, names, colour in families_of(sessions, groups):
+        for name in names:
+            latencies = sessions[name]["latencies_s"]
+            axes.step(latencies, numpy.arange(1, len(latencies) + 1) / len(latencies), where="post", color=colour,
+                      label=value if name == names[0] else None)
     axes.set(xlabel="latency (s)", ylabel="part of requests", ylim=(0, 1.02))
     axes.legend(frameon=False, title=title)
     return figure
