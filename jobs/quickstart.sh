@@ -66,4 +66,5 @@ jobs/mpirun.sh -n "$ranks" "$program" finetune --config "$config" --model.weight
     --overwrite on
 
 say "results: $results"
+say "look at it: python3 -m analysis.report $results (needs h5py, pandas and plotly; analysis/guide/results.md)"
 say "look inside: h5dump -n $results, or h5py.File(\"$results\")[\"rounds\"][:] in Python"
