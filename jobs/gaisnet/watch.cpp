@@ -10,27 +10,13 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <map>
-#include <sstream>
 #include <thread>
 
 namespace gaisnet {
 
 namespace {
-
-/// The value of a key in the settings of a results file; empty where there is none.
-std::string value_in(const std::string& config, const std::string& section, const std::string& key) {
-    std::istringstream lines(config);
-    std::string here;
-    for (std::string line; std::getline(lines, line);) {
-        if (line.starts_with("[")) {
-            here = line.substr(1, line.size() - 2);
-        } else if (here == section && line.starts_with(key + " = ")) {
-            return line.substr(key.size() + 3);
-        }
-    }
-    return {};
-}
 
 /// Prints what a results file gets, line by line.
 class watcher {
@@ -65,11 +51,11 @@ public:
 
 private:
     void begin(const results_snapshot& now) {
-        const auto number = [&](const char* section, const char* key) {
-            return std::max(1, std::atoi(value_in(now.config, section, key).c_str()));
+        const auto number = [&](const char* key) {
+            return std::max(1, std::atoi(value_in(now.identity, key).c_str()));
         };
-        rounds_ = number("train", "rounds");
-        edges_ = number("network", "edges");
+        rounds_ = number("train.rounds");
+        edges_ = number("network.edges");
         fmt::print("{}: gaisnet {}\n", path_, now.command);
     }
 

@@ -51,12 +51,10 @@ std::string readable(const std::string& description) {
 }
 
 void refuse_second_writer(const std::string& path, const file_descriptor& file) {
-    // Some network file systems have no flock; on these there is no check.
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    if (held_by_another(file)) {
         throw usage_error("output '" + path +
                           "': another process has this file open; choose another path with --output");
     }
-    ::flock(file.get(), LOCK_UN); // HDF5 takes its own lock while it opens the file.
 }
 
 H5::FileAccPropList access_properties() {
@@ -197,6 +195,14 @@ bool hdf5_file::opens(const std::string& path) {
     } catch (const runtime_failure&) {
         return false;
     }
+}
+
+bool held_by_another(const file_descriptor& file) {
+    const bool free = ::flock(file.get(), LOCK_EX | LOCK_NB) == 0;
+    if (free) {
+        ::flock(file.get(), LOCK_UN); // HDF5 takes its own lock while it opens the file.
+    }
+    return !free && errno == EWOULDBLOCK;
 }
 
 void hdf5_file::share_lock() {

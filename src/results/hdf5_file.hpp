@@ -47,6 +47,9 @@ private:
     int descriptor_;
 };
 
+/// Whether another process holds a lock on the file. Some network file systems have no flock: on these nobody does.
+bool held_by_another(const file_descriptor&);
+
 /// An HDF5 file with one writer. Other processes may read it while it grows (SWMR), and it survives a kill of its
 /// writer and a full disk. Not thread safe. After a failed flush HDF5 1.10.8 can neither close the file nor end the
 /// process without a crash. So disk space is reserved before each write, and if a write still fails (a broken disk or

@@ -2,11 +2,10 @@
 
 #include "results/hdf5_file.hpp"
 
-#include <cerrno>
 #include <filesystem>
+#include <sstream>
 
 #include <fcntl.h>
-#include <sys/file.h>
 
 namespace gaisnet {
 
@@ -91,7 +90,7 @@ results_snapshot read_results(const std::string& path, std::size_t first_round) 
         out.status = read_text(root, "status");
         out.stop_reason = read_text(root, "stop_reason");
         out.command = read_text(root, "command");
-        out.config = read_text(root, "config");
+        out.identity = read_text(root, "identity");
         out.rounds = rounds_from(file, first_round);
         out.requests = rows_of(file, "/inference");
         out.services = rows_of(file, "/service");
@@ -101,7 +100,17 @@ results_snapshot read_results(const std::string& path, std::size_t first_round) 
 
 bool has_writer(const std::string& path) {
     const file_descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    return file.get() >= 0 && ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    return file.get() >= 0 && held_by_another(file);
+}
+
+std::string value_in(const std::string& identity, const std::string& key) {
+    std::istringstream lines(identity);
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with(key + " = ")) {
+            return line.substr(key.size() + 3);
+        }
+    }
+    return {};
 }
 
 } // namespace gaisnet

@@ -19,7 +19,7 @@ struct watched_round {
 /// What a results file holds now.
 struct results_snapshot {
     std::string status, stop_reason, command;
-    std::string config;                ///< All settings, as a config file.
+    std::string identity;              ///< What decided the results: "key = value" lines.
     std::vector<watched_round> rounds; ///< From the row that was asked for.
     std::size_t requests = 0;          ///< Rows of /inference: answered requests.
     std::size_t services = 0;          ///< Rows of /service: rounds of service.
@@ -33,5 +33,8 @@ results_snapshot read_results(const std::string& path, std::size_t first_round =
 /// Whether a process holds the file as its writer does. A file that says "running" and has no writer was left by a run that
 /// was killed.
 bool has_writer(const std::string& path);
+
+/// The value of a key in such lines; empty where there is none.
+std::string value_in(const std::string& identity, const std::string& key);
 
 } // namespace gaisnet

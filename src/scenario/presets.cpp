@@ -79,16 +79,16 @@ const registration<link_preset> links[] = {
          "3 ms [assumed]"}},
     registration<link_preset>{
         {"lte",
-         {{"rate", "uniform(9.4, 17.6) Mbit/s"},
-          {"rate", "uniform(8.5, 18.6) Mbit/s", "cs_down"},
+         {{"rate", "uniform(8.5, 18.6) Mbit/s", "cs_down"},
+          {"rate", "uniform(9.4, 17.6) Mbit/s"},
           {"latency", "uniform(24, 30) ms"},
           {"spectral_efficiency", "2"},
           radio},
          "Ofcom, last quarter of 2014, by operator: down 8.5 to 18.6, up 9.4 to 17.6 Mbit/s, round "
          "trips 48 to 60 ms; a loaded cell carries 2 bit/s/Hz [assumed]"}},
     registration<link_preset>{{"nr_fr1",
-                               {{"rate", "23 Mbit/s"},
-                                {"rate", "230 Mbit/s", "cs_down"},
+                               {{"rate", "230 Mbit/s", "cs_down"},
+                                {"rate", "23 Mbit/s"},
                                 {"latency", "15 ms"},
                                 {"spectral_efficiency", "2.3"},
                                 radio},
@@ -96,8 +96,8 @@ const registration<link_preset> links[] = {
                                "seventh of that in the C band; up "
                                "a tenth, 15 ms, and a channel of 100 MHz [assumed]"}},
     registration<link_preset>{{"nr_fr2",
-                               {{"rate", "160 Mbit/s"},
-                                {"rate", "1.6 Gbit/s", "cs_down"},
+                               {{"rate", "1.6 Gbit/s", "cs_down"},
+                                {"rate", "160 Mbit/s"},
                                 {"latency", "10 ms"},
                                 {"spectral_efficiency", "4"},
                                 radio},
@@ -145,9 +145,7 @@ void resolve_class(settings& values, const std::string& prefix, const std::strin
         const std::string key = given.key;
         const auto found = values.find(all + key);
         const bool mine = *given.only_for == '\0' || name == given.only_for;
-        const bool own_source =
-            found != values.end() && found->second.is_derived && found->second.source == all + "preset = " + chosen;
-        if (found != values.end() && mine && (found->second.is_default() || own_source) &&
+        if (found != values.end() && mine && found->second.is_default() &&
             !(by_other_means && (key == "rate" || key == "power"))) {
             found->second = {given.value, all + "preset = " + chosen, true};
         }

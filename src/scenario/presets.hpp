@@ -9,7 +9,7 @@
 
 namespace gaisnet {
 
-/// A value that a preset gives a key.
+/// A value that a preset gives a key. The first one that fits a class counts.
 struct preset_value {
     const char* key; ///< Without its class: "rate".
     const char* value;

@@ -6,6 +6,7 @@ Needs no compiler: pytest reads the files. The second half of this file shows on
 import fnmatch
 import graphlib
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -333,6 +334,15 @@ def test_no_file_is_too_long():
 
 def test_long_tables_are_still_there():
     check_none([name for name in LONG_TABLES if not (ROOT / name).exists()])
+
+
+def test_what_runs_leave_is_not_in_the_tree():
+    """Plans name the absolute path of their network."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this is no checkout of git")
+    left = (".plan.cfg", ".plan.json", ".network.json", ".predictions.csv", ".ckpt")
+    check_none([name for name in listed.stdout.splitlines() if name.endswith(left)])
 
 
 def test_the_architecture_names_every_room():
