@@ -15,9 +15,9 @@ import re
 import shlex
 
 from analysis import report_figures as figures
-from analysis.compare import COSTS, totals_of
-from analysis.results import (UnreadableFile, UnwritablePicture, is_live, open_gaisnet, parser_of, percent, percentiles, quantity,
-                              run_tool, settings_of, sources_of, table, text, traffic)
+from analysis.compare import COSTS, session_of, totals_of
+from analysis.results import (UnreadableFile, UnwritablePicture, is_live, open_gaisnet, parser_of, percent, quantity, run_tool,
+                              settings_of, sources_of, table, text)
 
 TABLE_ROWS = 300
 PAGE = pathlib.Path(__file__).parent / "page"
@@ -103,15 +103,12 @@ def merits(file, rounds, requests, services):
             found.append(("perplexity", f"{last['perplexity']:.2f}"))
         found += [({"time": "emulated time", "energy": "energy of all nodes"}.get(head, head), quantity(last[what], unit))
                   for what, (head, unit) in COSTS.items()]
-    elif len(requests):
-        half, most = percentiles(requests["latency_s"], [50, 99])
-        known = requests[requests["label"] != ""]
-        found += [("requests", str(len(requests))), ("latency, half of them within", quantity(half, "s")),
-                  ("99 of 100 within", quantity(most, "s"))]
-        if len(known):
-            found.append(("right answers", percent((known["label"] == known["predicted"]).mean())))
-        found += [("bytes", quantity(traffic(file)["bytes"].sum(), "B")),
-                  ("energy of all nodes", quantity(table(file, "energy")["total_j"].sum(), "J"))]
+    elif session := session_of(file) if len(requests) else None:
+        found += [("requests", str(session["requests"])), ("latency, half of them within", quantity(session["p50_s"], "s")),
+                  ("99 of 100 within", quantity(session["p99_s"], "s"))]
+        if not math.isnan(session["accuracy"]):
+            found.append(("right answers", percent(session["accuracy"])))
+        found += [("bytes", quantity(session["bytes"], "B")), ("energy of all nodes", quantity(session["energy_j"], "J"))]
     for policy, own in services.groupby("policy", sort=False) if len(services) else ():
         found.append((f"cash, {policy}", f"{own['cash'].iloc[-1]:.4g}"))
     return found[:10]
