@@ -22,7 +22,7 @@ project_packages=(
     libhdf5-dev hdf5-tools
     libboost-program-options-dev
     libgtest-dev libgmock-dev
-    libjpeg62-turbo-dev libpng-dev
+    libjpeg-dev libpng-dev
     nlohmann-json3-dev libspdlog-dev libfmt-dev libicu-dev
     python3-h5py python3-numpy python3-pandas python3-scipy python3-venv
 )
@@ -83,9 +83,10 @@ find_privilege() {
     return 1
 }
 
+# Debian, or a system that is made from it, as Ubuntu.
 is_debian() {
     command -v apt-get >/dev/null && command -v dpkg-query >/dev/null &&
-        grep -qx 'ID=debian' /etc/os-release 2>/dev/null
+        grep -qE '^(ID=debian|ID_LIKE=.*debian.*)$' /etc/os-release 2>/dev/null
 }
 
 is_installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
@@ -102,10 +103,12 @@ has_own_torch() {
     return 1
 }
 
+# Sets unknown_packages: those that the system's lists, where it has any, do not name.
 install_packages() {
+    unknown_packages=()
     local -a apt=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=580 -o Acquire::Retries=3)
     local package
-    local -a missing=()
+    local -a missing=() installable=()
     for package in "$@"; do
         if [[ $package == libtorch-dev ]] && has_own_torch; then
             say "packages: libtorch-dev is left out, because CMAKE_PREFIX_PATH or Torch_DIR names another LibTorch"
@@ -123,10 +126,22 @@ install_packages() {
         return 0
     fi
     say "packages: installing ${missing[*]}"
-    "${privilege[@]}" "${apt[@]}" -q update </dev/null ||
+    if ! "${privilege[@]}" "${apt[@]}" -q update </dev/null; then
         warn "the package lists could not be refreshed; trying with those at hand"
-    "${privilege[@]}" "${apt[@]}" -q -y --no-install-recommends install "${missing[@]}" </dev/null ||
-        die "apt-get could not install: ${missing[*]} (--skip-install goes on without them)"
+    fi
+    for package in "${missing[@]}"; do
+        if apt-cache show libc6-dev >/dev/null 2>&1 && ! apt-cache show "$package" >/dev/null 2>&1; then
+            unknown_packages+=("$package")
+        else
+            installable+=("$package")
+        fi
+    done
+    if [[ ${#unknown_packages[@]} -gt 0 ]]; then
+        say "packages: this system has no ${unknown_packages[*]}"
+    fi
+    [[ ${#installable[@]} -gt 0 ]] || return 0
+    "${privilege[@]}" "${apt[@]}" -q -y --no-install-recommends install "${installable[@]}" </dev/null ||
+        die "apt-get could not install: ${installable[*]} (--skip-install goes on without them)"
 }
 
 # A machine that is not Debian: say what is needed, and let CMake judge.
@@ -176,11 +191,12 @@ select_blas() {
     fi
 }
 
-# Usually: setup_packages "${project_packages[@]}"
+# Usually: setup_packages "${project_packages[@]}". PyTorch's wheel stands in for a libtorch-dev that a system does not have.
 setup_packages() {
     if is_debian; then
         install_packages "$@"
         select_blas
+        [[ " ${unknown_packages[*]-} " != *' libtorch-dev '* ]] || setup_wheel
     else
         list_requirements "$@"
     fi
