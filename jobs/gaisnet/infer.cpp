@@ -24,7 +24,7 @@ exit_code infer(const command_line& given, session& here) {
     }
     const auto ending = job.run();
     if (here.root() && ending == run_ending::complete) {
-        fmt::print("{}  {:<22}{}\n", report(job.outcome()), "predictions", job.predictions());
+        fmt::print("{}  {:<22}{}\n{}", report(job.outcome()), "predictions", job.predictions(), job.advice());
         std::fflush(stdout);
     }
     return exit_code_of(ending);

@@ -172,7 +172,8 @@ forecast_outcome forecasting::run() {
         }
     }
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    forecast_outcome out{{}, sums.take(), static_cast<double>(ledger.events_fired()) / elapsed.count()};
+    forecast_outcome out{
+        {}, sums.take(), ledger.events_fired(), static_cast<double>(ledger.events_fired()) / elapsed.count()};
     out.summary = summarise(out.found.rounds, out.found.nodes, describe_nodes(*run_.deploy, run_.rank_of));
     out.summary.planned = true;
     out.summary.stop_reason = reason;
@@ -191,14 +192,18 @@ forecast_outcome forecasting::run() {
 }
 
 std::string forecasting::analysis(const forecast_outcome& outcome) const {
-    energy_parts energy;
-    for (const auto& row : outcome.found.rounds) {
-        energy += row.energy;
-    }
-    return fmt::format(
-        "\n{}\nBottleneck\n  {}\n\n{}", resource_tables(*run_.deploy, outcome.found),
-        bottleneck(*run_.deploy, outcome.found),
-        sensitivity_table(outcome.summary.latency.total_s, energy, halve_each(*run_.deploy, run_.scene->train.rounds)));
+    const auto& rows = outcome.found.rounds;
+    const auto all = static_cast<int>(rows.empty() ? 0 : rows.back().round);
+    const int first = rounds_to_vary(outcome.events, all);
+    const auto beyond =
+        std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return static_cast<int>(row.round) > first; });
+    const auto [latency_s, energy] = totals_of({rows.begin(), beyond});
+    const auto head = first == all ? std::string()
+                                   : fmt::format("The first {} of {} rounds take {} and {}.\n", first, all,
+                                                 quantity(latency_s, "s"), quantity(energy.total_j(), "J"));
+    return fmt::format("\n{}\nBottleneck\n  {}\n\n{}{}", resource_tables(*run_.deploy, outcome.found),
+                       bottleneck(*run_.deploy, outcome.found), head,
+                       sensitivity_table(latency_s, energy, halve_each(*run_.deploy, first)));
 }
 
 } // namespace gaisnet

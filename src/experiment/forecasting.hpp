@@ -18,6 +18,7 @@ namespace gaisnet {
 struct forecast_outcome {
     run_summary summary;
     forecast found;
+    std::uint64_t events = 0;     ///< Of the ledger.
     double events_per_second = 0; ///< Of the ledger.
 };
 

@@ -16,6 +16,7 @@
 #include "experiment/served_models.hpp"
 #include "model/files/safetensors.hpp"
 #include "model/torch/torch_stage.hpp"
+#include "planning/advice.hpp"
 #include "results/inference_report.hpp"
 #include "rounds/checkpoint.hpp"
 #include "rounds/describe.hpp"
@@ -96,6 +97,9 @@ public:
     }
 
     const inference_summary& outcome() const { return outcome_; }
+    std::string advice() const {
+        return request_advice(*run_.deploy, played_, run_.data->requests().own(), given_.values);
+    }
     std::string description() const { return describe(run_); }
     std::string predictions() const { return predictions_path(*run_.scene).string(); }
 
@@ -433,6 +437,7 @@ inference::~inference() = default;
 inference_summary inference::forecast() { return parts_->forecast(); }
 run_ending inference::run() { return parts_->run(); }
 const inference_summary& inference::outcome() const { return parts_->outcome(); }
+std::string inference::advice() const { return parts_->advice(); }
 std::string inference::description() const { return parts_->description(); }
 std::string inference::predictions() const { return parts_->predictions(); }
 

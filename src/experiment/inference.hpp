@@ -26,6 +26,8 @@ public:
     run_ending run();
     /// Only after a complete run, at rank 0.
     const inference_summary& outcome() const;
+    /// What decided the latency, and on which assumptions it rests: see request_advice(). After a complete run, at rank 0.
+    std::string advice() const;
     /// Nodes, placement and cuts, as text.
     std::string description() const;
     /// Path of the file of predictions.

@@ -1,10 +1,12 @@
 #include "planning/advice.hpp"
 
+#include "planning/request_forecast.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -31,52 +33,48 @@ constexpr remedy remedies[] = {
     {"cloud", "fewer federations (cloud.period), or a faster link.backhaul"},
 };
 
-/// What the largest part of the rounds' latencies calls for; empty where nothing is known.
-std::string remedy_of(const forecast& found) {
-    latency_parts sum;
-    for (const auto& row : found.rounds) {
-        sum += row.parts;
-    }
+constexpr remedy request_remedies[] = {
+    {"queue", "fewer requests (infer.rate), larger batches (infer.batch), or cuts that spread the work (gaisnet plan "
+              "--service infer --optimise split)"},
+    {"busy",
+     "fewer requests (infer.rate), or cuts that spread the work (gaisnet plan --service infer --optimise split)"},
+    {"delivery", "models that are there before the first request (infer.delivery), or a faster link.cs_down"},
+    {"d2d", "other cuts (gaisnet plan --service infer --optimise split), or faster link.d2d"},
+    {"cs_smashed", "the edge as no stage (cluster.edge_stage), or faster link.cs_up and link.cs_down"},
+    {"compute", "shares that fit the devices (split.blocks = auto), or faster device.client"},
+    {"edge", "fewer blocks at the edge (cluster.edge_stage), or a faster device.edge"},
+    {"result", "a chain that ends near its start point (gaisnet plan --service infer --optimise clusters), or faster "
+               "link.d2d"},
+    {"sensing", "a shorter sense.time"},
+};
+
+/// What the largest part of a sum of latencies calls for, as a line; empty where nothing is known.
+template <class Parts>
+std::string to_try(const Parts& sum, std::span<const remedy> known) {
     std::string_view largest;
     double most = 0.0;
-    for (const auto* part : latency_parts::parts()) {
+    for (const auto* part : Parts::parts()) {
         if (sum[part->name] > most) {
             most = sum[part->name];
             largest = part->name;
         }
     }
-    const auto* known =
-        std::find_if(std::begin(remedies), std::end(remedies), [&](const remedy& one) { return one.part == largest; });
-    return known == std::end(remedies) ? std::string() : known->text;
+    const auto found = std::find_if(known.begin(), known.end(), [&](const remedy& one) { return one.part == largest; });
+    return found == known.end() ? std::string() : fmt::format("  to try: {}\n", found->text);
 }
 
-double change(double now, double before) { return before > 0.0 ? 100.0 * (now / before - 1.0) : 0.0; }
-
-} // namespace
-
-void advisor::add(const round_forecast& round) {
-    if (rounds_ < most_rounds) {
-        sums_.add(round);
-        events_ += round.events.size();
-        ++rounds_;
-    }
+double change(double now, double before) {
+    constexpr double shown = 0.05; // less is written as 0, without a sign of its own
+    const double percent = before > 0.0 ? 100.0 * (now / before - 1.0) : 0.0;
+    return std::abs(percent) < shown ? 0.0 : percent;
 }
 
-std::string advisor::text(const settings& values) {
-    if (rounds_ == 0) {
-        return {};
-    }
-    const auto found = sums_.take();
-    auto text = "What decided the latency\n  " + bottleneck(deploy_, found) + "\n";
-    if (const auto advice = remedy_of(found); !advice.empty()) {
-        text += "  to try: " + advice + "\n";
-    }
-    return text + (events_ <= most_events ? decisive_assumptions(values, found)
-                                          : "  gaisnet plan tells what other rates and speeds would change\n");
-}
+constexpr std::uint64_t most_events = 200'000; ///< Of what is played again with other values.
+constexpr const char* points_to_plan = "  gaisnet plan tells what other rates and speeds would change\n";
 
-/// Those whose half changes latency or energy by a per cent or more, the strongest first.
-std::string advisor::decisive_assumptions(const settings& values, const forecast& found) const {
+/// The assumptions whose half changes latency or energy by a per cent or more, the strongest first.
+std::string decisive_assumptions(const settings& values, double latency_s, const energy_parts& energy,
+                                 std::span<const sensitivity> all) {
     constexpr double enough = 1.0;
     constexpr std::size_t most = 6;
     struct line {
@@ -84,9 +82,8 @@ std::string advisor::decisive_assumptions(const settings& values, const forecast
         double latency, energy; ///< Per cent.
         double strength() const { return std::max(std::abs(latency), std::abs(energy)); }
     };
-    const auto [latency_s, energy] = totals_of(found.rounds);
     std::vector<line> lines;
-    for (const auto& one : halve_each(deploy_, rounds_)) {
+    for (const auto& one : all) {
         const auto its = values.find(one.name);
         if (its != values.end() && its->second.source == "default (assumed)") {
             lines.push_back(
@@ -108,6 +105,48 @@ std::string advisor::decisive_assumptions(const settings& values, const forecast
                             one.latency, one.energy);
     }
     return text;
+}
+
+} // namespace
+
+void advisor::add(const round_forecast& round) {
+    if (rounds_ < most_rounds) {
+        sums_.add(round);
+        events_ += round.events.size();
+        ++rounds_;
+    }
+}
+
+std::string advisor::text(const settings& values) {
+    if (rounds_ == 0) {
+        return {};
+    }
+    const auto found = sums_.take();
+    latency_parts sum;
+    for (const auto& row : found.rounds) {
+        sum += row.parts;
+    }
+    const auto text = "What decided the latency\n  " + bottleneck(deploy_, found) + "\n" + to_try(sum, remedies);
+    if (events_ > most_events) {
+        return text + points_to_plan;
+    }
+    const auto [latency_s, energy] = totals_of(found.rounds);
+    return text + decisive_assumptions(values, latency_s, energy, halve_each(deploy_, rounds_));
+}
+
+std::string request_advice(const deployment& deploy, const inference_forecast& found,
+                           const std::vector<std::int64_t>& images, const settings& values) {
+    request_parts sum;
+    for (const auto& row : found.requests) {
+        sum += row.parts;
+    }
+    const auto text =
+        "What decided the latency\n  " + request_bottleneck(deploy, found) + "\n" + to_try(sum, request_remedies);
+    if (found.events.size() > most_events) {
+        return text + points_to_plan;
+    }
+    const auto [latency_s, energy] = mean_of_requests(found);
+    return text + decisive_assumptions(values, latency_s, energy, halve_each_for_requests(deploy, images));
 }
 
 } // namespace gaisnet

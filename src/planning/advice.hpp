@@ -1,10 +1,12 @@
 #pragma once
 
 #include "planning/forecast.hpp"
+#include "rounds/inference_ledger.hpp"
 #include "settings/values.hpp"
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace gaisnet {
 
@@ -16,20 +18,21 @@ public:
 
     /// Looks at the first two rounds, of which the first senses; later ones are like the second, or there are drop-outs.
     void add(const round_forecast&);
-    /// Some lines; empty before the first round. Of networks of up to `most_events` events it plays the rounds again, each
+    /// Some lines; empty before the first round. Of networks of up to 200,000 events it plays the rounds again, each
     /// time with one quantity halved (halve_each). \param values whose sources tell assumptions
     std::string text(const settings& values);
 
 private:
     static constexpr int most_rounds = 2;
-    static constexpr std::uint64_t most_events = 200'000;
-
-    std::string decisive_assumptions(const settings& values, const forecast&) const;
-
     const deployment& deploy_;
     forecaster sums_;
     int rounds_ = 0;
     std::uint64_t events_ = 0;
 };
+
+/// The same for the end of a session of inference: what decided the latency of its requests. \param images as for
+/// halve_each_for_requests()
+std::string request_advice(const deployment&, const inference_forecast&, const std::vector<std::int64_t>& images,
+                           const settings& values);
 
 } // namespace gaisnet

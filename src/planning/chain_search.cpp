@@ -173,7 +173,7 @@ std::vector<formed_cluster> chain_search::neighbours(const formed_cluster& group
                     auto one = group;
                     one.blocks[from] -= some;
                     one.clients.insert(one.clients.begin() + static_cast<std::ptrdiff_t>(place), more);
-                    one.blocks.insert(one.blocks.begin() + static_cast<std::ptrdiff_t>(place), some);
+                    one.blocks.insert(one.blocks.begin() + static_cast<std::ptrdiff_t>(place), 1, some);
                     out.push_back(without_idle(one));
                 };
                 for (std::size_t from = 0; from < count; ++from) {

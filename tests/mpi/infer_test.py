@@ -116,6 +116,14 @@ class TestDelivery:
         assert delivered_bytes("none") == 0
 
 
+def test_the_table_ends_with_what_decided_the_latency(infer, tmp_path):
+    done = infer("--output", tmp_path / "slow.h5", "--infer.requests", 5, "--link.d2d.rate", "100 kbit/s")
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.partition("What decided the latency\n")[2]
+    assert "of a request's latency" in told and "to try: " in told, done.stdout
+    assert "link.d2d.rate =" not in told, "it was given, so it is no assumption"
+
+
 def test_a_folder_of_images_without_labels_is_classified(infer, tmp_path):
     images = tmp_path / "images"
     (images / "sub").mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 #include "planning/advice.hpp"
 
+#include "rounds/inference_ledger.hpp"
 #include "rounds/ledger_run.hpp"
 #include "settings/sources.hpp"
 #include "support/lab.hpp"
@@ -62,6 +63,27 @@ TEST(advice, follows_the_part_that_takes_longest) {
     scene = lab::small_scenario();
     scene.sense.time = 100.0;
     EXPECT_THAT(advice_for(scene, default_settings()), HasSubstr("fewer samples"));
+}
+
+TEST(advice, tells_what_decided_the_latency_of_requests) {
+    auto scene = lab::small_scenario();
+    scene.service = service_kind::inference;
+    scene.infer.requests = 8;
+    scene.infer.delivery = delivery_kind::none;
+    scene.link.d2d.rate = distribution::of(1e5);
+    const auto told = [&] {
+        const auto deployed = lab::deploy(scene);
+        const auto played = inference_ledger(deployed).play(make_inference_plan(deployed));
+        return request_advice(deployed, played, {}, default_settings());
+    };
+    const auto slow_link = told();
+    EXPECT_THAT(slow_link, HasSubstr("of a request's latency"));
+    EXPECT_THAT(slow_link, HasSubstr("link.d2d.rate = "));
+    scene.link.d2d.rate = distribution::of(1e12);
+    scene.device.client.rate = distribution::of(1e6);
+    const auto slow_device = told();
+    EXPECT_THAT(slow_device, HasSubstr("device.client.rate = "));
+    EXPECT_THAT(slow_device, Not(HasSubstr("link.d2d.rate = ")));
 }
 
 TEST(advice, is_empty_before_the_first_round) {

@@ -53,5 +53,13 @@ TEST(forecast, bottleneck_and_halved_figures_agree_with_the_ledger) {
     EXPECT_TRUE(std::none_of(all.begin(), all.end(), [](const auto& one) { return one.name == "link.backhaul.rate"; }));
 }
 
+TEST(forecast, varies_quantities_over_all_rounds_of_small_runs_and_two_of_large_ones) {
+    EXPECT_EQ(rounds_to_vary(1'000, 20), 20);
+    EXPECT_EQ(rounds_to_vary(5'000'000, 20), 2);
+    EXPECT_EQ(rounds_to_vary(20'000'000, 200), 5);
+    EXPECT_EQ(rounds_to_vary(50'000'000, 1), 1);
+    EXPECT_EQ(rounds_to_vary(0, 3), 3);
+}
+
 } // namespace
 } // namespace gaisnet
