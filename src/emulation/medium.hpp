@@ -5,7 +5,6 @@
 #include "emulation/rate_model.hpp"
 
 #include <cstdint>
-#include <map>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -132,77 +131,6 @@ private:
     double inverse_sum_ = 0;                        ///< s/bit, sum over all sending flows.
     double level_ = 0, work_ = 0, updated_at_ = 0;
     event_queue::ticket next_ = event_queue::no_ticket;
-};
-
-/// A sum of powers that returns to exactly 0 when all are subtracted again: fixed point with a quantum of 1e-30 W.
-class exact_power {
-public:
-    void add(double watts) { quanta_ += to_quanta(watts); }
-    void remove(double watts) { quanta_ -= to_quanta(watts); }
-    double watts() const { return static_cast<double>(quanta_) * quantum; }
-
-private:
-    __extension__ typedef __int128 wide;
-    static constexpr double quantum = 1e-30;
-    static wide to_quanta(double watts) { return static_cast<wide>(watts / quantum); }
-    wide quanta_ = 0;
-};
-
-/// Radio links whose rates depend on the other senders: because of interference, or because a sender divides its power
-/// over its transmissions. All rates are recomputed at every start, end and change: O(n).
-class radio_medium final : public medium {
-public:
-    /// How links receive each other.
-    class channel_model {
-    public:
-        virtual ~channel_model() = default;
-        /// Power (W) that the receiver of `who` gets from node `other` while that node sends; 0 if it does not
-        /// interfere. \param time s
-        virtual double interference_w(const sender& who, std::uint32_t other, double time) = 0;
-        /// Rate (bit/s) of `who` with a part of its sender's power and this total interference.
-        virtual double rate(const sender& who, double power_part, double interference_w, double time) = 0;
-        /// The first time after `time` at which these values may change for `who`; `never` when nothing moves.
-        virtual double next_change(const sender& who, double time) = 0;
-    };
-    /// \param model must outlive this object. \param one_band true: the links share one band; false: each has its own.
-    radio_medium(event_queue& queue, channel_model& model, bool one_band)
-        : queue_(queue)
-        , model_(model)
-        , one_band_(one_band) {}
-    void start(sender&, double bits) override;
-    airtime_report stop(sender&) override;
-
-private:
-    struct flow {
-        sender* who = nullptr;
-        exact_power interference;
-        double rate = 0, left = 0;
-        airtime_report used;
-    };
-    void advance();
-    void add(sender&, double bits);
-    flow remove(std::uint32_t index);
-    void find_rates();
-    void step();
-
-    event_queue& queue_;
-    channel_model& model_;
-    bool one_band_;
-    std::map<std::uint32_t, flow> flows_;  ///< Indexed by sender.
-    std::map<std::uint32_t, int> sending_; ///< Number of transmissions, by node.
-    double updated_at_ = 0;
-    double changes_at_ = never; ///< Until then the powers are valid.
-    event_queue::ticket next_ = event_queue::no_ticket;
-};
-
-/// Links that divide the power of their sender, each in its own band.
-class own_bands final : public radio_medium::channel_model {
-public:
-    double interference_w(const sender&, std::uint32_t, double) override { return 0.0; }
-    double rate(const sender& who, double power_part, double, double time) override {
-        return who.rate().rate_with(power_part, time);
-    }
-    double next_change(const sender& who, double time) override { return who.rate().next_change(time); }
 };
 
 } // namespace gaisnet

@@ -8,6 +8,7 @@
 #include "experiment/text_lengths.hpp"
 #include "model/torch/torch_support.hpp"
 #include "network/clustering.hpp"
+#include "network/interference.hpp"
 #include "planning/edge_share.hpp"
 #include "planning/plan_report.hpp"
 #include "results/report.hpp"
@@ -179,6 +180,9 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
         const auto net = make_network(scene, method);
         for (const auto& warning : here.root() ? net.warnings : std::vector<std::string>()) {
             spdlog::warn("{}", warning);
+        }
+        if (const auto told = here.root() ? describe_neglected(scene, net) : std::string(); !told.empty()) {
+            spdlog::info("{}", told);
         }
         out.ranks = given.dry_run && scene.job.ranks > 0 ? scene.job.ranks : here.ranks();
         const auto wanted = placement_of(scene, net, make_model(scene), method, out.ranks);

@@ -1,9 +1,12 @@
 #pragma once
 
-#include "emulation/medium.hpp"
+#include "emulation/radio_medium.hpp"
 #include "network/topology.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <unordered_map>
 
 namespace gaisnet {
@@ -19,6 +22,9 @@ public:
     double interference_w(const sender& who, std::uint32_t other, double time) override;
     double rate(const sender& who, double power_part, double interference_w, double time) override;
     double next_change(const sender& who, double time) override;
+    double range() const override { return scene_.link.d2d.interference_range_m; } // no other class reuses its band
+    place_xy place_of(std::uint32_t node, double time) override;
+    place_xy place_of_receiver(const sender& who, double time) override;
 
 private:
     double received_w(link_class, const radio_settings&, std::uint32_t from, std::uint32_t to, double time);
@@ -31,5 +37,19 @@ private:
     double known_step_ = -1;                          ///< The step of known_.
     std::unordered_map<std::uint64_t, double> known_; ///< Received power (W) by sender and receiver.
 };
+
+/// What link.d2d.interference_range leaves out.
+struct neglected_interference {
+    bool operator==(const neglected_interference&) const = default;
+    /// Largest sum, over the receivers that were looked at, of the powers of all senders out of range, as a part of the
+    /// receiver's noise. Interference within the range can only make the noise larger, and Shannon's rate grows no faster than
+    /// the ratio of signal to noise: no rate is too high by more than this part of itself.
+    double most = 0;
+    std::size_t looked_at = 0, links = 0; ///< Of large networks, links at even distances.
+};
+/// At the first positions, with the fading of the first round; nothing when no power is left out by the settings.
+std::optional<neglected_interference> neglected_by_range(const scenario&, const topology&);
+/// The same in words; empty when nothing is.
+std::string describe_neglected(const scenario&, const topology&);
 
 } // namespace gaisnet

@@ -197,6 +197,25 @@ share_kind link_settings::choose_share() const {
                       "(reuse)");
 }
 
+double link_settings::choose_interference_range() const {
+    constexpr double unlimited = std::numeric_limits<double>::infinity();
+    if (!defaults->may_reuse) {
+        return unlimited;
+    }
+    return key.parsed(
+        "interference_range", "unlimited", "unlimited, or a distance",
+        "share = reuse: senders farther than this from a receiver do not disturb it, which makes thousands of links "
+        "faster to emulate; the run says how much power that leaves out at most",
+        [](const std::string& text) {
+            const double metres = text == "unlimited" ? unlimited : parse_quantity(text, dimension::length);
+            if (!(metres > 0.0)) {
+                throw usage_error("unlimited, or a distance above 0, is accepted");
+            }
+            return metres;
+        },
+        {.when = {with(std::string(defaults->prefix) + ".share", {"reuse"})}});
+}
+
 /// bit/s/Hz; infinite: none.
 double link_settings::parse_max_efficiency(const std::string& text) {
     if (text == "none") {

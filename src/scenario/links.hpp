@@ -125,6 +125,8 @@ struct link_settings {
         key.drawn_if_set("capacity", dimension::rate, "",
                          "of the medium of an edge, for share = maxmin; not set: that of its fastest link", above(0));
     std::optional<radio_settings> radio{*defaults};
+    /// m; infinite: all do.
+    double interference_range_m = choose_interference_range();
     /// W radiated
     std::optional<distribution> tx_power =
         key.drawn_if_set("tx_power", dimension::power, "",
@@ -152,6 +154,7 @@ struct link_settings {
 
 private:
     share_kind choose_share() const;
+    double choose_interference_range() const;
     static double parse_max_efficiency(const std::string&);
 };
 

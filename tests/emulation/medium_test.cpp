@@ -1,6 +1,7 @@
 // Media and rates against closed forms.
 
 #include "emulation/ledger.hpp"
+#include "emulation/radio_medium.hpp"
 #include "emulation/transfers.hpp"
 
 #include <gmock/gmock.h>

@@ -126,6 +126,9 @@ TEST(sensitivity, every_key_of_links_and_devices_moves_the_result_in_the_right_d
         };
         changes.insert(changes.end(), of_link.begin(), of_link.end());
     }
+    const arguments reused{"--link.d2d.path_loss", "pedestrian", "--link.d2d.shadowing",      "0",
+                           "--link.d2d.share",     "reuse",      "--link.d2d.max_efficiency", "none"};
+    changes.push_back({"link.d2d.interference_range", "1 mm", less, less, any, reused});
     for (const std::string role : {"client", "edge"}) {
         const std::string device = "device." + role;
         const std::vector<change> of_device{
