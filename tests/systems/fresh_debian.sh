@@ -78,6 +78,7 @@ fi
 for file in /etc/resolv.conf /etc/hosts /etc/apt/apt.conf.d /etc/ssl/certs /usr/local/share/ca-certificates; do
     [[ ! -e $file ]] || { mkdir -p "$folder$(dirname "$file")"; cp -rLn "$file" "$folder$(dirname "$file")/" 2>/dev/null || true; }
 done
+chroot "$folder" update-ca-certificates >/dev/null 2>&1 || true
 mount --bind "$folder" "$folder" # so that the root there is a mount point, as tests that change theirs need it
 mount --make-private "$folder"
 for place in proc dev sys; do
