@@ -213,7 +213,7 @@ cuda_major() {
 # compile with: 2.7 GB to download, 6 GB in $GAISNET_WHEEL (default: ~/.cache/gaisnet/torch-VERSION). Exports
 # CMAKE_PREFIX_PATH, by which CMake takes this LibTorch.
 setup_wheel() {
-    local folder=${GAISNET_WHEEL:-${XDG_CACHE_HOME:-$HOME/.cache}/gaisnet/torch-$wheel_version} python site
+    local folder=${GAISNET_WHEEL:-${XDG_CACHE_HOME:-$HOME/.cache}/gaisnet/torch-$wheel_version} python site library
     local -a wanted=("torch==$wheel_version") nvidia
     [[ $(cuda_major) == 13 ]] || wanted+=("cuda-toolkit[nvcc,crt,cccl,nvvm]")
     # A toolkit that was installed for want of another does no harm when there is one later.
@@ -244,6 +244,10 @@ setup_wheel() {
     export CMAKE_PREFIX_PATH
     CMAKE_PREFIX_PATH=$(IFS=:; echo "$site/torch:${nvidia[*]}${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}")
     if [[ $(cuda_major) != 13 ]]; then
+        # The linker looks for libNAME.so; the packages have libNAME.so.VERSION alone.
+        for library in "$site"/nvidia/cu13/lib/lib*.so.*; do
+            [[ -e ${library%%.so.*}.so ]] || ln -s "$(basename "$library")" "${library%%.so.*}.so"
+        done
         export CUDA_HOME=$site/nvidia/cu13 CUDACXX=$site/nvidia/cu13/bin/nvcc
     fi
 }

@@ -11,26 +11,22 @@
 #include "experiment/players.hpp"
 #include "experiment/preparation.hpp"
 #include "experiment/real_clock.hpp"
-#include "experiment/replanning.hpp"
 #include "experiment/resumable_run.hpp"
 #include "experiment/round_log.hpp"
+#include "experiment/trained_clusters.hpp"
 #include "experiment/written_modules.hpp"
 #include "model/torch/torch_support.hpp"
 #include "planning/advice.hpp"
 #include "results/report.hpp"
-#include "roles/fusion.hpp"
 #include "rounds/checkpoint.hpp"
 #include "rounds/describe.hpp"
-#include "rounds/ledger_run.hpp"
 #include "rounds/slow_links.hpp"
 #include "rounds/stop_watch.hpp"
-#include "rounds/tensor_run.hpp"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <cmath>
-#include <numeric>
 #include <optional>
 
 namespace gaisnet {
@@ -83,8 +79,7 @@ public:
             finish();
             return std::nullopt;
         }
-        change_clusters(rounds_done() + 1);
-        if (stop_.stopped()) { // other clusters could not be found either
+        if (!change_clusters(rounds_done() + 1)) { // other clusters could not be found either
             save_checkpoint();
             finish();
             return std::nullopt;
@@ -125,9 +120,8 @@ private:
             return false;
         }
         file_->find();
-        planner_.emplace(run_, here_);
+        clusters_.emplace(run_, here_, backbone_);
         if (here_.root()) {
-            ledger_ = std::make_unique<ledger_run>(*run_.deploy, ranks_for_order());
             spdlog::info("{} nodes in {} clusters on {} rank(s), {} from {}", run_.deploy->net.nodes.size(),
                          run_.deploy->net.clusters.size(), here_.ranks(), describe_sizes(*run_.deploy),
                          run_.data->origin());
@@ -137,14 +131,14 @@ private:
         make_output();
         replay();
         change_clusters(rounds_done() + 1);
-        make_players();
-        if (from()) {
-            tensors_->restore(from()->stages);
-        }
-        forecast_next(); // detects a deadlock of the roles before anything is trained or shown
-        refuse_what_does_not_fit();
-        if (clock_ && ledger_ && next_forecast_ && !speeds_.empty()) {
-            clock_->check_scale(*run_.deploy, run_.rank_of, *next_forecast_, speeds_);
+        clusters_->make_tensors([this] { return hooks_of_tensors(); }, from());
+        if (!stop_.stopped()) {
+            // Detects a deadlock of the roles before anything is trained or shown.
+            const auto& first = clusters_->forecast(rounds_done() + 1);
+            refuse_what_does_not_fit(first);
+            if (clock_ && first && !speeds_.empty()) {
+                clock_->check_scale(*run_.deploy, run_.rank_of, *first, speeds_);
+            }
         }
         file_->publish();
         if (judges() && !from()) {
@@ -169,25 +163,14 @@ private:
         return ended;
     }
 
-    void make_players() {
-        const auto& deploy = *run_.deploy;
-        evaluated_.clear();
-        for (const auto& domain : deploy.domains) {
-            evaluated_.emplace_back(backbone_.backbone, deploy.method, domain.size.classes);
-        }
+    /// The hooks of new tensors, whose work the progress counts.
+    tensor_run_hooks hooks_of_tensors() {
+        work_a_round_ = computations_a_round(run_, here_.rank());
+        work_done_ = work_a_round_ * rounds_.size();
         auto hooks = watchful_hooks(run_, here_, clock_.get(), [this] { return rounds_done() + 1; });
         hooks.computed = [this](std::size_t strands) { show_progress(work_done_ + strands); };
         hooks.nan_when_diverged = !options_.keeps_files;
-        work_a_round_ = computations_a_round(run_, here_.rank());
-        work_done_ = work_a_round_ * rounds_.size();
-        tensors_ = std::make_unique<tensor_run>(deploy, here_.network(), run_.rank_of,
-                                                training_executors(run_, backbone_.backbone),
-                                                initial_models(run_, backbone_), std::move(hooks));
-        if (from()) {
-            for (std::uint32_t edge = 0; edge < from()->models.size(); ++edge) {
-                tensors_->set_model(edge, from()->models[edge]);
-            }
-        }
+        return hooks;
     }
 
     void show_progress(std::uint64_t work_done) {
@@ -209,76 +192,27 @@ private:
             change_clusters(rounds_done() + 1);
             round_record record;
             record.results = results;
-            if (ledger_) {
-                record.forecast = ledger_->play(static_cast<int>(rounds_.size()) + 1);
+            if (here_.root()) {
+                record.forecast = clusters_->take_forecast(rounds_done() + 1);
                 advisor_.add(record.forecast);
                 log_.write(record, recorded());
             }
             tell_stop_watch(record.results, static_cast<int>(rounds_.size()) + 1);
             rounds_.push_back(std::move(record));
         }
-        const bool nobody_left = here_.root() && !rounds_.empty() && !planner_->active() && give_up(); // rank 0 knows
+        const bool nobody_left =
+            here_.root() && !rounds_.empty() && !clusters_->may_change() && give_up(); // rank 0 knows
         if (share_from_root(here_.network(), nobody_left) && !stop_.stopped()) {
             stop_.give_up(nobody_is_left);
         }
     }
 
-    std::vector<int> ranks_for_order() const {
-        return here_.network().needs_order() ? run_.rank_of : std::vector<int>();
-    }
-
-    /// Before a round: the run goes on with other clusters, if it is time, or nobody could play, and they are better.
-    /// Ledger and optimiser keep their states; a stage that its node did not hold begins with an initial state.
-    void change_clusters(int round) {
-        if (stop_.stopped() || !planner_->active() || round == 1 || planned_for_ == round) {
-            return;
-        }
-        planned_for_ = round;
-        const bool nobody = share_from_root(here_.network(), ledger_ && !ledger_->anyone_left());
-        if (!nobody && !planner_->due(round)) {
-            return;
-        }
-        form_again(round);
-        if (nobody && share_from_root(here_.network(), ledger_ && !ledger_->anyone_left())) {
+    /// Takes other clusters before a round, if it is time. \returns false when the run ends for want of any that can play.
+    bool change_clusters(int round) {
+        if (!stop_.stopped() && !clusters_->change(round, from(), recorded())) {
             stop_.give_up(nobody_is_left);
         }
-    }
-
-    void form_again(int round) {
-        const auto now = ledger_ ? std::optional(ledger_->state()) : std::nullopt;
-        auto made =
-            planner_->next(round, now ? &*now : nullptr, from() ? from()->changes : std::vector<cluster_change>());
-        if (!made) {
-            return;
-        }
-        std::map<std::string, executor_state> states;
-        std::vector<tensor_view> models;
-        if (tensors_) {
-            states = share_from_root(here_.network(), collect_stages(here_.network(), tensors_->save()));
-            states = renamed(std::move(states), *run_.deploy, *made);
-            models =
-                share_from_root(here_.network(), collect_models(here_.network(), *tensors_, run_.deploy->net.edges));
-        }
-        const bool plays = tensors_ != nullptr; // a resumed run has no tensors before its first round
-        tensors_.reset();
-        ledger_.reset();
-        *run_.deploy = std::move(*made);
-        run_.rank_of = place_nodes(placement_of(*run_.deploy, run_.ranks), run_.scene->placement);
-        check_merging(*run_.deploy, run_.rank_of);
-        if (now) {
-            ledger_ = std::make_unique<ledger_run>(*run_.deploy, ranks_for_order(), *now);
-            if (auto* file = recorded()) {
-                file->write_clusters(describe_links(*run_.deploy), describe_chains(*run_.deploy),
-                                     describe_samples(run_));
-            }
-        }
-        if (plays) {
-            make_players();
-            tensors_->restore(states);
-            for (std::uint32_t edge = 0; edge < models.size(); ++edge) {
-                tensors_->set_model(edge, models[edge]);
-            }
-        }
+        return !stop_.stopped();
     }
 
     /// Creates the results file, which stays hidden until it contains all rounds before the checkpoint.
@@ -305,21 +239,11 @@ private:
         file_->results().write_probes(log_.probes());
     }
 
-    /// Plays the ledger pass of the next round, at rank 0.
-    void forecast_next() {
-        if (!ledger_ || stop_.stopped() || next_forecast_) {
-            return;
-        }
-        const stopwatch watch;
-        next_forecast_ = ledger_->play(rounds_done() + 1);
-        ledger_s_ += watch.seconds();
-    }
-
-    void refuse_what_does_not_fit() {
+    void refuse_what_does_not_fit(const std::optional<round_forecast>& first) {
         std::string lacking;
         try {
-            if (next_forecast_ && rounds_.empty()) {
-                check_memory(*run_.deploy, next_forecast_->nodes);
+            if (first && rounds_.empty()) {
+                check_memory(*run_.deploy, first->nodes);
             }
         } catch (const does_not_fit& problem) { // thrown again on every rank
             lacking = problem.what();
@@ -340,33 +264,26 @@ private:
         const int round = rounds_done() + 1;
         round_record record;
         here_.note(fmt::format("round {}: ledger pass", round));
-        if (ledger_) {
-            forecast_next();
-            record.forecast = std::move(*next_forecast_);
-            next_forecast_.reset();
-        }
+        record.forecast = clusters_->take_forecast(round);
         const auto decisions = share_from_root(here_.network(), record.forecast.decisions);
 
         if (clock_) {
             clock_->begin_round();
         }
-        tensors_->play(round, decisions);
+        auto& tensors = clusters_->tensors();
+        tensors.play(round, decisions);
         std::vector<fidelity_row> late;
         if (clock_) {
-            late = clock_->end_round(static_cast<std::uint32_t>(round), decisions.latency_s, tensors_->take_lateness());
+            late = clock_->end_round(static_cast<std::uint32_t>(round), decisions.latency_s, tensors.take_lateness());
         }
 
         here_.note(fmt::format("round {}: evaluation", round));
-        std::vector<std::uint32_t> edges(static_cast<std::size_t>(run_.deploy->net.edges));
-        std::iota(edges.begin(), edges.end(), 0U);
-        const auto batches = run_.scene->train.evaluates(round)
-                                 ? evaluate_models(run_, here_, *tensors_, evaluated_, edges)
-                                 : std::vector<batch_result>();
+        const auto batches = run_.scene->train.evaluates(round) ? clusters_->evaluate() : std::vector<batch_result>();
         if (decisions.federates && judges()) {
             // After a federation all tensors before an edge's head are the cloud's.
             judge({{"cloud", {}, 0, false}}, round);
         }
-        record.results = collect_results(here_.network(), *run_.deploy, tensors_->take_totals(), batches);
+        record.results = collect_results(here_.network(), *run_.deploy, tensors.take_totals(), batches);
         const auto carried = collect_counters(here_.network());
         for (auto& result : record.results) {
             result.wall_s = watch.seconds();
@@ -395,7 +312,7 @@ private:
 
     /// At rank 0: gives up when no cluster can take part in another round.
     bool give_up() {
-        if (!ledger_->anyone_left()) {
+        if (!clusters_->anyone_left()) {
             stop_.give_up(nobody_is_left);
         }
         return stop_.stopped();
@@ -408,7 +325,7 @@ private:
         said.interrupted = asked.interrupted;
         if (here_.root()) {
             const int round = rounds_done();
-            said.stop = tell_stop_watch(rounds_.back().results, round) || (!planner_->active() && give_up());
+            said.stop = tell_stop_watch(rounds_.back().results, round) || (!clusters_->may_change() && give_up());
             const auto every = run_.scene->checkpoint.every;
             said.late = clock_ && clock_->violated();
             said.checkpoint =
@@ -419,8 +336,8 @@ private:
 
     void save_checkpoint() {
         here_.note("checkpoint");
-        auto stages = collect_stages(here_.network(), tensors_->save());
-        auto models = collect_models(here_.network(), *tensors_, run_.deploy->net.edges);
+        auto stages = clusters_->stages();
+        auto models = clusters_->models();
         if (!here_.root()) {
             return;
         }
@@ -431,7 +348,7 @@ private:
         }
         log_.save(state);
         state.models = models;
-        state.changes = planner_->changes();
+        state.changes = clusters_->changes();
         state.stages = std::move(stages);
         state.speeds = speeds_.empty() ? std::string() : speeds_text(speeds_);
         file_->save(std::move(state));
@@ -444,7 +361,7 @@ private:
     /// \param which the models, without values except for the foundation model.
     void judge(std::vector<judged_model> which, int round) {
         here_.note(fmt::format("round {}: comparison of models on domains", round));
-        const auto models = collect_models(here_.network(), *tensors_, run_.deploy->net.edges);
+        const auto models = clusters_->models();
         for (auto& one : which) {
             if (one.name != "untuned" && here_.root()) {
                 one.modules = models[one.edge];
@@ -491,9 +408,11 @@ private:
         summary.output = run_.scene->output;
         progress_.finish();
         outcome_.probes = log_.probes();
-        outcome_.advice = options_.keeps_files && !planner_->active() ? advisor_.text(given_.values) : std::string();
-        spdlog::info("ledger: {} events, {:.3f} s in all ({:.2f} % of the rounds' wall time)", ledger_->events_fired(),
-                     ledger_s_, summary.wall_s > 0 ? 100.0 * ledger_s_ / summary.wall_s : 0.0);
+        outcome_.advice =
+            options_.keeps_files && !clusters_->may_change() ? advisor_.text(given_.values) : std::string();
+        spdlog::info("ledger: {} events, {:.3f} s in all ({:.2f} % of the rounds' wall time)",
+                     clusters_->ledger_events(), clusters_->ledger_seconds(),
+                     summary.wall_s > 0 ? 100.0 * clusters_->ledger_seconds() / summary.wall_s : 0.0);
         spdlog::info("really moved: {}", log_.moved());
         spdlog::info("peak resident memory of the processes: {}", peak_memory_text(peaks));
     }
@@ -505,20 +424,14 @@ private:
     stop_watch stop_;
     loaded_backbone backbone_;
     std::optional<resumable_run> file_;
-    std::optional<replanning> planner_;
-    int planned_for_ = 0;                ///< The last round before which clusters were planned again.
-    std::unique_ptr<ledger_run> ledger_; ///< Rank 0
+    std::optional<trained_clusters> clusters_;
     slow_links slow_links_{*run_.deploy};
-    std::optional<round_forecast> next_forecast_; ///< Rank 0: a round that has not begun.
-    std::unique_ptr<real_clock> clock_;           ///< `clock = real`; else null.
-    std::vector<stage_speed> speeds_;             ///< Rank 0: measured speeds.
-    std::unique_ptr<tensor_run> tensors_;
-    std::vector<tuned_model> evaluated_; ///< By edge
+    std::unique_ptr<real_clock> clock_; ///< `clock = real`; else null.
+    std::vector<stage_speed> speeds_;   ///< Rank 0: measured speeds.
     std::vector<round_record> rounds_;
     round_log log_;                   ///< Rank 0
     advisor advisor_{*run_.deploy};   ///< Rank 0
     std::vector<tensor_view> models_; ///< Rank 0: those of the last checkpoint; at the end, of the last round.
-    double ledger_s_ = 0;
     std::uint64_t work_a_round_ = 0, work_done_ = 0;
     progress progress_{given_.progress};
     int told_rounds_ = -1; ///< Of which the progress tells.
