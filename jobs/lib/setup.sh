@@ -244,7 +244,8 @@ setup_wheel() {
     export CMAKE_PREFIX_PATH
     CMAKE_PREFIX_PATH=$(IFS=:; echo "$site/torch:${nvidia[*]}${CMAKE_PREFIX_PATH:+:$CMAKE_PREFIX_PATH}")
     if [[ $(cuda_major) != 13 ]]; then
-        # The linker looks for libNAME.so; the packages have libNAME.so.VERSION alone.
+        # nvcc looks in lib64, and the linker for libNAME.so; the packages have lib and libNAME.so.VERSION.
+        [[ -e $site/nvidia/cu13/lib64 ]] || ln -s lib "$site/nvidia/cu13/lib64"
         for library in "$site"/nvidia/cu13/lib/lib*.so.*; do
             [[ -e ${library%%.so.*}.so ]] || ln -s "$(basename "$library")" "${library%%.so.*}.so"
         done
