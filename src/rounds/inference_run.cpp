@@ -1,5 +1,6 @@
 #include "rounds/inference_run.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 
@@ -25,6 +26,24 @@ std::vector<std::size_t> answered_before(const request_line& line, const std::ve
         }
     }
     return before;
+}
+
+/// Clusters of a group compute together what they have as the same batch of their session, if it is as large. Texts go on
+/// from caches of different lengths, each alone.
+fusion together_in(const deployment& deploy, const inference_plan& session, const inference_decisions& decisions) {
+    fusion out;
+    const auto texts = [](const request_line& line) { return !line.texts.empty(); };
+    if (std::any_of(session.lines.begin(), session.lines.end(), texts)) {
+        return out;
+    }
+    out.group_of = deploy.groups;
+    for (std::size_t c = 0; c < session.lines.size(); ++c) {
+        const auto& batches = decisions.batches[c];
+        for (std::size_t b = 0; b < batches.size(); ++b) {
+            ++out.members[{out.group_of[c], static_cast<std::int64_t>(b), batches[b].count}];
+        }
+    }
+    return out;
 }
 
 } // namespace
@@ -82,6 +101,7 @@ void inference_run::begin(const inference_plan& session, const inference_decisio
         plan.requests[static_cast<int>(c)] = {decisions.batches[c], session.lines[c].in_flight,
                                               answered_before(session.lines[c], decisions.batches[c])};
     }
+    plan.together = together_in(deploy_, session, decisions);
     plan.active_clusters = static_cast<std::size_t>(deploy_.scene->runtime.active_clusters);
     plan.idle = hooks_.idle;
     plan.note = hooks_.note;

@@ -351,7 +351,9 @@ void tensor_pass::await_turn(operation& op, compute_request& wanted) {
     const auto members = peers ? plan_.together.members_of(who.cluster, who.batch, micro.of) : 1;
     std::vector<operation*> strands;
     if (members > 1) {
-        const gathering_place place{peers, wanted.work.operation, who.batch, micro.of, micro.first};
+        // Requests of a session have one micro-batch a batch, whose first sample is another one for each cluster.
+        const auto part = wanted.work.operation == stage_operation::infer ? 0 : micro.first;
+        const gathering_place place{peers, wanted.work.operation, who.batch, micro.of, part};
         auto& gathered = gathering_[place];
         gathered.push_back(&op);
         if (gathered.size() < members) {

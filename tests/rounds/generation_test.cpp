@@ -173,13 +173,14 @@ said tell(const telling& here, int ranks, std::size_t part = 1000) {
     said all;
     lab::play_session(
         here.deploy, here.plan, ranks, backbone,
-        [&](const stage_seat& seat) {
-            auto stage = std::make_unique<torch_stage>(seat.spec, backbone, optimizer_settings{},
-                                                       listed_prompts([&here, cluster = seat.cluster](auto request) {
-                                                           return here.prompt(cluster, request);
-                                                       }));
-            stage->choose_tokens_by(here.chooser(seat.cluster));
-            return stage;
+        [&]() -> executor_factory {
+            return [&](const stage_seat& seat) {
+                const auto prompts = listed_prompts(
+                    [&here, cluster = seat.cluster](auto request) { return here.prompt(cluster, request); });
+                auto stage = std::make_unique<torch_stage>(seat.spec, backbone, optimizer_settings{}, prompts);
+                stage->choose_tokens_by(here.chooser(seat.cluster));
+                return stage;
+            };
         },
         [&](const inference_run& run) {
             for (const auto& [cluster, texts] : run.texts()) {

@@ -1,6 +1,7 @@
 // Inference over chains: what it costs against closed forms, what it answers against the unsplit model.
 
 #include "base/error.hpp"
+#include "experiment/players.hpp"
 #include "model/torch/torch_stage.hpp"
 #include "model/torch/torch_support.hpp"
 #include "model/torch/tuned_model.hpp"
@@ -14,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <numeric>
 #include <thread>
 
@@ -298,22 +300,31 @@ std::shared_ptr<sample_source> samples_of(const scenario& scene, int cluster) {
     return std::make_shared<lab::random_samples>(make_model(scene), 1000 * cluster, 0);
 }
 
-/// \param first, part batches: the first one that is played, and how many are played together.
-answers answer(const serving& here, int ranks, std::size_t first = 0, std::size_t part = 1000) {
+/// \param first, part batches: the first one that is played, and how many are played together. \param joint counts
+/// computations for several clusters.
+answers answer(const serving& here, int ranks, std::size_t first = 0, std::size_t part = 1000,
+               std::atomic<int>* joint = nullptr) {
     const auto backbone = lab::random_backbone(make_model(here.scene));
     answers all;
     lab::play_session(
         here.deploy, here.plan, ranks, backbone,
-        [&](const stage_seat& seat) {
-            return std::make_unique<torch_stage>(seat.spec, backbone, optimizer_settings{},
-                                                 samples_of(here.scene, seat.cluster));
+        [&]() -> executor_factory {
+            return [&, stacks = std::make_shared<stage_stacks>(here.deploy, backbone, optimizer_settings{})](
+                       const stage_seat& seat) {
+                return std::make_unique<torch_stage>(stacks->of(seat), samples_of(here.scene, seat.cluster));
+            };
         },
         [&](const inference_run& run) {
             for (const auto& [cluster, logits] : run.answers()) {
                 all[cluster].insert(all[cluster].end(), logits.as<float>(), logits.as<float>() + logits.elements());
             }
         },
-        first, part);
+        first, part,
+        [&](std::size_t clusters) {
+            if (joint != nullptr && clusters > 1) {
+                ++*joint;
+            }
+        });
     return all;
 }
 
@@ -359,6 +370,32 @@ TEST(inference, a_chain_answers_what_the_whole_model_answers_bit_for_bit) {
     scene.train.labels = label_route::local;
     const serving u_shaped(scene);
     EXPECT_EQ(answer(u_shaped, 1), answer_unsplit(u_shaped)) << "the head is at the start point";
+}
+
+TEST(inference, clusters_that_compute_together_answer_what_they_answer_alone) {
+    for (const auto& tuning : lab::every_tuning()) {
+        auto scene = serving_scenario();
+        scene.tuning = tuning;
+        scene.network.clusters = 4;
+        scene.network.clients = {2, 2, 2, 2};
+        scene.infer.batch = 3;
+        scene.infer.requests = 10;
+        scene.infer.arrivals = arrival_kind::poisson; // batches of other sizes for each
+        scene.infer.rate = 200.0;
+        scene.runtime.fuse = {false, 4};
+        scene.placement = "node";
+        serving here(scene);
+        here.plan.lines[2].arrivals_s.resize(4); // and fewer of them
+        const auto expected = answer_unsplit(here);
+        for (const int ranks : {1, 2}) {
+            for (const std::size_t part : {1000, 2}) {
+                std::atomic<int> joint = 0;
+                EXPECT_EQ(answer(here, ranks, 0, part, &joint), expected)
+                    << tuning.method << ", " << ranks << " ranks, in parts of " << part;
+                EXPECT_EQ(joint > 0, here.deploy.groups[1] == 0) << tuning.method;
+            }
+        }
+    }
 }
 
 TEST(inference, answers_are_the_same_on_any_ranks) {

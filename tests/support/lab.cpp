@@ -492,8 +492,9 @@ tensor_view moved_model(const deployment& deploy, std::shared_ptr<const model_ba
 }
 
 void play_session(const deployment& deploy, const inference_plan& plan, int ranks,
-                  std::shared_ptr<const model_backbone> backbone, const executor_factory& make,
-                  const std::function<void(const inference_run&)>& collect, std::size_t first, std::size_t part) {
+                  std::shared_ptr<const model_backbone> backbone, const std::function<executor_factory()>& make,
+                  const std::function<void(const inference_run&)>& collect, std::size_t first, std::size_t part,
+                  const std::function<void(std::size_t)>& computed) {
     auto world = loopback_world(ranks);
     const auto rank_of = place_nodes(placement_of(deploy, ranks), deploy.scene->placement);
     const auto decisions = inference_ledger(deploy, rank_of).play(plan).decisions;
@@ -506,7 +507,9 @@ void play_session(const deployment& deploy, const inference_plan& plan, int rank
             for (std::uint32_t edge = 0; edge < deploy.domains.size(); ++edge) {
                 models.push_back(moved_model(deploy, backbone, edge));
             }
-            inference_run run(deploy, network, rank_of, make, models);
+            tensor_run_hooks hooks;
+            hooks.computed = computed;
+            inference_run run(deploy, network, rank_of, make(), models, hooks);
             for (auto done = first; done < most_batches(decisions); done += part) {
                 const auto some = part_of(plan, decisions, done, done + part);
                 run.play(some.plan, some.decisions);

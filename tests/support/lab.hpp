@@ -101,10 +101,12 @@ tensor_view moved_model(const deployment&, std::shared_ptr<const model_backbone>
 
 /// Plays a session of inference with moved_model() on threads that talk over a loopback world, one a rank, placed as the
 /// scenario says. \param collect is called on each rank after each part, on one at a time. \param first, part units of the
-/// session (see part_of): the first one that is played, and how many are played together.
+/// session (see part_of): the first one that is played, and how many are played together. \param make is called by each rank.
+/// \param computed as of tensor_run_hooks, at all ranks.
 void play_session(const deployment&, const inference_plan&, int ranks, std::shared_ptr<const model_backbone>,
-                  const executor_factory&, const std::function<void(const inference_run&)>& collect,
-                  std::size_t first = 0, std::size_t part = 1000);
+                  const std::function<executor_factory()>& make,
+                  const std::function<void(const inference_run&)>& collect, std::size_t first = 0,
+                  std::size_t part = 1000, const std::function<void(std::size_t)>& computed = {});
 
 /// What must add up in a round: energy, bytes, spectrum and FLOPs by event, node and round; the parts of latencies.
 void expect_sums_agree(const round_forecast&, const std::string& name = {});
