@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <tuple>
 #include <utility>
 
@@ -81,6 +82,14 @@ std::vector<int> undisturbed_groups(const deployment& deploy, const indexed<clus
         const auto own = static_cast<int>(c);
         const bool disturbed = !fate.plays || !fate.losses.empty();
         groups.push_back(disturbed ? own : leaders.emplace(deploy.groups[c], own).first->second);
+    }
+    return groups;
+}
+
+std::vector<int> groups_of_session(const deployment& deploy, const inference_plan& session) {
+    auto groups = deploy.groups;
+    if (std::any_of(session.lines.begin(), session.lines.end(), [](const auto& line) { return !line.texts.empty(); })) {
+        std::iota(groups.begin(), groups.end(), 0);
     }
     return groups;
 }

@@ -4,6 +4,7 @@
 #include "model/tuning_method.hpp"
 #include "network/topology.hpp"
 #include "roles/deployment.hpp"
+#include "roles/inference_plan.hpp"
 #include "roles/round_plan.hpp"
 #include "runtime/placement.hpp"
 
@@ -24,6 +25,9 @@ std::vector<int> fusion_groups(const scenario&, const topology&, const std::shar
 
 /// The same in a round: clusters that lose a client compute alone, and those that play no part at all.
 std::vector<int> undisturbed_groups(const deployment&, const indexed<cluster_fate>&);
+
+/// The same in a session of inference. Texts go on from caches of different lengths, so that each is computed alone.
+std::vector<int> groups_of_session(const deployment&, const inference_plan&);
 
 /// What place_nodes() has to know of a run.
 placement_request placement_of(const scenario&, const topology&, const std::shared_ptr<const foundation_model>&,

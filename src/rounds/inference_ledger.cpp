@@ -1,10 +1,10 @@
 #include "rounds/inference_ledger.hpp"
+#include "roles/fusion.hpp"
 
 #include "model/shape_stage.hpp"
 #include "rounds/ledger_rows.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -106,7 +106,7 @@ inference_forecast inference_ledger::play(const inference_plan& session, int num
         }
     }
     append_events(deploy_, accounts.events(), out.events);
-    order_exchanges(sent, out);
+    order_exchanges(session, sent, out);
     return out;
 }
 
@@ -220,19 +220,24 @@ void inference_ledger::add_shares(const ledger_pass& pass, int cluster, inferenc
     }
 }
 
-/// As in ledger_run: founding of clusters comes first, then clusters in waves of runtime.active_clusters; within a wave
-/// messages are sorted by the ledger's start, then by the order of sending.
-void inference_ledger::order_exchanges(const std::vector<sent_message>& sent, inference_forecast& out) const {
+/// As in ledger_run: founding of clusters comes first, then groups of clusters in waves of runtime.active_clusters; within a
+/// wave messages are sorted by the ledger's start, then by the order of sending.
+void inference_ledger::order_exchanges(const inference_plan& session, const std::vector<sent_message>& sent,
+                                       inference_forecast& out) const {
     exchange_order order;
     for (const auto& one : sent) {
         const bool founds = one.route.kind == message_kind::request || one.route.kind == message_kind::modules;
         const double start =
             one.event < 0 ? one.sent_at : emulated_.accounts().events()[static_cast<std::size_t>(one.event)].start_s;
-        order.add({one.route, one.shape}, {founds ? exchange_place::nobody : one.cluster}, start);
+        exchange_place where;
+        if (!founds) {
+            where = {one.cluster, one.batch,
+                     out.decisions.batches[one.cluster].at(static_cast<std::size_t>(one.batch)).count,
+                     one.route.stage - deploy_.chains[one.cluster].front().number};
+        }
+        order.add({one.route, one.shape}, where, start);
     }
-    std::vector<int> alone(deploy_.chains.size());
-    std::iota(alone.begin(), alone.end(), 0);
-    out.decisions.exchanges = order.take(alone, deploy_.scene->runtime.active_clusters);
+    out.decisions.exchanges = order.take(groups_of_session(deploy_, session), deploy_.scene->runtime.active_clusters);
 }
 
 std::size_t most_batches(const inference_decisions& decisions) {

@@ -69,7 +69,7 @@ private:
     void add_requests(const ledger_pass&, int cluster, std::uint32_t number, inference_forecast&) const;
     void explain(const ledger_pass&, const served_requests::batch_log&, request_row&, double& now) const;
     void add_shares(const ledger_pass&, int cluster, inference_forecast&) const;
-    void order_exchanges(const std::vector<sent_message>&, inference_forecast&) const;
+    void order_exchanges(const inference_plan&, const std::vector<sent_message>&, inference_forecast&) const;
 
     const deployment& deploy_;
     std::vector<int> rank_of_; ///< Empty: exchanges are not recorded.

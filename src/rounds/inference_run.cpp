@@ -1,6 +1,7 @@
 #include "rounds/inference_run.hpp"
 
-#include <algorithm>
+#include "roles/fusion.hpp"
+
 #include <cstring>
 #include <set>
 
@@ -28,15 +29,9 @@ std::vector<std::size_t> answered_before(const request_line& line, const std::ve
     return before;
 }
 
-/// Clusters of a group compute together what they have as the same batch of their session, if it is as large. Texts go on
-/// from caches of different lengths, each alone.
+/// Clusters of a group compute together what they have as the same batch of their session, if it is as large.
 fusion together_in(const deployment& deploy, const inference_plan& session, const inference_decisions& decisions) {
-    fusion out;
-    const auto texts = [](const request_line& line) { return !line.texts.empty(); };
-    if (std::any_of(session.lines.begin(), session.lines.end(), texts)) {
-        return out;
-    }
-    out.group_of = deploy.groups;
+    fusion out{groups_of_session(deploy, session), {}};
     for (std::size_t c = 0; c < session.lines.size(); ++c) {
         const auto& batches = decisions.batches[c];
         for (std::size_t b = 0; b < batches.size(); ++b) {

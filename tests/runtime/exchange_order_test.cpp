@@ -410,6 +410,7 @@ TEST(exchange_order, sessions_of_inference_never_wait_in_a_circle_either) {
         infer.rate = net.roll.one_in(2) ? 1e4 : 20.0;
         infer.delivery = net.roll.one_in(2) ? delivery_kind::tunable : delivery_kind::full;
         const auto deploy = lab::deploy(net.scene);
+        keep_together({deploy.net, ranks_in(net.rank_of), {}, deploy.groups}, net.rank_of);
         const auto plan = make_inference_plan(deploy);
         inference_ledger ledger(deploy, net.rank_of);
         const auto first = ledger.play(plan, 1), second = ledger.play(plan, 2, first.end_s.front());
