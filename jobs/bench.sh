@@ -10,8 +10,10 @@ Builds the release preset and measures on this machine:
 
   split    wall time of a plain LibTorch loop in one process over the unsplit model (as many threads as cores), over
            the wall time of `gaisnet finetune` with one rank a core: same samples, same evaluation, ViT-Ti/16 at 224 px
-  scale    seconds a round and peak memory with 10, 100 and 1,000 clients on one rank a core, and the ratio of
+  scale    seconds a round and peak memory with 10, 100, 1,000 and 10,000 clients on one rank a core, and the ratio of
            runtime.fuse = off to auto
+  fuse     seconds a round of 16 chains of four on ViT-Ti/16, 20 samples each, nothing evaluated, on one rank a core, with
+           runtime.fuse = off and 8: deep prompts in batches of 2 and of 10, and the head alone with outputs kept
   pipeline wall time of a chain that trains batch by batch on one rank, over that of the same chain on two ranks: batch by
            batch, and by 1f1b with 8 micro-batches; chains of 3 and 4 clients with two blocks of width 192 each
   decode   images a second of a rank's decoding, by threads: drawn value by value on one thread, as it once was; drawn;
@@ -21,7 +23,7 @@ Builds the release preset and measures on this machine:
            LibTorch loop over the unsplit model, over that of gaisnet, for LoRA of rank 8 (batches of 4 texts of 128
            tokens), and for 64 tokens behind prompts of 32 with a cache of keys and values
 
-  --only NAME      one of the six
+  --only NAME      one of the seven
   --images DIR     image folder for `split` and `decode` (default: procedural images; speed does not depend on it)
   --weights FILE   ViT-Ti/16 weights for `split` (default: random)
   --language DIR   a Llama for `texts`, as a folder of Hugging Face's (default: random weights)
@@ -51,7 +53,7 @@ while [[ $# -gt 0 ]]; do
         *) usage >&2; refuse "unknown option '$1'" ;;
     esac
 done
-[[ $only =~ ^(all|split|scale|pipeline|decode|ledger|texts)$ ]] || refuse "--only $only: split, scale, pipeline, decode, ledger or texts is accepted"
+[[ $only =~ ^(all|split|scale|fuse|pipeline|decode|ledger|texts)$ ]] || refuse "--only $only: split, scale, fuse, pipeline, decode, ledger or texts is accepted"
 [[ $steps =~ ^[1-9][0-9]*$ && $repeat =~ ^[1-9][0-9]*$ ]] || refuse "--steps and --repeat take whole numbers from 1"
 for path in ${images:+"$images"} ${language:+"$language"} $([[ $weights == random ]] || printf '%s' "$weights"); do
     [[ -e $path ]] || refuse "$path does not exist"
@@ -120,7 +122,7 @@ measure_split() {
 measure_scale() {
     local clients clusters chain samples seconds alone memory first='' each fuse
     say "scale: the quickstart's model, 20 samples a cluster, 3 rounds; the first round is not counted"
-    for clients in 10 100 1000; do
+    for clients in 10 100 1000 10000; do
         case $clients in
             10) clusters=3 chain=4,4,2 ;;
             *) clusters=$((clients / 4)) chain=4 ;;
@@ -136,7 +138,7 @@ measure_scale() {
         memory=$(sed -n 's/.*peak resident memory of the processes: \(.*\) in all.*/\1/p' "$folder/scale.log")
         each=$(compute "1000 * $seconds / $samples" %.3f)
         first=${first:-$each}
-        printf '  %4d clients: %.3f s a round, %d samples trained and evaluated, %s ms a sample (%s of that of 10 clients), peak memory %s, %s\n' \
+        printf '  %5d clients: %.3f s a round, %d samples trained and evaluated, %s ms a sample (%s of that of 10 clients), peak memory %s, %s\n' \
             "$clients" "$seconds" "$samples" "$each" "$(compute "$each / $first" %.2f)" "$memory" \
             "ledger pass $(ledger_share "$folder/scale.log"), fuse off / auto = $(compute "$alone / $seconds" %.2f)"
     done
@@ -154,6 +156,26 @@ pipeline_seconds() {
         --output "$folder/pipeline.h5" --overwrite on --progress none >"$folder/out" 2>"$folder/log" ||
         { cat "$folder/log" >&2; die "a run of gaisnet failed"; }
     round_seconds "$folder/pipeline.h5" | sort -n | head -n 1
+}
+
+measure_fuse() {
+    local case fuse seconds=() method=()
+    say "fuse: 16 chains of four clients on ViT-Ti/16, 20 samples each, 3 rounds; the first round and the last are not counted"
+    for case in 'batches of 2' 'batches of 10' 'head alone, batches of 10'; do
+        method=(--train.batch 10)
+        [[ $case == *10 ]] || method=(--train.batch 2)
+        [[ $case != head* ]] || method+=(--tuning.method head --cache on)
+        seconds=()
+        for fuse in off 8; do
+            run_gaisnet "$folder/fuse.log" 64 finetune --config configs/flowers_vit_tiny.cfg --model.weights random \
+                --data.source procedural --data.samples 400 --data.per_cluster 20 --network.clusters 16 --train.rounds 3 \
+                --train.evaluate_every 3 --events off --checkpoint.every 0 --runtime.fuse "$fuse" "${method[@]}" \
+                --output "$folder/fuse.h5" --overwrite on --progress none
+            seconds+=("$(round_seconds "$folder/fuse.h5" | sed -n 2p)")
+        done
+        printf '  %s: %.2f s off, %.2f s with 8 together: %s\n' "$case" "${seconds[@]}" \
+            "$(compute "${seconds[0]} / ${seconds[1]}" %.2f)"
+    done
 }
 
 measure_pipeline() {
@@ -244,6 +266,6 @@ PYTHON
 
 say "$(usable_cores) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | sort -u | head -n 1), $("$program" --version | tr -s ' \n' ' ')"
 case $only in
-    all) measure_split; measure_scale; measure_pipeline; measure_decode; measure_ledger; measure_texts ;;
+    all) measure_split; measure_scale; measure_fuse; measure_pipeline; measure_decode; measure_ledger; measure_texts ;;
     *) "measure_$only" ;;
 esac

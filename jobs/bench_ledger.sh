@@ -8,7 +8,7 @@ Usage: jobs/bench_ledger.sh [PROGRAM]
 
 Plays one round of two batches a cluster with about 100, 1,000 and 10,000 nodes under one edge, without training. The
 D2D links and those to the edge share their media as each row says (reuse: D2D by radio, the edge's links by airtime; near:
-the same with link.d2d.interference_range = 200 m).
+the same with link.d2d.interference_range = 500 m; both in a cell of 5 km).
 PROGRAM is build/release/gaisnet unless given. A case that takes longer than a minute is reported as such.
 TEXT
 }
@@ -28,9 +28,9 @@ for share in private equal maxmin airtime reuse near; do
             --train.steps 2 --sense.time 0 --link.cs_up.rate "uniform(50, 150) Mbit/s"
             --link.cs_down.rate "uniform(50, 150) Mbit/s" --overwrite on)
         if [[ $share == reuse || $share == near ]]; then
-            options+=(--link.d2d.path_loss umi_los --link.d2d.min_rate 0 --link.d2d.share reuse --link.cs_up.share airtime
-                --link.cs_down.share airtime)
-            [[ $share == reuse ]] || options+=(--link.d2d.interference_range "200 m")
+            options+=(--network.radius "5 km" --link.d2d.path_loss umi_los --link.d2d.min_rate 0 --link.d2d.share reuse
+                --link.cs_up.share airtime --link.cs_down.share airtime)
+            [[ $share == reuse ]] || options+=(--link.d2d.interference_range "500 m")
         else
             options+=(--link.d2d.rate "uniform(20, 80) Mbit/s" --link.d2d.share "$share" --link.cs_up.share "$share"
                 --link.cs_down.share "$share")
