@@ -26,6 +26,9 @@ public:
 
     void add_all() {
         for (const auto& group : out_.clusters) {
+            clusters_of_edge_[group.edge] += 1.0;
+        }
+        for (const auto& group : out_.clusters) {
             add_links(group);
         }
         for (std::uint32_t edge = 0; out_.cloud && edge < static_cast<std::uint32_t>(out_.edges); ++edge) {
@@ -65,9 +68,7 @@ private:
 
     /// Clusters among which an edge's private D2D band is divided.
     double sharers_of(int edge) const {
-        const auto own = std::count_if(out_.clusters.begin(), out_.clusters.end(),
-                                       [&](const cluster& one) { return one.edge == edge; });
-        return scene_.cluster.sharing_band > 0 ? scene_.cluster.sharing_band : static_cast<double>(own);
+        return scene_.cluster.sharing_band > 0 ? scene_.cluster.sharing_band : clusters_of_edge_.at(edge);
     }
     std::string owner_of(int edge) const { return edge < 0 ? "cloud" : out_.nodes[edge].name; }
 
@@ -258,6 +259,7 @@ private:
     const backward_hops& backward_;
     double at_s_;
     topology& out_;
+    std::map<int, double> clusters_of_edge_;
     std::set<std::string> link_names_;
     std::map<std::pair<link_class, int>, std::size_t> media_;
 };
