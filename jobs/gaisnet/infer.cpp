@@ -24,7 +24,9 @@ exit_code infer(const command_line& given, session& here) {
     }
     const auto ending = job.run();
     if (here.root() && ending == run_ending::complete) {
-        fmt::print("{}  {:<22}{}\n{}", report(job.outcome()), "predictions", job.predictions(), job.advice());
+        fmt::print("{}  {:<22}{}\n", report(job.outcome()), "predictions", job.predictions());
+        std::fflush(stdout); // what comes next may take a while
+        fmt::print("{}", job.advice());
         std::fflush(stdout);
     }
     return exit_code_of(ending);

@@ -103,12 +103,25 @@ has_own_torch() {
     return 1
 }
 
-# Sets unknown_packages: those that the system's lists, where it has any, do not name.
+# sort_packages PACKAGE...: sets unknown_packages, those that the system's lists, where it has any, do not name, and
+# installable_packages, all others.
+sort_packages() {
+    local package
+    unknown_packages=() installable_packages=()
+    for package in "$@"; do
+        if apt-cache show libc6-dev >/dev/null 2>&1 && ! apt-cache show "$package" >/dev/null 2>&1; then
+            unknown_packages+=("$package")
+        else
+            installable_packages+=("$package")
+        fi
+    done
+}
+
+# Sets unknown_packages: those that are missing and that this system does not have.
 install_packages() {
-    unknown_packages=()
     local -a apt=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=580 -o Acquire::Retries=3)
     local package
-    local -a missing=() installable=()
+    local -a missing=()
     for package in "$@"; do
         if [[ $package == libtorch-dev ]] && has_own_torch; then
             say "packages: libtorch-dev is left out, because CMAKE_PREFIX_PATH or Torch_DIR names another LibTorch"
@@ -117,31 +130,31 @@ install_packages() {
         fi
     done
     if [[ ${#missing[@]} -eq 0 ]]; then
+        unknown_packages=()
         say "packages: all $# are installed"
         return 0
     fi
-    if ! find_privilege; then
-        warn "these Debian packages are missing, and neither root nor sudo is at hand: ${missing[*]}"
-        warn "going on with what CMake can find; to install them: apt-get install ${missing[*]}"
-        return 0
-    fi
-    say "packages: installing ${missing[*]}"
-    if ! "${privilege[@]}" "${apt[@]}" -q update </dev/null; then
-        warn "the package lists could not be refreshed; trying with those at hand"
-    fi
-    for package in "${missing[@]}"; do
-        if apt-cache show libc6-dev >/dev/null 2>&1 && ! apt-cache show "$package" >/dev/null 2>&1; then
-            unknown_packages+=("$package")
-        else
-            installable+=("$package")
+    sort_packages "${missing[@]}"
+    if [[ ${#installable_packages[@]} -gt 0 ]]; then
+        if ! find_privilege; then
+            warn "these packages are missing, and neither root nor sudo is at hand: ${installable_packages[*]}"
+            warn "going on with what CMake can find; to install them: apt-get install ${installable_packages[*]}"
+            return 0
         fi
-    done
+        "${privilege[@]}" "${apt[@]}" -q update </dev/null ||
+            warn "the package lists could not be refreshed; trying with those at hand"
+        sort_packages "${missing[@]}" # the lists may be the first ones
+    fi
     if [[ ${#unknown_packages[@]} -gt 0 ]]; then
         say "packages: this system has no ${unknown_packages[*]}"
     fi
-    [[ ${#installable[@]} -gt 0 ]] || return 0
-    "${privilege[@]}" "${apt[@]}" -q -y --no-install-recommends install "${installable[@]}" </dev/null ||
-        die "apt-get could not install: ${installable[*]} (--skip-install goes on without them)"
+    if [[ ${#installable_packages[@]} -eq 0 ]]; then
+        say "packages: all others are installed"
+        return 0
+    fi
+    say "packages: installing ${installable_packages[*]}"
+    "${privilege[@]}" "${apt[@]}" -q -y --no-install-recommends install "${installable_packages[@]}" </dev/null ||
+        die "apt-get could not install: ${installable_packages[*]} (--skip-install goes on without them)"
 }
 
 # A machine that is not Debian: say what is needed, and let CMake judge.
@@ -195,8 +208,11 @@ select_blas() {
 setup_packages() {
     if is_debian; then
         install_packages "$@"
-        select_blas
-        [[ " ${unknown_packages[*]-} " != *' libtorch-dev '* ]] || setup_wheel
+        if [[ " ${unknown_packages[*]-} " == *' libtorch-dev '* ]]; then
+            setup_wheel # it has a BLAS of its own
+        else
+            select_blas
+        fi
     else
         list_requirements "$@"
     fi

@@ -12,7 +12,7 @@ namespace gaisnet {
 /// Coordinates on a plane, m.
 using place_xy = std::array<double, 2>;
 
-/// Things on a plane, by square cells, so that those near a place are found without a look at all.
+/// Things on a plane, by square cells, so that those near a place are found without looking at all of them.
 class cell_grid {
 public:
     /// \param side of a cell, m; infinite: one cell holds everything.

@@ -207,6 +207,4 @@ void shared_medium::end_flow(std::uint32_t index) {
     who->sent(used);
 }
 
-// ---- radio
-
 } // namespace gaisnet

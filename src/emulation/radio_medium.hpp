@@ -27,7 +27,8 @@ private:
 
 /// Radio links whose rates depend on the other senders: because of interference, or because a sender divides its power
 /// over its transmissions. A start or an end gives new rates to the links that notice it, those of the same node and those
-/// within the range of interference: O(k log n) for k such links of n; a change of positions takes O(n k).
+/// within the range of interference: O(k log n) for k such links of n, and a look at what is in the cells around; a change of
+/// positions takes O(n k).
 class radio_medium final : public medium {
 public:
     /// How links receive each other.
@@ -41,8 +42,8 @@ public:
         virtual double rate(const sender& who, double power_part, double interference_w, double time) = 0;
         /// The first time after `time` at which these values may change for `who`; `never` when nothing moves.
         virtual double next_change(const sender& who, double time) = 0;
-        /// A node that is farther than this (m) from a receiver does not interfere with it. With an infinite range nobody
-        /// asks for places.
+        /// A node that is farther than this (m) from a receiver does not interfere with it. With an infinite range places do
+        /// not matter.
         virtual double range() const { return std::numeric_limits<double>::infinity(); }
         virtual place_xy place_of(std::uint32_t /*node*/, double /*time*/) { return {}; }
         virtual place_xy place_of_receiver(const sender&, double /*time*/) { return {}; }

@@ -26,7 +26,6 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <cmath>
 #include <optional>
 
 namespace gaisnet {

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -194,13 +195,13 @@ forecast_outcome forecasting::run() {
 std::string forecasting::analysis(const forecast_outcome& outcome) const {
     const auto& rows = outcome.found.rounds;
     const auto all = static_cast<int>(rows.empty() ? 0 : rows.back().round);
-    const int first = rounds_to_vary(outcome.events, all);
+    const int first = rounds_to_vary(outcome.events, all, run_.scene->cloud.period);
     const auto beyond =
         std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return static_cast<int>(row.round) > first; });
     const auto [latency_s, energy] = totals_of({rows.begin(), beyond});
     const auto head = first == all ? std::string()
-                                   : fmt::format("The first {} of {} rounds take {} and {}.\n", first, all,
-                                                 quantity(latency_s, "s"), quantity(energy.total_j(), "J"));
+                                   : fmt::format("Of the first {} of {} rounds, which take {}:\n", first, all,
+                                                 quantity(latency_s, "s"));
     return fmt::format("\n{}\nBottleneck\n  {}\n\n{}{}", resource_tables(*run_.deploy, outcome.found),
                        bottleneck(*run_.deploy, outcome.found), head,
                        sensitivity_table(latency_s, energy, halve_each(*run_.deploy, first)));

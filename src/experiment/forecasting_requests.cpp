@@ -45,8 +45,8 @@ std::string forecasting::analysis(const request_outcome& outcome) const {
     const auto [latency, energy] = mean_of_requests(outcome.found);
     return fmt::format(
         "\n{}\nBottleneck\n  {}\n\n{}", request_tables(*run_.deploy, outcome.found),
-        request_bottleneck(*run_.deploy, outcome.found),
-        sensitivity_table(latency, energy, halve_each_for_requests(*run_.deploy, run_.data->requests().own())));
+        request_bottleneck(*run_.deploy, outcome.found).text,
+        sensitivity_table(latency, energy, halve_each_for_requests(*run_.deploy, plan_of_requests(run_))));
 }
 
 } // namespace gaisnet

@@ -97,9 +97,7 @@ public:
     }
 
     const inference_summary& outcome() const { return outcome_; }
-    std::string advice() const {
-        return request_advice(*run_.deploy, played_, run_.data->requests().own(), given_.values);
-    }
+    std::string advice() const { return request_advice(*run_.deploy, plan_, played_, given_.values); }
     std::string description() const { return describe(run_); }
     std::string predictions() const { return predictions_path(*run_.scene).string(); }
 
@@ -202,6 +200,8 @@ private:
                 progress_.update(done, work, "inference");
             }
         };
+        stage_stacks stacks(*run_.deploy, backbone.backbone,
+                            {scene.train.optimizer, scene.train.momentum, scene.train.weight_decay});
         inference_run tensors(
             *run_.deploy, here_.network(), run_.rank_of,
             [&](const stage_seat& seat) {
@@ -210,10 +210,7 @@ private:
                     source =
                         run_.data->requests_of(seat.cluster, requester(seat.cluster), plan_.requests_of(seat.cluster));
                 }
-                auto stage = std::make_unique<torch_stage>(
-                    seat.spec, backbone.backbone,
-                    optimizer_settings{scene.train.optimizer, scene.train.momentum, scene.train.weight_decay},
-                    std::move(source));
+                auto stage = std::make_unique<torch_stage>(stacks.of(seat), std::move(source));
                 const auto& infer = scene.infer;
                 stage->choose_tokens_by(make_token_chooser({infer.temperature, infer.top_k, infer.top_p}, scene.seed,
                                                            requester(seat.cluster)));
@@ -341,7 +338,8 @@ private:
             }
         }
         if (ended) {
-            played_ = inference_ledger(*run_.deploy).play(shorter);
+            plan_ = std::move(shorter);
+            played_ = inference_ledger(*run_.deploy).play(plan_);
         }
     }
 
@@ -419,7 +417,7 @@ private:
     const configuration given_;
     session& here_;
     prepared_run run_;
-    const inference_plan plan_;
+    inference_plan plan_; ///< At the end, texts are as long as they became.
     std::optional<resumable_run> file_;
     inference_forecast played_;       ///< Rank 0
     std::vector<stage_speed> speeds_; ///< Rank 0: measured speeds.

@@ -78,6 +78,22 @@ void tell_cut_chains(const placement_request& wanted, const std::string& placeme
     }
 }
 
+void tell_error_of_range(const scenario& scene, const topology& net) {
+    const auto error = error_of_range(scene, net);
+    if (!error) {
+        return;
+    }
+    constexpr double much = 0.01, percent = 100.0;
+    const auto some = error->looked_at == error->links ? std::to_string(error->links)
+                                                       : fmt::format("{} of {}", error->looked_at, error->links);
+    spdlog::log(error->all_send > much ? spdlog::level::warn : spdlog::level::info,
+                "link.d2d.interference_range = {}: while all nodes send, no rate is more than {:.2g} % too high, "
+                "whatever sends, "
+                "none more than {:.2g} % (at the first positions and fading, {} links looked at)",
+                quantity(scene.link.d2d.interference_range_m, "m"), percent * error->all_send, percent * error->bound,
+                some);
+}
+
 void tell_edge_shares(const edge_share_choice& choice) {
     std::map<int, int> clusters; // indexed by number of blocks
     for (const auto& edge : choice.formed) {
@@ -181,8 +197,8 @@ prepared_run prepare(const configuration& given, session& here, bool check_image
         for (const auto& warning : here.root() ? net.warnings : std::vector<std::string>()) {
             spdlog::warn("{}", warning);
         }
-        if (const auto told = here.root() ? describe_neglected(scene, net) : std::string(); !told.empty()) {
-            spdlog::info("{}", told);
+        if (here.root()) {
+            tell_error_of_range(scene, net);
         }
         out.ranks = given.dry_run && scene.job.ranks > 0 ? scene.job.ranks : here.ranks();
         const auto wanted = placement_of(scene, net, make_model(scene), method, out.ranks);

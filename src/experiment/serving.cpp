@@ -50,7 +50,6 @@ public:
         }
         infer_deploy_ = std::make_unique<deployment>(make_deployment(
             *infer_scene_, make_tuning_method(*infer_scene_), run_.data->sizes(), run_.data->shares().samples()));
-        ensure(infer_deploy_->groups == run_.deploy->groups, "ranks hold whole groups of clusters, for both services");
     }
 
     const service_outcome& outcome() const { return outcome_; }

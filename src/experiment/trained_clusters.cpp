@@ -76,6 +76,7 @@ void trained_clusters::take(deployment&& made, recorder* file) {
     const auto now = ledger_ ? std::optional(ledger_->state()) : std::nullopt;
     tensors_.reset();
     ledger_.reset();
+    next_.reset();
     *run_.deploy = std::move(made);
     run_.rank_of = place_nodes(placement_of(*run_.deploy, run_.ranks), run_.scene->placement);
     check_merging(*run_.deploy, run_.rank_of);

@@ -1,13 +1,11 @@
 #include "network/interference.hpp"
 
-#include "base/text.hpp"
-
-#include <fmt/format.h>
+#include "base/random.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
+#include <utility>
 #include <vector>
 
 namespace gaisnet {
@@ -77,53 +75,71 @@ double interference::rate(const sender& who, double power_part, double interfere
     return link.rate_factor * shannon_rate(mine.bandwidth_hz, signal / noise, radio.max_efficiency);
 }
 
-std::optional<neglected_interference> neglected_by_range(const scenario& scene, const topology& net) {
+namespace {
+
+/// Power (W) that a receiver gets from nodes within the range, and from all others.
+struct heard {
+    double near = 0, far = 0;
+};
+
+/// \param least_signal, signal W at the receiver
+void add_error(range_error& sum, const radio_settings& radio, double bandwidth_hz, double least_signal, double signal,
+               const heard& other) {
+    const double noise = noise_power_w(bandwidth_hz, radio.noise_figure_db);
+    const auto rate = [&](double power, double disturbance) {
+        return shannon_rate(bandwidth_hz, power / disturbance, radio.max_efficiency);
+    };
+    const auto too_high = [&](double power, double disturbance) {
+        return rate(power, disturbance) / rate(power, disturbance + other.far) - 1.0;
+    };
+    const double at_cap = least_signal / (std::exp2(radio.max_efficiency) - 1.0);
+    sum.bound = std::max(sum.bound, too_high(least_signal, std::max(noise, at_cap)));
+    sum.all_send = std::max(sum.all_send, too_high(signal, noise + other.near));
+    ++sum.looked_at;
+}
+
+} // namespace
+
+std::optional<range_error> error_of_range(const scenario& scene, const topology& net) {
     const double range = scene.link.d2d.interference_range_m;
     if (scene.link.d2d.share != share_kind::reuse || !std::isfinite(range)) {
         return std::nullopt;
     }
     const auto& radio = *scene.link.d2d.radio;
-    std::map<std::size_t, std::set<std::uint32_t>> senders; // by medium
+    std::map<std::size_t, std::map<std::uint32_t, int>> senders; // by medium: nodes, and how many links each has
     std::vector<const network_link*> links;
+    std::size_t pairs = 0;
     for (const auto& one : net.links) {
         if (one.medium && net.media[*one.medium].share == share_kind::reuse) {
-            senders[*one.medium].insert(one.parameters.from);
+            ++senders[*one.medium][one.parameters.from];
             links.push_back(&one);
         }
     }
-    std::size_t pairs = 0;
     for (const auto* one : links) {
         pairs += senders[*one->medium].size();
     }
     constexpr std::size_t most_pairs = 1'000'000; // about a second
-    const std::size_t each = 1 + pairs / most_pairs;
-    neglected_interference out;
+    const auto some = pairs <= most_pairs ? links.size() : std::max<std::size_t>(1, links.size() * most_pairs / pairs);
+    random_stream draw(scene.seed, "link.interference_range", "links");
+    range_error out;
     out.links = links.size();
-    for (std::size_t place = 0; place < links.size(); place += each) {
-        const auto& mine = links[place]->parameters;
-        double left_out = 0.0;
-        for (const auto other : senders[*links[place]->medium]) {
-            if (other != mine.from && other != mine.to && net.radio->distance(other, mine.to, 0.0) > range) {
-                left_out += net.radio->received_w(mine.kind, radio, other, mine.to, 1, 0.0);
+    for (std::size_t i = 0; i < some; ++i) {
+        std::swap(links[i], links[i + draw.below(links.size() - i)]);
+        const auto& mine = links[i]->parameters;
+        const auto received = [&](std::uint32_t from) {
+            return net.radio->received_w(mine.kind, radio, from, mine.to, 1, 0.0);
+        };
+        const auto& all = senders[*links[i]->medium];
+        heard other;
+        for (const auto& [node, count] : all) {
+            if (node != mine.from && node != mine.to) {
+                (net.radio->distance(node, mine.to, 0.0) > range ? other.far : other.near) += received(node);
             }
         }
-        out.most = std::max(out.most, left_out / noise_power_w(mine.bandwidth_hz, radio.noise_figure_db));
-        ++out.looked_at;
+        const double signal = received(mine.from);
+        add_error(out, radio, mine.bandwidth_hz, signal / all.at(mine.from), signal, other);
     }
     return out;
-}
-
-std::string describe_neglected(const scenario& scene, const topology& net) {
-    const auto found = neglected_by_range(scene, net);
-    if (!found) {
-        return {};
-    }
-    constexpr double percent = 100.0;
-    return fmt::format("link.d2d.interference_range = {} leaves out at most {:.3g} % of a receiver's noise, if all "
-                       "other nodes send at once: "
-                       "no rate is too high by more than that ({} of {} links looked at)",
-                       quantity(scene.link.d2d.interference_range_m, "m"), percent * found->most, found->looked_at,
-                       found->links);
 }
 
 } // namespace gaisnet

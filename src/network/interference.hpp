@@ -38,18 +38,18 @@ private:
     std::unordered_map<std::uint64_t, double> known_; ///< Received power (W) by sender and receiver.
 };
 
-/// What link.d2d.interference_range leaves out.
-struct neglected_interference {
-    bool operator==(const neglected_interference&) const = default;
-    /// Largest sum, over the receivers that were looked at, of the powers of all senders out of range, as a part of the
-    /// receiver's noise. Interference within the range can only make the noise larger, and Shannon's rate grows no faster than
-    /// the ratio of signal to noise: no rate is too high by more than this part of itself.
-    double most = 0;
-    std::size_t looked_at = 0, links = 0; ///< Of large networks, links at even distances.
+/// By how much link.d2d.interference_range makes rates too high, as parts of them: the largest of the links looked at, at the
+/// first positions and with the fading of the first round.
+struct range_error {
+    bool operator==(const range_error&) const = default;
+    double all_send = 0; ///< While all nodes send.
+    /// Whatever sends. With S the least signal of a link (all of its sender's links send), F the sum of all powers out of range,
+    /// and x the noise, or what lowers the rate to max_efficiency: log(1 + S / x) / log(1 + S / (x + F)) - 1. Interference
+    /// within the range or a larger signal makes this ratio smaller.
+    double bound = 0;
+    std::size_t looked_at = 0, links = 0; ///< Of large networks, some that are drawn.
 };
-/// At the first positions, with the fading of the first round; nothing when no power is left out by the settings.
-std::optional<neglected_interference> neglected_by_range(const scenario&, const topology&);
-/// The same in words; empty when nothing is.
-std::string describe_neglected(const scenario&, const topology&);
+/// Nothing when the settings leave no power out.
+std::optional<range_error> error_of_range(const scenario&, const topology&);
 
 } // namespace gaisnet

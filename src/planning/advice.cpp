@@ -33,44 +33,44 @@ constexpr remedy remedies[] = {
     {"cloud", "fewer federations (cloud.period), or a faster link.backhaul"},
 };
 
+constexpr const char* fewer_requests = "fewer requests (infer.rate), ";
 constexpr remedy request_remedies[] = {
-    {"queue", "fewer requests (infer.rate), larger batches (infer.batch), or cuts that spread the work (gaisnet plan "
-              "--service infer --optimise split)"},
-    {"busy",
-     "fewer requests (infer.rate), or cuts that spread the work (gaisnet plan --service infer --optimise split)"},
-    {"delivery", "models that are there before the first request (infer.delivery), or a faster link.cs_down"},
-    {"d2d", "other cuts (gaisnet plan --service infer --optimise split), or faster link.d2d"},
+    {"queue",
+     "more batches under way (infer.in_flight), larger ones (infer.batch), or cuts that spread the work (gaisnet "
+     "plan --service infer --optimise split)"},
+    {"delivery", "models that are there before the first request (delivery = none), or a faster link.cs_down"},
+    {"d2d", "other cuts (gaisnet plan --service infer --optimise split,order), or faster link.d2d"},
     {"cs_smashed", "the edge as no stage (cluster.edge_stage), or faster link.cs_up and link.cs_down"},
     {"compute", "shares that fit the devices (split.blocks = auto), or faster device.client"},
     {"edge", "fewer blocks at the edge (cluster.edge_stage), or a faster device.edge"},
-    {"result", "a chain that ends near its start point (gaisnet plan --service infer --optimise clusters), or faster "
-               "link.d2d"},
     {"sensing", "a shorter sense.time"},
 };
 
-/// What the largest part of a sum of latencies calls for, as a line; empty where nothing is known.
-template <class Parts>
-std::string to_try(const Parts& sum, std::span<const remedy> known) {
+/// What a part calls for, as a line; empty where nothing is known. \param before what comes first
+std::string to_try(std::string_view part, std::span<const remedy> known, const char* before = "") {
+    const auto found = std::find_if(known.begin(), known.end(), [&](const remedy& one) { return one.part == part; });
+    return found == known.end() ? std::string() : fmt::format("  to try: {}{}\n", before, found->text);
+}
+
+std::string_view largest_part(const latency_parts& sum) {
     std::string_view largest;
     double most = 0.0;
-    for (const auto* part : Parts::parts()) {
+    for (const auto* part : latency_parts::parts()) {
         if (sum[part->name] > most) {
             most = sum[part->name];
             largest = part->name;
         }
     }
-    const auto found = std::find_if(known.begin(), known.end(), [&](const remedy& one) { return one.part == largest; });
-    return found == known.end() ? std::string() : fmt::format("  to try: {}\n", found->text);
+    return largest;
 }
 
 double change(double now, double before) {
-    constexpr double shown = 0.05; // less is written as 0, without a sign of its own
+    constexpr double shown = 0.05; // less is written as +0.0
     const double percent = before > 0.0 ? 100.0 * (now / before - 1.0) : 0.0;
     return std::abs(percent) < shown ? 0.0 : percent;
 }
 
 constexpr std::uint64_t most_events = 200'000; ///< Of what is played again with other values.
-constexpr const char* points_to_plan = "  gaisnet plan tells what other rates and speeds would change\n";
 
 /// The assumptions whose half changes latency or energy by a per cent or more, the strongest first.
 std::string decisive_assumptions(const settings& values, double latency_s, const energy_parts& energy,
@@ -126,27 +126,37 @@ std::string advisor::text(const settings& values) {
     for (const auto& row : found.rounds) {
         sum += row.parts;
     }
-    const auto text = "What decided the latency\n  " + bottleneck(deploy_, found) + "\n" + to_try(sum, remedies);
+    const auto text =
+        "What decided the latency\n  " + bottleneck(deploy_, found) + "\n" + to_try(largest_part(sum), remedies);
     if (events_ > most_events) {
-        return text + points_to_plan;
+        return text + "  gaisnet plan tells what other rates and speeds would change\n";
     }
     const auto [latency_s, energy] = totals_of(found.rounds);
     return text + decisive_assumptions(values, latency_s, energy, halve_each(deploy_, rounds_));
 }
 
-std::string request_advice(const deployment& deploy, const inference_forecast& found,
-                           const std::vector<std::int64_t>& images, const settings& values) {
-    request_parts sum;
-    for (const auto& row : found.requests) {
-        sum += row.parts;
-    }
-    const auto text =
-        "What decided the latency\n  " + request_bottleneck(deploy, found) + "\n" + to_try(sum, request_remedies);
+std::string request_advice(const deployment& deploy, const inference_plan& session, const inference_forecast& found,
+                           const settings& values) {
+    const auto obstacle = request_bottleneck(deploy, found);
+    const bool may_be_rarer = obstacle.part == "queue" && deploy.scene->infer.arrivals == arrival_kind::poisson;
+    const auto text = "What decided the latency\n  " + obstacle.text + "\n" +
+                      to_try(obstacle.part, request_remedies, may_be_rarer ? fewer_requests : "");
     if (found.events.size() > most_events) {
-        return text + points_to_plan;
+        return text + "  gaisnet plan --service infer tells what other rates and speeds would change\n";
     }
     const auto [latency_s, energy] = mean_of_requests(found);
-    return text + decisive_assumptions(values, latency_s, energy, halve_each_for_requests(deploy, images));
+    return text + decisive_assumptions(values, latency_s, energy, halve_each_for_requests(deploy, session));
+}
+
+std::vector<std::string> all_remedies() {
+    std::vector<std::string> all{fewer_requests};
+    for (const auto& one : remedies) {
+        all.emplace_back(one.text);
+    }
+    for (const auto& one : request_remedies) {
+        all.emplace_back(one.text);
+    }
+    return all;
 }
 
 } // namespace gaisnet

@@ -30,9 +30,10 @@ private:
     std::uint64_t events_ = 0;
 };
 
-/// The same for the end of a session of inference: what decided the latency of its requests. \param images as for
-/// halve_each_for_requests()
-std::string request_advice(const deployment&, const inference_forecast&, const std::vector<std::int64_t>& images,
-                           const settings& values);
+/// The same for the end of a session of inference: what decided the latency of its requests.
+std::string request_advice(const deployment&, const inference_plan&, const inference_forecast&, const settings& values);
+
+/// Everything that these two may tell to try.
+std::vector<std::string> all_remedies();
 
 } // namespace gaisnet

@@ -153,10 +153,10 @@ std::string bottleneck(const deployment& deploy, const forecast& found) {
                        who.member == 0 ? ", and senses" : "");
 }
 
-int rounds_to_vary(std::uint64_t events, int rounds) {
+int rounds_to_vary(std::uint64_t events, int rounds, int period) {
     constexpr std::uint64_t enough = 500'000;
     const auto a_round = std::max<std::uint64_t>(1, events / static_cast<std::uint64_t>(std::max(1, rounds)));
-    return std::clamp(static_cast<int>(enough / a_round), std::min(2, rounds), rounds);
+    return std::clamp(static_cast<int>(enough / a_round), std::min(std::max(2, period), rounds), rounds);
 }
 
 std::vector<sensitivity> halve_each(const deployment& deploy, int rounds) {

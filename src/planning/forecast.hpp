@@ -63,9 +63,10 @@ struct sensitivity {
 /// Plays `rounds` rounds repeatedly, each time with one quantity halved: rate and latency of each class of links, speed
 /// of each class of devices, sensing time. Quantities that the scenario does not use are omitted.
 std::vector<sensitivity> halve_each(const deployment&, int rounds);
-/// As many of a run's rounds as halve_each() plays in about a second for each quantity, and at least two, the first of which
-/// senses. \param events of all `rounds`
-int rounds_to_vary(std::uint64_t events, int rounds);
+/// Of how many of a run's rounds halve_each() should tell: all of them up to 500,000 events, else as many as have that, but no
+/// fewer than two, the first of which senses, and than there are from one federation to the next. \param events of all
+/// `rounds` \param period cloud.period
+int rounds_to_vary(std::uint64_t events, int rounds, int period = 0);
 /// The same of what `play` returns for a changed deployment: latency and energy.
 std::vector<sensitivity> halve_each(const deployment&,
                                     const std::function<std::pair<double, energy_parts>(const deployment&)>& play);

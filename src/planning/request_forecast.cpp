@@ -138,28 +138,47 @@ std::string request_tables(const deployment& deploy, const inference_forecast& f
     return text;
 }
 
-std::string request_bottleneck(const deployment& deploy, const inference_forecast& found) {
+request_obstacle request_bottleneck(const deployment& deploy, const inference_forecast& found) {
     const auto uses = uses_of(deploy, found);
-    double all = 0.0, queue = 0.0;
+    double all = 0.0;
+    request_parts parts;
     for (const auto& row : found.requests) {
         all += row.latency_s;
-        queue += row.parts["queue"];
+        parts += row.parts;
     }
     if (uses.empty() || !(all > 0.0)) {
-        return "nothing takes any time";
+        return {"nothing takes any time", {}};
     }
     const auto& first = uses.front();
     const double takes = first.took() + first.waited();
-    if (queue / all > takes) {
+    std::string part; // of those that are no device's or link's
+    for (const auto* other : {"sensing", "queue", "delivery"}) {
+        if (parts[other] > all * takes && (part.empty() || parts[other] > parts[part])) {
+            part = other;
+        }
+    }
+    if (part == "queue") {
         const auto busiest =
             std::max_element(uses.begin(), uses.end(), [](const auto& a, const auto& b) { return a.busy < b.busy; });
-        return fmt::format("waiting for its turn in the chain takes {:.0f} % of a request's latency; busiest is {}: {}",
-                           100.0 * queue / all, name_of_use(deploy, *busiest), doing(deploy, *busiest));
+        return {
+            fmt::format("waiting for its turn in the chain takes {:.0f} % of a request's latency; busiest is {}: {}",
+                        100.0 * parts[part] / all, name_of_use(deploy, *busiest), doing(deploy, *busiest)),
+            part};
+    }
+    if (!part.empty()) {
+        return {fmt::format("{} takes {:.0f} % of a request's latency",
+                            part == "sensing" ? "sensing of the sample" : "waiting for modules",
+                            100.0 * parts[part] / all),
+                part};
     }
     const auto waiting =
         first.waited() > 0.0 ? fmt::format(", {:.0f} % of it waiting", 100.0 * first.waited() / takes) : std::string();
-    return fmt::format("{} takes {:.0f} % of a request's latency{}: {}", name_of_use(deploy, first), 100.0 * takes,
-                       waiting, doing(deploy, first));
+    const bool of_edge = deploy.net.nodes[first.share.node].role == node_role::edge;
+    part = !is_device(first) ? (first.share.link == link_class::d2d ? "d2d" : "cs_smashed")
+                             : (of_edge ? "edge" : "compute");
+    return {fmt::format("{} takes {:.0f} % of a request's latency{}: {}", name_of_use(deploy, first), 100.0 * takes,
+                        waiting, doing(deploy, first)),
+            part};
 }
 
 std::pair<double, energy_parts> mean_of_requests(const inference_forecast& found) {
@@ -179,17 +198,15 @@ std::pair<double, energy_parts> mean_of_requests(const inference_forecast& found
     return {latency / count, energy};
 }
 
-std::vector<sensitivity> halve_each_for_requests(const deployment& deploy, const std::vector<std::int64_t>& images) {
-    const auto play = [&](const deployment& changed) {
-        return mean_of_requests(inference_ledger(changed).play(make_inference_plan(changed, images)));
-    };
-    auto out = halve_each(deploy, play);
+std::vector<sensitivity> halve_each_for_requests(const deployment& deploy, const inference_plan& session) {
+    auto out = halve_each(
+        deploy, [&](const deployment& changed) { return mean_of_requests(inference_ledger(changed).play(session)); });
     if (deploy.scene->infer.arrivals == arrival_kind::poisson) {
-        auto scene = *deploy.scene;
-        scene.infer.rate *= 0.5;
-        auto changed = deploy;
-        changed.scene = &scene;
-        const auto [latency, energy] = play(changed);
+        auto rarer = session;
+        for (auto& line : rarer.lines) { // with half the rate each comes after twice the time
+            std::for_each(line.arrivals_s.begin(), line.arrivals_s.end(), [](double& time) { time *= 2.0; });
+        }
+        const auto [latency, energy] = mean_of_requests(inference_ledger(deploy).play(rarer));
         out.push_back({"infer.rate", latency, energy});
     }
     return out;

@@ -1,10 +1,11 @@
 #include "rounds/inference_ledger.hpp"
-#include "roles/fusion.hpp"
 
 #include "model/shape_stage.hpp"
+#include "roles/fusion.hpp"
 #include "rounds/ledger_rows.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <tuple>
 #include <utility>

@@ -28,8 +28,8 @@ tensor_pass::tensor_pass(transport& network, settings plan, backlog_type& backlo
         desks_[cluster].plan = &batches;
     }
     for (auto& [route, messages] : std::exchange(backlog_, {})) {
-        for (auto& one : messages) {
-            deliver(route, std::move(one));
+        for (; !messages.empty(); messages.pop_front()) {
+            deliver(route, std::move(messages.front()));
         }
     }
     activate_clusters();

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "base/fifo.hpp"
 #include "runtime/fixed_point_average.hpp"
 #include "runtime/pacer.hpp"
 #include "runtime/pass.hpp"
 #include "runtime/request_line.hpp"
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -55,7 +55,7 @@ struct fusion {
 /// `backlog`.
 class tensor_pass final : public pass {
 public:
-    using backlog_type = std::map<channel, std::deque<tensor_view>>;
+    using backlog_type = std::map<channel, fifo<tensor_view>>;
 
     struct settings {
         std::vector<int> rank_of;           ///< Indexed by node.
@@ -114,7 +114,7 @@ public:
 
 private:
     struct mailbox {
-        std::deque<tensor_view> messages;
+        fifo<tensor_view> messages;
         operation* waiting = nullptr;
     };
     /// A message that has arrived before its time.

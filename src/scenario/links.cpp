@@ -204,14 +204,20 @@ double link_settings::choose_interference_range() const {
     }
     return key.parsed(
         "interference_range", "unlimited", "unlimited, or a distance",
-        "share = reuse: senders farther than this from a receiver do not disturb it, which makes thousands of links "
-        "faster to emulate; the run says how much power that leaves out at most",
+        "share = reuse: senders farther than this from a receiver do not disturb it, so that thousands of links are "
+        "emulated faster; the run says by how much rates are too high then",
         [](const std::string& text) {
-            const double metres = text == "unlimited" ? unlimited : parse_quantity(text, dimension::length);
-            if (!(metres > 0.0)) {
-                throw usage_error("unlimited, or a distance above 0, is accepted");
+            constexpr double least = 1e-3;
+            if (text == "unlimited") {
+                return unlimited;
             }
-            return metres;
+            try {
+                if (const double metres = parse_quantity(text, dimension::length); metres >= least) {
+                    return metres;
+                }
+            } catch (const usage_error&) { // reported below
+            }
+            throw usage_error("unlimited, or a distance of at least 1 mm, is accepted");
         },
         {.when = {with(std::string(defaults->prefix) + ".share", {"reuse"})}});
 }

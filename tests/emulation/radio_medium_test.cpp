@@ -165,7 +165,7 @@ std::vector<result> by_looking_at_all(const field& all, const std::vector<transf
     return out;
 }
 
-TEST(radio_medium, agrees_with_a_look_at_all_links_at_every_moment) {
+TEST(radio_medium, agrees_with_rates_made_anew_at_every_moment) {
     for (std::uint32_t seed = 1; seed <= 40; ++seed) {
         field all(seed);
         all.moves = seed % 2 == 0;

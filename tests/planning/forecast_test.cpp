@@ -59,6 +59,8 @@ TEST(forecast, varies_quantities_over_all_rounds_of_small_runs_and_two_of_large_
     EXPECT_EQ(rounds_to_vary(20'000'000, 200), 5);
     EXPECT_EQ(rounds_to_vary(50'000'000, 1), 1);
     EXPECT_EQ(rounds_to_vary(0, 3), 3);
+    EXPECT_EQ(rounds_to_vary(50'000'000, 20, 5), 5) << "a federation is among them";
+    EXPECT_EQ(rounds_to_vary(50'000'000, 4, 5), 4);
 }
 
 } // namespace

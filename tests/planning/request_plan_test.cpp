@@ -241,8 +241,8 @@ TEST(request_forecasts, shares_of_devices_and_links_and_the_queue_make_the_laten
     EXPECT_NEAR(shares + elsewhere, latency, 1e-9 * latency);
     const auto [mean, energy] = mean_of_requests(played);
     EXPECT_NEAR(mean * static_cast<double>(played.requests.size()), latency, 1e-9 * latency);
-    EXPECT_THAT(request_bottleneck(deploy, played), HasSubstr("of a request's latency"));
-    const auto halved = halve_each_for_requests(deploy, {});
+    EXPECT_THAT(request_bottleneck(deploy, played).text, HasSubstr("of a request's latency"));
+    const auto halved = halve_each_for_requests(deploy, make_inference_plan(deploy));
     const auto rate =
         std::find_if(halved.begin(), halved.end(), [](const auto& each) { return each.name == "infer.rate"; });
     ASSERT_NE(rate, halved.end());

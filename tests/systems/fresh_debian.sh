@@ -89,6 +89,9 @@ rm -rf "$folder/work"
 git -c safe.directory='*' clone -q "$project_root" "$folder/work"
 [[ ${#taken[@]} -eq 0 ]] || cp "${taken[@]}" "$folder/work"
 say "$command on $(grep ^PRETTY_NAME "$folder/etc/os-release")"
-mapfile -t proxies < <(env | grep -iE '^(http_proxy|https_proxy|no_proxy|pip_cert|ssl_cert_file)=' || true)
+mapfile -t proxies < <(env | grep -iE '^(http|https|no)_proxy=' || true)
+for name in PIP_CERT SSL_CERT_FILE; do
+    [[ -z ${!name:-} || ! -e $folder${!name} ]] || proxies+=("$name=${!name}")
+done
 chroot "$folder" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
     ${proxies[@]+"${proxies[@]}"} bash -c "cd /work && $command"

@@ -10,8 +10,8 @@ Makes gaisnet's .deb of a build folder (default: build/release), installs it wit
 tests/systems/fresh_debian.sh makes, and there runs what it brings: a plan, a run on two ranks, the manual page's file and the
 completion of bash. Needs root and debootstrap; ends with 77 where one of them is missing.
 
-  --suite NAME     the release of Debian (default: this machine's); for another one, as trixie (Debian 13), the committed
-                   tree is built there first, in a chroot of its own, and no folder is named
+  --suite NAME     the release of Debian (default: this machine's, else bookworm); for another than this machine's, as trixie
+                   (Debian 13), the committed tree is built there first, in a chroot of its own, and no folder is named
   --help           print this text
 TEXT
 }
@@ -19,8 +19,11 @@ TEXT
 # shellcheck source=jobs/lib/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../../jobs/lib/setup.sh"
 
-here=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-suite=$here
+here=none
+if grep -qx 'ID=debian' /etc/os-release; then
+    here=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+fi
+suite=$([[ -n $here && $here != none ]] && echo "$here" || echo bookworm)
 build=''
 while [[ $# -gt 0 ]]; do
     case $1 in
@@ -31,7 +34,11 @@ while [[ $# -gt 0 ]]; do
             ;;
         -h | --help) usage; exit 0 ;;
         -*) usage >&2; refuse "unknown option '$1'" ;;
-        *) build=$1; shift ;;
+        *)
+            [[ -z $build ]] || refuse "one build folder is accepted, not $build and $1"
+            build=$1
+            shift
+            ;;
     esac
 done
 fresh_debian=$project_root/tests/systems/fresh_debian.sh
