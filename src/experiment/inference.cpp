@@ -183,7 +183,7 @@ private:
             warm_up(*run_.deploy, backbone.backbone, sizes);
         }
         const stopwatch watch;
-        std::uint64_t work = 0, done = 0;
+        std::uint64_t work = 0, done = 0, computations = 0, batches = 0;
         const auto before = part_of(plan_, decisions, 0, file_->steps_before()).decisions.batches;
         for (std::size_t c = 0; c < decisions.batches.size(); ++c) {
             for (const auto& seat : run_.deploy->chains[c]) {
@@ -196,6 +196,8 @@ private:
         auto hooks = watchful_hooks(run_, here_, clock_.get());
         hooks.computed = [&](std::size_t strands) {
             done += strands;
+            ++computations;
+            batches += strands;
             if (here_.root()) {
                 progress_.update(done, work, "inference");
             }
@@ -219,6 +221,9 @@ private:
             models.modules, std::move(hooks));
         const bool whole = play_parts(tensors, decisions);
         wall_s_ = watch.seconds();
+        if (here_.root()) {
+            spdlog::info("rank 0 computed {} times, for {} batches at a stage (runtime.fuse)", computations, batches);
+        }
         return whole;
     }
 

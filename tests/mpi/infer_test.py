@@ -116,6 +116,19 @@ class TestDelivery:
         assert delivered_bytes("none") == 0
 
 
+def test_clusters_compute_together_and_answer_what_they_answer_alone(infer, tmp_path):
+    said = {}
+    for fuse in ("off", "4"):
+        output = tmp_path / f"{fuse}.h5"
+        done = infer("--output", output, "--infer.requests", 5, "--network.clusters", 4, "--runtime.fuse", fuse,
+                     "--infer.arrivals", "burst", "--log_level", "info")
+        assert done.returncode == 0, done.stderr
+        computations, batches = map(int, re.search(r"computed (\d+) times, for (\d+) batches", done.stderr).groups())
+        assert batches == computations * (1 if fuse == "off" else 4)
+        said[fuse] = [(row["requester"], row["predicted"], row["probability"]) for row in predictions(output)]
+    assert said["off"] == said["4"]
+
+
 def test_the_table_ends_with_what_decided_the_latency(infer, tmp_path):
     done = infer("--output", tmp_path / "slow.h5", "--infer.requests", 5, "--link.d2d.rate", "100 kbit/s")
     assert done.returncode == 0, done.stderr
