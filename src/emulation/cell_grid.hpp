@@ -1,5 +1,7 @@
 #pragma once
 
+#include "base/position.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,18 +11,15 @@
 
 namespace gaisnet {
 
-/// Coordinates on a plane, m.
-using place_xy = std::array<double, 2>;
-
 /// Things on a plane, by square cells, so that those near a place are found without looking at all of them.
 class cell_grid {
 public:
     /// \param side of a cell, m; infinite: one cell holds everything.
     explicit cell_grid(double side): side_(side) {}
 
-    void add(std::uint32_t thing, const place_xy& where) { cells_[key(cell(where))].push_back(thing); }
+    void add(std::uint32_t thing, const position& where) { cells_[key(cell(where))].push_back(thing); }
     /// \param where it was added
-    void remove(std::uint32_t thing, const place_xy& where) {
+    void remove(std::uint32_t thing, const position& where) {
         auto& all = cells_.at(key(cell(where)));
         *std::find(all.begin(), all.end(), thing) = all.back();
         all.pop_back();
@@ -29,7 +28,7 @@ public:
 
     /// Calls visit(thing) for all that are no farther than a side from a place, and some that are.
     template <class Visit>
-    void near(const place_xy& where, const Visit& visit) const {
+    void near(const position& where, const Visit& visit) const {
         const int steps = std::isfinite(side_) ? 1 : 0;
         const auto centre = cell(where);
         for (int x = -steps; x <= steps; ++x) {
@@ -45,9 +44,9 @@ public:
 
 private:
     using whole = std::array<std::int64_t, 2>;
-    whole cell(const place_xy& where) const {
-        return {static_cast<std::int64_t>(std::floor(where[0] / side_)),
-                static_cast<std::int64_t>(std::floor(where[1] / side_))};
+    whole cell(const position& where) const {
+        return {static_cast<std::int64_t>(std::floor(where.x / side_)),
+                static_cast<std::int64_t>(std::floor(where.y / side_))};
     }
     static std::uint64_t key(const whole& cell) {
         constexpr int half = 32;

@@ -45,8 +45,8 @@ public:
         /// A node that is farther than this (m) from a receiver does not interfere with it. With an infinite range places do
         /// not matter.
         virtual double range() const { return std::numeric_limits<double>::infinity(); }
-        virtual place_xy place_of(std::uint32_t /*node*/, double /*time*/) { return {}; }
-        virtual place_xy place_of_receiver(const sender&, double /*time*/) { return {}; }
+        virtual position place_of(std::uint32_t /*node*/, double /*time*/) { return {}; }
+        virtual position place_of_receiver(const sender&, double /*time*/) { return {}; }
     };
     /// \param model must outlive this object. \param one_band true: the links share one band; false: each has its own.
     radio_medium(event_queue& queue, channel_model& model, bool one_band)
@@ -61,13 +61,13 @@ public:
 private:
     using slot = std::uint32_t; ///< Place of a flow.
     struct transmitter {
-        place_xy where{};
+        position where{};
         std::vector<slot> flows; ///< What it sends now.
     };
     struct flow {
         sender* who = nullptr; ///< Null: the slot is free.
         transmitter* from = nullptr;
-        place_xy receiver{};
+        position receiver{};
         exact_power interference;
         double rate = 0, left = 0;
         double settled_at = 0, share_then = 0; ///< When the rest was brought up to date, and share_ then.

@@ -183,7 +183,7 @@ private:
             warm_up(*run_.deploy, backbone.backbone, sizes);
         }
         const stopwatch watch;
-        std::uint64_t work = 0, done = 0, computations = 0, batches = 0;
+        std::uint64_t work = 0, done = 0, computations = 0;
         const auto before = part_of(plan_, decisions, 0, file_->steps_before()).decisions.batches;
         for (std::size_t c = 0; c < decisions.batches.size(); ++c) {
             for (const auto& seat : run_.deploy->chains[c]) {
@@ -193,11 +193,11 @@ private:
             }
         }
         const auto& scene = *run_.scene;
+        const auto done_before = done;
         auto hooks = watchful_hooks(run_, here_, clock_.get());
         hooks.computed = [&](std::size_t strands) {
             done += strands;
             ++computations;
-            batches += strands;
             if (here_.root()) {
                 progress_.update(done, work, "inference");
             }
@@ -222,7 +222,8 @@ private:
         const bool whole = play_parts(tensors, decisions);
         wall_s_ = watch.seconds();
         if (here_.root()) {
-            spdlog::info("rank 0 computed {} times, for {} batches at a stage (runtime.fuse)", computations, batches);
+            spdlog::info("rank 0 computed {} times, for {} batches at a stage (runtime.fuse)", computations,
+                         done - done_before);
         }
         return whole;
     }

@@ -86,12 +86,12 @@ void tell_error_of_range(const scenario& scene, const topology& net) {
     constexpr double much = 0.01, percent = 100.0;
     const auto some = error->looked_at == error->links ? std::to_string(error->links)
                                                        : fmt::format("{} of {}", error->looked_at, error->links);
+    const auto text =
+        fmt::format("rates are at most {:.2g} % too high while all nodes send, and {:.2g} % whatever sends",
+                    percent * error->all_send, percent * error->bound);
     spdlog::log(error->all_send > much ? spdlog::level::warn : spdlog::level::info,
-                "link.d2d.interference_range = {}: while all nodes send, no rate is more than {:.2g} % too high, "
-                "whatever sends, "
-                "none more than {:.2g} % (at the first positions and fading, {} links looked at)",
-                quantity(scene.link.d2d.interference_range_m, "m"), percent * error->all_send, percent * error->bound,
-                some);
+                "link.d2d.interference_range = {}: {} (at the first positions and fading, {} links looked at)",
+                quantity(scene.link.d2d.interference_range_m, "m"), text, some);
 }
 
 void tell_edge_shares(const edge_share_choice& choice) {

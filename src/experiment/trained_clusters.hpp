@@ -29,8 +29,8 @@ public:
     /// All must outlive it.
     trained_clusters(prepared_run&, session&, const loaded_backbone&);
 
-    /// What has been done with tensors begins here, or goes on from a checkpoint. \param hooks makes those of new tensors,
-    /// now and when clusters change.
+    /// Makes the tensors of the first models, or of a checkpoint. \param hooks is called for their hooks, now and when
+    /// clusters change.
     void make_tensors(std::function<tensor_run_hooks()> hooks, const std::optional<checkpoint>& from);
     tensor_run& tensors() { return *tensors_; }
 

@@ -19,11 +19,7 @@ double interference::step_of(double time) const {
     if (scene_.mobility.kind == mobility_kind::none) {
         return 0.0;
     }
-    double number = std::floor(time / net_.radio->step_s());
-    while ((number + 1.0) * net_.radio->step_s() <= time) { // rounding
-        number += 1.0;
-    }
-    return number;
+    return net_.radio->step_of(time);
 }
 
 double interference::next_change(const sender&, double time) {
@@ -45,12 +41,11 @@ double interference::received_w(link_class kind, const radio_settings& radio, st
     return known->second;
 }
 
-place_xy interference::place_of(std::uint32_t node, double time) {
-    const auto place = net_.radio->place(node, step_of(time) * net_.radio->step_s());
-    return {place.x, place.y};
+position interference::place_of(std::uint32_t node, double time) {
+    return net_.radio->place(node, step_of(time) * net_.radio->step_s());
 }
 
-place_xy interference::place_of_receiver(const sender& who, double time) {
+position interference::place_of_receiver(const sender& who, double time) {
     return place_of(net_.links[who.index()].parameters.to, time);
 }
 

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <unordered_map>
 
 namespace gaisnet {
@@ -23,12 +22,12 @@ public:
     double rate(const sender& who, double power_part, double interference_w, double time) override;
     double next_change(const sender& who, double time) override;
     double range() const override { return scene_.link.d2d.interference_range_m; } // no other class reuses its band
-    place_xy place_of(std::uint32_t node, double time) override;
-    place_xy place_of_receiver(const sender& who, double time) override;
+    position place_of(std::uint32_t node, double time) override;
+    position place_of_receiver(const sender& who, double time) override;
 
 private:
     double received_w(link_class, const radio_settings&, std::uint32_t from, std::uint32_t to, double time);
-    /// Number of the position step that contains a time.
+    /// That of radio_map, or 0 where nothing moves.
     double step_of(double time) const;
 
     const scenario& scene_;
@@ -41,7 +40,6 @@ private:
 /// By how much link.d2d.interference_range makes rates too high, as parts of them: the largest of the links looked at, at the
 /// first positions and with the fading of the first round.
 struct range_error {
-    bool operator==(const range_error&) const = default;
     double all_send = 0; ///< While all nodes send.
     /// Whatever sends. With S the least signal of a link (all of its sender's links send), F the sum of all powers out of range,
     /// and x the noise, or what lowers the rate to max_efficiency: log(1 + S / x) / log(1 + S / (x + F)) - 1. Interference

@@ -30,26 +30,19 @@ public:
         return power_part == 1.0 ? known_rate_
                                  : shannon_rate(bandwidth_hz_, power_part * known_snr_, radio_.max_efficiency);
     }
-    double next_change(double time) const override { return moves_ ? (step_of(time) + 1.0) * map_->step_s() : never; }
+    double next_change(double time) const override {
+        return moves_ ? (map_->step_of(time) + 1.0) * map_->step_s() : never;
+    }
 
 private:
     void find_channel(double time) const {
-        const double step = moves_ ? step_of(time) : 0.0;
+        const double step = moves_ ? map_->step_of(time) : 0.0;
         if (step != known_step_) {
             known_step_ = step;
             known_snr_ = map_->received_w(kind_, radio_, from_, to_, round_, step * map_->step_s()) /
                          noise_power_w(bandwidth_hz_, radio_.noise_figure_db);
             known_rate_ = shannon_rate(bandwidth_hz_, known_snr_, radio_.max_efficiency);
         }
-    }
-
-    /// Number of the step that contains a time; (step + 1) x step_s is later than the time, even with rounding.
-    double step_of(double time) const {
-        double step = std::floor(time / map_->step_s());
-        while ((step + 1.0) * map_->step_s() <= time) {
-            step += 1.0;
-        }
-        return step;
     }
 
     std::shared_ptr<const radio_map> map_;
@@ -63,6 +56,14 @@ private:
 };
 
 } // namespace
+
+double radio_map::step_of(double time) const {
+    double step = std::floor(time / step_s_);
+    while ((step + 1.0) * step_s_ <= time) { // rounding
+        step += 1.0;
+    }
+    return step;
+}
 
 double radio_map::distance(std::uint32_t from, std::uint32_t to, double time) const {
     double nearest = never;

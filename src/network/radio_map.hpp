@@ -56,6 +56,8 @@ public:
     bool moves(std::uint32_t node) const;
     position place(std::uint32_t node, double time) const { return sites_[node].antennas.front().at(time); }
     double step_s() const { return step_s_; }
+    /// Number of the step that contains a time; (step + 1) x step_s is later than the time, even with rounding.
+    double step_of(double time) const;
 
 private:
     /// Gain of the path between antenna `a` of one node and antenna `b` of the other.

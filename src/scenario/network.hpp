@@ -2,6 +2,7 @@
 
 // The nodes and their positions: [network], [mobility], [cluster], [split].
 
+#include "base/position.hpp"
 #include "scenario/planning.hpp"
 #include "settings/key.hpp"
 
@@ -17,11 +18,6 @@ namespace gaisnet {
 
 class value_reader;
 struct scenario;
-
-/// A position in a plane, m.
-struct position {
-    double x = 0, y = 0;
-};
 
 /// Where clients stand.
 enum class layout_kind {

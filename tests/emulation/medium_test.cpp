@@ -249,22 +249,16 @@ TEST(medium, a_transfer_that_is_stopped_reports_what_is_left) {
         bool ended = false;
     };
     event_queue queue;
-    std::deque<std::function<void()>> plans;
-    const auto at = [&](double time, std::function<void()> what) {
-        plans.push_back(std::move(what));
-        queue.schedule(
-            time, 0,
-            {[](void* self, std::uint64_t) { (*static_cast<std::function<void()>*>(self))(); }, &plans.back(), 0});
-    };
+    transfers::timetable timetable(queue);
     const auto try_medium = [&](medium& shared, double left_at_2, double on_air) {
         queue.reset_clock(0.0);
         probe a(0), b(1);
         airtime_report report;
-        at(0.0, [&] {
+        timetable.add(0.0, [&] {
             shared.start(a, 1000.0);
             shared.start(b, 1000.0);
         });
-        at(2.0, [&] { report = shared.stop(a); });
+        timetable.add(2.0, [&] { report = shared.stop(a); });
         while (!queue.empty()) {
             queue.fire_next();
         }

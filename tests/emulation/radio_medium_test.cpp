@@ -1,13 +1,13 @@
 // Links that disturb each other, against a simulation that looks at all of them at every moment.
 
 #include "emulation/radio_medium.hpp"
+#include "emulation/transfers.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <deque>
-#include <functional>
 #include <map>
 #include <random>
 #include <vector>
@@ -26,18 +26,18 @@ struct field {
             ends.push_back(place());
         }
     }
-    place_xy place() {
+    position place() {
         std::uniform_real_distribution<double> side(-300.0, 300.0);
         return {side(draw), side(draw)};
     }
     double step_of(double time) const { return moves ? std::floor(time / step_s) : 0.0; }
-    place_xy node_at(std::uint32_t node, double time) const {
+    position node_at(std::uint32_t node, double time) const {
         const double passed = step_of(time) * step_s;
-        return {nodes[node][0] + speeds[node][0] * passed, nodes[node][1] + speeds[node][1] * passed};
+        return {nodes[node].x + speeds[node].x * passed, nodes[node].y + speeds[node].y * passed};
     }
     double distance(std::uint32_t node, std::uint32_t link, double time) const {
         const auto from = node_at(node, time);
-        return std::hypot(from[0] - ends[link][0], from[1] - ends[link][1]);
+        return std::hypot(from.x - ends[link].x, from.y - ends[link].y);
     }
     double power(std::uint32_t node, std::uint32_t link, double time) const {
         return 1.0 / (1.0 + std::pow(distance(node, link, time), 3.0));
@@ -48,7 +48,7 @@ struct field {
     }
 
     std::mt19937 draw;
-    std::vector<place_xy> nodes, speeds, ends;
+    std::vector<position> nodes, speeds, ends;
     double range = never;
     bool moves = false;
 };
@@ -65,8 +65,8 @@ struct model final : radio_medium::channel_model {
         return its.moves ? (its.step_of(time) + 1.0) * step_s : never;
     }
     double range() const override { return its.range; }
-    place_xy place_of(std::uint32_t node, double time) override { return its.node_at(node, time); }
-    place_xy place_of_receiver(const sender& who, double) override { return its.ends[who.index()]; }
+    position place_of(std::uint32_t node, double time) override { return its.node_at(node, time); }
+    position place_of_receiver(const sender& who, double) override { return its.ends[who.index()]; }
     const field& its;
 };
 
@@ -92,18 +92,12 @@ std::vector<result> by_medium(const field& all, const std::vector<transfer>& wan
     radio_medium medium(queue, channels, true);
     std::vector<result> out(wanted.size());
     std::deque<probe> probes;
-    std::deque<std::function<void()>> plans;
-    const auto at = [&](double time, std::function<void()> what) {
-        plans.push_back(std::move(what));
-        queue.schedule(
-            time, 0,
-            {[](void* self, std::uint64_t) { (*static_cast<std::function<void()>*>(self))(); }, &plans.back(), 0});
-    };
+    transfers::timetable timetable(queue);
     for (std::uint32_t link = 0; link < wanted.size(); ++link) {
         probes.emplace_back(link, queue, out[link]);
-        at(wanted[link].start, [&, link] { medium.start(probes[link], wanted[link].bits); });
+        timetable.add(wanted[link].start, [&, link] { medium.start(probes[link], wanted[link].bits); });
         if (wanted[link].stop < never) {
-            at(wanted[link].stop, [&, link] {
+            timetable.add(wanted[link].stop, [&, link] {
                 if (out[link].end < 0) {
                     probes[link].tell(medium.stop(probes[link]));
                 }

@@ -7,12 +7,30 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace gaisnet::transfers {
+
+/// What a test does at given times of a queue.
+class timetable {
+public:
+    explicit timetable(event_queue& queue): queue_(queue) {}
+    void add(double time, std::function<void()> what) {
+        plans_.push_back(std::move(what));
+        queue_.schedule(
+            time, 0,
+            {[](void* self, std::uint64_t) { (*static_cast<std::function<void()>*>(self))(); }, &plans_.back(), 0});
+    }
+
+private:
+    event_queue& queue_;
+    std::deque<std::function<void()>> plans_; ///< Each stays where it is.
+};
 
 /// A transfer that a test wants, and when it happened.
 struct wanted {

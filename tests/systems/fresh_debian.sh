@@ -85,13 +85,13 @@ for place in proc dev sys; do
     mount --rbind "/$place" "$folder/$place"
     mount --make-rslave "$folder/$place" # taking it away must not take the machine's own away
 done
-rm -rf "$folder/work"
-git -c safe.directory='*' clone -q "$project_root" "$folder/work"
-[[ ${#taken[@]} -eq 0 ]] || cp "${taken[@]}" "$folder/work"
+rm -rf "$folder/gaisnet"
+git -c safe.directory='*' clone -q "$project_root" "$folder/gaisnet"
+[[ ${#taken[@]} -eq 0 ]] || cp "${taken[@]}" "$folder/gaisnet"
 say "$command on $(grep ^PRETTY_NAME "$folder/etc/os-release")"
 mapfile -t proxies < <(env | grep -iE '^(http|https|no)_proxy=' || true)
 for name in PIP_CERT SSL_CERT_FILE; do
     [[ -z ${!name:-} || ! -e $folder${!name} ]] || proxies+=("$name=${!name}")
 done
 chroot "$folder" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-    ${proxies[@]+"${proxies[@]}"} bash -c "cd /work && $command"
+    ${proxies[@]+"${proxies[@]}"} bash -c "cd /gaisnet && $command"

@@ -58,8 +58,8 @@ else
         source jobs/lib/setup.sh
         setup_packages "${project_packages[@]}" dpkg-dev file
         build_preset release gaisnet
-        cpack -G DEB --config build/release/CPackConfig.cmake -B /work/package >/dev/null'
-    mv "$folder"/system/work/package/gaisnet_*.deb "$folder"
+        cpack -G DEB --config build/release/CPackConfig.cmake -B package >/dev/null'
+    mv "$folder"/system/gaisnet/package/gaisnet_*.deb "$folder"
 fi
 packages=("$folder"/gaisnet_*.deb)
 say "the package: $(dpkg-deb -f "${packages[0]}" Package Version Depends | tr '\n' ' ')"
